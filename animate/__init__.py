@@ -1,0 +1,1 @@
+"""gfla.animate"""
