@@ -18,7 +18,7 @@ from .config import GeneratorConfig
 from .flow import FlowEstimator, FlowOutput, Motion
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import spline_flow
+from .prior import similarity_flow, spline_flow
 
 
 class Reference(NamedTuple):
@@ -151,9 +151,10 @@ class Generator(nn.Module):
         """The Flow Field Estimator alone: flows and logits, and every reference's picture under the full-size
         flow, (B, R, 3, H, W). `structure4`: the target's structure features at H/4."""
         places = torch.stack([reference.points for reference in references], dim=1)
-        prior = spline_flow(points, places, self.config.size, stride=4)
+        candidates = [prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)]
+        candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        motion = self.flow(structure4, halves, prior)
+        motion = self.flow(structure4, halves, candidates)
         images = torch.stack([reference.image for reference in references], dim=1).float()
         warped = warp(images.flatten(0, 1), motion.flows[2].flatten(0, 1)).unflatten(0, images.shape[:2])
         return motion, warped

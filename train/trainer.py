@@ -26,7 +26,7 @@ from .data import Batch, Sampler, load_clips
 from .losses import affine_regularisation, critic_hinge, generator_hinge
 from .perceptual import PerceptualFeatures, perceptual_distance
 
-CHECKPOINT_SECONDS = 240
+CHECKPOINT_SECONDS = 120
 LOG_STEPS = 20
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 
