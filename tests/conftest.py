@@ -1,0 +1,127 @@
+"""Videos and stand-ins that tests share: made here, small, with known content, so nothing is downloaded."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+
+def moving_picture(index: int, width: int = 96, height: int = 64) -> np.ndarray:
+    """A smooth RGB picture (height, width, 3) uint8 that tells its index: no two of 250 are alike."""
+    y, x = np.mgrid[0:height, 0:width]
+    red = 128 + 100 * np.sin(x / 17 + index / 5)
+    green = 128 + 100 * np.cos(y / 13 - index / 7)
+    return np.stack([red, green, np.full_like(red, index % 250)], axis=2).astype(np.uint8)
+
+
+def write_video(
+    path: Path,
+    *,
+    pts: Sequence[int] = tuple(range(50)),
+    time_base: Fraction = Fraction(1, 25),
+    rate: Fraction = Fraction(25),
+    size: tuple[int, int] = (96, 64),
+    sound: str | None = None,
+    rotation: int = 0,
+    options: dict[str, str] | None = None,
+    picture: Callable[[int, int, int], np.ndarray] = moving_picture,
+    format_options: dict[str, str] | None = None,
+) -> Path:
+    """An H.264 video: frame i is picture(i, *size) at pts[i]; `sound` names a codec for a 440 Hz tone."""
+    with av.open(str(path), "w", options=format_options or {}) as output:
+        video = output.add_stream(
+            "libx264", rate=rate, options=options or {"crf": "12", "preset": "veryfast"}
+        )
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        video.time_base = video.codec_context.time_base = time_base
+        if rotation:
+            video.set_display_rotation(rotation)
+        audio = None
+        if sound:
+            audio = output.add_stream(sound, rate=48000)
+            audio.layout = "mono"
+            seconds = (
+                float((pts[-1] + 1) * time_base) if len(pts) == 1 else float(pts[-1] * time_base + 1 / rate)
+            )
+            tone = tone_frames(audio, seconds, float(pts[0] * time_base))
+        for index, at in enumerate(pts):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture(index, *size)), format="rgb24")
+            frame.pts, frame.time_base = at, time_base
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        if audio is not None:
+            for frame in tone:
+                output.mux(audio.encode(frame))
+            output.mux(audio.encode(None))
+    return path
+
+
+def tone_frames(stream, seconds: float, start: float = 0.0) -> list[av.AudioFrame]:
+    """A 440 Hz tone from `start` to `seconds`, in the format and frame size of the encoder `stream`."""
+    rate = stream.rate
+    samples = np.sin(2 * np.pi * 440 * np.arange(int((seconds - start) * rate)) / rate)
+    whole = av.AudioFrame.from_ndarray((samples * 12000).astype(np.int16)[None], format="s16", layout="mono")
+    whole.sample_rate, whole.pts, whole.time_base = rate, round(start * rate), Fraction(1, rate)
+    context = stream.codec_context
+    context.open(strict=False)
+    resampler = av.AudioResampler(
+        format=context.format.name, layout="mono", rate=rate, frame_size=context.frame_size or 1024
+    )
+    return [*resampler.resample(whole), *resampler.resample(None)]
+
+
+@pytest.fixture(name="moving_picture")
+def _moving_picture() -> Callable[..., np.ndarray]:
+    return moving_picture
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """write_video with a file name in the test's own folder."""
+    return lambda name, **options: write_video(tmp_path / name, **options)
+
+
+@pytest.fixture
+def talking(make_video: Callable[..., Path]) -> Path:
+    """Two seconds of 25 fps video with an aac tone."""
+    return make_video("talking.mp4", sound="aac")
+
+
+@pytest.fixture
+def bad_videos(tmp_path: Path) -> dict[str, Path]:
+    """Files that are no videos: missing, folder, empty, text, cut before its index, sound alone."""
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    files = {name: folder / f"{name}.mp4" for name in ("missing", "empty", "text", "cut", "sound")}
+    files["folder"] = folder
+    files["empty"].touch()
+    files["text"].write_text("this is not a video\n" * 50)
+    whole = write_video(tmp_path / "whole.mp4", sound="aac")
+    data = whole.read_bytes()
+    files["cut"].write_bytes(data[: data.index(b"moov") - 100])
+    with av.open(str(files["sound"]), "w") as output, av.open(str(whole)) as source:
+        stream = output.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    whole.unlink()
+    return files
+
+
+@pytest.fixture
+def damaged_video(tmp_path: Path) -> Path:
+    """A 2 s video with a key frame every 0.4 s in which the packets of frames 20-24 are noise."""
+    path = write_video(tmp_path / "damaged.mp4", options={"g": "10", "bf": "0", "crf": "12"})
+    with av.open(str(path)) as container:
+        spots = [(p.pos, p.size) for p in container.demux(video=0) if p.size][20:25]
+    data, noise = bytearray(path.read_bytes()), np.random.default_rng(0)
+    for at, size in spots:
+        assert at is not None
+        data[at : at + size] = noise.integers(0, 256, size, dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+    return path
