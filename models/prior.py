@@ -1,0 +1,68 @@
+"""Geometry first: a dense backward flow from landmarks in closed form, to which the network adds a residual.
+
+A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's. Points along the border
+of the picture stay where they are. Solved and evaluated in float32 at least, outside autocast: in half
+precision the solution explodes at large head turns.
+
+B batch, R references, N landmarks, S side of the picture in pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SMOOTHING = 1e-2
+BORDER_POINTS = 16
+
+
+def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
+    """The backward flow that carries landmarks `target` (B, N, 2) onto `references` (B, R, N, 2).
+
+    Points are pixels of a picture of side `size`, x then y, pixel centres at integers. The flow is evaluated
+    at the centres of cells of `stride` pixels: (B, R, 2, size // stride, size // stride), float32, in pixels
+    of the full picture.
+    """
+    with torch.autocast(target.device.type, enabled=False):
+        target, references = target.float() / size, references.float() / size
+        batch, count = target.shape[0], references.shape[1]
+        border = _border(target.device)
+        knots = torch.cat((target, border.expand(batch, -1, -1)), dim=1)  # (B, K, 2)
+        moves = (references - target[:, None]).transpose(1, 2)  # (B, N, R, 2)
+        moves = F.pad(moves.flatten(2), (0, 0, 0, len(border) + 3))  # (B, K + 3, 2R)
+        system = _system(knots)
+        solution = torch.linalg.solve(system, moves)
+        cells = size // stride
+        centre = (torch.arange(cells, device=target.device) * stride + (stride - 1) / 2) / size
+        y, x = torch.meshgrid(centre, centre, indexing="ij")
+        grid = torch.stack((x, y), dim=-1).reshape(1, -1, 2).expand(batch, -1, -1)
+        flow = _affine(grid) @ solution[:, -3:] + _kernel(grid, knots) @ solution[:, :-3]
+        return size * flow.view(batch, cells, cells, count, 2).permute(0, 3, 4, 1, 2)
+
+
+def _border(device: torch.device) -> Tensor:
+    side = torch.linspace(0, 1, BORDER_POINTS // 4 + 1, device=device)[:-1]
+    zero, one = torch.zeros_like(side), torch.ones_like(side)
+    x = torch.cat((side, one, 1 - side, zero))
+    y = torch.cat((zero, side, one, 1 - side))
+    return torch.stack((x, y), dim=-1)
+
+
+def _system(knots: Tensor) -> Tensor:
+    """[K + smoothing I, P; P^T, 0] with K the pairwise kernel and P the affine part: (B, K + 3, K + 3)."""
+    kernel = _kernel(knots, knots) + SMOOTHING * torch.eye(knots.shape[1], device=knots.device)
+    affine = _affine(knots)
+    top = torch.cat((kernel, affine), dim=2)
+    bottom = F.pad(affine.transpose(1, 2), (0, 3))
+    return torch.cat((top, bottom), dim=1)
+
+
+def _affine(points: Tensor) -> Tensor:
+    return F.pad(points, (0, 1), value=1.0)
+
+
+def _kernel(a: Tensor, b: Tensor) -> Tensor:
+    """r^2 log r between every point of a (B, P, 2) and of b (B, K, 2): (B, P, K)."""
+    square = (a[:, :, None] - b[:, None]).square().sum(-1)
+    return 0.5 * square * square.clamp_min(1e-12).log()
