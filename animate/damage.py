@@ -30,7 +30,7 @@ class Salvage:
         self._usual = max(1, round(1 / rate / self._tick))  # ticks of a packet that does not say
         self._waiting: list[tuple[int, int]] = []  # heap of (pts, ticks) of packets not yet seen as pictures
         self._lost: list[Span] = []
-        self._shown_last: deque[tuple[int, int]] = deque(maxlen=32)  # (pts, ticks), more than any reordering
+        self._passed: deque[tuple[int, int]] = deque(maxlen=32)  # the last ones, more than any reordering
         self._errors = 0
         self._last_end: int | None = None  # in ticks
         self._ran_out = False
@@ -52,7 +52,8 @@ class Salvage:
                 self._shown(frame)
                 yield frame
         while self._waiting:
-            self._lose(*heapq.heappop(self._waiting))
+            self._passed.append(heapq.heappop(self._waiting))
+            self._lose(*self._passed[-1])
         self._ran_out = True
 
     def lost(self) -> tuple[Span, ...]:
@@ -82,9 +83,8 @@ class Salvage:
             yield packet
 
     def _gaps(self) -> Iterator[Span]:
-        """Holes among the last pictures: where a file breaks off, later ones may stand before earlier ones."""
-        shown = list(self._shown_last)
-        for (pts, ticks), (following, _) in pairwise(shown):
+        """Holes among the last packets: where a file breaks off, later ones may stand before earlier ones."""
+        for (pts, ticks), (following, _) in pairwise(self._passed):
             if following - (pts + ticks) > ticks // 2:
                 yield Span((pts + ticks) * self._tick, following * self._tick)
 
@@ -95,8 +95,7 @@ class Salvage:
             pts, ticks = heapq.heappop(self._waiting)
             if pts < frame.pts or frame.is_corrupt:
                 self._lose(pts, ticks)
-            if pts == frame.pts:
-                self._shown_last.append((pts, ticks))
+            self._passed.append((pts, ticks))
 
     def _lose(self, pts: int, ticks: int) -> None:
         begin, end = pts * self._tick, (pts + ticks) * self._tick
