@@ -37,3 +37,11 @@ def new_file(path: str | os.PathLike, overwrite: bool = False) -> Path:
 def part_file(path: Path) -> Path:
     """The hidden name beside `path` under which it is written until whole; the muxer needs the suffix."""
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+
+
+def different_files(output: Path, *inputs: object) -> None:
+    """InputError if `output` is one of the input files, which --overwrite would destroy."""
+    for given in inputs:
+        same = isinstance(given, str | os.PathLike) and output.exists() and Path(given).exists()
+        if same and output.samefile(given):
+            raise InputError(f"{output}: this is an input; give the output another name.")

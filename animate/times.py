@@ -33,6 +33,11 @@ def parse_time(text: str) -> Fraction:
     return seconds
 
 
+def exact(seconds: Fraction | float) -> Fraction:
+    """The same time as a Fraction; a float is taken for the decimal that it prints as: 0.4 is 2/5."""
+    return Fraction(str(seconds)) if isinstance(seconds, float) else Fraction(seconds)
+
+
 def clock(seconds: Fraction | float | None) -> str:
     """A time as m:ss.mmm, or h:mm:ss.mmm from an hour on; None is the end."""
     if seconds is None:

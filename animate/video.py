@@ -17,7 +17,7 @@ from .errors import InputError
 from .files import existing_file, new_file, part_file
 from .image import read_image
 from .sound import Sound
-from .times import Span, clock
+from .times import Span, clock, exact
 
 __all__ = ["Frame", "VideoReader", "VideoWriter", "read_image"]
 
@@ -62,7 +62,7 @@ class VideoReader:
     path: Path. size: (width, height) pixels after rotation. rate: frames a second, the container's average.
     time_base: seconds a tick. frames: how many to expect, an estimate, or None.
     origin: 0, or where `start` is given the time of the first frame: a writer subtracts it.
-    until: the file's own time at which `end` cuts, or None.
+    zero: the file's own time at its beginning. until: its own time at which `end` cuts, or None.
     """
 
     def __init__(
@@ -92,9 +92,9 @@ class VideoReader:
         assert stream.time_base is not None
         self.time_base: Fraction = stream.time_base
         self.rate: Fraction = stream.average_rate or stream.base_rate or Fraction(25)
-        self._zero = Fraction(self._container.start_time or 0, av.time_base)
-        self._from = None if start is None else self._zero + Fraction(start)
-        self.until = None if end is None else self._zero + Fraction(end)
+        self.zero = Fraction(self._container.start_time or 0, av.time_base)
+        self._from = None if start is None else self.zero + exact(start)
+        self.until = None if end is None else self.zero + exact(end)
         if start is not None and end is not None and end <= start:
             raise InputError(f"--end {clock(end)} is not after --start {clock(start)}; give a later end.")
         if self._from is not None:
@@ -153,12 +153,12 @@ class VideoReader:
     @property
     def lost(self) -> tuple[Span, ...]:
         """Spans, seconds from the file's beginning, that did not decode or came out damaged, so far."""
-        begin = self._zero if self._from is None else self._from
+        begin = self.zero if self._from is None else self._from
         spans = []
         for span in self._salvage.lost():
             start, end = max(span.start, begin), span.end if self.until is None else min(span.end, self.until)
             if start < end:
-                spans.append(Span(start - self._zero, end - self._zero))
+                spans.append(Span(start - self.zero, end - self.zero))
         return tuple(spans)
 
     def _estimate(self) -> int | None:
@@ -168,8 +168,8 @@ class VideoReader:
         seconds = self._duration()
         if seconds is None:
             return None
-        begin = self._zero if self._from is None else self._from
-        stop = self._zero + seconds if self.until is None else min(self.until, self._zero + seconds)
+        begin = self.zero if self._from is None else self._from
+        stop = self.zero + seconds if self.until is None else min(self.until, self.zero + seconds)
         return max(1, round((stop - begin) * self.rate))
 
     def _duration(self) -> Fraction | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from gfla.animate.landmarks import Landmarks
 
 
 def moving_picture(index: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -60,6 +61,30 @@ def write_video(
     return path
 
 
+def plain_face(
+    width: float = 1.0, height: float = 1.0, roll: float = 0.0, mouth: float = 4.0, eye: float = 8.0
+):
+    """A plain face (68, 2) about (128, 150): `mouth` and `eye` are openings in pixels, roll in degrees."""
+    points = np.zeros((68, 2))
+    angle = np.linspace(np.pi, 0, 17)
+    points[:17] = np.c_[np.cos(angle) * 62, np.sin(angle) * 72 - 10]
+    points[17:22] = np.c_[np.linspace(-48, -14, 5), [-42, -46, -48, -46, -42]]
+    points[22:27] = np.c_[np.linspace(14, 48, 5), [-42, -46, -48, -46, -42]]
+    points[27:31] = np.c_[np.zeros(4), np.linspace(-28, 6, 4)]
+    points[31:36] = np.c_[np.linspace(-12, 12, 5), [12, 14, 15, 14, 12]]
+    for begin, x in ((36, -30), (42, 30)):
+        points[begin : begin + 6] = np.c_[
+            x + np.array([-12, -4, 4, 12, 4, -4]), -26 + eye / 2 * np.array([0, -1, -1, 0, 1, 1])
+        ]
+    points[48:55] = np.c_[np.linspace(-24, 24, 7), 34 + np.array([0, -5, -7, -6, -7, -5, 0]) - mouth / 2]
+    points[55:60] = np.c_[np.linspace(16, -16, 5), 34 + np.array([6, 9, 10, 9, 6]) + mouth / 2]
+    points[60:65] = np.c_[np.linspace(-18, 18, 5), 34 - np.array([0, 1, 1, 1, 0]) * mouth / 2]
+    points[65:68] = np.c_[[9, 0, -9], np.full(3, 34 + mouth / 2)]
+    points *= (width, height)
+    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    return (points @ np.array([[cos, sin], [-sin, cos]]) + (128, 150)).astype(np.float32)
+
+
 def tone_frames(stream, seconds: float, start: float = 0.0) -> list[av.AudioFrame]:
     """A 440 Hz tone from `start` to `seconds`, in the format and frame size of the encoder `stream`."""
     rate = stream.rate
@@ -72,6 +97,65 @@ def tone_frames(stream, seconds: float, start: float = 0.0) -> list[av.AudioFram
         format=context.format.name, layout="mono", rate=rate, frame_size=context.frame_size or 1024
     )
     return [*resampler.resample(whole), *resampler.resample(None)]
+
+
+def head_picture(index: int, width: int = 128, height: int = 128) -> np.ndarray:
+    """A skin-coloured disc with a dark mouth that sways and speaks on grey, RGB (height, width, 3) uint8."""
+    y, x = np.mgrid[0:height, 0:width]
+    middle_x, middle_y = width * (0.5 + 0.05 * np.sin(index / 6)), height * 0.55
+    picture = np.full((height, width, 3), 90, np.uint8)
+    disc = ((x - middle_x) / (0.24 * width)) ** 2 + ((y - middle_y) / (0.28 * height)) ** 2 < 1
+    picture[disc] = (210, 150, 110)
+    mouth = (abs(x - middle_x) < 0.08 * width) & (abs(y - middle_y - 0.14 * height) < 2 + 2 * np.sin(index))
+    picture[mouth] = (120, 30, 20)
+    return picture
+
+
+def grey_picture(index: int, width: int = 128, height: int = 128) -> np.ndarray:
+    """What `head_picture` is without the head."""
+    return np.full((height, width, 3), 90, np.uint8)
+
+
+class DiscLandmarker:
+    """A test double for the tracker: the face is the box of the reddish pixels, a plain face in it."""
+
+    def __init__(self) -> None:
+        self.asked: list[Landmarks | None] = []
+
+    def find(self, image: np.ndarray) -> list[Landmarks]:
+        y, x = np.nonzero(image[..., 0].astype(int) - image[..., 2] > 50)
+        if len(x) < 50:
+            return []
+        low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
+        plain = plain_face()
+        span = np.ptp(plain, axis=0)
+        points = ((plain - plain.min(0)) / span * (high - low) + low).astype(np.float32)
+        iris = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
+        return [Landmarks(points, iris, 1.0)]
+
+    def follow(self, image: np.ndarray, last: Landmarks | None) -> Landmarks | None:
+        self.asked.append(last)
+        return next(iter(self.find(image)), None)
+
+
+@pytest.fixture
+def landmarker() -> DiscLandmarker:
+    return DiscLandmarker()
+
+
+@pytest.fixture(name="face")
+def _face() -> Callable[..., np.ndarray]:
+    return plain_face
+
+
+@pytest.fixture(name="head_picture")
+def _head_picture() -> Callable[..., np.ndarray]:
+    return head_picture
+
+
+@pytest.fixture(name="grey_picture")
+def _grey_picture() -> Callable[..., np.ndarray]:
+    return grey_picture
 
 
 @pytest.fixture(name="moving_picture")
@@ -116,7 +200,20 @@ def bad_videos(tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture
 def damaged_video(tmp_path: Path) -> Path:
     """A 2 s video with a key frame every 0.4 s in which the packets of frames 20-24 are noise."""
-    path = write_video(tmp_path / "damaged.mp4", options={"g": "10", "bf": "0", "crf": "12"})
+    return _damage(write_video(tmp_path / "damaged.mp4", options=_SHORT_GROUPS))
+
+
+@pytest.fixture
+def damaged_head(tmp_path: Path) -> Path:
+    """The same damage to a video of a talking head."""
+    size = (128, 128)
+    return _damage(write_video(tmp_path / "head.mp4", options=_SHORT_GROUPS, picture=head_picture, size=size))
+
+
+_SHORT_GROUPS = {"g": "10", "bf": "0", "crf": "12"}
+
+
+def _damage(path: Path) -> Path:
     with av.open(str(path)) as container:
         spots = [(p.pos, p.size) for p in container.demux(video=0) if p.size][20:25]
     data, noise = bytearray(path.read_bytes()), np.random.default_rng(0)
