@@ -2,13 +2,14 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import pairwise
 
 import av
 from av.codec.context import Flags
 from av.container import InputContainer
+from av.error import FFmpegError
 
 from .times import Span, join_spans
 
@@ -35,7 +36,7 @@ class Salvage:
         self._last_end: int | None = None  # in ticks
         self._ran_out = False
 
-    def frames(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Generator[av.VideoFrame]:
         """All pictures that decode, in order."""
         for packet in self._packets():
             if packet.pts is not None and not packet.is_discard:
@@ -44,7 +45,7 @@ class Salvage:
                 self._last_end = max(self._last_end or 0, packet.pts + ticks)
             try:
                 decoded = packet.decode()
-            except av.error.FFmpegError:
+            except FFmpegError:
                 self._errors += 1
                 continue
             for frame in decoded:
@@ -74,7 +75,7 @@ class Salvage:
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.error.FFmpegError:  # it does not come back: flush what the decoder holds
+            except FFmpegError:  # it does not come back: flush what the decoder holds
                 self._errors += 1
                 packet = av.Packet()
                 packet.stream = self._stream

@@ -16,9 +16,14 @@ def choose_device(asked: str = "auto") -> tuple[str, str]:
     if asked != "auto":
         if not there[asked]:
             raise InputError(f"--device {asked}: torch sees no such device here; leave --device out.")
-        return asked, f"{_model(asked)}, as asked"
+        return asked, "as asked"
     chosen = next(name for name, is_there in there.items() if is_there)
-    return chosen, _model(chosen) + (", torch sees no GPU" if chosen == "cpu" else ", the fastest torch sees")
+    if chosen == "cpu":
+        return chosen, "torch sees no GPU"
+    return (
+        chosen,
+        f"the fastest torch sees: {torch.cuda.get_device_name() if chosen == 'cuda' else 'Apple GPU'}",
+    )
 
 
 def fast_precision(device: torch.device) -> torch.dtype:
@@ -29,11 +34,3 @@ def fast_precision(device: torch.device) -> torch.dtype:
         can = torch.cpu.get_capabilities()
         return torch.bfloat16 if can.get("amx_bf16") or can.get("avx512_bf16") else torch.float32
     return torch.float32
-
-
-def _model(device: str) -> str:
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    if device == "mps":
-        return "Apple GPU"
-    return f"{torch.get_num_threads()} threads"

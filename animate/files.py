@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError
 
@@ -39,7 +40,7 @@ def part_file(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
 
 
-def different_files(output: Path, *inputs: object) -> None:
+def different_files(output: Path, *inputs: Any) -> None:
     """InputError if `output` is one of the input files, which --overwrite would destroy."""
     for given in inputs:
         same = isinstance(given, str | os.PathLike) and output.exists() and Path(given).exists()

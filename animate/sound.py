@@ -1,13 +1,14 @@
 """The sound of a video, copied packet by packet beside the new pictures: nothing is lost or re-encoded."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ class Sound:
             return None
         return cls(source, output, origin, until)
 
-    def __init__(self, source, output: OutputContainer, origin: Fraction, until: Fraction | None):
+    def __init__(
+        self, source: InputContainer, output: OutputContainer, origin: Fraction, until: Fraction | None
+    ):
         self._source, self._output, self._origin, self._until = source, output, origin, until
         self._input = stream = source.streams.audio[0]
         codec = stream.codec_context.codec.canonical_name
@@ -74,10 +77,10 @@ class Sound:
                 if self._origin and begin + (packet.duration or 0) * packet.time_base <= self._origin:
                     continue
                 yield packet
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             log.warning("%s: the sound breaks off, the file is damaged there (%s).", self._source.name, error)
 
-    def _copied(self) -> Iterator[av.Packet]:
+    def _copied(self) -> Generator[av.Packet]:
         for packet in self._read():
             shift = round(self._origin / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
@@ -85,13 +88,13 @@ class Sound:
             packet.stream = self._stream
             yield packet
 
-    def _encoded(self) -> Iterator[av.Packet]:
+    def _encoded(self) -> Generator[av.Packet]:
         layout, rate = self._stream.layout.name, self._stream.rate
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=1024)
         for packet in self._read():
             try:
                 frames = packet.decode()
-            except av.error.FFmpegError:
+            except FFmpegError:
                 continue
             for frame in frames:
                 if frame.pts is not None:

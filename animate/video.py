@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Self
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace
 
 from .damage import Salvage
@@ -74,7 +76,7 @@ class VideoReader:
         self.path = existing_file(path)
         try:
             self._container = av.open(str(self.path))
-        except (av.error.FFmpegError, ValueError):
+        except (FFmpegError, ValueError):
             raise InputError(
                 f"{self.path}: not a video, or one cut off before its index; give a whole video file."
             ) from None
@@ -85,7 +87,8 @@ class VideoReader:
             raise
 
     def _open(self, start: Fraction | float | None, end: Fraction | float | None) -> None:
-        streams = self._container.streams.video
+        cover = Disposition.attached_pic  # the picture of an album is no video
+        streams = [s for s in self._container.streams.video if not s.disposition & cover]
         if not streams:
             raise InputError(f"{self.path}: there is no picture in it, only sound or data; give a video.")
         self._stream = stream = streams[0]
@@ -98,7 +101,8 @@ class VideoReader:
         if start is not None and end is not None and end <= start:
             raise InputError(f"--end {clock(end)} is not after --start {clock(start)}; give a later end.")
         if self._from is not None:
-            self._container.seek(int(self._from / self.time_base), stream=stream)
+            before = self._from - Fraction(1, 5)  # B-frames: a key frame may be stored before its time
+            self._container.seek(int(before / self.time_base), stream=stream)
         self._salvage = Salvage(self._container, stream, self.rate)
         self._decoded = self._decode()
         self._first = next(self._decoded, None)
@@ -131,7 +135,7 @@ class VideoReader:
             yield first
         yield from self._decoded
 
-    def _decode(self) -> Iterator[Frame]:
+    def _decode(self) -> Generator[Frame]:
         last_pts: int | None = None
         coded: tuple[int, int] | None = None
         for decoded in self._salvage.frames():
@@ -273,6 +277,6 @@ class VideoWriter:
             self._sound.close()
         try:
             self._container.close()
-        except (av.error.FFmpegError, ValueError):
+        except (FFmpegError, ValueError):
             log.debug("closing %s after an error", self._part, exc_info=True)
         Path(self._part).unlink(missing_ok=True)

@@ -41,9 +41,10 @@ def write_video(
         video.time_base = video.codec_context.time_base = time_base
         if rotation:
             video.set_display_rotation(rotation)
-        audio = None
+        audio, tone = None, []
         if sound:
             audio = output.add_stream(sound, rate=48000)
+            assert isinstance(audio, av.AudioStream)
             audio.layout = "mono"
             seconds = (
                 float((pts[-1] + 1) * time_base) if len(pts) == 1 else float(pts[-1] * time_base + 1 / rate)
@@ -54,7 +55,7 @@ def write_video(
             frame.pts, frame.time_base = at, time_base
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
-        if audio is not None:
+        if audio:
             for frame in tone:
                 output.mux(audio.encode(frame))
             output.mux(audio.encode(None))
@@ -85,7 +86,7 @@ def plain_face(
     return (points @ np.array([[cos, sin], [-sin, cos]]) + (128, 150)).astype(np.float32)
 
 
-def tone_frames(stream, seconds: float, start: float = 0.0) -> list[av.AudioFrame]:
+def tone_frames(stream: av.AudioStream, seconds: float, start: float = 0.0) -> list[av.AudioFrame]:
     """A 440 Hz tone from `start` to `seconds`, in the format and frame size of the encoder `stream`."""
     rate = stream.rate
     samples = np.sin(2 * np.pi * 440 * np.arange(int((seconds - start) * rate)) / rate)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, VideoReader
@@ -17,7 +18,7 @@ from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 MakeVideo = Callable[..., Path]
-Picture = Callable
+Picture = Callable[..., np.ndarray]
 Capture = pytest.CaptureFixture[str]
 
 
@@ -191,16 +192,15 @@ def test_help_is_quick_and_loads_no_torch():
     assert min(spent) < 0.4
 
 
-def shipped(name: str) -> Path:
-    path = Path(str(files("gfla.models") / "weights" / name))
-    if not path.is_file():
-        pytest.skip(f"{name} is not shipped yet")
-    return path
+def need_weights(*names: str) -> None:
+    for name in names:
+        if not (files("gfla.models") / "weights" / name).is_file():
+            pytest.skip(f"{name} is not shipped yet")
 
 
 def test_the_real_thing(tmp_path: Path, capsys: Capture):
     """The shipped weights make the astronaut follow the shipped driver, frame for frame."""
-    shipped("face-256.safetensors"), shipped("tracker.safetensors")
+    need_weights("face-256.safetensors", "tracker.safetensors")
     driver = Path(str(files("gfla.animate") / "assets" / "driver.mp4"))
     data = pytest.importorskip("skimage.data")
     astronaut = data.astronaut()

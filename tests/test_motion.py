@@ -52,7 +52,7 @@ def test_the_state_is_a_value(face: Face):
 def test_no_foreign_face_shape_comes_along(face: Face):
     """A wide driver rolls and moves; the narrow source rolls and moves, and stays as narrow as it was."""
     source, first = face(0.8, 1.0), face(1.2, 1.0)
-    driving = face(1.2, 1.0, roll=25) + np.float32([6, 0])
+    driving = face(1.2, 1.0, roll=25) + np.array([6, 0], np.float32)
     expected = face(0.8, 1.0, roll=25)
     result = moved(source, first, driving)
     shape = result - result.mean(0)
@@ -63,7 +63,7 @@ def test_no_foreign_face_shape_comes_along(face: Face):
 
 def test_a_large_driver_moves_a_small_source_by_its_own_measure(face: Face):
     source, first = face(0.5, 0.5), face()
-    driving = first + np.float32([20, -10])
+    driving = first + np.array([20, -10], np.float32)
     np.testing.assert_allclose(moved(source, first, driving) - source, np.tile([10, -5], (68, 1)), atol=0.1)
 
 
@@ -89,7 +89,7 @@ def test_lips_meet_but_never_cross(face: Face):
 
 
 def test_absurd_points_stay_near_the_crop(face: Face):
-    wild = face() * 1e4
+    wild = face() * np.float32(1e4)
     for kind in ("relative", "copy"):
         state = MotionState(kind, face(), driver=face() if kind == "relative" else None)
         points, _ = follow_driver(wild, state)
