@@ -30,6 +30,7 @@ from .shape import (
     unturn,
 )
 
+JAW_DROP = 0.2  # head units, mouth wide open
 SKIN = np.array(
     [(248, 216, 190), (232, 190, 160), (208, 160, 124), (160, 112, 82), (112, 76, 54)], np.float32
 )
@@ -83,7 +84,7 @@ class TalkingHead:
     def render(self, pose: Pose) -> Drawn:
         """Draw one frame."""
         points, iris = self._expression(pose)
-        drop = self._drop(pose)
+        drop = JAW_DROP * pose.mouth
         depth, normal, texture, alpha = (
             lowered(x, drop) for x in (self.depth, self.normal, self.texture, self.alpha)
         )
@@ -104,7 +105,7 @@ class TalkingHead:
         grid = unturn(depth, flat, lift, shift)
         colour = cv2.remap(paint, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         cover = cv2.remap(alpha, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        canvas = self._paint_behind(pose, place, cover)
+        canvas = self._paint_behind(place, cover)
         canvas += cover[..., None] * (colour - canvas)
         image = cv2.resize(np.clip(canvas, 0, 255), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
@@ -113,9 +114,6 @@ class TalkingHead:
             return (p @ flat.T + z * lift + shift).astype(np.float32)
 
         return Drawn(np.rint(image).astype(np.uint8), project(points), project(iris))
-
-    def _drop(self, pose: Pose) -> float:
-        return 0.2 * pose.mouth
 
     def _expression(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
         """The points of the face in head units, moved by mouth, lids, brows, and the irises."""
@@ -126,7 +124,7 @@ class TalkingHead:
         for upper, lower in (([37, 38], [41, 40]), ([43, 44], [47, 46])):
             p[upper] += (p[lower] - (0, 0.012) - p[upper]) * pose.blink
             p[lower, 1] -= 0.02 * pose.smile
-        p[:17, 1] += self._drop(pose) * jaw_share(p[:17, 1])
+        p[:17, 1] += JAW_DROP * pose.mouth * jaw_share(p[:17, 1])
         open_ = 0.24 * pose.mouth
         for ids, share in (([55, 56, 57, 58, 59], 1.0), ([65, 66, 67], 1.0), ([48, 54, 60, 64], 0.4)):
             p[ids, 1] += share * open_
@@ -212,22 +210,23 @@ class TalkingHead:
         line = np.concatenate([p[48:49], curve(p[60:65]), p[54:55]])
         _put(paint, _stroke(line, 0.016), self.lips * 0.35, 0.008, 0.75)
 
-    def _paint_behind(self, pose: Pose, place: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    def _paint_behind(self, place: np.ndarray, cover: np.ndarray) -> np.ndarray:
         """Backdrop, back hair, neck and shoulders at twice the frame's size; they follow the head some."""
         canvas = self.backdrop.copy()
         body = self.centre + 0.35 * (place - self.centre)
 
         def add(half: list[tuple[float, float]], origin: np.ndarray, colour: np.ndarray, soft: float) -> None:
             shape = np.array(half + [(-x, y) for x, y in half[::-1]])
-            _blend(canvas, (curve(shape) * self.scale + origin) * 2 + 0.5, colour, soft)
+            _over(
+                canvas, fill((curve(shape) * self.scale + origin) * 2 + 0.5, canvas.shape[:2], soft), colour
+            )
 
         if self.long_hair:
             add([(0, -1.4), (0.9, -1.05), (1.2, 0.2), (1.22, 1.4), (0.9, 1.95)], place, self.hair * 0.62, 4)
-        shade = cv2.GaussianBlur(cover[::4, ::4], (0, 0), 3)
-        shade = 1 - 0.5 * np.roll(cv2.resize(shade, (2 * SIZE, 2 * SIZE)), 22, axis=0)
-        before = canvas[..., 1].copy()
-        add([(0.62, 0.7), (0.6, 1.5), (0.72, 2.2), (0.3, 2.45)], 0.5 * (place + body), self.skin * 0.8, 3)
-        canvas *= np.where(np.abs(canvas[..., 1] - before) > 2, shade, 1)[..., None]
+        shade = cv2.resize(cv2.GaussianBlur(cover[::4, ::4], (0, 0), 3), (2 * SIZE, 2 * SIZE))
+        under_chin = 1 - 0.5 * np.roll(shade, 22, axis=0)[..., None]
+        neck = [(0.62, 0.7), (0.6, 1.5), (0.72, 2.2), (0.3, 2.45)]
+        add(neck, 0.5 * (place + body), self.skin * 0.8 * under_chin, 3)
         add([(0.25, 2.05), (0.72, 1.78), (1.5, 1.98), (2.5, 2.25), (3.2, 3.6)], body, self.cloth, 3)
         return canvas
 
@@ -287,21 +286,14 @@ def _blot(
     _over(canvas, (share * np.exp(-(x**2) - (y**2)[:, None])).astype(np.float32), colour)
 
 
-def _put(relief: np.ndarray, polygon: np.ndarray, colour, soft: float, share=1.0, within=None) -> None:
-    """`_blend` in head units."""
-    _blend(relief, pixels(polygon), colour, soft * GRID, share, within)
-
-
-def _blend(canvas: np.ndarray, polygon: np.ndarray, colour, soft: float, share=1.0, within=None) -> None:
-    """Paint a polygon (pixels of the canvas) with soft edges, only where it lies."""
-    margin = int(3 * soft) + 2
+def _put(paint: np.ndarray, shape: np.ndarray, colour, soft: float, share=1.0, within=None) -> None:
+    """Paint a polygon (head units, edges `soft` units wide), touching the pixels about it alone."""
+    polygon, margin = pixels(shape), int(3 * soft * GRID) + 2
     low = np.maximum(np.floor(polygon.min(0)).astype(int) - margin, 0)
-    high = np.minimum(np.ceil(polygon.max(0)).astype(int) + margin, canvas.shape[1::-1])
-    if (high <= low).any():
-        return
+    high = np.ceil(polygon.max(0)).astype(int) + margin
     here = np.s_[low[1] : high[1], low[0] : high[0]]
-    mask = share * fill(polygon - low, (high - low)[::-1], soft)
-    _over(canvas[here], mask if within is None else mask * within[here], colour)
+    patch = share * fill(polygon - low, paint[here].shape[:2], soft * GRID)
+    _over(paint[here], patch if within is None else patch * within[here], colour)
 
 
 def _over(canvas: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> None:
