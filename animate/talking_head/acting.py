@@ -45,8 +45,8 @@ COLUMNS = [
 def act(seconds: float, rate: Fraction = RATE, seed: int = 0) -> list[Pose]:
     """One pose a frame, the same for the same arguments.
 
-    >>> [round(pose.yaw, 2) for pose in act(0.08, seed=3)]
-    [0.0, -0.01]
+    >>> [round(pose.yaw, 2) for pose in act(0.6, seed=3)][::3]
+    [0.0, 0.11, 0.25, 0.23, -0.1]
     """
     random = np.random.default_rng([seed, 1])
     t = np.arange(round(seconds * rate)) / float(rate)
