@@ -1,4 +1,4 @@
-"""The documents speak of things that exist: the files they name, the targets and the commands they tell you to type."""
+"""The documents speak of things that exist: files, make targets and commands that they tell you to type."""
 
 import re
 import tomllib

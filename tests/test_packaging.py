@@ -135,7 +135,7 @@ def test_extras_are_imported_lazily():
     """Importing the product imports none of what is optional or slow."""
     lazy = ["kornia", "face_alignment", "gradio", "skimage", "tensorboard", "imageio_ffmpeg", "ray"]
     modules = [
-        f"gfla.{path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.').removesuffix('.__init__')}"
+        ".".join(["gfla", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
         for folder in ("animate", "models")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path.name != "__main__.py"
