@@ -42,7 +42,7 @@ def _scaled(image: np.ndarray, height: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Frames of several videos at the same times, a row each.")
     parser.add_argument("videos", nargs="+", type=Path, help="a row each; the first gives the times")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the picture to write (.png)")
     options = parser.parse_args()

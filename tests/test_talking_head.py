@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from cv2.data import haarcascades
 from gfla.animate.talking_head import Pose, TalkingHead, act, babble, render_clip, talk, write_dataset
 from gfla.animate.talking_head.acting import SOUND_RATE
 from gfla.animate.talking_head.shape import pixels
@@ -127,7 +128,7 @@ def test_motion_does_not_depend_on_the_rate():
 
 def test_a_face_finder_finds_it():
     """A cascade trained on real faces sees exactly one face, around the points."""
-    finder = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    finder = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_alt2.xml")
     frames = [drawn for seed in (1, 2, 4) for drawn in list(talk(2, Fraction(5), seed))]
     hits = 0
     for drawn in frames:

@@ -110,7 +110,8 @@ class TalkingHead:
         image = cv2.resize(np.clip(canvas, 0, 255), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
         def project(p: np.ndarray) -> np.ndarray:
-            z = cv2.remap(depth, *pixels(p).T[:, None].astype(np.float32), cv2.INTER_LINEAR).reshape(-1, 1)
+            x, y = pixels(p).astype(np.float32).T
+            z = cv2.remap(depth, x, y, cv2.INTER_LINEAR).reshape(-1, 1)
             return (p @ flat.T + z * lift + shift).astype(np.float32)
 
         return Drawn(np.rint(image).astype(np.uint8), project(points), project(iris))

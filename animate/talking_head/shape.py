@@ -54,10 +54,10 @@ class Pose:
 
 def face_points(random: np.random.Generator) -> np.ndarray:
     p = np.zeros((68, 2))
-    mirror = dict(pair.split(":") for pair in MIRROR.split())
-    for number, x, y in np.array(FACE.split()).reshape(-1, 3):
-        p[int(number)] = float(x), float(y)
-        p[int(mirror.get(number, number))] = -float(x), float(y)
+    mirror = {int(a): int(b) for a, b in (pair.split(":") for pair in MIRROR.split())}
+    for number, x, y in np.array(FACE.split(), float).reshape(-1, 3):
+        p[int(number)] = x, y
+        p[mirror.get(int(number), int(number))] = -x, y
     p[:17, 0] *= 1 + random.uniform(-0.06, 0.05) * np.abs(np.linspace(-1, 1, 17))
     p[:17, 1] *= random.uniform(0.95, 1.05)
     p[4:13, 0] *= random.uniform(0.95, 1.06)  # jaw
@@ -73,7 +73,7 @@ def face_points(random: np.random.Generator) -> np.ndarray:
 def contour(p: np.ndarray) -> np.ndarray:
     """The closed contour of face and skull."""
     angle = np.linspace(0, -np.pi, 40)[1:-1]
-    skull = np.stack([p[16, 0] * 1.0 * np.cos(angle), 1.38 * np.sin(angle)], 1)
+    skull = np.stack([p[16, 0] * np.cos(angle), 1.38 * np.sin(angle)], 1)
     return np.concatenate([curve(p[:17]), skull])
 
 
@@ -81,7 +81,7 @@ def relief_depth(p: np.ndarray, outline: np.ndarray) -> np.ndarray:
     inside = (mask(outline, soft=0) > 0.5).astype(np.uint8)
     inward = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / GRID
     z = -0.62 + 0.8 * (1 - (1 - np.clip(inward / 0.95, 0, 1)) ** 2.1)
-    z = cv2.GaussianBlur(z, (0, 0), 0.1 * GRID).astype(np.float32)
+    z = cv2.GaussianBlur(z.astype(np.float32), (0, 0), 0.1 * GRID)
     x, y = np.meshgrid(CORNER[0] + np.arange(RELIEF[0]) / GRID, CORNER[1] + np.arange(RELIEF[1]) / GRID)
 
     def bump(cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
@@ -104,7 +104,7 @@ def relief_depth(p: np.ndarray, outline: np.ndarray) -> np.ndarray:
         + 0.09 * bump(0, p[57, 1] - 0.05, 0.24, 0.07)
         - 0.05 * bump(0, p[57, 1] + 0.09, 0.2, 0.06)
     )
-    return cv2.GaussianBlur(z, (0, 0), 0.018 * GRID).astype(np.float32)
+    return cv2.GaussianBlur(z.astype(np.float32), (0, 0), 0.018 * GRID)
 
 
 def normals(depth: np.ndarray) -> np.ndarray:
