@@ -11,7 +11,7 @@ from gfla.demos.contact_sheet import contact_sheet, main
 
 @pytest.fixture
 def ramps(tmp_path):
-    """Two videos whose grey tells the time: 30 frames of grey 8 i, and the same at twice the size and half the rate."""
+    """Two videos whose grey tells the time: frame i has grey 8 i; the second is larger, at half the rate."""
     paths = []
     for name, step, side in (("one.mp4", 1, 64), ("two.mp4", 2, 128)):
         paths.append(tmp_path / name)
