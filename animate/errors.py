@@ -1,4 +1,5 @@
-"""The one error that users see: bad input, said in a sentence, so that every command can print it without a traceback."""
+"""The one error that users see: bad input, said in a sentence, so that every command can print it without a
+traceback."""
 
 
 class InputError(ValueError):

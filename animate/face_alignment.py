@@ -1,7 +1,8 @@
-"""The face-alignment package (FAN, Bulat and Tzimiropoulos 2017) as a landmarker, for those who have its weights.
+"""The face-alignment package (FAN, Bulat and Tzimiropoulos 2017) as a landmarker, for those who have its
+weights.
 
-It is slow on a CPU but a second opinion; faces are found and followed by the built-in tracker, so that none of the
-package's detectors, and no download, is needed.
+It is slow on a CPU but a second opinion; faces are found and followed by the built-in tracker, so that none
+of the package's detectors, and no download, is needed.
 """
 
 import importlib.util
@@ -19,11 +20,13 @@ from .upright import face_pose, transform, warp
 FILE = "2DFAN4-11f355bf06.pth.tar"
 """The package looks for exactly this name, and would download it."""
 SIDE, FACE = 320, 150
-"""Side of the upright picture given to the package, and the longer side of the points' box in it, in pixels."""
+"""Side of the upright picture given to the package, and the longer side of the points' box in it, in
+pixels."""
 
 
 class FaceAlignmentLandmarker:
-    """FAN's 68 points where the built-in tracker sees faces; irises are put at the middle of the eyes' points."""
+    """FAN's 68 points where the built-in tracker sees faces; irises are put at the middle of the eyes'
+    points."""
 
     def __init__(self, builtin: BuiltinLandmarker, device: str = "cpu") -> None:
         """Raises InputError, and downloads nothing, if the package or its weights are absent."""
@@ -35,8 +38,8 @@ class FaceAlignmentLandmarker:
         path = weights_path()
         if not path.is_file():
             raise InputError(
-                f"--landmarks face-alignment needs the file {FILE} at {path}: download "
-                f"https://www.adrianbulat.com/downloads/python-fan/{FILE} and put it there, or use --landmarks builtin."
+                f"--landmarks face-alignment needs the file {path}: download it from "
+                f"https://www.adrianbulat.com/downloads/python-fan/{FILE}, or use --landmarks builtin."
             )
         import face_alignment
 
@@ -51,7 +54,9 @@ class FaceAlignmentLandmarker:
                 max_batch_size=8,
             )
         except Exception as error:  # whatever torch.load makes of a damaged file
-            raise InputError(f"{path} is not the weights of face-alignment ({error}): download it anew.") from error
+            raise InputError(
+                f"{path} is not the weights of face-alignment ({error}): download it anew."
+            ) from error
 
     def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
         """See Landmarker."""
@@ -72,7 +77,9 @@ class FaceAlignmentLandmarker:
         # The package's boxes reach from the forehead to the chin, ours from the brows.
         half = FACE / 2
         box = np.array([middle - 0.95 * half, middle - 1.5 * half, middle + 0.95 * half, middle + half, 1.0])
-        upright = self.network.get_landmarks_from_image(warp(image, matrix, (SIDE, SIDE)), detected_faces=[box])
+        upright = self.network.get_landmarks_from_image(
+            warp(image, matrix, (SIDE, SIDE)), detected_faces=[box]
+        )
         points = transform(cv2.invertAffineTransform(matrix), upright[0][:, :2])
         iris = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
         return Landmarks(points, iris, face.score)

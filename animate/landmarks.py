@@ -1,7 +1,9 @@
-"""Landmarks of faces in whole frames: the built-in tracker and the face-alignment package behind one protocol.
+"""Landmarks of faces in whole frames: the built-in tracker and the face-alignment package behind one
+protocol.
 
-A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner. State
-(the last frame's landmarks) is passed in, never kept, so that any number of videos can share one landmarker.
+A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner.
+State (the last frame's landmarks) is passed in, never kept, so that any number of videos can share one
+landmarker.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from .upright import FacePose, crop_matrix, face_pose, transform, warp
 
 FOUND = 0.5
 """The least score of a face: what find and follow return has at least this one."""
-LEVELS = (192, 384, 96, 768)
+LEVELS = (192, 384, 96)
 """Longer sides to which the finder's frame is scaled, tried in this order until a face is found."""
 
 
@@ -26,8 +28,9 @@ LEVELS = (192, 384, 96, 768)
 class Landmarks:
     """One face in one image.
 
-    points: (68, 2) float32, pixels, x then y, iBUG order, pixel centres at integers. iris: (2, 2) float32, the same;
-    iris[0] belongs to the eye of points 36-41, iris[1] to the eye of points 42-47. score: confidence in [0, 1].
+    points: (68, 2) float32, pixels, x then y, iBUG order, pixel centres at integers. iris: (2, 2) float32,
+    the same; iris[0] belongs to the eye of points 36-41, iris[1] to the eye of points 42-47. score:
+    confidence in [0, 1].
     """
 
     points: NDArray[np.float32]
@@ -51,12 +54,14 @@ class Landmarker(Protocol):
         ...
 
     def follow(self, image: NDArray[np.uint8], last: Landmarks | None) -> Landmarks | None:
-        """The face that was at `last` in the frame before; found anew (the largest) if None or lost; None if absent."""
+        """The face that was at `last` in the frame before; found anew (the largest) if None or lost; None if
+        absent."""
         ...
 
 
 def load_landmarker(name: str = "builtin", device: str = "cpu") -> Landmarker:
-    """The landmarker of that name, "builtin" or "face-alignment"; InputError if it is unknown or cannot be had here."""
+    """The landmarker of that name, "builtin" or "face-alignment"; InputError if it is unknown or cannot be
+    had here."""
     if name not in ("builtin", "face-alignment"):
         raise InputError(f"There is no landmarker {name!r}: choose builtin or face-alignment.")
     builtin = BuiltinLandmarker(load_tracker(device))
@@ -76,7 +81,8 @@ class BuiltinLandmarker:
         self.device = next(tracker.parameters()).device
 
     def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
-        """See Landmarker. Faces from about a fiftieth of the frame's longer side; smaller ones only if no larger is seen."""
+        """See Landmarker. Faces from about a twenty-fifth of the frame's longer side; smaller ones only if no
+        larger is seen."""
         check_image(image)
         longer = max(image.shape[:2])
         for level in LEVELS:
@@ -118,8 +124,11 @@ class BuiltinLandmarker:
             faces.append(Landmarks(there[:68], there[68:], probability))
         return faces
 
-    def candidates(self, image: NDArray[np.uint8], level: int, most: int = 8, least: float = 0.1) -> list[FacePose]:
-        """Where the finder sees faces with the frame's longer side scaled to `level` pixels, the likeliest first."""
+    def candidates(
+        self, image: NDArray[np.uint8], level: int, most: int = 8, least: float = 0.1
+    ) -> list[FacePose]:
+        """Where the finder sees faces with the frame's longer side scaled to `level` pixels, the likeliest
+        first."""
         height, width = image.shape[:2]
         scale = level / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -127,7 +136,9 @@ class BuiltinLandmarker:
         padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
         padded[: size[1], : size[0]] = small
         with torch.inference_mode():
-            cells = read_cells(self.tracker.finder(self._to_tensor(padded[None])), self.tracker.finder.stride)[0]
+            cells = read_cells(
+                self.tracker.finder(self._to_tensor(padded[None])), self.tracker.finder.stride
+            )[0]
             heat = cells[None, None, :, :, 0]
             peak = torch.nn.functional.max_pool2d(heat, 3, 1, 1) == heat
             there = cells[peak[0, 0] & (cells[..., 0] > least)].cpu().numpy()
@@ -149,7 +160,8 @@ def check_image(image: NDArray[np.uint8]) -> None:
 
 
 def _moved(before: FacePose, now: FacePose) -> bool:
-    """Whether the crop no longer fits so well that the points in it could be trusted to a fraction of a pixel."""
+    """Whether the crop no longer fits so well that the points in it could be trusted to a fraction of a
+    pixel."""
     shift = np.hypot(now.x - before.x, now.y - before.y)
     turn = abs((now.roll - before.roll + np.pi) % (2 * np.pi) - np.pi)
     return bool(shift > 0.08 * before.size or abs(now.size / max(before.size, 1.0) - 1) > 0.12 or turn > 0.2)

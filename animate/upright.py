@@ -1,4 +1,5 @@
-"""Where a face is and how it is turned, and upright crops of it: the geometry that the tracker and its training share."""
+"""Where a face is and how it is turned, and upright crops of it: the geometry that the tracker and its
+training share."""
 
 import math
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ CROP_MARGIN = 1.45
 
 @dataclass(frozen=True)
 class FacePose:
-    """Where a face is: centre x, y and longer side in pixels of the upright box around its 68 points, and its roll in
-    radians, clockwise in the image."""
+    """Where a face is: centre x, y and longer side in pixels of the upright box around its 68 points, and its
+    roll in radians, clockwise in the image."""
 
     x: float
     y: float
@@ -25,7 +26,8 @@ class FacePose:
 def face_pose(points: NDArray[np.float32]) -> FacePose:
     """points (68, 2) pixels -> the pose of their upright box.
 
-    The roll is the mean direction of lines between mirrored points: they are parallel on a head, so yaw leaves it alone.
+    The roll is the mean direction of lines between mirrored points: they are parallel on a head, so yaw
+    leaves it alone.
     """
     across = (points[_RIGHT] - points[_LEFT]).sum(0)
     roll = math.atan2(across[1], across[0])
@@ -56,7 +58,8 @@ def warp(
     border: int = cv2.BORDER_CONSTANT,
     onto: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """cv2.warpAffine to `size` (width, height), except that what shrinks is averaged first and so does not shimmer."""
+    """cv2.warpAffine to `size` (width, height), except that what shrinks is averaged first and so does not
+    shimmer."""
     shrink = int(1 / max(math.sqrt(abs(np.linalg.det(matrix[:, :2]))), 1e-6) + 1e-3)
     if shrink >= 2:
         image, matrix = _reduced(image, matrix, size, shrink)
@@ -73,7 +76,8 @@ def transform(matrix: NDArray[np.float64], points: NDArray[np.float32]) -> NDArr
 def _reduced(
     image: NDArray[np.uint8], matrix: NDArray[np.float64], size: tuple[int, int], shrink: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of the image that the warp reads, averaged over shrink x shrink pixels, and the matrix from there."""
+    """The part of the image that the warp reads, averaged over shrink x shrink pixels, and the matrix from
+    there."""
     back = cv2.invertAffineTransform(matrix)
     width, height = size
     corners = transform(back, np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32))

@@ -1,7 +1,9 @@
-"""The built-in face and landmark network: a finder for whole frames and an aligner for upright crops of one face.
+"""The built-in face and landmark network: a finder for whole frames and an aligner for upright crops of one
+face.
 
-Two small nets serve better than one: the finder sees the whole picture coarsely and once, the aligner sees one face
-finely at every frame and says whether it is one. Letters: B batch, N landmarks, H W pixels, h w feature grid.
+Two small nets serve better than one: the finder sees the whole picture coarsely and once, the aligner sees
+one face finely at every frame and says whether it is one. Letters: B batch, N landmarks, H W pixels, h w
+feature grid.
 """
 
 from dataclasses import dataclass
@@ -76,8 +78,9 @@ class Finder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """image (B, 3, H, W) in [0, 1], H and W multiples of 32 -> (B, 6, H/8, W/8) float.
 
-        Channels: logit that a face's centre is in the cell; its centre's x and y from the cell's centre, in cells;
-        log2 of the face box's longer side over 32 pixels; sine and cosine of its roll (clockwise in the image).
+        Channels: logit that a face's centre is in the cell; its centre's x and y from the cell's centre, in
+        cells; log2 of the face box's longer side over 32 pixels; sine and cosine of its roll (clockwise in
+        the image).
         """
         c8 = self.to8(image * 4 - 2)
         c16 = self.to16(c8)
@@ -90,8 +93,9 @@ class Finder(nn.Module):
 class Aligner(nn.Module):
     """Landmarks of one roughly upright, roughly centred face, and the probability that it is one.
 
-    A heat map per landmark, read by its mean (Sun et al. 2018, "Integral Human Pose Regression"): sub-pixel, smooth
-    from frame to frame, and it generalises from few people better than regressing coordinates from one vector.
+    A heat map per landmark, read by its mean (Sun et al. 2018, "Integral Human Pose Regression"): sub-pixel,
+    smooth from frame to frame, and it generalises from few people better than regressing coordinates from one
+    vector.
     """
 
     stride = 4
@@ -112,8 +116,8 @@ class Aligner(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """image (B, 3, S, S) in [0, 1], S a multiple of 16 -> points, score, heat.
 
-        points (B, N, 2) float, pixels of the crop, x then y, pixel centres at integers; score (B,) logit that the crop
-        shows a face; heat (B, N, S/4, S/4) float logits of each landmark's place.
+        points (B, N, 2) float, pixels of the crop, x then y, pixel centres at integers; score (B,) logit that
+        the crop shows a face; heat (B, N, S/4, S/4) float logits of each landmark's place.
         """
         c4 = self.to4(image * 4 - 2)
         c8 = self.to8(c4)
@@ -137,8 +141,8 @@ def read_heat(heat: Tensor, stride: int) -> Tensor:
 def read_cells(cells: Tensor, stride: int) -> Tensor:
     """What each cell of the finder says: (B, 6, h, w) -> (B, h, w, 5) float.
 
-    Probability that a face's centre is here; its x, y and size (box's longer side) in pixels of the finder's image;
-    its roll in radians.
+    Probability that a face's centre is here; its x, y and size (box's longer side) in pixels of the finder's
+    image; its roll in radians.
     """
     h, w = cells.shape[-2:]
     ys = torch.arange(h, device=cells.device, dtype=cells.dtype)[:, None]
@@ -150,7 +154,8 @@ def read_cells(cells: Tensor, stride: int) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions around a skip; a strided or widening one carries its skip by a 1 x 1 convolution."""
+    """Two 3 x 3 convolutions around a skip; a strided or widening one carries its skip by a 1 x 1
+    convolution."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()

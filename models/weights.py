@@ -1,4 +1,5 @@
-"""Save and load weights: safetensors in half precision with the configuration inside, so that one file says it all."""
+"""Save and load weights: safetensors in half precision with the configuration inside, so that one file says
+it all."""
 
 import json
 import os
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 
 def save_weights(path: str | Path, module: nn.Module, config: dict[str, Any]) -> None:
-    """Write the module's state as fp16 tensors with the configuration as JSON metadata; whole or not at all."""
+    """Write the module's state as fp16 tensors with the configuration as JSON metadata; whole or not at
+    all."""
     path = Path(path)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()

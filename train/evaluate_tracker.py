@@ -1,9 +1,11 @@
-"""Measures the tracker on people it never saw: error, lost faces, false finds; the figures that issue and card quote.
+"""Measures the tracker on people it never saw: error, lost faces, false finds; the figures that issue and
+card quote.
 
     python -m gfla.train.evaluate_tracker --data DIR [--weights FILE] [--landmarks face-alignment] [--every N]
 
-NME is the mean distance of the 68 points over the distance of the outer eye corners (36-45). A face is lost where
-nothing is found, or what is found lies more than 20 % off. Nothing here is drawn anew: the same seed, the same table.
+NME is the mean distance of the 68 points over the distance of the outer eye corners (36-45). A face is lost
+where nothing is found, or what is found lies more than 20 % off. Nothing here is drawn anew: the same seed,
+the same table.
 """
 
 import argparse
@@ -17,15 +19,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..animate.landmarks import BuiltinLandmarker, Landmarker, Landmarks, load_landmarker
 from ..animate.upright import transform, warp
 from ..models.tracker import load_tracker
-from .tracker_data import Image, Points, head_yaw, read_frames, read_meshes, read_points, texture
+from .tracker_faces import Image, Points, head_yaw, read_frames, read_meshes, read_points
+from .tracker_samples import texture
 
 LOST = 0.2
 """NME from which a find is counted as another thing than the face."""
+BINS = ("yaw < 10", "yaw 10-20", "yaw < 20", "yaw >= 20")
 PEOPLE = ("astronaut", "camera", "no_time_for_that_tiny")
 """scikit-image's pictures with people in them."""
 
@@ -66,14 +69,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/ and raw_val/")
     parser.add_argument("--weights", type=Path, help="a trained tracker instead of the shipped one")
     parser.add_argument("--landmarks", default="builtin", help="builtin or face-alignment")
-    parser.add_argument("--every", type=int, default=5, help="find in every n-th frame (following takes them all)")
+    parser.add_argument(
+        "--every", type=int, default=5, help="find in every n-th frame (following takes them all)"
+    )
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     landmarker = load_landmarker(options.landmarks, options.device)
     if options.weights:
         landmarker = BuiltinLandmarker(load_tracker(options.device, options.weights))
     print(f"{'':34} {'frames':>6} {'NME':>9} {'95th':>9} {'iris':>9} {'lost':>9}")
-    for tally in evaluate_faces(landmarker, options.data, options.every):
+    for tally in (
+        *evaluate_found(landmarker, options.data, options.every),
+        *evaluate_followed(landmarker, options.data),
+    ):
         print(tally.line(), flush=True)
     for name, images in (
         ("windows of raw_val beside the face", windows(options.data, 500)),
@@ -85,51 +93,64 @@ def main() -> None:
         print(f"{name:34} {len(scores):6} pictures, finds in {len(false)} {' '.join(false)}", flush=True)
 
 
-def evaluate_faces(landmarker: Landmarker, data: Path, every: int) -> Iterator[Tally]:
-    """The tallies of val: followed, found, turned, pasted on canvases, and in whole raw frames."""
-    names = ("yaw < 10", "yaw 10-20", "yaw < 20", "yaw >= 20")
-    followed = {name: Tally(f"followed, {name}") for name in names}
-    found = {name: Tally(f"found, {name}") for name in names}
-    turned, pasted = Tally("found, turned up to 30"), Tally("found, pasted on canvases")
+def evaluate_found(landmarker: Landmarker, data: Path, every: int) -> list[Tally]:
+    """Each n-th frame of val for itself: as it is, turned, pasted on canvases, and in its whole raw frame."""
+    tallies = {name: Tally(f"found, {name}") for name in (*BINS, "turned", "on canvases", "whole raw frames")}
+    rng = np.random.default_rng(0)
+    for row in val_rows(data):
+        path = data / "faces" / row["file"]
+        truth, yaw = read_points(path.with_suffix(".npz")), head_yaw(read_meshes(path.with_suffix(".npz")))
+        for t, image in read_frames(path, every):
+            found = _largest(landmarker, image)
+            for name in bins(yaw[t]):
+                tallies[name].add(found, truth[t])
+            turn = cv2.getRotationMatrix2D((127.5, 127.5), rng.uniform(-30, 30), 1.0)
+            found = _largest(landmarker, warp(image, turn, (256, 256)))
+            tallies["turned"].add(found, transform(turn, truth[t]))
+            canvas, points = on_canvas(image, truth[t], rng)
+            tallies["on canvases"].add(_largest(landmarker, canvas), points)
+    for frames in raw_clips(data, every):
+        for image, points in frames:
+            tallies["whole raw frames"].add(_largest(landmarker, image), points)
+    return list(tallies.values())
+
+
+def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
+    """Every clip of val from its first frame to its last, as crops and in whole raw frames; prints speed and
+    jitter."""
+    tallies = {name: Tally(f"followed, {name}") for name in (*BINS, "whole raw frames")}
     people: dict[str, Tally] = {}
-    shake, took, rng = [], [], np.random.default_rng(0)
+    shake, took = [], []
     for row in val_rows(data):
         path = data / "faces" / row["file"]
         truth, yaw = read_points(path.with_suffix(".npz")), head_yaw(read_meshes(path.with_suffix(".npz")))
         last, track = None, []
         for t, image in read_frames(path):
-            bins = ["yaw < 20", "yaw < 10" if abs(yaw[t]) < 10 else "yaw 10-20"] if abs(yaw[t]) < 20 else ["yaw >= 20"]
             start = time.perf_counter()
             last = landmarker.follow(image, last)
             took.append(time.perf_counter() - start)
-            for name in bins:
-                followed[name].add(last, truth[t])
+            for name in bins(yaw[t]):
+                tallies[name].add(last, truth[t])
             people.setdefault(row["identity"], Tally(f"  {row['identity'][:30]}")).add(last, truth[t])
             track.append(last.points if last else np.full((68, 2), np.nan, np.float32))
-            if t % every:
-                continue
-            for name in bins:
-                found[name].add(_largest(landmarker, image), truth[t])
-            centre = cv2.getRotationMatrix2D((127.5, 127.5), rng.uniform(-30, 30), 1.0)
-            turned.add(_largest(landmarker, warp(image, centre, (256, 256))), transform(centre, truth[t]))
-            canvas, points = on_canvas(image, truth[t], rng)
-            pasted.add(_largest(landmarker, canvas), points)
         if len(track) > 2:
-            ours, theirs = (np.abs(np.diff(p, 2, axis=0)).mean() for p in (np.stack(track), truth[:, :68]))
-            shake.append((ours, theirs))
-    yield from (*followed.values(), *found.values(), turned, pasted)
-    whole, whole_followed = Tally("found, whole raw frames"), Tally("followed, whole raw frames")
+            both = np.stack(track), truth[: len(track), :68]
+            shake.append([np.nanmean(np.abs(np.diff(points, 2, axis=0))) for points in both])
     for frames in raw_clips(data):
         last = None
-        for number, (image, points) in enumerate(frames):
+        for image, points in frames:
             last = landmarker.follow(image, last)
-            whole_followed.add(last, points)
-            if number % every == 0:
-                whole.add(_largest(landmarker, image), points)
-    yield from (whole, whole_followed, *people.values())
-    ours, theirs = np.nanmean(shake, 0)
+            tallies["whole raw frames"].add(last, points)
+    ours, theirs = np.mean(shake, 0)
     print(f"second difference of points, pixels of 256: followed {ours:.3f}, labels {theirs:.3f}")
-    print(f"following: median {np.median(took) * 1e3:.1f} ms a frame")
+    print(f"following: median {np.median(took) * 1e3:.1f}, least {np.min(took) * 1e3:.1f} ms a frame")
+    return [*tallies.values(), *people.values()]
+
+
+def bins(yaw: float) -> list[str]:
+    """The groups of a frame by how far its head is turned, degrees."""
+    turn = abs(float(yaw))
+    return [BINS[3]] if turn >= 20 else [BINS[2], BINS[0] if turn < 10 else BINS[1]]
 
 
 def val_rows(data: Path) -> list[dict[str, str]]:
@@ -148,37 +169,40 @@ def on_canvas(image: Image, points: Points, rng: np.random.Generator) -> tuple[I
     return canvas, ((points + 0.5) * side / 256 - 0.5 + [x, y]).astype(np.float32)  # type: ignore[return-value]
 
 
-def raw_clips(data: Path) -> Iterator[Iterator[tuple[Image, Points]]]:
-    """For each of raw_val's files: its frames with the (70, 2) points that the val clip cut from it has there."""
-    originals = {path.name: path for path in (data / "raw_val").glob("*.mp4")}
+def raw_clips(data: Path, every: int = 1) -> Iterator[Iterator[tuple[Image, Points]]]:
+    """For each of raw_val's files: every n-th frame that its val clip took, with the (70, 2) points it has
+    there."""
+    originals = {path.stem: path for path in (data / "raw_val").glob("*.mp4")}
     for row in val_rows(data):
         stem = Path(row["file"]).stem.rsplit("_", 1)[0]
-        if stem + ".mp4" in originals:
-            yield _raw_frames(data, row, originals[stem + ".mp4"])
+        if stem in originals:
+            yield _raw_frames(data, row, originals[stem], every)
 
 
-def _raw_frames(data: Path, row: dict[str, str], original: Path) -> Iterator[tuple[Image, Points]]:
+def _raw_frames(
+    data: Path, row: dict[str, str], original: Path, every: int
+) -> Iterator[tuple[Image, Points]]:
     """The clip took, at 25 fps, the nearest earlier frame of its original."""
     truth = read_points((data / "faces" / row["file"]).with_suffix(".npz"))
     scale, corner = float(row["crop_side"]) / 256, [float(row["crop_x"]), float(row["crop_y"])]
     video = cv2.VideoCapture(str(original))
     rate = Fraction(video.get(cv2.CAP_PROP_FPS)).limit_denominator(1001)
     wanted: dict[int, int] = {}
-    for t in range(len(truth)):
+    for t in range(0, len(truth), every):
         wanted.setdefault(int(Fraction(int(row["source_start_frame"]) + t, 25) * rate), t)
-    number = 0
-    while video.grab() and number <= max(wanted):
+    for number in range(max(wanted) + 1):
+        if not video.grab():
+            break
         if number in wanted:
             image = cv2.cvtColor(video.retrieve()[1], cv2.COLOR_BGR2RGB)
             points = (truth[wanted[number]] + 0.5) * scale + corner - 0.5
             yield image, points.astype(np.float32)  # type: ignore[misc]
-        number += 1
     video.release()
 
 
 def windows(data: Path, count: int) -> Iterator[Image]:
     """Windows of raw_val's frames that do not touch the face's box (with a forehead)."""
-    frames = [pair for clip in raw_clips(data) for k, pair in enumerate(clip) if k % 40 == 0]
+    frames = [pair for clip in raw_clips(data, 40) for pair in clip]
     rng, made = np.random.default_rng(1), 0
     while made < count:
         image, points = frames[int(rng.integers(len(frames)))]

@@ -2,9 +2,10 @@
 
     python -m gfla.train.tracker --data DIR --out RUN [--steps N] [--resume]
 
-The learning rate is constant and falls to zero over the last 30 % of the steps: a run may be resumed with more steps,
-or ended early with fewer. Both nets learn in one loop, as what the finder takes for a face where there is none becomes
-a lesson for the aligner. RUN/tracker.safetensors is the averaged (EMA) model. B batch, N landmarks, h w feature grid.
+The learning rate is constant and falls to zero over the last 30 % of the steps: a run may be resumed with
+more steps, or ended early with fewer. Both nets learn in one loop, as what the finder takes for a face where
+there is none becomes a lesson for the aligner. RUN/tracker.safetensors is the averaged (EMA) model. B batch,
+N landmarks, h w feature grid.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from torch.nn import functional as F
 from ..animate.upright import FacePose, crop_matrix, warp
 from ..models.tracker import Tracker, read_cells
 from ..models.weights import save_weights
-from .tracker_data import Image, Sampler, load_faces
+from .tracker_faces import Image, load_faces
+from .tracker_samples import Sampler
 
 ALIGNED, WHOLE, HARD = 32, 12, 6
 """Samples a step: crops for the aligner, canvases for the finder, and crops that fooled the finder."""
@@ -77,7 +79,9 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str) -> None:
             found, score, heat = model.aligner(to_tensor(crops, device))
         truth = torch.from_numpy(np.stack(points)).to(device)
         terms = finder_loss(cells, poses, model.finder.stride)
-        terms |= aligner_loss(found, score, heat, truth, torch.tensor(real, device=device), model.aligner.stride)
+        terms |= aligner_loss(
+            found, score, heat, truth, torch.tensor(real, device=device), model.aligner.stride
+        )
         loss = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -110,9 +114,9 @@ def aligner_loss(
 ) -> dict[str, Tensor]:
     """points, truth (B, N, 2) pixels; score (B,) logits; heat (B, N, h, w) logits; real (B,) in {0, 1}.
 
-    Distance of the points in cells of the heat map; cross entropy of the heat map with a Gaussian of one cell, which
-    keeps it one narrow hill; cross entropy of the score, which is to fall where the points miss the face by more than
-    a tenth of the eyes' distance. Points beyond the crop teach nothing.
+    Distance of the points in cells of the heat map; cross entropy of the heat map with a Gaussian of one
+    cell, which keeps it one narrow hill; cross entropy of the score, which is to fall where the points miss
+    the face by more than a tenth of the eyes' distance. Points beyond the crop teach nothing.
     """
     h, w = heat.shape[-2:]
     cells = (truth + 0.5) / stride - 0.5
@@ -137,7 +141,8 @@ def aligner_loss(
 def finder_loss(cells: Tensor, poses: tuple[list[FacePose], ...], stride: int) -> dict[str, Tensor]:
     """cells (B, 6, h, w); the poses of the faces of each canvas.
 
-    Focal loss of the centre's heat map (Law and Deng 2018, "CornerNet", Eq. 1) and L1 of the pose about the centre.
+    Focal loss of the centre's heat map (Law and Deng 2018, "CornerNet", Eq. 1) and L1 of the pose about the
+    centre.
     """
     targets = [cell_targets(faces, cells.shape[-2:], stride) for faces in poses]
     target = torch.from_numpy(np.stack(targets)).to(cells.device)
@@ -155,7 +160,8 @@ def finder_loss(cells: Tensor, poses: tuple[list[FacePose], ...], stride: int) -
 
 
 def cell_targets(poses: list[FacePose], shape: tuple[int, ...], stride: int) -> NDArray[np.float32]:
-    """(6, h, w) float32: hill of each face (1 in its centre's cell), and what Finder says of the nearest face's pose."""
+    """(6, h, w) float32: hill of each face (1 in its centre's cell), and what Finder says of the nearest
+    face's pose."""
     h, w = shape
     target = np.zeros((6, h, w), np.float32)
     ys, xs = np.mgrid[:h, :w].astype(np.float32)
@@ -220,7 +226,9 @@ def _restore(out: Path, model: Tracker, average: Tracker, optimizer: torch.optim
         step = json.loads(file.metadata()["step"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     for prefix, module in (("model.", model), ("average.", average)):
-        module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
