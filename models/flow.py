@@ -91,13 +91,19 @@ class FlowEstimator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
             out8 = self.head8(activate(x8).float())
             out4 = self.head4(activate(x4).float())
-            flow8 = blend(F.avg_pool2d(candidates.flatten(1, 2), 2).view_as(candidates[..., ::2, ::2]) / 2, out8[:, 3:])
+            flow8 = blend(
+                F.avg_pool2d(candidates.flatten(1, 2), 2).view_as(candidates[..., ::2, ::2]) / 2, out8[:, 3:]
+            )
             flow8 = flow8 + out8[:, :2]
-            flow4 = blend(candidates, double(out8[:, 3:]) + out4[:, 4:]) + 2 * double(out8[:, :2]) + out4[:, :2]
+            flow4 = (
+                blend(candidates, double(out8[:, 3:]) + out4[:, 4:]) + 2 * double(out8[:, :2]) + out4[:, :2]
+            )
             flow1 = 4 * double(double(flow4))
             flows = (flow8, flow4, flow1)
             logits = (out8[:, 2:3], double(out8[:, 2:3]) + out4[:, 2:3], double(double(out4[:, 3:4])))
-        return FlowOutput(*(tuple(t.unflatten(0, (batch, count)) for t in group) for group in (flows, logits)))
+        return FlowOutput(
+            *(tuple(t.unflatten(0, (batch, count)) for t in group) for group in (flows, logits))
+        )
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

@@ -151,7 +151,9 @@ class Generator(nn.Module):
         """The Flow Field Estimator alone: flows and logits, and every reference's picture under the full-size
         flow, (B, R, 3, H, W). `structure4`: the target's structure features at H/4."""
         places = torch.stack([reference.points for reference in references], dim=1)
-        candidates = [prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)]
+        candidates = [
+            prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)
+        ]
         candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
         motion = self.flow(structure4, halves, candidates)

@@ -24,7 +24,10 @@ FOLDER = Path(__file__).parent / "weights"
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
     """Write `module`'s parameters in float16 and `config` (JSON-able); the file appears whole or not at all."""
     path = Path(path)
-    tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in module.state_dict().items()}
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in module.state_dict().items()
+    }
     partial = path.with_name(path.name + ".part")
     save_file(tensors, partial, metadata={"config": json.dumps(config)})
     os.replace(partial, path)
@@ -39,12 +42,13 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file ({error}).") from error
     if "config" not in metadata:
         raise ValueError(f"{path} holds no gfla configuration; it was not written by this program.")
-    return tensors, json.loads(metadata["config"])
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    return floats, json.loads(metadata["config"])
 
 
 def save_generator(path: str | Path, generator: Generator) -> None:
@@ -60,7 +64,9 @@ def load_generator(name: str | Path = "face-256", device: str | torch.device = "
     tensors, values = read_weights(shipped if shipped.is_file() else name)
     known = {field.name for field in fields(GeneratorConfig)}
     if set(values) != known:
-        raise ValueError(f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}.")
+        raise ValueError(
+            f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
+        )
     config = GeneratorConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
     generator = Generator(config)
     try:

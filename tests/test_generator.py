@@ -73,7 +73,9 @@ def test_interleaved_streams_do_not_touch(generator):
     memories = [GeneratorMemory(), GeneratorMemory()]
     for t in range(4):
         for i, (_, structure, points) in enumerate(streams):
-            frame, memories[i], _ = generator(structure[:, t, None], points[:, t, None], references[i], memories[i])
+            frame, memories[i], _ = generator(
+                structure[:, t, None], points[:, t, None], references[i], memories[i]
+            )
             torch.testing.assert_close(frame[:, 0], alone[i][:, t], atol=0, rtol=0)
 
 

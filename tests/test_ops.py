@@ -67,7 +67,14 @@ def test_uniform_weights_at_zero_flow_give_the_mean_of_the_patch():
     source = torch.arange(9.0).view(1, 1, 3, 3)
     zeros = torch.zeros
     out, weights = local_attention(
-        source, source, zeros(1, 2, 3, 3), zeros(2, 1, 3, 3), zeros(2, 1, 3, 3), zeros(2), zeros(9, 2), zeros(9)
+        source,
+        source,
+        zeros(1, 2, 3, 3),
+        zeros(2, 1, 3, 3),
+        zeros(2, 1, 3, 3),
+        zeros(2),
+        zeros(9, 2),
+        zeros(9),
     )
     assert torch.allclose(weights, torch.full_like(weights, 1 / 9))
     assert out[0, 0, 1, 1].item() == pytest.approx(4)

@@ -11,7 +11,9 @@ def points():
     angle = torch.linspace(3.14159, 0, 17)
     jaw = torch.stack((128 + 60 * angle.cos(), 120 + 80 * angle.sin()), -1)
     rows = [(90, 118, 5, 95), (138, 166, 5, 95)]
-    brows = torch.cat([torch.stack((torch.linspace(a, b, n), torch.full((n,), float(y))), -1) for a, b, n, y in rows])
+    brows = torch.cat(
+        [torch.stack((torch.linspace(a, b, n), torch.full((n,), float(y))), -1) for a, b, n, y in rows]
+    )
     bridge = torch.stack((torch.full((4,), 128.0), torch.linspace(110, 145, 4)), -1)
     base = torch.stack((torch.linspace(116, 140, 5), torch.full((5,), 150.0)), -1)
 
@@ -46,7 +48,15 @@ def test_distance_is_exact(points):
 
 def test_labels_name_the_parts(points):
     label = structure_map(points, 256, stride=1)[0, 15] * 6
-    for (x, y), part in {(128, 128): 3, (104, 112): 4, (152, 112): 4, (128, 172): 6, (128, 181): 5, (80, 140): 1, (5, 5): 0}.items():
+    for (x, y), part in {
+        (128, 128): 3,
+        (104, 112): 4,
+        (152, 112): 4,
+        (128, 172): 6,
+        (128, 181): 5,
+        (80, 140): 1,
+        (5, 5): 0,
+    }.items():
         assert label[y, x].item() == pytest.approx(part), (x, y)
 
 

@@ -16,10 +16,14 @@ def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
     """Write the states of named modules and optimisers and the loop's own numbers, whole or not at all."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
-        tensors |= {f"{name}/{key}": value.detach().clone().contiguous() for key, value in module.state_dict().items()}
+        tensors |= {
+            f"{name}/{key}": value.detach().clone().contiguous() for key, value in module.state_dict().items()
+        }
     for name, optimiser in optimisers.items():
         for index, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"{name}/{index}/{key}": value.detach().clone().contiguous() for key, value in state.items()}
+            tensors |= {
+                f"{name}/{index}/{key}": value.detach().clone().contiguous() for key, value in state.items()
+            }
     partial = path.with_name(path.name + ".part")
     save_file(tensors, partial, metadata={"loop": json.dumps(loop)})
     os.replace(partial, path)
@@ -32,7 +36,9 @@ def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     for name, module in modules.items():
         prefix = f"{name}/"
-        module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
     for name, optimiser in optimisers.items():
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():

@@ -11,7 +11,9 @@ from pathlib import Path
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gfla-train", description=__doc__)
     parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("GFLA_DATA"), help="folder with index.csv")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("GFLA_DATA"), help="folder with index.csv"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
@@ -32,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.steps:
             schedule = schedule.scaled(options.steps)
         perceptual = options.perceptual or options.data.parent / "perceptual" / "squeezenet1_0.safetensors"
-        trainer = Trainer(CONFIGS[options.config], schedule, options.data, options.out, perceptual, options.device)
+        trainer = Trainer(
+            CONFIGS[options.config], schedule, options.data, options.out, perceptual, options.device
+        )
         if options.resume:
             trainer.resume()
         trainer.train()

@@ -118,7 +118,9 @@ class Sampler:
                     future = worker.submit(self, step + 1)
                 yield batch
 
-    def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.int64, np.ndarray, np.ndarray]:
+    def _sample(
+        self, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.int64, np.ndarray, np.ndarray]:
         clips = self.people[self.names[rng.integers(len(self.names))]]
         clip = clips[rng.choice(len(clips), p=_shares(clips))]
         count = len(clip.points)
@@ -138,7 +140,9 @@ def _shares(clips: list[Clip]) -> np.ndarray:
     return lengths / lengths.sum()
 
 
-def _augment(images: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _augment(
+    images: np.ndarray, points: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """One similarity, mirror and colour change for all frames of a sample; jitter on the points."""
     size = images.shape[1]
     if rng.random() < 0.5:
@@ -149,7 +153,10 @@ def _augment(images: np.ndarray, points: np.ndarray, rng: np.random.Generator) -
     matrix = cv2.getRotationMatrix2D(centre, angle, scale)
     matrix[:, 2] += rng.uniform(-0.04, 0.04, 2) * size
     images = np.stack(
-        [cv2.warpAffine(i, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for i in images]
+        [
+            cv2.warpAffine(i, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            for i in images
+        ]
     )
     points = points @ matrix[:, :2].T + matrix[:, 2]
     gain, shift = rng.uniform(0.8, 1.2, 3) * rng.uniform(0.75, 1.2), rng.uniform(-20, 20)

@@ -54,9 +54,13 @@ def evaluate(data: Path, perceptual: Path, out: Path, weights: str, split: str =
                 truth = np.array(clip.frames[index])
                 scores.append(_score(picture, truth, clip.points[index], places[index], features, finder))
                 shown[method] = picture
-            results.setdefault(method, {})[clip.name] = dict(zip(COLUMNS, np.mean(scores, axis=0).tolist(), strict=True))
+            results.setdefault(method, {})[clip.name] = dict(
+                zip(COLUMNS, np.mean(scores, axis=0).tolist(), strict=True)
+            )
         last = max(places)
-        rows.append(np.hstack([clip.frames[0], clip.frames[last], *(shown[m] for m in ("spline", "ours", "edges"))]))
+        rows.append(
+            np.hstack([clip.frames[0], clip.frames[last], *(shown[m] for m in ("spline", "ours", "edges"))])
+        )
         (out / "results.json").write_text(json.dumps(results, indent=1))
     PillowImage.fromarray(np.vstack(rows)).save(out / "sheet.png")
     return results
@@ -69,11 +73,14 @@ def table(results: dict[str, dict]) -> str:
         means = [np.mean([scores[column] for scores in clips.values()]) for column in COLUMNS]
         lines.append(f"| {method} | " + " | ".join(f"{mean:.4f}" for mean in means) + " |")
     ratios = {
-        name: scores["perceptual"] / results["spline"][name]["perceptual"] for name, scores in results["ours"].items()
+        name: scores["perceptual"] / results["spline"][name]["perceptual"]
+        for name, scores in results["ours"].items()
     }
     worst = max(ratios, key=ratios.__getitem__)
-    lines.append(f"\nOurs over spline, perceptual, clip by clip: mean {np.mean(list(ratios.values())):.3f}, "
-                 f"worst {ratios[worst]:.3f} ({worst}).")
+    lines.append(
+        f"\nOurs over spline, perceptual, clip by clip: mean {np.mean(list(ratios.values())):.3f}, "
+        f"worst {ratios[worst]:.3f} ({worst})."
+    )
     return "\n".join(lines)
 
 
@@ -85,10 +92,16 @@ def _methods(
     yield "spline", ((i, _spline_warp(clip, i)) for i in chosen)
     yield "re-encoded", _chosen(_reencode(driving, out / f"{clip.name}.true.mp4"), chosen)
     config = animator.generator.config
-    for method, previous, guidance in (("ours", config.previous, "landmarks"), ("no previous", 0, "landmarks"), ("edges", config.previous, "edges")):
+    for method, previous, guidance in (
+        ("ours", config.previous, "landmarks"),
+        ("no previous", 0, "landmarks"),
+        ("edges", config.previous, "edges"),
+    ):
         animator.generator.config = replace(config, previous=previous)
         path = out / f"{clip.name}.{method.replace(' ', '-')}.mp4"
-        animator.render(source, driving, path, motion="copy", guidance=guidance, end=FRAMES / 25, overwrite=True)
+        animator.render(
+            source, driving, path, motion="copy", guidance=guidance, end=FRAMES / 25, overwrite=True
+        )
         animator.generator.config = config
         yield method, _chosen(path, chosen)
 
@@ -127,7 +140,9 @@ def _truth_places(clip: Clip, finder: Landmarker) -> dict[int, NDArray]:
     return places
 
 
-def _score(picture: Picture, truth: Picture, points, places, features, finder: Landmarker) -> tuple[float, ...]:
+def _score(
+    picture: Picture, truth: Picture, points, places, features, finder: Landmarker
+) -> tuple[float, ...]:
     found = finder.follow(picture, None)
     missed = cv2.norm(places.min(0) - places.max(0))  # a face lost altogether counts as a face's size
     return (
@@ -143,7 +158,9 @@ def _score(picture: Picture, truth: Picture, points, places, features, finder: L
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gfla-evaluate", description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("GFLA_DATA"), help="folder with index.csv")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("GFLA_DATA"), help="folder with index.csv"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for results, videos and pictures")
     parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
@@ -152,7 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.data is None:
             raise ValueError("Name the data folder with --data or the environment variable GFLA_DATA.")
         options.out.mkdir(parents=True, exist_ok=True)
-        perceptual = options.perceptual or Path(options.data).parent / "perceptual" / "squeezenet1_0.safetensors"
+        perceptual = (
+            options.perceptual or Path(options.data).parent / "perceptual" / "squeezenet1_0.safetensors"
+        )
         print(table(evaluate(Path(options.data), perceptual, options.out, options.weights)))
     except ValueError as error:
         print(f"gfla-evaluate: {error}", file=sys.stderr)

@@ -24,7 +24,11 @@ class PerceptualFeatures(nn.Module):
             raise ValueError(
                 f"There are no perceptual weights at {path}: pass --perceptual with a SqueezeNet 1.0 in safetensors."
             )
-        layers: list[nn.Module] = [nn.Conv2d(3, 96, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, ceil_mode=True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, 96, 7, 2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2, ceil_mode=True),
+        ]
         for index in range(3, 13):
             layers.append(_Fire(index) if index in _FIRES else nn.MaxPool2d(3, 2, ceil_mode=True))
         self.features = nn.Sequential(*layers)
@@ -62,7 +66,8 @@ class _Fire(nn.Module):
 def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
     """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13, on SqueezeNet)."""
     terms = [
-        (f - g).abs().mean(dim=(1, 2, 3), dtype=torch.float32) / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+        (f - g).abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+        / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
         for f, g in zip(features, truth, strict=True)
     ]
     return torch.stack(terms).mean(dim=0)

@@ -18,7 +18,14 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ..animate.structure import edges_only, image_edges, structure_map
-from ..models import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, frame_residuals, save_generator
+from ..models import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    frame_residuals,
+    save_generator,
+)
 from ..models.generator import FrameOutput, GeneratorMemory
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Stage, TrainConfig
@@ -35,7 +42,13 @@ class Trainer:
     """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights."""
 
     def __init__(
-        self, model: GeneratorConfig, config: TrainConfig, data: Path, out: Path, perceptual: Path, device: str
+        self,
+        model: GeneratorConfig,
+        config: TrainConfig,
+        data: Path,
+        out: Path,
+        perceptual: Path,
+        device: str,
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
@@ -53,7 +66,9 @@ class Trainer:
             "temporal": self.temporal,
         }
         self.optimisers = {
-            "generator_optimiser": torch.optim.AdamW(self.generator.parameters(), betas=(0.9, 0.99), weight_decay=1e-4),
+            "generator_optimiser": torch.optim.AdamW(
+                self.generator.parameters(), betas=(0.9, 0.99), weight_decay=1e-4
+            ),
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
         self.step = 0
@@ -115,11 +130,17 @@ class Trainer:
             truth, points, drawn = (x[:, 1:][:, part] for x in (batch.images, batch.points, structures))
             teacher = (batch.flow[:, part], batch.flow_weight[:, part])
             with self._autocast():
-                reference = self.generator.encode_reference(batch.images[:, 0], structures[:, 0], batch.points[:, 0])
+                reference = self.generator.encode_reference(
+                    batch.images[:, 0], structures[:, 0], batch.points[:, 0]
+                )
                 if stage.flow_only:
                     target = self.generator.structure_encoder(drawn[:, 0])[0]
                     motion, _ = self.generator.warp_references(target, points[:, 0], (reference,))
-                    terms = {"flow": flow_distance(motion.flows[1], motion.flows[0], teacher[0][:, 0], teacher[1][:, 0])}
+                    terms = {
+                        "flow": flow_distance(
+                            motion.flows[1], motion.flows[0], teacher[0][:, 0], teacher[1][:, 0]
+                        )
+                    }
                 else:
                     outputs, memory = self.generator.animate(drawn, points, reference, memory)
                     terms = self._reconstruction(stage, outputs, truth, teacher)
@@ -180,7 +201,9 @@ class Trainer:
         total = torch.zeros((), device=real.device)
         for picture in pictures:
             small = F.avg_pool2d(picture, 2)
-            total = total + perceptual_distance(self.features(small), wanted).mean() + 2 * F.l1_loss(small, real)
+            total = (
+                total + perceptual_distance(self.features(small), wanted).mean() + 2 * F.l1_loss(small, real)
+            )
         return total / len(pictures)
 
     def _critics(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
@@ -189,7 +212,9 @@ class Trainer:
         with self._autocast():
             frozen = fake.detach()
             image_loss = critic_hinge(self.critic(truth[:, pick]), self.critic(frozen[:, pick]))
-            video_loss = critic_hinge(self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen)))
+            video_loss = critic_hinge(
+                self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen))
+            )
         self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
         (image_loss + video_loss).backward()
         self.optimisers["critic_optimiser"].step()
