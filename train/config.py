@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 class Stage:
     """One stage of training.
 
-    `length` frames follow the reference in a sample and are generated `chunk` at a time: gradients pass through
-    a chunk, the memory is carried from chunk to chunk detached.
+    `length` frames follow the reference in a sample and are generated `chunk` at a time: gradients pass
+    through a chunk, the memory is carried from chunk to chunk detached.
     """
 
     name: str
