@@ -1,7 +1,7 @@
 """Flow Field Estimator (GFLA section 3.1): where every place of the new picture is found in each reference.
 
 It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline)
-and adds a learnt residual, coarse to fine: the flow at H/8 is carried up into the flow at H/4. Every reference
+and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4. Every reference
 is judged by the same weights; shares over {generated, references} are a softmax, so any number of references
 fits.
 
@@ -65,7 +65,7 @@ class FlowEstimator(nn.Module):
         self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
         self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
         with torch.no_grad():
-            self.head8.bias[-1] = 4.0  # start from the spline
+            self.head8.bias[-1] = 1.0  # lean towards the spline
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
         """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part

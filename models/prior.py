@@ -1,8 +1,8 @@
 """Geometry first: dense backward flows from landmarks in closed form, which the network blends and refines.
 
 A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face.
-Points along the border of the picture stay where they are. A similarity takes them there rigidly: right for
-hair and neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision the spline
+Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
+for hair and neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision the spline
 explodes at large head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.

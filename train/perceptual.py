@@ -22,7 +22,7 @@ class PerceptualFeatures(nn.Module):
         super().__init__()
         if not path.is_file():
             raise ValueError(
-                f"There are no perceptual weights at {path}: give --perceptual a SqueezeNet 1.0 in safetensors."
+                f"There are no perceptual weights at {path}: give --perceptual a SqueezeNet 1.0."
             )
         layers: list[nn.Module] = [
             nn.Conv2d(3, 96, 7, 2),

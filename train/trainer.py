@@ -102,7 +102,7 @@ class Trainer:
                             bar.set_postfix(values, refresh=False)
                             if not all(math.isfinite(value) for value in values.values()):
                                 raise FloatingPointError(
-                                    f"Training diverged at step {self.step}: {values}. The last checkpoint is kept."
+                                    f"Training diverged at step {self.step}: {values}. Its last checkpoint stands."
                                 )
                         if time.monotonic() - saved > CHECKPOINT_SECONDS:
                             self.save()
