@@ -1,1 +1,44 @@
-"""gfla.animate"""
+"""Driving video in, animated portrait out: the public door. Names load when asked for, torch with them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .animator import AnimationState, Animator
+    from .errors import InputError
+    from .landmarks import Landmarks, load_landmarker
+    from .video import Frame, VideoReader, VideoWriter, read_image
+
+__all__ = [
+    "AnimationState",
+    "Animator",
+    "Frame",
+    "InputError",
+    "Landmarks",
+    "VideoReader",
+    "VideoWriter",
+    "load_landmarker",
+    "read_image",
+]
+
+_HOME = {
+    "AnimationState": "animator",
+    "Animator": "animator",
+    "Frame": "video",
+    "InputError": "errors",
+    "Landmarks": "landmarks",
+    "VideoReader": "video",
+    "VideoWriter": "video",
+    "load_landmarker": "landmarks",
+    "read_image": "image",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,1 @@
-"""gfla.animate.cli"""
+"""The commands, one file each; argument parsing lives only here."""

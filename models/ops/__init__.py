@@ -1,1 +1,69 @@
-"""gfla.models.ops"""
+"""The ops of the method, documented once: backward warping and content-aware local attention.
+
+Each has a slow form written from the definition (`impl="reference"`) and a fast one (`impl="fused"`, the
+default) held equal to it by tests, values and gradients.
+
+Flow, everywhere: (B, 2, h, w), channel 0 = x (columns), 1 = y (rows), in pixels of the map that is sampled,
+backward: the output at (x, y) reads the source at (x + fx, y + fy). Beyond the border the border repeats.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from . import fused, reference
+
+Impl = Literal["fused", "reference"]
+
+
+def warp(source: Tensor, flow: Tensor, impl: Impl = "fused") -> Tensor:
+    """Backward bilinear warp of `source` (B, C, H, W) by `flow` (B, 2, h, w): (B, C, h, w), source's dtype.
+
+    Sampling positions are computed in float32 at least, whatever the dtype of the source.
+    """
+    return _implementation(impl).warp(source, flow)
+
+
+def local_attention(
+    source: Tensor,
+    target: Tensor,
+    flow: Tensor,
+    source_weight: Tensor,
+    target_weight: Tensor,
+    bias: Tensor,
+    tap_weight: Tensor,
+    tap_bias: Tensor,
+    negative_slope: float = 0.1,
+    impl: Impl = "fused",
+) -> tuple[Tensor, Tensor]:
+    """Content-aware sampling of the source where the flow points (GFLA Eq. 7-9).
+
+    For every target place: take the k x k patch of the source at the flow and the k x k patch of the target,
+    let a small net predict k * k weights from both, softmax them, and sum the source patch under them. Two
+    choices differ from the original code: the sum is a convex combination (not divided by k * k again), and
+    patches beyond the border repeat the border for the target too.
+
+    Args:
+        source: (B, C, H, W) features to sample.
+        target: (B, C', h, w) features of the picture being made.
+        flow: (B, 2, h, w) pixels of the source's map.
+        source_weight: (M, C, k, k), k odd; target_weight: (M, C', k, k); bias: (M,): the kernel net's first
+            layer over the concatenated patches, in its two halves.
+        tap_weight: (k * k, M); tap_bias: (k * k,): its second layer.
+
+    Returns:
+        The sampled features (B, C, h, w) and the weights (B, k * k, h, w), taps in row-major order.
+    """
+    op = _implementation(impl).local_attention
+    return op(source, target, flow, source_weight, target_weight, bias, tap_weight, tap_bias, negative_slope)
+
+
+def _implementation(impl: Impl):
+    if impl not in ("fused", "reference"):
+        raise ValueError(f"impl is 'fused' or 'reference', not {impl!r}")
+    return fused if impl == "fused" else reference
+
+
+__all__ = ["local_attention", "warp"]

@@ -1,0 +1,316 @@
+"""Portrait and driving frames in, animated frames out: the one loop that every command and demo pulls from.
+
+State is a value: what a frame leaves to the next is an `AnimationState`, so one Animator serves many streams.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..models import Generator, GeneratorMemory, Reference, load_generator
+from .align import FaceSquare, crop, face_square, feather, paste, to_crop
+from .devices import choose_device, fast_precision
+from .errors import InputError
+from .files import different_files, new_file
+from .image import read_image
+from .landmarks import Landmarker, Landmarks, load_landmarker
+from .motion import MotionKind, MotionState, follow_driver
+from .structure import edges_only, image_edges, structure_map
+from .times import Span, list_spans
+from .video import Frame, VideoReader, VideoWriter
+
+log = logging.getLogger(__name__)
+
+Guidance = Literal["landmarks", "edges"]
+Image = NDArray[np.uint8]
+Source = str | os.PathLike | Image
+Progress = Callable[[int, int | None], None]
+
+COMMENT = "Made with gfla: synthetic media, a still portrait animated by a driving video."
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A source, prepared once per stream.
+
+    image: RGB (H, W, 3) uint8. square: where its face is. weight: `feather` of it. face: the crop, (S, S, 3)
+    uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
+    """
+
+    image: Image
+    square: FaceSquare
+    weight: NDArray[np.float32]
+    face: Image
+    points: NDArray[np.float32]
+    reference: Reference
+
+
+@dataclass(frozen=True, eq=False)
+class AnimationState:
+    """What one frame leaves to the next; `Animator.prepare` makes the first.
+
+    landmarks: the driver's in the last frame, None if its face was not found there. square: the driving crop,
+    set by the first face. face: the last animated crop, (S, S, 3) uint8, held while no face is found.
+    """
+
+    portrait: Portrait
+    motion: MotionState
+    guidance: Guidance
+    crop_only: bool
+    face: Image
+    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+    landmarks: Landmarks | None = None
+    square: FaceSquare | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frames to come, in pixels."""
+        image = self.portrait.face if self.crop_only else self.portrait.image
+        return image.shape[1], image.shape[0]
+
+
+class Animator:
+    """Animates portraits with one generator and one landmarker; holds no state of a stream.
+
+    device: torch device of the generator. reason: why that device, for people. name: of the weights.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        landmarker: Landmarker,
+        *,
+        device: str | torch.device = "cpu",
+        reason: str = "asked for",
+        name: str = "",
+    ):
+        self.device = torch.device(device)
+        self.generator = generator.to(self.device).eval()
+        self.landmarker = landmarker
+        self.device_reason, self.name = reason, name
+        self.precision = fast_precision(self.device)
+        self._size = generator.config.size
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | os.PathLike = "face-256", device: str = "auto", landmarks: str = "builtin"
+    ) -> Self:
+        """Load weights by shipped name or path.
+
+        device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda" or "mps". landmarks: "builtin" or
+        "face-alignment". InputError if weights, device or backend are not there.
+        """
+        chosen, reason = choose_device(device)
+        try:
+            generator = load_generator(str(name), chosen)
+        except (FileNotFoundError, ValueError) as error:
+            raise InputError(str(error)) from None
+        landmarker = load_landmarker(landmarks, device=chosen)
+        return cls(generator, landmarker, device=chosen, reason=reason, name=str(name))
+
+    def prepare(
+        self,
+        source: Source,
+        *,
+        motion: MotionKind = "relative",
+        guidance: Guidance = "landmarks",
+        crop_only: bool = False,
+    ) -> AnimationState:
+        """Find the source's face and encode it: the state before the first frame.
+
+        source: a picture's path or RGB (H, W, 3) uint8. InputError if it cannot be read or shows no face.
+        """
+        if guidance == "edges":
+            if find_spec("kornia") is None:
+                raise InputError("--guidance edges needs kornia; install it with: pip install 'gfla[edges]'.")
+            if motion != "copy":
+                log.warning(
+                    "With edges as guidance the driver's face shape comes along, not the motion alone."
+                )
+        image, name = _read_source(source)
+        faces = self.landmarker.find(image)
+        if not faces:
+            raise InputError(f"{name}: no face found; give a portrait that shows one, from the front.")
+        square = face_square(faces[0], (image.shape[1], image.shape[0]))
+        face = crop(image, square, self._size)
+        points = to_crop(faces[0].points, square, self._size)
+        with self._fast():
+            places = self._tensor(points)
+            reference = self.generator.encode_reference(
+                self._picture(face), self._structure(places, face, guidance), places
+            )
+        weight = feather(square, (image.shape[1], image.shape[0]))
+        portrait = Portrait(image, square, weight, face, points, reference)
+        return AnimationState(portrait, MotionState(motion, points, self._size), guidance, crop_only, face)
+
+    def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
+        """Animate one driving frame: the output frame bears its time, the state goes to the next step.
+
+        A frame without a face holds the last motion; before any face the source stays as it is.
+        """
+        found = self.landmarker.follow(frame.image, state.landmarks)
+        state = replace(state, landmarks=found)
+        if found is not None:
+            state = self._move(frame.image, found, state)
+        portrait = state.portrait
+        if state.crop_only:
+            image = state.face
+        elif state.square is None:  # no face so far
+            image = portrait.image
+        else:
+            image = paste(portrait.image, state.face, portrait.square, portrait.weight)
+        return Frame(image, frame.pts, frame.time_base), state
+
+    def animate(
+        self,
+        source: Source | AnimationState,
+        frames: Iterable[Frame],
+        watch: Callable[[Frame, AnimationState], None] | None = None,
+    ) -> Iterator[Frame]:
+        """A frame for every frame of `frames`, in order, as they come.
+
+        source: a portrait, or the state from `prepare` for other than its default ways. watch: is called with
+        each output frame and the state it left, for progress and records.
+        """
+        state = source if isinstance(source, AnimationState) else self.prepare(source)
+        for driving in frames:
+            frame, state = self.step(driving, state)
+            if watch:
+                watch(frame, state)
+            yield frame
+
+    def render(
+        self,
+        source: Source,
+        driving: str | os.PathLike,
+        output: str | os.PathLike,
+        *,
+        motion: MotionKind = "relative",
+        guidance: Guidance = "landmarks",
+        crop_only: bool = False,
+        start: Fraction | float | None = None,
+        end: Fraction | float | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Animate `source` by the video `driving` into the mp4 `output`, with its frame times and sound.
+
+        start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
+        Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
+        """
+        path = new_file(output, overwrite)
+        different_files(path, source, driving)
+        with VideoReader(driving, start, end) as reader:
+            state = self.prepare(source, motion=motion, guidance=guidance, crop_only=crop_only)
+            record = _Record(reader, progress)
+            with VideoWriter(
+                path,
+                state.size,
+                reader.rate,
+                reader.time_base,
+                audio_from=reader,
+                comment=COMMENT,
+                overwrite=overwrite,
+            ) as writer:
+                for frame in self.animate(state, reader, record):
+                    writer.write(frame)
+                record.finish()
+        return path
+
+    def _move(self, image: Image, found: Landmarks, state: AnimationState) -> AnimationState:
+        square = state.square or face_square(found, (image.shape[1], image.shape[0]))
+        target, motion = follow_driver(to_crop(found.points, square, self._size), state.motion)
+        with self._fast():
+            points = self._tensor(target)
+            driving = crop(image, square, self._size) if state.guidance == "edges" else None
+            structure = self._structure(points, driving, state.guidance)
+            images, memory, _ = self.generator(
+                structure[:, None], points[:, None], state.portrait.reference, state.memory
+            )
+            face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
+        pixels = face.permute(1, 2, 0).contiguous().cpu().numpy()
+        return replace(state, face=pixels, memory=memory, motion=motion, square=square)
+
+    def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            if guidance == "landmarks" or face is None:
+                return structure_map(points, size=self._size)
+            edges = image_edges(self._picture(face) / 2 + 0.5)
+            return edges_only(structure_map(points, size=self._size, edges=edges))
+
+    def _picture(self, image: Image) -> Tensor:
+        """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
+        return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
+
+    def _tensor(self, points: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(points).to(self.device)[None]
+
+    @contextmanager
+    def _fast(self) -> Iterator[None]:
+        fast = self.precision == torch.bfloat16
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            yield
+
+
+class _Record:
+    """Counts a render's frames and the times at which the driver's face was away."""
+
+    def __init__(self, reader: VideoReader, progress: Progress | None):
+        self._reader, self._progress = reader, progress
+        self._done, self._found = 0, False
+        self._away_since: Fraction | None = None
+        self._last = Fraction(0)
+        self._away: list[Span] = []
+
+    def __call__(self, frame: Frame, state: AnimationState) -> None:
+        self._done += 1
+        self._last = frame.seconds - self._reader.zero
+        if state.landmarks is None:
+            self._away_since = self._last if self._away_since is None else self._away_since
+        else:
+            self._found = True
+            self._close(self._last)
+        if self._progress:
+            self._progress(self._done, self._reader.frames)
+
+    def finish(self) -> None:
+        """Say once what was lost; InputError if there was no face at all."""
+        path = self._reader.path
+        self._close(self._last + 1 / self._reader.rate)
+        if not self._found:
+            raise InputError(f"{path}: no face in any frame; give a driving video that shows one.")
+        if self._away:
+            log.warning("%s: no face from %s; the portrait holds still there.", path, list_spans(self._away))
+        if self._reader.lost:
+            lost = list_spans(self._reader.lost)
+            log.warning("%s: damaged; the pictures from %s are lost or show errors.", path, lost)
+
+    def _close(self, at: Fraction) -> None:
+        if self._away_since is not None:
+            self._away.append(Span(self._away_since, at))
+            self._away_since = None
+
+
+def _read_source(source: Source) -> tuple[Image, str]:
+    """The picture on white where it is transparent, and what to call it."""
+    if isinstance(source, np.ndarray):
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+            raise InputError(f"a source array is RGB (H, W, 3) uint8, not {source.shape} {source.dtype}.")
+        return source, "source"
+    image, alpha = read_image(source)
+    if alpha is not None:
+        share = alpha[..., None].astype(np.float32) / 255
+        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
+    return image, str(source)

@@ -1,0 +1,70 @@
+"""What the commands share: times as options, and errors as one sentence, so that all fail alike."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+
+from ..errors import InputError
+from ..times import parse_time
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def time_option(text: str) -> Fraction:
+    """For argparse: seconds or h:mm:ss as exact seconds."""
+    try:
+        return parse_time(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def run(command: Callable[[], None]) -> int:
+    """The exit code of a command: 0, 2 for bad input with its one sentence on stderr, 130 for Ctrl-C."""
+    handler = _Say()
+    logger = logging.getLogger("gfla")
+    logger.addHandler(handler)
+    try:
+        command()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("Stopped; no file is left.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        logger.removeHandler(handler)
+    return 0
+
+
+class Bar:
+    """A progress bar with frames a second and time to go, drawn from the first frame on."""
+
+    def __init__(self) -> None:
+        self._bar = None
+
+    def __call__(self, done: int, expected: int | None) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(unit=" frames", dynamic_ncols=True)
+        self._bar.total = expected
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class _Say(logging.Handler):
+    """Warnings as plain lines on stderr, above a progress bar if there is one."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)

@@ -1,0 +1,36 @@
+"""Which device to compute on and in which precision, and why, so that nobody has to guess."""
+
+import torch
+
+from .errors import InputError
+
+
+def choose_device(asked: str = "auto") -> tuple[str, str]:
+    """("cuda", "mps" or "cpu", why): the fastest that torch sees for "auto", or the one asked for.
+
+    InputError if the one asked for is not there.
+    """
+    if asked not in ("auto", "cpu", "cuda", "mps"):
+        raise InputError(f"--device {asked}: unknown; take auto, cpu, cuda or mps.")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked != "auto":
+        if not there[asked]:
+            raise InputError(f"--device {asked}: torch sees no such device here; leave --device out.")
+        return asked, "as asked"
+    chosen = next(name for name, is_there in there.items() if is_there)
+    if chosen == "cpu":
+        return chosen, "torch sees no GPU"
+    return (
+        chosen,
+        f"the fastest torch sees: {torch.cuda.get_device_name() if chosen == 'cuda' else 'Apple GPU'}",
+    )
+
+
+def fast_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it faster than float32, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device.type == "cpu":
+        can = torch.cpu.get_capabilities()
+        return torch.bfloat16 if can.get("amx_bf16") or can.get("avx512_bf16") else torch.float32
+    return torch.float32

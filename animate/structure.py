@@ -1,0 +1,126 @@
+"""Landmarks to a structure map, a frame to an edge map: what guides the generator, in training too.
+
+Drawn on the tensor's device, from exact distances to line segments, so it is differentiable and the same at
+any resolution. B batch, H W the picture, P grid places, E edges.
+
+Channels: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+STRUCTURE_CHANNELS = 17
+EDGE_CHANNEL = 16
+STRIDE = 4
+"""The map is drawn at one place in STRIDE x STRIDE pixels: distances are smooth, the generator starts at H/4."""
+
+_LINE_WIDTH = 1.0  # of the drawn edges, in grid cells
+
+# iBUG-68 indices; 68-82 are the forehead points that `_with_forehead` adds.
+_EDGES: tuple[tuple[int, ...], ...] = (
+    (*range(17), *range(68, 83), 0),  # face contour
+    tuple(range(17, 22)),
+    tuple(range(22, 27)),
+    (28, 31),
+    tuple(range(31, 36)),
+    (35, 28),
+    (36, 37, 38, 39),
+    (39, 40, 41, 36),
+    (42, 43, 44, 45),
+    (45, 46, 47, 42),
+    tuple(range(48, 55)),
+    (54, 55, 56, 57, 58, 59, 48),
+    tuple(range(60, 65)),
+    (64, 65, 66, 67, 60),
+)
+_PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
+    (1, (*range(17), *range(68, 83))),
+    (2, tuple(range(17, 22))),
+    (2, tuple(range(22, 27))),
+    (3, (28, 31, 32, 33, 34, 35)),
+    (4, tuple(range(36, 42))),
+    (4, tuple(range(42, 48))),
+    (5, tuple(range(48, 60))),
+    (6, tuple(range(60, 68))),
+)
+
+
+def structure_map(points: Tensor, size: int, edges: Tensor | None = None, stride: int = STRIDE) -> Tensor:
+    """Draw landmarks as the generator's guidance.
+
+    Args:
+        points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, pixel centres at integers.
+        edges: (B, 1, size, size) in [0, 1] from `image_edges`, or None: channel 16 stays zero.
+        stride: pixels between drawn places.
+
+    Returns:
+        (B, 17, size / stride, size / stride) float32 in [0, 1]: channel 0 the drawn edges, 1-14 the distance to
+        each of the 14 edges over a quarter of `size`, clipped; 15 the face part (1 skin, 2 brow, 3 nose, 4 eye,
+        5 lips, 6 inner mouth) / 6; 16 the image's edges.
+    """
+    points = _with_forehead(points.float())
+    cells = size // stride
+    centre = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
+    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    grid = torch.stack((x.flatten(), y.flatten()), dim=-1)  # (P, 2)
+    distances = _distances(points, grid)
+    drawn = (_LINE_WIDTH - distances.amin(dim=1, keepdim=True) / stride).clamp(0, 1)
+    label = torch.zeros_like(drawn)
+    for (part, _), inside in zip(_PARTS, _insides(points, grid), strict=True):
+        label = label.masked_fill(inside[:, None], part / 6)
+    channels = torch.cat((drawn, (distances / (size / 4)).clamp(max=1), label), dim=1)
+    image_channel = channels.new_zeros(len(points), 1, cells, cells)
+    if edges is not None:
+        image_channel = F.avg_pool2d(edges.float(), stride)
+    return torch.cat((channels.unflatten(2, (cells, cells)), image_channel), dim=1)
+
+
+def image_edges(image: Tensor) -> Tensor:
+    """Canny edges of `image` (B, 3, H, W) RGB in [0, 1]: (B, 1, H, W) in [0, 1], without hysteresis (a loop as
+    long as the longest edge, see kornia's documentation). Needs kornia, the extra `edges`."""
+    from kornia.filters import canny
+
+    return canny(image.float(), hysteresis=False)[1]
+
+
+def edges_only(structure: Tensor) -> Tensor:
+    """The same map with the landmark channels (0-15) empty: the paper's edge guidance."""
+    return F.pad(structure[:, EDGE_CHANNEL:], (0, 0, 0, 0, EDGE_CHANNEL, 0))
+
+
+def _with_forehead(points: Tensor) -> Tensor:
+    """Add 15 forehead points: jaw points 1-15 mirrored at the height of the ears, two thirds as far."""
+    base = (points[:, :1, 1] + points[:, 16:17, 1]) / 2
+    jaw = points[:, 1:16]
+    mirrored = torch.stack((jaw[..., 0], base + (base - jaw[..., 1]) * 2 / 3), dim=-1)
+    return torch.cat((points, mirrored.flip(1)), dim=1)
+
+
+def _distances(points: Tensor, grid: Tensor) -> Tensor:
+    """Distance in pixels from `grid` (P, 2) to each of the 14 edges of `points` (B, N, 2): (B, E, P)."""
+    pairs = [(a, b) for edge in _EDGES for a, b in zip(edge[:-1], edge[1:], strict=True)]
+    starts, ends = (list(side) for side in zip(*pairs, strict=True))
+    start, step = points[:, starts, None], (points[:, ends] - points[:, starts])[:, :, None]  # (B, M, 1, 2)
+    sx, sy = start.unbind(-1)
+    dx, dy = step.unbind(-1)
+    px, py = grid[:, 0] - sx, grid[:, 1] - sy  # (B, M, P)
+    along = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-6)).clamp(0, 1)
+    square = (px - along * dx).square() + (py - along * dy).square()
+    nearest = [part.amin(dim=1) for part in square.split([len(edge) - 1 for edge in _EDGES], dim=1)]
+    return torch.stack(nearest, dim=1).clamp_min(1e-8).sqrt()
+
+
+def _insides(points: Tensor, grid: Tensor) -> list[Tensor]:
+    """For each face part, which of `grid` (P, 2) lie inside its closed polygon, by the even-odd rule: (B, P)."""
+    starts = [index for _, polygon in _PARTS for index in polygon]
+    ends = [index for _, polygon in _PARTS for index in (*polygon[1:], polygon[0])]
+    x, y = grid.unbind(-1)
+    ax, ay = points[:, starts, None].unbind(-1)  # (B, M, 1)
+    bx, by = points[:, ends, None].unbind(-1)
+    spans = (ay > y) != (by > y)
+    crossing = ax + (y - ay) * ((bx - ax) / torch.where(by == ay, 1.0, by - ay))
+    hits = (spans & (x < crossing)).split([len(polygon) for _, polygon in _PARTS], dim=1)
+    return [part.sum(dim=1) % 2 == 1 for part in hits]

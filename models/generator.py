@@ -1,0 +1,217 @@
+"""The global-flow local-attention generator for video: structures in, frames out, state in and out.
+
+B batch, T frames, R references (the source first, then the previous generated frames, newest first),
+S structure channels, H W the picture, N landmarks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .attention import LocalAttention, fuse, shares
+from .config import GeneratorConfig
+from .flow import FlowEstimator, FlowOutput, Motion
+from .layers import Down, Up, activate, conv, residuals
+from .ops import warp
+from .prior import similarity_flow, spline_flow
+
+
+class Reference(NamedTuple):
+    """A picture encoded once: everything of it that the generator needs, however many frames follow.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1]. points: (B, N, 2) float32 pixels, x then y.
+        flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4).
+        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net.
+    """
+
+    image: Tensor
+    points: Tensor
+    flow_half: Tensor
+    features: tuple[Tensor, Tensor]
+    attention_halves: tuple[Tensor, Tensor]
+
+    def detach(self) -> Reference:
+        return Reference(
+            self.image.detach(),
+            self.points.detach(),
+            self.flow_half.detach(),
+            (self.features[0].detach(), self.features[1].detach()),
+            (self.attention_halves[0].detach(), self.attention_halves[1].detach()),
+        )
+
+
+@dataclass(frozen=True)
+class GeneratorMemory:
+    """What one frame leaves to the next: the previous generated frames as references, newest first.
+
+    Start a stream, or begin anew after a cut, with `GeneratorMemory()`.
+    """
+
+    previous: tuple[Reference, ...] = ()
+
+    def detach(self) -> GeneratorMemory:
+        return GeneratorMemory(tuple(reference.detach() for reference in self.previous))
+
+
+class FrameOutput(NamedTuple):
+    """One frame and how it came about.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1]. generated: the part painted by the decoder, (B, 3, H, W).
+        warped: (B, R, 3, H, W) each reference's picture under the full-size flow.
+        motions: `Motion` at H/8, H/4 and H. attention: weights (B, R, k * k, h, w) at H/8 and H/4.
+    """
+
+    image: Tensor
+    generated: Tensor
+    warped: Tensor
+    motions: tuple[Motion, Motion, Motion]
+    attention: tuple[Tensor, Tensor]
+
+
+class Generator(nn.Module):
+    """Animates a reference picture by structure maps, frame after frame."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        c2, c4, c8 = config.channels
+        self.structure_encoder = StructureEncoder(config)
+        self.image_encoder = ImageEncoder(config)
+        self.flow = FlowEstimator(config)
+        k8, k4 = config.kernel_sizes
+        self.attention8 = LocalAttention(c8, config.attention_hidden, k8)
+        self.attention4 = LocalAttention(c4, config.attention_hidden, k4)
+        self.before8 = residuals(c8, 1)
+        self.body8 = residuals(c8, config.blocks[2])
+        self.up4, self.body4 = Up(c8, c4), residuals(c4, config.blocks[1])
+        self.structure4 = conv(c4, c4, 1)
+        self.up2, self.body2 = Up(c4, c2), residuals(c2, config.blocks[0])
+        self.pixels2 = conv(12, c2)
+        self.paint = conv(c2, 16)
+        nn.init.normal_(self.paint.weight, std=0.01)
+
+    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Reference:
+        """Encode a portrait: once per stream.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4), its structure map in [0, 1].
+            points: (B, N, 2) its landmarks, pixels, x then y.
+        """
+        return self._encode(image, self.structure_encoder(structure)[0], points)
+
+    def forward(
+        self,
+        structure: Tensor,
+        points: Tensor,
+        reference: Reference,
+        memory: GeneratorMemory | None = None,
+    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, Motion, Motion]]]:
+        """Frames for `structure` (B, T, S, H/4, W/4) and `points` (B, T, N, 2): images (B, T, 3, H, W) in
+        [-1, 1], the memory for the next call, and every frame's motions. T = 1 live, more in training: a clip
+        in one call equals the clip frame by frame."""
+        outputs, memory = self.animate(structure, points, reference, memory)
+        images = torch.stack([output.image for output in outputs], dim=1)
+        return images, memory, [output.motions for output in outputs]
+
+    def animate(
+        self,
+        structure: Tensor,
+        points: Tensor,
+        reference: Reference,
+        memory: GeneratorMemory | None = None,
+    ) -> tuple[list[FrameOutput], GeneratorMemory]:
+        """As `forward`, with everything a frame is made of, for losses and for looking inside."""
+        previous = (memory or GeneratorMemory()).previous
+        outputs: list[FrameOutput] = []
+        for t in range(structure.shape[1]):
+            structures = self.structure_encoder(structure[:, t])
+            output = self._frame(structures, points[:, t], (reference, *previous))
+            if self.config.previous:
+                newest = self._encode(output.image, structures[0], points[:, t])
+                previous = (newest, *previous)[: self.config.previous]
+            outputs.append(output)
+        return outputs, GeneratorMemory(previous)
+
+    def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
+        features4, features8 = self.image_encoder(image)
+        flow_half = self.flow.encode_reference(structure4, features4)
+        halves = (self.attention8.encode_reference(features8), self.attention4.encode_reference(features4))
+        return Reference(image, points, flow_half, (features8, features4), halves)
+
+    def warp_references(
+        self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
+    ) -> tuple[FlowOutput, Tensor]:
+        """The Flow Field Estimator alone: flows and logits, and every reference's picture under the full-size
+        flow, (B, R, 3, H, W). `structure4`: the target's structure features at H/4."""
+        places = torch.stack([reference.points for reference in references], dim=1)
+        candidates = [prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)]
+        candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
+        halves = torch.stack([reference.flow_half for reference in references], dim=1)
+        motion = self.flow(structure4, halves, candidates)
+        images = torch.stack([reference.image for reference in references], dim=1).float()
+        warped = warp(images.flatten(0, 1), motion.flows[2].flatten(0, 1)).unflatten(0, images.shape[:2])
+        return motion, warped
+
+    def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
+        structure4, structure8 = structures
+        (flows, logits), warped = self.warp_references(structure4, points, references)
+
+        x = self.before8(structure8)
+        x, motion8, weights8 = self._attend(self.attention8, 0, x, references, flows[0], logits[0])
+        x = self.up4(self.body8(x)) + self.structure4(structure4)
+        x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
+        x = self.up2(self.body4(x))
+
+        blend = (logits[2].softmax(dim=1) * warped).sum(dim=1)
+        x = self.body2(x + self.pixels2(F.pixel_unshuffle(blend, 2).to(x.dtype)))
+        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
+        generated = painted[:, :3].tanh()
+        mask = shares(logits[2], painted[:, 3:])
+        image = fuse(generated, warped, mask)
+        return FrameOutput(
+            image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
+        )
+
+    def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):
+        features = torch.stack([reference.features[level] for reference in references], dim=1)
+        halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
+        sampled, weights = attention(x, features, halves, flow)
+        mask = shares(logits)
+        return fuse(x, sampled, mask.to(x.dtype)), Motion(flow, mask), weights
+
+
+class ImageEncoder(nn.Module):
+    """Image (B, 3, H, W) to features at H/4 and H/8; nothing normalises, so colour survives."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        c2, c4, c8 = config.channels
+        self.enter = conv(12, c2)
+        self.down4, self.body4 = Down(c2, c4), residuals(c4, 1)
+        self.down8, self.body8 = Down(c4, c8), residuals(c8, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x4 = self.body4(self.down4(self.enter(F.pixel_unshuffle(image, 2))))
+        return x4, self.body8(self.down8(x4))
+
+
+class StructureEncoder(nn.Module):
+    """Structure map (B, S, H/4, W/4) to features at H/4 and H/8."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        _, c4, c8 = config.channels
+        self.enter = conv(config.structure_channels, c4)
+        self.body4 = residuals(c4, 1)
+        self.down8 = Down(c4, c8)
+
+    def forward(self, structure: Tensor) -> tuple[Tensor, Tensor]:
+        x4 = self.body4(self.enter(structure))
+        return x4, self.down8(x4)

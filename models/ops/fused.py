@@ -1,0 +1,107 @@
+"""The two ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made.
+
+The kernel net's first convolution commutes with bilinear sampling, so it is taken once over the source and
+then sampled where the flow points ("convolve, then sample"). The weighted sum over k * k bilinear taps is
+folded into (k + 1)^2 integer taps and done by one gather-and-add (`embedding_bag`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .reference import positions
+
+
+def warp(source: Tensor, flow: Tensor) -> Tensor:
+    x, y = positions(_at_least_float32(flow))
+    return _sample(source, x, y).to(source.dtype)
+
+
+def convolve_source(source: Tensor, weight: Tensor) -> Tensor:
+    """The source's half of the kernel net, once per portrait: (B, M, H + 2R, W + 2R) with R = k // 2 + 1,
+    padded so that sampling it with a border clamp equals convolving border-clamped patches."""
+    k = weight.shape[-1]
+    margin = k // 2 + k // 2 + 1
+    return F.conv2d(F.pad(source, (margin,) * 4, mode="replicate"), weight)
+
+
+def convolve_target(target: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    r = weight.shape[-1] // 2
+    return F.conv2d(F.pad(target, (r,) * 4, mode="replicate"), weight, bias)
+
+
+def attend(
+    source: Tensor,
+    source_hidden: Tensor,
+    target_hidden: Tensor,
+    flow: Tensor,
+    tap_weight: Tensor,
+    tap_bias: Tensor,
+    negative_slope: float = 0.1,
+) -> tuple[Tensor, Tensor]:
+    """Local attention from the two convolved halves; see `local_attention` in this package."""
+    k = round(tap_weight.shape[0] ** 0.5)
+    margin = k // 2 + 1
+    x, y = positions(_at_least_float32(flow))
+    hidden = _sample(source_hidden, x + margin, y + margin).to(target_hidden.dtype)
+    hidden = F.leaky_relu(hidden + target_hidden, negative_slope)
+    logits = F.conv2d(hidden, tap_weight[:, :, None, None], tap_bias)
+    weights = _at_least_float32(logits).softmax(dim=1)
+    return _gather(source, x, y, weights, k), weights
+
+
+def local_attention(
+    source: Tensor,
+    target: Tensor,
+    flow: Tensor,
+    source_weight: Tensor,
+    target_weight: Tensor,
+    bias: Tensor,
+    tap_weight: Tensor,
+    tap_bias: Tensor,
+    negative_slope: float = 0.1,
+) -> tuple[Tensor, Tensor]:
+    source_hidden = convolve_source(source, source_weight)
+    target_hidden = convolve_target(target, target_weight, bias)
+    return attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """`reference.sample_pixels` through grid_sample; the coordinates stay in float32 (float64 for float64
+    images), since half precision cannot hold sub-pixel positions."""
+    dtype = torch.promote_types(image.dtype, torch.float32)
+    height, width = image.shape[-2:]
+    grid = torch.stack(
+        (2 * x.to(dtype) / max(width - 1, 1) - 1, 2 * y.to(dtype) / max(height - 1, 1) - 1), dim=-1
+    )
+    with torch.autocast(image.device.type, enabled=False):
+        return F.grid_sample(image.to(dtype), grid, "bilinear", "border", align_corners=True)
+
+
+def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Tensor:
+    """Sum of the k x k bilinear taps around (x, y) under `weights` (B, T, h, w): (B, C, h, w)."""
+    batch, channels, height, width = source.shape
+    h, w = x.shape[-2:]
+    dtype = torch.promote_types(source.dtype, torch.float32)
+    x0, y0 = x.floor(), y.floor()
+    ax, ay = (x - x0).to(dtype)[:, None, None], (y - y0).to(dtype)[:, None, None]
+    kernel = weights.to(dtype).unflatten(1, (k, k))  # (B, rows, columns, h, w)
+    kernel = F.pad(kernel * (1 - ax), (0, 0, 0, 0, 0, 1)) + F.pad(kernel * ax, (0, 0, 0, 0, 1, 0))
+    rows = (0, 0, 0, 0, 0, 0)
+    kernel = F.pad(kernel * (1 - ay), (*rows, 0, 1)) + F.pad(kernel * ay, (*rows, 1, 0))
+    taps = torch.arange(k + 1, device=source.device) - k // 2
+    column = (x0.long()[..., None] + taps).clamp(0, width - 1)  # (B, h, w, k + 1)
+    row = (y0.long()[..., None] + taps).clamp(0, height - 1)
+    base = torch.arange(batch, device=source.device)[:, None, None, None] * height
+    index = ((row + base)[..., :, None] * width + column[..., None, :]).flatten(3)  # (B, h, w, (k+1)^2)
+    table = source.to(dtype).permute(0, 2, 3, 1).reshape(-1, channels).contiguous()
+    scores = kernel.flatten(1, 2).permute(0, 2, 3, 1).reshape(-1, (k + 1) ** 2).contiguous()
+    with torch.autocast(source.device.type, enabled=False):
+        out = F.embedding_bag(index.reshape(-1, (k + 1) ** 2), table, per_sample_weights=scores, mode="sum")
+    return out.view(batch, h, w, channels).permute(0, 3, 1, 2).to(source.dtype)

@@ -1,0 +1,72 @@
+"""The two ops from their definitions, slowly: what the fast forms beside this file are held to.
+
+B batch, C channels, H W pixels, k attention kernel size, T = k * k taps.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def sample_pixels(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Read `image` (B, C, H, W) bilinearly at pixel positions `x`, `y` (B, h, w); beyond the border the
+    border pixel repeats, each of the four neighbours being clamped on its own. Returns (B, C, h, w)."""
+    height, width = image.shape[-2:]
+    x0, y0 = x.floor(), y.floor()
+    ax, ay = x - x0, y - y0
+    batch = torch.arange(image.shape[0], device=image.device)[:, None, None]
+    result = torch.zeros((), device=image.device)
+    for dy, wy in ((0, 1 - ay), (1, ay)):
+        row = (y0 + dy).clamp(0, height - 1).long()
+        for dx, wx in ((0, 1 - ax), (1, ax)):
+            column = (x0 + dx).clamp(0, width - 1).long()
+            value = image[batch, :, row, column].permute(0, 3, 1, 2)  # (B, C, h, w)
+            result = result + value * (wx * wy)[:, None]
+    return result
+
+
+def positions(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Absolute pixel positions (x, y), each (B, h, w), that the backward `flow` (B, 2, h, w) points to."""
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
+    y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
+    return x, y
+
+
+def warp(source: Tensor, flow: Tensor) -> Tensor:
+    x, y = positions(flow)
+    return sample_pixels(source, x, y)
+
+
+def extract_patches(source: Tensor, flow: Tensor, k: int) -> Tensor:
+    """The k x k patch of `source` (B, C, H, W) around every place `flow` points to: (B, C, T, h, w), taps
+    in row-major order, each tap sampled bilinearly (GFLA section 3.2; facts of the original: BlockExtractor)."""
+    x, y = positions(flow)
+    r = k // 2
+    taps = [sample_pixels(source, x + j - r, y + i - r) for i in range(k) for j in range(k)]
+    return torch.stack(taps, dim=2)
+
+
+def local_attention(
+    source: Tensor,
+    target: Tensor,
+    flow: Tensor,
+    source_weight: Tensor,
+    target_weight: Tensor,
+    bias: Tensor,
+    tap_weight: Tensor,
+    tap_bias: Tensor,
+    negative_slope: float = 0.1,
+) -> tuple[Tensor, Tensor]:
+    k = source_weight.shape[-1]
+    zero = torch.zeros_like(flow)
+    source_patch = extract_patches(source, flow, k)  # (B, C, T, h, w)
+    target_patch = extract_patches(target, zero, k)
+    hidden = torch.einsum("mct,bcthw->bmhw", source_weight.flatten(2), source_patch)
+    hidden = hidden + torch.einsum("mct,bcthw->bmhw", target_weight.flatten(2), target_patch)
+    hidden = F.leaky_relu(hidden + bias[:, None, None], negative_slope)
+    logits = torch.einsum("tm,bmhw->bthw", tap_weight, hidden) + tap_bias[:, None, None]
+    weights = logits.softmax(dim=1)  # (B, T, h, w)
+    return (source_patch * weights[:, None]).sum(dim=2), weights
