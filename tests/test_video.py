@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from gfla.animate.errors import InputError
 from gfla.animate.times import Span, clock, parse_time
 from gfla.animate.video import Frame, VideoReader, VideoWriter, read_image
@@ -231,6 +232,35 @@ def test_what_decodes_of_a_damaged_video_comes_and_the_rest_is_named(damaged_vid
     assert missing
     assert all(any(a <= t < b for a, b in lost) for t in missing)
     assert all(Fraction(20, 25) <= a < b <= Fraction(30, 25) for a, b in lost)
+
+
+def test_damage_outside_the_range_is_not_named(damaged_video: Path):
+    with VideoReader(damaged_video, end=Fraction(3, 5)) as reader:
+        assert (len(list(reader)), reader.lost) == (15, ())
+    with VideoReader(damaged_video, start=Fraction(6, 5)) as reader:
+        assert (len(list(reader)), reader.lost) == (20, ())
+    with VideoReader(damaged_video, start=Fraction(3, 5), end=Fraction(6, 5)) as reader:
+        assert len(list(reader)) >= 5
+        assert all(Fraction(4, 5) <= span.start < span.end <= Fraction(6, 5) for span in reader.lost)
+        assert reader.lost
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path: Path, make_video: MakeVideo):
+    song = make_video("song.mp4", sound="aac", pts=range(5))
+    with av.open(str(tmp_path / "cover.m4a"), "w", format="mp4") as output, av.open(str(song)) as source:
+        sound = output.add_stream_from_template(source.streams.audio[0])
+        cover = output.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, av.VideoStream)
+        cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        output.mux(cover.encode(av.VideoFrame(96, 64, "yuvj420p")))
+        output.mux(cover.encode(None))
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = sound
+                output.mux(packet)
+    with pytest.raises(InputError, match="no picture in it"):
+        VideoReader(tmp_path / "cover.m4a")
 
 
 def test_a_video_that_ends_before_its_index_does_names_the_tail(tmp_path: Path, make_video: MakeVideo):
