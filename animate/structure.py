@@ -17,7 +17,7 @@ EDGE_CHANNEL = 16
 STRIDE = 4
 """The map is drawn at one place in STRIDE x STRIDE pixels: distances are smooth, the generator starts at H/4."""
 
-_LINE_WIDTH = 1.5  # of the drawn edges, in grid cells
+_LINE_WIDTH = 1.0  # of the drawn edges, in grid cells
 
 # iBUG-68 indices; 68-82 are the forehead points that `_with_forehead` adds.
 _EDGES: tuple[tuple[int, ...], ...] = (
@@ -66,16 +66,15 @@ def structure_map(points: Tensor, size: int, edges: Tensor | None = None, stride
     centre = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
     y, x = torch.meshgrid(centre, centre, indexing="ij")
     grid = torch.stack((x.flatten(), y.flatten()), dim=-1)  # (P, 2)
-    distances = torch.stack([_distance(points[:, list(edge)], grid) for edge in _EDGES], dim=1)  # (B, E, P)
+    distances = _distances(points, grid)
     drawn = (_LINE_WIDTH - distances.amin(dim=1, keepdim=True) / stride).clamp(0, 1)
     label = torch.zeros_like(drawn)
-    for part, polygon in _PARTS:
-        inside = _inside(points[:, list(polygon)], grid)
-        label = torch.where(inside[:, None], part / 6, label)
+    for (part, _), inside in zip(_PARTS, _insides(points, grid), strict=True):
+        label = label.masked_fill(inside[:, None], part / 6)
     channels = torch.cat((drawn, (distances / (size / 4)).clamp(max=1), label), dim=1)
     image_channel = channels.new_zeros(len(points), 1, cells, cells)
     if edges is not None:
-        image_channel = F.max_pool2d(edges.float(), stride)
+        image_channel = F.avg_pool2d(edges.float(), stride)
     return torch.cat((channels.unflatten(2, (cells, cells)), image_channel), dim=1)
 
 
@@ -100,22 +99,28 @@ def _with_forehead(points: Tensor) -> Tensor:
     return torch.cat((points, mirrored.flip(1)), dim=1)
 
 
-def _distance(line: Tensor, grid: Tensor) -> Tensor:
-    """Distance in pixels from `grid` (P, 2) to the polyline `line` (B, M, 2): (B, P)."""
-    start, step = line[:, :-1, None], (line[:, 1:] - line[:, :-1])[:, :, None]  # (B, M - 1, 1, 2)
+def _distances(points: Tensor, grid: Tensor) -> Tensor:
+    """Distance in pixels from `grid` (P, 2) to each of the 14 edges of `points` (B, N, 2): (B, E, P)."""
+    pairs = [(a, b) for edge in _EDGES for a, b in zip(edge[:-1], edge[1:], strict=True)]
+    starts, ends = (list(side) for side in zip(*pairs, strict=True))
+    start, step = points[:, starts, None], (points[:, ends] - points[:, starts])[:, :, None]  # (B, M, 1, 2)
     sx, sy = start.unbind(-1)
     dx, dy = step.unbind(-1)
-    px, py = grid[:, 0] - sx, grid[:, 1] - sy  # (B, M - 1, P)
+    px, py = grid[:, 0] - sx, grid[:, 1] - sy  # (B, M, P)
     along = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-6)).clamp(0, 1)
     square = (px - along * dx).square() + (py - along * dy).square()
-    return square.amin(dim=1).clamp_min(1e-8).sqrt()
+    nearest = [part.amin(dim=1) for part in square.split([len(edge) - 1 for edge in _EDGES], dim=1)]
+    return torch.stack(nearest, dim=1).clamp_min(1e-8).sqrt()
 
 
-def _inside(polygon: Tensor, grid: Tensor) -> Tensor:
-    """Which of `grid` (P, 2) lie inside the closed `polygon` (B, M, 2), by the even-odd rule: (B, P) bool."""
+def _insides(points: Tensor, grid: Tensor) -> list[Tensor]:
+    """For each face part, which of `grid` (P, 2) lie inside its closed polygon, by the even-odd rule: (B, P)."""
+    starts = [index for _, polygon in _PARTS for index in polygon]
+    ends = [index for _, polygon in _PARTS for index in (*polygon[1:], polygon[0])]
     x, y = grid.unbind(-1)
-    ax, ay = polygon[:, :, None].unbind(-1)  # (B, M, 1)
-    bx, by = polygon.roll(-1, dims=1)[:, :, None].unbind(-1)
+    ax, ay = points[:, starts, None].unbind(-1)  # (B, M, 1)
+    bx, by = points[:, ends, None].unbind(-1)
     spans = (ay > y) != (by > y)
-    crossing = ax + (y - ay) * (bx - ax) / torch.where(by == ay, 1.0, by - ay)
-    return (spans & (x < crossing)).sum(dim=1) % 2 == 1
+    crossing = ax + (y - ay) * ((bx - ax) / torch.where(by == ay, 1.0, by - ay))
+    hits = (spans & (x < crossing)).split([len(polygon) for _, polygon in _PARTS], dim=1)
+    return [part.sum(dim=1) % 2 == 1 for part in hits]

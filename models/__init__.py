@@ -1,1 +1,24 @@
-"""gfla.models"""
+"""Networks: tensors in, tensors out; no video, no files but weights, no state of their own."""
+
+from .config import CONFIGS, DiscriminatorConfig, GeneratorConfig
+from .discriminator import Discriminator, frame_residuals
+from .flow import Motion
+from .generator import FrameOutput, Generator, GeneratorMemory, Reference
+from .weights import load_generator, read_weights, save_generator, save_weights
+
+__all__ = [
+    "CONFIGS",
+    "Discriminator",
+    "DiscriminatorConfig",
+    "FrameOutput",
+    "Generator",
+    "GeneratorConfig",
+    "GeneratorMemory",
+    "Motion",
+    "Reference",
+    "frame_residuals",
+    "load_generator",
+    "read_weights",
+    "save_generator",
+    "save_weights",
+]

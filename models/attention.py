@@ -26,7 +26,9 @@ class LocalAttention(nn.Module):
         """The reference's half of the kernel net, once per reference; see `ops.fused.convolve_source`."""
         return convolve_source(features, self.source.weight)
 
-    def forward(self, target: Tensor, features: Tensor, halves: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, target: Tensor, features: Tensor, halves: Tensor, flow: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """`target` (B, C, h, w), `features` (B, R, C, h, w), `halves` (B, R, M, ...), `flow` (B, R, 2, h, w):
         the sampled features (B, R, C, h, w) and the weights (B, R, k * k, h, w)."""
         batch, count = features.shape[:2]

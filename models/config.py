@@ -48,7 +48,12 @@ CONFIGS: dict[str, GeneratorConfig] = {
         attention_hidden=128,
     ),
     "face-tiny": replace(
-        _FACE, size=64, channels=(8, 8, 16), blocks=(1, 1, 1), flow_channels=(8, 8, 16, 16), attention_hidden=8
+        _FACE,
+        size=64,
+        channels=(8, 8, 16),
+        blocks=(1, 1, 1),
+        flow_channels=(8, 8, 16, 16),
+        attention_hidden=8,
     ),
 }
 """The named configurations. `face-tiny` is for tests and for trying a training command."""

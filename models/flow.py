@@ -1,10 +1,10 @@
 """Flow Field Estimator (GFLA section 3.1): where every place of the new picture finds itself in each reference.
 
-It adds a learnt residual to the landmark spline, coarse to fine: the flow at H/8 is carried up into the flow
-at H/4. Every reference is judged by the same weights; shares over {generated, references} are a softmax, so
+It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline) and
+adds a learnt residual, coarse to fine: the flow at H/8 is carried up into the flow at H/4. Every reference is judged by the same weights; shares over {generated, references} are a softmax, so
 any number of references fits.
 
-B batch, R references, h w a level's grid.
+B batch, R references, K candidate flows, h w a level's grid.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
+
+
+CANDIDATES = 3  # still, rigid, spline
 
 
 class Motion(NamedTuple):
@@ -48,29 +51,35 @@ class FlowEstimator(nn.Module):
         super().__init__()
         f4, f8, f16, f32 = config.flow_channels
         structure = config.channels[1]
-        self.reference_half = conv(structure + config.channels[1], f4)
+        self.reference_half = conv(structure + config.channels[1], 2 * f4)
+        self.candidate_half = conv(2 * (CANDIDATES - 1), f4)
         self.target_half = conv(structure, f4)
         self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
         self.enter = conv(f4, f4)
-        self.down8, self.body8 = Down(f4, f8), Residual(f8)
-        self.down16, self.body16 = Down(f8, f16), Residual(f16)
-        self.down32, self.body32 = Down(f16, f32), Residual(f32)
-        self.up16, self.merge16 = Up(f32, f16, kernel=1), Residual(f16)
-        self.up8, self.merge8 = Up(f16, f8, kernel=1), Residual(f8)
+        self.down8, self.body8 = Down(f4, f8), Residual(f8, norm=True)
+        self.down16, self.body16 = Down(f8, f16), Residual(f16, norm=True)
+        self.down32, self.body32 = Down(f16, f32), Residual(f32, norm=True)
+        self.up16, self.merge16 = Up(f32, f16, kernel=1), Residual(f16, norm=True)
+        self.up8, self.merge8 = Up(f16, f8, kernel=1), Residual(f8, norm=True)
         self.up4, self.merge4 = Up(f8, f4, kernel=1), Residual(f4)
-        self.head8 = conv(f8, 3, zero=True)
-        self.head4 = conv(f4, 4, zero=True)
+        self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
+        self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
+        with torch.no_grad():
+            self.head8.bias[-1] = 4.0  # start from the spline
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
-        """The reference's half of the first layer (convolve, then sample): (B, f4, H/4, W/4)."""
+        """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part to be
+        read where the spline points, one in place."""
         return self.reference_half(torch.cat((structure, features), dim=1))
 
-    def forward(self, structure: Tensor, halves: Tensor, prior: Tensor) -> FlowOutput:
-        """`structure` (B, C, h, w) of the target, `halves` (B, R, f4, h, w), `prior` (B, R, 2, h, w): the spline
-        flow at H/4 in pixels of the full picture."""
+    def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor) -> FlowOutput:
+        """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h, w):
+        flows at H/4 in pixels of H/4, the spline last."""
         batch, count = halves.shape[:2]
-        prior4 = prior.flatten(0, 1) / 4
-        x = warp(halves.flatten(0, 1), prior4).unflatten(0, (batch, count))
+        candidates = candidates.flatten(0, 1)
+        moved, still = halves.flatten(0, 1).chunk(2, dim=1)
+        moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
+        x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
         x = x + self.kind[:count, :, None, None] + self.target_half(structure)[:, None]
         x4 = activate(self.enter(activate(x.flatten(0, 1))))
         x8 = self.body8(self.down8(x4))
@@ -82,9 +91,21 @@ class FlowEstimator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
             out8 = self.head8(activate(x8).float())
             out4 = self.head4(activate(x4).float())
-            flow8 = F.avg_pool2d(prior4, 2) / 2 + out8[:, :2]
-            flow4 = prior4 + 2 * double(out8[:, :2]) + out4[:, :2]
+            flow8 = blend(
+                F.avg_pool2d(candidates.flatten(1, 2), 2).view_as(candidates[..., ::2, ::2]) / 2, out8[:, 3:]
+            )
+            flow8 = flow8 + out8[:, :2]
+            flow4 = (
+                blend(candidates, double(out8[:, 3:]) + out4[:, 4:]) + 2 * double(out8[:, :2]) + out4[:, :2]
+            )
             flow1 = 4 * double(double(flow4))
             flows = (flow8, flow4, flow1)
-            logits = (out8[:, 2:], double(out8[:, 2:]) + out4[:, 2:3], double(double(out4[:, 3:])))
-        return FlowOutput(*(tuple(t.unflatten(0, (batch, count)) for t in group) for group in (flows, logits)))
+            logits = (out8[:, 2:3], double(out8[:, 2:3]) + out4[:, 2:3], double(double(out4[:, 3:4])))
+        return FlowOutput(
+            *(tuple(t.unflatten(0, (batch, count)) for t in group) for group in (flows, logits))
+        )
+
+
+def blend(candidates: Tensor, logits: Tensor) -> Tensor:
+    """A convex combination of `candidates` (B, K, 2, h, w) under the softmax of `logits` (B, K, h, w)."""
+    return (candidates * logits.softmax(dim=1)[:, :, None]).sum(dim=1)

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
-from .flow import FlowEstimator, Motion
+from .flow import FlowEstimator, FlowOutput, Motion
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import spline_flow
+from .prior import similarity_flow, spline_flow
 
 
 class Reference(NamedTuple):
@@ -145,12 +145,25 @@ class Generator(nn.Module):
         halves = (self.attention8.encode_reference(features8), self.attention4.encode_reference(features4))
         return Reference(image, points, flow_half, (features8, features4), halves)
 
+    def warp_references(
+        self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
+    ) -> tuple[FlowOutput, Tensor]:
+        """The Flow Field Estimator alone: flows and logits, and every reference's picture under the full-size
+        flow, (B, R, 3, H, W). `structure4`: the target's structure features at H/4."""
+        places = torch.stack([reference.points for reference in references], dim=1)
+        candidates = [
+            prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)
+        ]
+        candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
+        halves = torch.stack([reference.flow_half for reference in references], dim=1)
+        motion = self.flow(structure4, halves, candidates)
+        images = torch.stack([reference.image for reference in references], dim=1).float()
+        warped = warp(images.flatten(0, 1), motion.flows[2].flatten(0, 1)).unflatten(0, images.shape[:2])
+        return motion, warped
+
     def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
         structure4, structure8 = structures
-        places = torch.stack([reference.points for reference in references], dim=1)
-        prior = spline_flow(points, places, self.config.size, stride=4)
-        halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        flows, logits = self.flow(structure4, halves, prior)
+        (flows, logits), warped = self.warp_references(structure4, points, references)
 
         x = self.before8(structure8)
         x, motion8, weights8 = self._attend(self.attention8, 0, x, references, flows[0], logits[0])
@@ -158,8 +171,6 @@ class Generator(nn.Module):
         x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
         x = self.up2(self.body4(x))
 
-        images = torch.stack([reference.image for reference in references], dim=1).float()
-        warped = warp(images.flatten(0, 1), flows[2].flatten(0, 1)).unflatten(0, images.shape[:2])
         blend = (logits[2].softmax(dim=1) * warped).sum(dim=1)
         x = self.body2(x + self.pixels2(F.pixel_unshuffle(blend, 2).to(x.dtype)))
         painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)

@@ -1,4 +1,5 @@
-"""Blocks the networks are made of. None normalises: absolute colour must pass through to the picture.
+"""Blocks the networks are made of. None normalises on the picture's way, or its absolute colour were lost;
+the flow's inner blocks, which carry no colour, may.
 
 Convolutions start with He's gain for the leaky slope; each residual branch ends in a zero convolution, so that
 a block starts as the identity and depth costs nothing at the first step.
@@ -30,13 +31,14 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, zero: bool
 class Residual(nn.Module):
     """x + conv(act(conv(act(x)))), channels and size kept."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, norm: bool = False):
         super().__init__()
+        self.norm = nn.GroupNorm(8, channels) if norm else nn.Identity()
         self.first = conv(channels, channels)
         self.second = conv(channels, channels, zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(activate(self.first(activate(x))))
+        return x + self.second(activate(self.first(activate(self.norm(x)))))
 
 
 def residuals(channels: int, count: int) -> nn.Sequential:

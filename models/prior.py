@@ -1,8 +1,9 @@
-"""Geometry first: a dense backward flow from landmarks in closed form, to which the network adds a residual.
+"""Geometry first: dense backward flows from landmarks in closed form, which the network blends and refines.
 
-A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's. Points along the border
-of the picture stay where they are. Solved and evaluated in float32 at least, outside autocast: in half
-precision the solution explodes at large head turns.
+A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face. Points
+along the border of the picture stay where they are. A similarity takes them there rigidly: right for hair and
+neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision the spline
+explodes at large head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
@@ -25,7 +26,7 @@ def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> T
     of the full picture.
     """
     with torch.autocast(target.device.type, enabled=False):
-        target, references = target.float() / size, references.float() / size
+        target, references = (target.float() + 0.5) / size, (references.float() + 0.5) / size
         batch, count = target.shape[0], references.shape[1]
         border = _border(target.device)
         knots = torch.cat((target, border.expand(batch, -1, -1)), dim=1)  # (B, K, 2)
@@ -34,11 +35,32 @@ def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> T
         system = _system(knots)
         solution = torch.linalg.solve(system, moves)
         cells = size // stride
-        centre = (torch.arange(cells, device=target.device) * stride + (stride - 1) / 2) / size
-        y, x = torch.meshgrid(centre, centre, indexing="ij")
-        grid = torch.stack((x, y), dim=-1).reshape(1, -1, 2).expand(batch, -1, -1)
+        grid = _grid(cells, target.device).expand(batch, -1, -1)
         flow = _affine(grid) @ solution[:, -3:] + _kernel(grid, knots) @ solution[:, :-3]
         return size * flow.view(batch, cells, cells, count, 2).permute(0, 3, 4, 1, 2)
+
+
+def similarity_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
+    """As `spline_flow`, by the least-squares turn, scale and shift of all landmarks (Umeyama 1991)."""
+    with torch.autocast(target.device.type, enabled=False):
+        target, references = (target.float()[:, None] + 0.5) / size, (references.float() + 0.5) / size
+        centre, goal = target.mean(2, keepdim=True), references.mean(2, keepdim=True)
+        a, b = target - centre, references - goal
+        power = a.square().sum((2, 3)).clamp_min(1e-8)
+        cos = (a * b).sum((2, 3)) / power  # (B, R)
+        sin = (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(2) / power
+        cells = size // stride
+        x, y = (_grid(cells, target.device)[:, None] - centre).unbind(-1)  # (B, 1, P)
+        cos, sin = cos[..., None], sin[..., None]
+        place = torch.stack((cos * x - sin * y - x, sin * x + cos * y - y), dim=2)  # (B, R, 2, P)
+        return size * (place + (goal - centre).transpose(2, 3)).unflatten(3, (cells, cells))
+
+
+def _grid(cells: int, device: torch.device) -> Tensor:
+    """Centres of the cells of a unit square, (1, cells * cells, 2), x then y, as pixel centres are counted."""
+    centre = (torch.arange(cells, device=device) + 0.5) / cells
+    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    return torch.stack((x, y), dim=-1).reshape(1, -1, 2)
 
 
 def _border(device: torch.device) -> Tensor:

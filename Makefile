@@ -1,0 +1,36 @@
+# One command each, on a fresh machine: demo, test, check. Everything lives in .venv, made on first use.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check
+
+demo: .venv/.core
+	mkdir -p outputs
+	.venv/bin/gfla-animate animate/assets/astronaut.jpg animate/assets/driver.mp4 -o outputs/demo.mp4 --overwrite
+	.venv/bin/python demos/contact_sheet.py animate/assets/driver.mp4 outputs/demo.mp4 -o outputs/demo.png
+	@echo "video:         outputs/demo.mp4"
+	@echo "contact sheet: outputs/demo.png"
+
+test: .venv/.dev
+	.venv/bin/python -m pytest
+
+check: .venv/.dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+	.venv/bin/python -m pytest
+
+# torch goes first and pinned: what comes after it would otherwise choose its version.
+.venv/.core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) "$(TORCH)"
+	$(PIP) --editable .
+	touch $@
+
+# The link lets the type checker see this folder as `gfla`, whatever it is called.
+.venv/.dev: .venv/.core
+	$(PIP) --editable ".[dev]"
+	mkdir -p .venv/link
+	ln -sfn ../.. .venv/link/gfla
+	touch $@

@@ -1,0 +1,181 @@
+"""Landmarks of faces in whole frames: the built-in tracker and the face-alignment package behind one
+protocol.
+
+A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner.
+State (the last frame's landmarks) is passed in, never kept, so that any number of videos can share one
+landmarker.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..models.tracker import Tracker, load_tracker, read_cells
+from .errors import InputError
+from .upright import FacePose, crop_matrix, face_pose, transform, warp
+
+FOUND = 0.5
+"""The least score of a face: what find and follow return has at least this one."""
+LEVELS = (192, 384, 96)
+"""Longer sides to which the finder's frame is scaled, tried in this order until a face is found."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """One face in one image.
+
+    points: (68, 2) float32, pixels, x then y, iBUG order, pixel centres at integers. iris: (2, 2) float32,
+    the same; iris[0] belongs to the eye of points 36-41, iris[1] to the eye of points 42-47. score:
+    confidence in [0, 1].
+    """
+
+    points: NDArray[np.float32]
+    iris: NDArray[np.float32]
+    score: float
+
+    def __post_init__(self) -> None:
+        for name, shape in (("points", (68, 2)), ("iris", (2, 2))):
+            value = getattr(self, name)
+            if value.shape != shape or value.dtype != np.float32:
+                raise ValueError(f"{name} must be {shape} float32, not {value.shape} {value.dtype}")
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"score must be in [0, 1], not {self.score}")
+
+
+class Landmarker(Protocol):
+    """What finds and follows faces; holds weights, never the state of a video."""
+
+    def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
+        """Every face in a whole photograph or frame (H, W, 3) RGB of any size, the largest first."""
+        ...
+
+    def follow(self, image: NDArray[np.uint8], last: Landmarks | None) -> Landmarks | None:
+        """The face that was at `last` in the frame before; found anew (the largest) if None or lost; None if
+        absent."""
+        ...
+
+
+def load_landmarker(name: str = "builtin", device: str = "cpu") -> Landmarker:
+    """The landmarker of that name, "builtin" or "face-alignment"; InputError if it is unknown or cannot be
+    had here."""
+    if name not in ("builtin", "face-alignment"):
+        raise InputError(f"There is no landmarker {name!r}: choose builtin or face-alignment.")
+    builtin = BuiltinLandmarker(load_tracker(device))
+    if name == "builtin":
+        return builtin
+    from .face_alignment import FaceAlignmentLandmarker
+
+    return FaceAlignmentLandmarker(builtin, device)
+
+
+class BuiltinLandmarker:
+    """Our own tracker (models/tracker.py) as a Landmarker."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        """tracker: in eval mode, as load_tracker gives it; its device is used."""
+        self.tracker = tracker
+        self.device = next(tracker.parameters()).device
+
+    def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
+        """See Landmarker. Faces from about a twenty-fifth of the frame's longer side; smaller ones only if no
+        larger is seen."""
+        check_image(image)
+        longer = max(image.shape[:2])
+        for level in LEVELS:
+            if level > LEVELS[0] and longer < 1.2 * LEVELS[0]:
+                continue
+            first = self.align(image, self.candidates(image, level))
+            faces = self.align(image, [face_pose(face.points) for face in first if face.score > FOUND / 2])
+            faces = _apart([face for face in faces if face.score >= FOUND])
+            if faces:
+                return sorted(faces, key=lambda face: -face_pose(face.points).size)
+        return []
+
+    def follow(self, image: NDArray[np.uint8], last: Landmarks | None) -> Landmarks | None:
+        """See Landmarker. One pass of the aligner while the face moves little, two when it moves much."""
+        check_image(image)
+        if last is not None:
+            before = face_pose(last.points)
+            face = self.align(image, [before])[0]
+            if face.score > FOUND / 2 and (face.score < 0.9 or _moved(before, face_pose(face.points))):
+                face = self.align(image, [face_pose(face.points)])[0]
+            if face.score >= FOUND:
+                return face
+        faces = self.find(image)
+        return faces[0] if faces else None
+
+    def align(self, image: NDArray[np.uint8], poses: list[FacePose]) -> list[Landmarks]:
+        """The aligner's answer at each pose, in one batch, whatever its score."""
+        if not poses:
+            return []
+        side = self.tracker.config.crop
+        matrices = [crop_matrix(pose, side) for pose in poses]
+        crops = np.stack([warp(image, matrix, (side, side)) for matrix in matrices])
+        with torch.inference_mode():
+            points, score, _ = self.tracker.aligner(self._to_tensor(crops))
+            found, scores = points.cpu().numpy(), score.sigmoid().cpu().tolist()
+        faces = []
+        for matrix, inside, probability in zip(matrices, found, scores, strict=True):
+            there = transform(cv2.invertAffineTransform(matrix), inside)
+            faces.append(Landmarks(there[:68], there[68:], probability))
+        return faces
+
+    def candidates(
+        self, image: NDArray[np.uint8], level: int, most: int = 8, least: float = 0.1
+    ) -> list[FacePose]:
+        """Where the finder sees faces with the frame's longer side scaled to `level` pixels, the likeliest
+        first."""
+        height, width = image.shape[:2]
+        scale = level / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        padded = np.zeros((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), np.uint8)
+        padded[: size[1], : size[0]] = small
+        with torch.inference_mode():
+            cells = read_cells(
+                self.tracker.finder(self._to_tensor(padded[None])), self.tracker.finder.stride
+            )[0]
+            heat = cells[None, None, :, :, 0]
+            peak = torch.nn.functional.max_pool2d(heat, 3, 1, 1) == heat
+            there = cells[peak[0, 0] & (cells[..., 0] > least)].cpu().numpy()
+        poses = []
+        for _, x, y, side, roll in sorted(there.tolist(), reverse=True)[: 2 * most]:
+            pose = FacePose((x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, side / scale, roll)
+            if not any(_same(pose, other) for other in poses):
+                poses.append(pose)
+        return poses[:most]
+
+    def _to_tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        """(B, H, W, 3) uint8 -> (B, 3, H, W) float in [0, 1], channels last, on the device."""
+        return torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(f"an image must be (H, W, 3) uint8 RGB, not {image.shape} {image.dtype}")
+
+
+def _moved(before: FacePose, now: FacePose) -> bool:
+    """Whether the crop no longer fits so well that the points in it could be trusted to a fraction of a
+    pixel."""
+    shift = np.hypot(now.x - before.x, now.y - before.y)
+    turn = abs((now.roll - before.roll + np.pi) % (2 * np.pi) - np.pi)
+    return bool(shift > 0.08 * before.size or abs(now.size / max(before.size, 1.0) - 1) > 0.12 or turn > 0.2)
+
+
+def _apart(faces: list[Landmarks]) -> list[Landmarks]:
+    """Of faces found more than once, the surest."""
+    kept: list[tuple[Landmarks, FacePose]] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        pose = face_pose(face.points)
+        if not any(_same(pose, other) for _, other in kept):
+            kept.append((face, pose))
+    return [face for face, _ in kept]
+
+
+def _same(a: FacePose, b: FacePose) -> bool:
+    return bool(np.hypot(a.x - b.x, a.y - b.y) < 0.4 * max(a.size, b.size))

@@ -1,0 +1,76 @@
+"""Weights on disk: safetensors in half precision with the configuration beside them, read strictly.
+
+A file names what it is: its metadata holds the configuration as JSON, so loading needs nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .config import GeneratorConfig
+from .generator import Generator
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
+    """Write `module`'s parameters in float16 and `config` (JSON-able); the file appears whole or not at all."""
+    path = Path(path)
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in module.state_dict().items()
+    }
+    partial = path.with_name(path.name + ".part")
+    save_file(tensors, partial, metadata={"config": json.dumps(config)})
+    os.replace(partial, path)
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+    """The parameters in float32 and the configuration. Raises ValueError naming the file when it is not one of
+    ours, FileNotFoundError when it is missing."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no weights file {path}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file ({error}).") from error
+    if "config" not in metadata:
+        raise ValueError(f"{path} holds no gfla configuration; it was not written by this program.")
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    return floats, json.loads(metadata["config"])
+
+
+def save_generator(path: str | Path, generator: Generator) -> None:
+    save_weights(path, generator, asdict(generator.config))
+
+
+def load_generator(name: str | Path = "face-256", device: str | torch.device = "cpu") -> Generator:
+    """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file.
+
+    Raises FileNotFoundError or ValueError with one sentence for the user.
+    """
+    shipped = FOLDER / f"{name}.safetensors"
+    tensors, values = read_weights(shipped if shipped.is_file() else name)
+    known = {field.name for field in fields(GeneratorConfig)}
+    if set(values) != known:
+        raise ValueError(
+            f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
+        )
+    config = GeneratorConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    generator = Generator(config)
+    try:
+        generator.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{name} does not fit its own configuration: {error}") from error
+    return generator.to(device, memory_format=torch.channels_last).eval()

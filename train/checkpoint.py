@@ -1,0 +1,49 @@
+"""Everything an exact resume needs, in one safetensors file and a JSON beside the tensors in its metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, loop: dict) -> None:
+    """Write the states of named modules and optimisers and the loop's own numbers, whole or not at all."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        tensors |= {
+            f"{name}/{key}": value.detach().clone().contiguous() for key, value in module.state_dict().items()
+        }
+    for name, optimiser in optimisers.items():
+        for index, state in optimiser.state_dict()["state"].items():
+            tensors |= {
+                f"{name}/{index}/{key}": value.detach().clone().contiguous() for key, value in state.items()
+            }
+    partial = path.with_name(path.name + ".part")
+    save_file(tensors, partial, metadata={"loop": json.dumps(loop)})
+    os.replace(partial, path)
+
+
+def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict) -> dict:
+    """Restore what `save_checkpoint` wrote; returns the loop's numbers."""
+    with safe_open(path, framework="pt") as file:
+        loop = json.loads(file.metadata()["loop"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    for name, module in modules.items():
+        prefix = f"{name}/"
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+    for name, optimiser in optimisers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(f"{name}/"):
+                _, index, field = key.split("/")
+                state.setdefault(int(index), {})[field] = value
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return loop

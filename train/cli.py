@@ -1,0 +1,50 @@
+"""gfla-train: train a generator on a folder of clips, resumable, on one command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="gfla-train", description=__doc__)
+    parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("GFLA_DATA"), help="folder with index.csv"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
+    parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
+    options = parser.parse_args(arguments)
+
+    from ..models import CONFIGS
+    from .config import CONFIGS as SCHEDULES
+    from .trainer import Trainer
+
+    try:
+        if options.config not in CONFIGS:
+            raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(CONFIGS)}.")
+        if options.data is None:
+            raise ValueError("Name the data folder with --data or the environment variable GFLA_DATA.")
+        schedule = SCHEDULES[options.config]
+        if options.steps:
+            schedule = schedule.scaled(options.steps)
+        perceptual = options.perceptual or options.data.parent / "perceptual" / "squeezenet1_0.safetensors"
+        trainer = Trainer(
+            CONFIGS[options.config], schedule, options.data, options.out, perceptual, options.device
+        )
+        if options.resume:
+            trainer.resume()
+        trainer.train()
+    except (ValueError, FloatingPointError) as error:
+        print(f"gfla-train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

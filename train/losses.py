@@ -1,0 +1,36 @@
+"""Losses: functions of tensors, named as in the papers.
+
+B batch, R references, h w a level's grid.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def affine_regularisation(flow: Tensor, n: int) -> Tensor:
+    """How far each n x n patch of `flow` (B, 2, h, w) is from an affine map (GFLA Eq. 4-6), mean over patches.
+
+    The residual energy of the least-squares affine fit of source places from target places, in closed form by
+    box filters; as the target grid is affine itself, the flow may stand for the places.
+    """
+    offsets = [i - (n - 1) / 2 for i in range(n)]
+    row = flow.new_tensor(offsets).view(1, 1, 1, n)
+    kernels = (row.expand(1, 1, n, n), row.transpose(2, 3).expand(1, 1, n, n))
+    x = flow.reshape(-1, 1, *flow.shape[-2:])
+    area = n * n
+    mean = F.avg_pool2d(x, n, stride=1)
+    energy = area * (F.avg_pool2d(x * x, n, stride=1) - mean * mean)
+    slope = sum(F.conv2d(x, kernel).square() for kernel in kernels) / (area * (area - 1) / 12)
+    return 2 * (energy - slope).clamp_min(0).mean()
+
+
+def critic_hinge(real: Tensor, fake: Tensor) -> Tensor:
+    """The critic's side of the adversarial loss (GFLA Eq. 12, hinge form) on score maps."""
+    return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
+
+
+def generator_hinge(fake: Tensor) -> Tensor:
+    """The generator's side of the adversarial loss on the critic's score map."""
+    return -fake.float().mean()

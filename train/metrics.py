@@ -1,0 +1,56 @@
+"""Numbers for a frame against the true frame; every definition is stated, since variants differ widely."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .perceptual import PerceptualFeatures, perceptual_distance
+
+Image = NDArray[np.uint8]
+
+
+def l1(a: Image, b: Image) -> float:
+    """Mean absolute difference on 0..1."""
+    return float(np.abs(a.astype(np.float32) - b).mean() / 255)
+
+
+def psnr(a: Image, b: Image) -> float:
+    """Peak signal-to-noise ratio in dB on uint8."""
+    return float(10 * np.log10(255**2 / max(np.square(a.astype(np.float64) - b).mean(), 1e-12)))
+
+
+def ssim(a: Image, b: Image) -> float:
+    """scikit-image's default structural similarity: 7 x 7 uniform window, uint8, colour channels averaged."""
+    from skimage.metrics import structural_similarity
+
+    return float(structural_similarity(a, b, channel_axis=2))
+
+
+def perceptual(a: Image, b: Image, features: PerceptualFeatures) -> float:
+    """Mean over five SqueezeNet taps of mean|f(a) - f(b)| / mean|f(b)|, in float32."""
+    pair = torch.from_numpy(np.stack((a, b))).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.inference_mode():
+        taps = features(pair)
+    return float(perceptual_distance([t[:1] for t in taps], [t[1:] for t in taps]))
+
+
+def perceptual_shifted(a: Image, b: Image, features: PerceptualFeatures) -> float:
+    """The same at 224 px after moving both by 3 px: a net trained on the metric's own grid gains nothing here."""
+    small = [np.roll(cv2.resize(i, (224, 224), interpolation=cv2.INTER_AREA), (3, 3), (0, 1)) for i in (a, b)]
+    return perceptual(small[0], small[1], features)
+
+
+def sharpness(image: Image, points: NDArray[np.floating]) -> float:
+    """Variance of the Laplacian of the grey picture in the box of the face's 68 points (68, 2)."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    low = np.clip(np.floor(points.min(0)).astype(int), 0, None)
+    high = np.ceil(points.max(0)).astype(int) + 1
+    return float(cv2.Laplacian(grey[low[1] : high[1], low[0] : high[0]], cv2.CV_64F).var())
+
+
+def landmark_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Mean distance in pixels of two sets of points (68, 2) found by one finder (AKD)."""
+    return float(np.linalg.norm(a - b, axis=1).mean())

@@ -1,0 +1,278 @@
+"""The training loop, top to bottom: flow first, then pictures, then video with both critics.
+
+B batch, T frames of a chunk, R references.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from ..animate.structure import edges_only, image_edges, structure_map
+from ..models import (
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+    frame_residuals,
+    save_generator,
+)
+from ..models.generator import FrameOutput, GeneratorMemory
+from .checkpoint import load_checkpoint, save_checkpoint
+from .config import Stage, TrainConfig
+from .data import Batch, Sampler, load_clips
+from .losses import affine_regularisation, critic_hinge, generator_hinge
+from .perceptual import PerceptualFeatures, perceptual_distance
+
+CHECKPOINT_SECONDS = 120
+LOG_STEPS = 20
+VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
+
+
+class Trainer:
+    """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights."""
+
+    def __init__(
+        self,
+        model: GeneratorConfig,
+        config: TrainConfig,
+        data: Path,
+        out: Path,
+        perceptual: Path,
+        device: str,
+    ):
+        torch.manual_seed(config.seed)
+        self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
+        out.mkdir(parents=True, exist_ok=True)
+        self.generator = self._place(Generator(model))
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
+        self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
+        self.features = self._place(PerceptualFeatures(perceptual))
+        critics = [*self.critic.parameters(), *self.temporal.parameters()]
+        self.modules = {
+            "generator": self.generator,
+            "average": self.average,
+            "critic": self.critic,
+            "temporal": self.temporal,
+        }
+        self.optimisers = {
+            "generator_optimiser": torch.optim.AdamW(
+                self.generator.parameters(), betas=(0.9, 0.99), weight_decay=1e-4
+            ),
+            "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
+        }
+        self.step = 0
+
+    def resume(self) -> None:
+        """Continue from the newest checkpoint in the run's folder, if there is one."""
+        path = self.out / "checkpoint.safetensors"
+        if path.is_file():
+            self.step = load_checkpoint(path, self.modules, self.optimisers)["step"]
+
+    def train(self) -> None:
+        clips = load_clips(self.data, "train", self.out / "frames")
+        saved = time.monotonic()
+        bar = tqdm(total=self.config.steps, initial=self.step, unit="step", mininterval=5)
+        with (self.out / "metrics.jsonl").open("a") as log:
+            while self.step < self.config.steps:
+                stage, number = self.config.stage_at(self.step)
+                sampler = Sampler(clips, stage.batch, stage.length, seed=self.config.seed)
+                chunks, recent = stage.length // stage.chunk, []
+                left = stage.steps - number
+                for batch in sampler.ahead(self.step, self.step + math.ceil(left / chunks)):
+                    for terms in self._sample_steps(stage, batch):
+                        self.step += 1
+                        bar.update()
+                        recent.append({name: value.detach() for name, value in terms.items()})
+                        if self.step % LOG_STEPS == 0:
+                            values = mean_terms(recent)
+                            recent.clear()
+                            log.write(json.dumps({"step": self.step, "stage": stage.name, **values}) + "\n")
+                            log.flush()
+                            bar.set_postfix(values, refresh=False)
+                            if not all(math.isfinite(value) for value in values.values()):
+                                raise FloatingPointError(
+                                    f"Training diverged at step {self.step}: {values}. The last good checkpoint is kept."
+                                )
+                        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                            self.save()
+                            saved = time.monotonic()
+                    if self.step >= self.config.steps or self.config.stage_at(self.step)[0] is not stage:
+                        break
+        self.save()
+
+    def save(self) -> None:
+        save_checkpoint(
+            self.out / "checkpoint.safetensors",
+            self.modules,
+            self.optimisers,
+            {"step": self.step, "config": asdict(self.config)},
+        )
+        save_generator(self.out / "generator.safetensors", self.average)
+
+    def _sample_steps(self, stage: Stage, batch: Batch):
+        """One optimiser step a chunk of the sample; yields each step's loss terms."""
+        batch = Batch(*(tensor.to(self.device) for tensor in batch))
+        structures = draw_structures(batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
+        memory = GeneratorMemory()
+        for start in range(0, stage.length, stage.chunk):
+            part = slice(start, start + stage.chunk)
+            truth, points, drawn = (x[:, 1:][:, part] for x in (batch.images, batch.points, structures))
+            teacher = (batch.flow[:, part], batch.flow_weight[:, part])
+            with self._autocast():
+                reference = self.generator.encode_reference(
+                    batch.images[:, 0], structures[:, 0], batch.points[:, 0]
+                )
+                if stage.flow_only:
+                    target = self.generator.structure_encoder(drawn[:, 0])[0]
+                    motion, _ = self.generator.warp_references(target, points[:, 0], (reference,))
+                    terms = {
+                        "flow": flow_distance(
+                            motion.flows[1], motion.flows[0], teacher[0][:, 0], teacher[1][:, 0]
+                        )
+                    }
+                else:
+                    outputs, memory = self.generator.animate(drawn, points, reference, memory)
+                    terms = self._reconstruction(stage, outputs, truth, teacher)
+            if stage.adversarial:
+                terms |= self._critics(torch.stack([output.image for output in outputs], dim=1), truth)
+            yield self._step(stage, terms)
+            memory = memory.detach()
+
+    def _step(self, stage: Stage, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
+        for group in self.optimisers["generator_optimiser"].param_groups:
+            group["lr"] = self._rate(stage)
+        self.optimisers["generator_optimiser"].zero_grad(set_to_none=True)
+        loss.backward()
+        terms["norm"] = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
+        if torch.isfinite(terms["norm"]):
+            self.optimisers["generator_optimiser"].step()
+        decay = min(self.config.ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for averaged, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                averaged.lerp_(value, 1 - decay)
+        return terms
+
+    def _reconstruction(
+        self, stage: Stage, outputs: list[FrameOutput], truth: Tensor, teacher: tuple[Tensor, Tensor]
+    ) -> dict[str, Tensor]:
+        images = torch.cat([output.image for output in outputs])
+        real = truth.transpose(0, 1).flatten(0, 1)  # frame-major, as the outputs
+        source = torch.cat([output.warped[:, 0] for output in outputs])
+        blends = torch.cat([blend_references(output) for output in outputs])
+        top, left = torch.randint(0, 16, (2,)).tolist()  # so that the features' own grid is not learnt
+        shifted, wanted = images[..., top:, left:], real[..., top:, left:]
+        with torch.no_grad():
+            truth_features = self.features(wanted)
+        flows = [
+            flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
+            for t, output in enumerate(outputs)
+        ]
+        affine = [
+            affine_regularisation(output.motions[level].flow.flatten(0, 1), n)
+            for output in outputs
+            for level, n in enumerate((3, 5))
+        ]
+        return {
+            "l1": F.l1_loss(images, real),
+            "perceptual": perceptual_distance(self.features(shifted), truth_features).mean(),
+            "generated": self._small_losses((torch.cat([output.generated for output in outputs]),), real),
+            "warped": self._small_losses((source, blends), real),
+            "flow": torch.stack(flows).mean(),
+            "affine": torch.stack(affine).mean(),
+        }
+
+    def _small_losses(self, pictures: tuple[Tensor, ...], real: Tensor) -> Tensor:
+        """L1 and perceptual distance at half size, mean over `pictures`: a fourth of the cost."""
+        real = F.avg_pool2d(real, 2)
+        with torch.no_grad():
+            wanted = self.features(real)
+        total = torch.zeros((), device=real.device)
+        for picture in pictures:
+            small = F.avg_pool2d(picture, 2)
+            total = (
+                total + perceptual_distance(self.features(small), wanted).mean() + 2 * F.l1_loss(small, real)
+            )
+        return total / len(pictures)
+
+    def _critics(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """One step of both critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
+        pick = int(torch.randint(fake.shape[1], ()))
+        with self._autocast():
+            frozen = fake.detach()
+            image_loss = critic_hinge(self.critic(truth[:, pick]), self.critic(frozen[:, pick]))
+            video_loss = critic_hinge(
+                self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen))
+            )
+        self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
+        (image_loss + video_loss).backward()
+        self.optimisers["critic_optimiser"].step()
+        for module in (self.critic, self.temporal):
+            module.requires_grad_(False)
+        with self._autocast():
+            terms = {
+                "critic": image_loss.detach(),
+                "temporal_critic": video_loss.detach(),
+                "adversarial": generator_hinge(self.critic(fake[:, pick])),
+                "temporal": generator_hinge(self.temporal(frame_residuals(fake))),
+            }
+        for module in (self.critic, self.temporal):
+            module.requires_grad_(True)
+        return terms
+
+    def _rate(self, stage: Stage) -> float:
+        """Warm-up, then half a cosine down to a tenth over the whole run."""
+        progress = self.step / self.config.steps
+        shape = 0.1 + 0.9 * (1 + math.cos(math.pi * progress)) / 2
+        return stage.rate * shape * min(1.0, (self.step + 1) / self.config.warmup)
+
+    def _autocast(self):
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _place(self, module):
+        return module.to(self.device, memory_format=torch.channels_last)
+
+
+def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Every term's mean over `steps`, rounded for the log."""
+    return {name: round(float(torch.stack([step[name] for step in steps]).mean()), 5) for name in steps[-1]}
+
+
+def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
+    """Mean distance of the source's flow to the teacher's, both levels, in pixels of H/4.
+
+    flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4, W/4)
+    in pixels of the full picture; weight (B, 1, H/4, W/4).
+    """
+    fine = (flow4[:, 0] - teacher / 4).abs() * weight
+    coarse = 2 * (flow8[:, 0] - F.avg_pool2d(teacher, 2) / 8).abs() * F.avg_pool2d(weight, 2)
+    return fine.mean() + coarse.mean()
+
+
+def blend_references(output: FrameOutput) -> Tensor:
+    """The warped references alone, by their shares: (B, 3, H, W)."""
+    mask = output.motions[2].mask
+    return (output.warped * mask).sum(1) / mask.sum(1).clamp_min(1e-3)
+
+
+def draw_structures(images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
+    """Structure maps (B, T, S, h, w) of `images` (B, T, 3, H, W) in [-1, 1] with `points` (B, T, 68, 2);
+    `guidance` (B,): 0 landmarks, 1 landmarks and edges, 2 edges alone."""
+    size = images.shape[-1]
+    maps = []
+    for picture, place, kind in zip(images, points, guidance.tolist(), strict=True):
+        edges = image_edges((picture + 1) / 2) if kind else None
+        drawn = structure_map(place, size, edges)
+        maps.append(edges_only(drawn) if kind == 2 else drawn)
+    return torch.stack(maps)
