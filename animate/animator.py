@@ -104,7 +104,7 @@ class Animator:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | os.PathLike = "face-256", device: str = "auto", landmarks: str = "builtin"
+        cls, name: str | Path = "face-256", device: str = "auto", landmarks: str = "builtin"
     ) -> Self:
         """Load weights by shipped name or path.
 
@@ -113,10 +113,12 @@ class Animator:
         """
         chosen, reason = choose_device(device)
         try:
-            generator = load_generator(str(name), chosen)
+            generator = load_generator(name, chosen)
+            landmarker = load_landmarker(landmarks, device=chosen)
+        except InputError:
+            raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
-        landmarker = load_landmarker(landmarks, device=chosen)
         return cls(generator, landmarker, device=chosen, reason=reason, name=str(name))
 
     def prepare(

@@ -23,7 +23,9 @@ class Salvage:
     their times, so one passed over is lost, whatever the decoder's threads and whether it complained or not.
     """
 
-    def __init__(self, container: InputContainer, stream: av.VideoStream, rate: Fraction):
+    def __init__(
+        self, container: InputContainer, stream: av.VideoStream, rate: Fraction, start: Fraction | None = None
+    ):
         assert stream.time_base is not None
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= Flags.output_corrupt  # what decodes comes out, and is named as damaged
@@ -32,7 +34,9 @@ class Salvage:
         self._waiting: list[tuple[int, int]] = []  # heap of (pts, ticks) of packets not yet seen as pictures
         self._lost: list[Span] = []
         self._passed: deque[tuple[int, int]] = deque(maxlen=32)  # the last ones, more than any reordering
+        self._missing = 0  # packets less pictures
         self._errors = 0
+        self._start = None if start is None else start / self._tick  # nothing before it was asked for
         self._last_end: int | None = None  # in ticks
         self._ran_out = False
 
@@ -42,6 +46,7 @@ class Salvage:
             if packet.pts is not None and not packet.is_discard:
                 ticks = packet.duration or self._usual
                 heapq.heappush(self._waiting, (packet.pts, ticks))
+                self._missing += 1
                 self._last_end = max(self._last_end or 0, packet.pts + ticks)
             try:
                 decoded = packet.decode()
@@ -59,8 +64,9 @@ class Salvage:
 
     def lost(self) -> tuple[Span, ...]:
         """The file's times that did not decode, or came out damaged, as far as it has been read."""
-        trusted = self._errors or self._stream.codec_context.name not in _HIDES_PACKETS
-        spans = list(self._lost) if trusted else []
+        counted = self._ran_out and self._stream.codec_context.name not in _HIDES_PACKETS
+        complete = not counted or self._missing <= 0  # then times that never came are the container's mistake
+        spans = [] if complete and not self._errors else list(self._lost)
         if self._ran_out and self._stream.duration and self._last_end is not None:
             promised = (self._stream.start_time or 0) + self._stream.duration
             if promised - self._last_end > 2 * self._usual:  # the file ends before its own index does
@@ -90,6 +96,8 @@ class Salvage:
                 yield Span((pts + ticks) * self._tick, following * self._tick)
 
     def _shown(self, frame: av.VideoFrame) -> None:
+        self._missing -= 1
+        self._errors += frame.is_corrupt
         if frame.pts is None:
             return
         while self._waiting and self._waiting[0][0] <= frame.pts:
@@ -99,6 +107,8 @@ class Salvage:
             self._passed.append((pts, ticks))
 
     def _lose(self, pts: int, ticks: int) -> None:
+        if self._start is not None and pts < self._start:
+            return
         begin, end = pts * self._tick, (pts + ticks) * self._tick
         if self._lost and self._lost[-1].end >= begin:
             self._lost[-1] = Span(self._lost[-1].start, max(end, self._lost[-1].end))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
@@ -47,7 +48,8 @@ class Sound:
             self._stream.layout = "mono" if stream.channels == 1 else "stereo"
             self._packets = self._encoded()
         if origin and stream.time_base:
-            source.seek(int(origin / stream.time_base), stream=stream)
+            with suppress(FFmpegError):  # without an index it is read from the beginning
+                source.seek(int(origin / stream.time_base), stream=stream)
         self._next = next(self._packets, None)
 
     def copy_until(self, seconds: Fraction | None) -> None:

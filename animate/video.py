@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -102,8 +103,9 @@ class VideoReader:
             raise InputError(f"--end {clock(end)} is not after --start {clock(start)}; give a later end.")
         if self._from is not None:
             before = self._from - Fraction(1, 5)  # B-frames: a key frame may be stored before its time
-            self._container.seek(int(before / self.time_base), stream=stream)
-        self._salvage = Salvage(self._container, stream, self.rate)
+            with suppress(FFmpegError):  # a stream without an index is read from its beginning
+                self._container.seek(int(before / self.time_base), stream=stream)
+        self._salvage = Salvage(self._container, stream, self.rate, self._from)
         self._decoded = self._decode()
         self._first = next(self._decoded, None)
         if self._first is None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from gfla.animate.errors import InputError
 from gfla.animate.times import Span, clock, parse_time
-from gfla.animate.video import Frame, VideoReader, VideoWriter, read_image
-from PIL import Image
+from gfla.animate.video import Frame, VideoReader, VideoWriter
 
 NTSC = Fraction(30000, 1001)
 MakeVideo = Callable[..., Path]
@@ -233,6 +233,35 @@ def test_what_decodes_of_a_damaged_video_comes_and_the_rest_is_named(damaged_vid
     assert all(Fraction(20, 25) <= a < b <= Fraction(30, 25) for a, b in lost)
 
 
+def test_damage_outside_the_range_is_not_named(damaged_video: Path):
+    with VideoReader(damaged_video, end=Fraction(3, 5)) as reader:
+        assert (len(list(reader)), reader.lost) == (15, ())
+    with VideoReader(damaged_video, start=Fraction(6, 5)) as reader:
+        assert (len(list(reader)), reader.lost) == (20, ())
+    with VideoReader(damaged_video, start=Fraction(3, 5), end=Fraction(6, 5)) as reader:
+        assert len(list(reader)) >= 5
+        assert all(Fraction(4, 5) <= span.start < span.end <= Fraction(6, 5) for span in reader.lost)
+        assert reader.lost
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path: Path, make_video: MakeVideo):
+    song = make_video("song.mp4", sound="aac", pts=range(5))
+    with av.open(str(tmp_path / "cover.m4a"), "w", format="mp4") as output, av.open(str(song)) as source:
+        sound = output.add_stream_from_template(source.streams.audio[0])
+        cover = output.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, av.VideoStream)
+        cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        output.mux(cover.encode(av.VideoFrame(96, 64, "yuvj420p")))
+        output.mux(cover.encode(None))
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = sound
+                output.mux(packet)
+    with pytest.raises(InputError, match="no picture in it"):
+        VideoReader(tmp_path / "cover.m4a")
+
+
 def test_a_video_that_ends_before_its_index_does_names_the_tail(tmp_path: Path, make_video: MakeVideo):
     whole = make_video("whole.mp4", format_options={"movflags": "faststart"})
     (tmp_path / "short.mp4").write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
@@ -284,57 +313,12 @@ def test_times_are_read_and_written():
             parse_time(bad)
 
 
-PICTURE = np.add.outer(np.arange(30) * 4, np.add.outer(np.arange(40) * 3, [0, 9, 18])).astype(np.uint8)
-
-
-@pytest.mark.parametrize("mode", ["RGB.png", "RGB.jpg", "RGB.webp", "L.png", "CMYK.jpg", "I;16.png", "P.png"])
-def test_pictures_become_rgb(tmp_path: Path, mode: str):
-    kind, suffix = mode.split(".")
-    path = tmp_path / f"picture.{suffix}"
-    if kind == "I;16":
-        Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 257).save(path)
-    else:
-        picture = Image.fromarray(PICTURE)
-        picture = picture.quantize(256) if kind == "P" else picture.convert(kind)
-        picture.save(path, quality=95)
-    image, alpha = read_image(path)
-    grey = kind in ("L", "I;16")
-    truth = {"L": np.asarray(Image.fromarray(PICTURE).convert("L")), "I;16": PICTURE[..., 0]}.get(kind)
-    wanted = np.repeat(truth[..., None], 3, axis=2) if truth is not None else PICTURE
-    assert image.shape == (30, 40, 3)
-    assert image.dtype == np.uint8
-    assert alpha is None
-    assert np.abs(image.astype(int) - wanted).mean() < (0.1 if grey else 12 if kind == "P" else 6)
-
-
-def test_transparency_comes_apart_and_exif_turns(tmp_path: Path):
-    rgba = np.dstack([PICTURE, np.arange(30 * 40).reshape(30, 40) % 256]).astype(np.uint8)
-    Image.fromarray(rgba).save(tmp_path / "a.png")
-    image, alpha = read_image(tmp_path / "a.png")
-    assert np.array_equal(image, PICTURE)
-    assert alpha is not None
-    assert np.array_equal(alpha, rgba[..., 3])
-    exif = Image.Exif()
-    exif[0x0112] = 6  # shown turned by 90 degrees clockwise
-    Image.fromarray(PICTURE).save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(read_image(tmp_path / "turned.png")[0], np.rot90(PICTURE, k=-1))
-
-
-def test_a_bad_picture_is_one_sentence(tmp_path: Path, moving_picture: Picture):
-    (tmp_path / "text.jpg").write_text("hello")
-    with pytest.raises(InputError, match="not a picture"):
-        read_image(tmp_path / "text.jpg")
-    Image.fromarray(moving_picture(1, 200, 200)).save(tmp_path / "whole.png")
-    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-200])
-    with pytest.raises(InputError, match="damaged"):
-        read_image(tmp_path / "cut.png")
-    with pytest.raises(InputError, match="no such file"):
-        read_image(tmp_path / "none.png")
-    with pytest.raises(ValueError, match="uint8"):
-        Frame(np.zeros((4, 4)), 0, Fraction(1))
-
-
 def test_logging_is_quiet_on_good_input(tmp_path: Path, talking: Path, caplog: Log):
     caplog.set_level(logging.INFO)
     copy(talking, tmp_path / "out.mp4")
     assert caplog.text == ""
+
+
+def test_a_frame_checks_its_shape():
+    with pytest.raises(ValueError, match="uint8"):
+        Frame(np.zeros((4, 4)), 0, Fraction(1))
