@@ -86,7 +86,9 @@ class Trainer:
         with (self.out / "metrics.jsonl").open("a") as log:
             while self.step < self.config.steps:
                 stage, number = self.config.stage_at(self.step)
-                sampler = Sampler(clips, stage.batch, stage.length, seed=self.config.seed)
+                sampler = Sampler(
+                    clips, stage.batch, stage.length, self.generator.config.size, self.config.seed
+                )
                 chunks, recent = stage.length // stage.chunk, []
                 left = stage.steps - number
                 for batch in sampler.ahead(self.step, self.step + math.ceil(left / chunks)):
