@@ -34,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.steps:
             schedule = schedule.scaled(options.steps)
         perceptual = options.perceptual or options.data.parent / "perceptual" / "squeezenet1_0.safetensors"
+        if not options.perceptual and not perceptual.is_file():
+            print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
+            perceptual = None
         trainer = Trainer(
             CONFIGS[options.config], schedule, options.data, options.out, perceptual, options.device
         )

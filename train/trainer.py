@@ -47,7 +47,7 @@ class Trainer:
         config: TrainConfig,
         data: Path,
         out: Path,
-        perceptual: Path,
+        perceptual: Path | None,
         device: str,
     ):
         torch.manual_seed(config.seed)
@@ -57,7 +57,7 @@ class Trainer:
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
-        self.features = self._place(PerceptualFeatures(perceptual))
+        self.features = self._place(PerceptualFeatures(perceptual)) if perceptual else None
         critics = [*self.critic.parameters(), *self.temporal.parameters()]
         self.modules = {
             "generator": self.generator,
@@ -104,7 +104,7 @@ class Trainer:
                             bar.set_postfix(values, refresh=False)
                             if not all(math.isfinite(value) for value in values.values()):
                                 raise FloatingPointError(
-                                    f"Training diverged at step {self.step}: {values}. Its last checkpoint stands."
+                                    f"Training diverged at step {self.step}: {values}; the checkpoint stays."
                                 )
                         if time.monotonic() - saved > CHECKPOINT_SECONDS:
                             self.save()
@@ -175,8 +175,6 @@ class Trainer:
         blends = torch.cat([blend_references(output) for output in outputs])
         top, left = torch.randint(0, 16, (2,)).tolist()  # so that the features' own grid is not learnt
         shifted, wanted = images[..., top:, left:], real[..., top:, left:]
-        with torch.no_grad():
-            truth_features = self.features(wanted)
         flows = [
             flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
             for t, output in enumerate(outputs)
@@ -188,7 +186,7 @@ class Trainer:
         ]
         return {
             "l1": F.l1_loss(images, real),
-            "perceptual": perceptual_distance(self.features(shifted), truth_features).mean(),
+            "perceptual": self._perceptual(shifted, wanted),
             "generated": self._small_losses((torch.cat([output.generated for output in outputs]),), real),
             "warped": self._small_losses((source, blends), real),
             "flow": torch.stack(flows).mean(),
@@ -198,15 +196,18 @@ class Trainer:
     def _small_losses(self, pictures: tuple[Tensor, ...], real: Tensor) -> Tensor:
         """L1 and perceptual distance at half size, mean over `pictures`: a fourth of the cost."""
         real = F.avg_pool2d(real, 2)
-        with torch.no_grad():
-            wanted = self.features(real)
         total = torch.zeros((), device=real.device)
         for picture in pictures:
             small = F.avg_pool2d(picture, 2)
-            total = (
-                total + perceptual_distance(self.features(small), wanted).mean() + 2 * F.l1_loss(small, real)
-            )
+            total = total + self._perceptual(small, real) + 2 * F.l1_loss(small, real)
         return total / len(pictures)
+
+    def _perceptual(self, images: Tensor, truth: Tensor) -> Tensor:
+        if self.features is None:
+            return torch.zeros((), device=truth.device)
+        with torch.no_grad():
+            wanted = self.features(truth)
+        return perceptual_distance(self.features(images), wanted).mean()
 
     def _critics(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """One step of both critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
