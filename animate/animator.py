@@ -96,7 +96,7 @@ class Animator:
         name: str = "",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device).eval()
+        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()
         self.landmarker = landmarker
         self.device_reason, self.name = reason, name
         self.precision = fast_precision(self.device)
