@@ -8,6 +8,8 @@ Channels: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 im
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,7 +17,7 @@ from torch.nn import functional as F
 STRUCTURE_CHANNELS = 17
 EDGE_CHANNEL = 16
 STRIDE = 4
-"""The map is drawn at one place in STRIDE x STRIDE pixels: distances are smooth, the generator starts at H/4."""
+"""One place in STRIDE x STRIDE pixels is drawn: distances are smooth, the generator starts at H/4."""
 
 _LINE_WIDTH = 1.0  # of the drawn edges, in grid cells
 
@@ -52,14 +54,14 @@ def structure_map(points: Tensor, size: int, edges: Tensor | None = None, stride
     """Draw landmarks as the generator's guidance.
 
     Args:
-        points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, pixel centres at integers.
+        points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, centres at integers.
         edges: (B, 1, size, size) in [0, 1] from `image_edges`, or None: channel 16 stays zero.
         stride: pixels between drawn places.
 
     Returns:
-        (B, 17, size / stride, size / stride) float32 in [0, 1]: channel 0 the drawn edges, 1-14 the distance to
-        each of the 14 edges over a quarter of `size`, clipped; 15 the face part (1 skin, 2 brow, 3 nose, 4 eye,
-        5 lips, 6 inner mouth) / 6; 16 the image's edges.
+        (B, 17, size / stride, size / stride) float32 in [0, 1]: channel 0 the drawn edges, 1-14 the distance
+        to each of the 14 edges over a quarter of `size`, clipped; 15 the face part (1 skin, 2 brow, 3 nose,
+        4 eye, 5 lips, 6 inner mouth) / 6; 16 the image's edges.
     """
     points = _with_forehead(points.float())
     cells = size // stride
@@ -79,8 +81,8 @@ def structure_map(points: Tensor, size: int, edges: Tensor | None = None, stride
 
 
 def image_edges(image: Tensor) -> Tensor:
-    """Canny edges of `image` (B, 3, H, W) RGB in [0, 1]: (B, 1, H, W) in [0, 1], without hysteresis (a loop as
-    long as the longest edge, see kornia's documentation). Needs kornia, the extra `edges`."""
+    """Canny edges of `image` (B, 3, H, W) RGB in [0, 1]: (B, 1, H, W) in [0, 1], without hysteresis (a loop
+    as long as the longest edge). Needs kornia, the extra `edges`."""
     from kornia.filters import canny
 
     return canny(image.float(), hysteresis=False)[1]
@@ -101,7 +103,7 @@ def _with_forehead(points: Tensor) -> Tensor:
 
 def _distances(points: Tensor, grid: Tensor) -> Tensor:
     """Distance in pixels from `grid` (P, 2) to each of the 14 edges of `points` (B, N, 2): (B, E, P)."""
-    pairs = [(a, b) for edge in _EDGES for a, b in zip(edge[:-1], edge[1:], strict=True)]
+    pairs = [(a, b) for edge in _EDGES for a, b in pairwise(edge)]
     starts, ends = (list(side) for side in zip(*pairs, strict=True))
     start, step = points[:, starts, None], (points[:, ends] - points[:, starts])[:, :, None]  # (B, M, 1, 2)
     sx, sy = start.unbind(-1)
@@ -114,7 +116,7 @@ def _distances(points: Tensor, grid: Tensor) -> Tensor:
 
 
 def _insides(points: Tensor, grid: Tensor) -> list[Tensor]:
-    """For each face part, which of `grid` (P, 2) lie inside its closed polygon, by the even-odd rule: (B, P)."""
+    """For each face part, which of `grid` (P, 2) lie inside its polygon, by the even-odd rule: (B, P)."""
     starts = [index for _, polygon in _PARTS for index in polygon]
     ends = [index for _, polygon in _PARTS for index in (*polygon[1:], polygon[0])]
     x, y = grid.unbind(-1)

@@ -55,5 +55,5 @@ def shares(logits: Tensor, generated: Tensor | None = None) -> Tensor:
 
 
 def fuse(generated: Tensor, sampled: Tensor, mask: Tensor) -> Tensor:
-    """A convex combination in place of the paper's summed blends (Eq. 10), which double with two references."""
+    """A convex combination, where the paper's summed blends (Eq. 10) double with two references."""
     return generated * (1 - mask.sum(1)) + (mask * sampled).sum(1)

@@ -1,4 +1,4 @@
-"""What a network is: frozen dataclasses, saved beside the weights, so that a file of weights says how to build it."""
+"""What a network is: frozen dataclasses, saved with the weights, so that the file says how to build it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
-    """Widths and levels of the generator. Levels are named by their share of the image side: half, quarter..."""
+    """Widths and levels of the generator; a level is named by its share of the image side."""
 
     size: int = 256
     """Side of the square image in pixels; a multiple of 32."""

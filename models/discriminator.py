@@ -5,6 +5,8 @@ Spectral normalisation everywhere, no other normalisation, patch output (the ori
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
@@ -20,7 +22,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = [min(config.base * 2**level, config.largest) for level in range(config.levels)]
         self.enter = _conv(config.channels, widths[0], 5, 2)
-        self.blocks = nn.Sequential(*(_Halve(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)))
+        self.blocks = nn.Sequential(*(_Halve(a, b) for a, b in pairwise(widths)))
         self.score = _conv(widths[-1], 1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

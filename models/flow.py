@@ -1,8 +1,9 @@
-"""Flow Field Estimator (GFLA section 3.1): where every place of the new picture finds itself in each reference.
+"""Flow Field Estimator (GFLA section 3.1): where every place of the new picture is found in each reference.
 
-It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline) and
-adds a learnt residual, coarse to fine: the flow at H/8 is carried up into the flow at H/4. Every reference is judged by the same weights; shares over {generated, references} are a softmax, so
-any number of references fits.
+It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline)
+and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4. Every reference
+is judged by the same weights; shares over {generated, references} are a softmax, so any number of references
+fits.
 
 B batch, R references, K candidate flows, h w a level's grid.
 """
@@ -18,7 +19,6 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
-
 
 CANDIDATES = 3  # still, rigid, spline
 
@@ -38,7 +38,7 @@ class Motion(NamedTuple):
 
 
 class FlowOutput(NamedTuple):
-    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8 and H/4, and full-size ones for the pixel skip."""
+    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8, at H/4 and, for the pixel skip, at H."""
 
     flows: tuple[Tensor, Tensor, Tensor]
     logits: tuple[Tensor, Tensor, Tensor]
@@ -65,16 +65,16 @@ class FlowEstimator(nn.Module):
         self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
         self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
         with torch.no_grad():
-            self.head8.bias[-1] = 4.0  # start from the spline
+            self.head8.bias[-1] = 1.0  # lean towards the spline
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
-        """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part to be
-        read where the spline points, one in place."""
+        """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part
+        to be read where the spline points, one in place."""
         return self.reference_half(torch.cat((structure, features), dim=1))
 
     def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor) -> FlowOutput:
-        """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h, w):
-        flows at H/4 in pixels of H/4, the spline last."""
+        """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
+        w): flows at H/4 in pixels of H/4, the spline last."""
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)

@@ -1,8 +1,8 @@
 """Blocks the networks are made of. None normalises on the picture's way, or its absolute colour were lost;
 the flow's inner blocks, which carry no colour, may.
 
-Convolutions start with He's gain for the leaky slope; each residual branch ends in a zero convolution, so that
-a block starts as the identity and depth costs nothing at the first step.
+Convolutions start with He's gain for the leaky slope; each residual branch ends in a zero convolution, so
+that a block starts as the identity and depth costs nothing at the first step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def activate(x: Tensor) -> Tensor:
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, zero: bool = False) -> nn.Conv2d:
-    """A convolution with 'same' zero padding (halving when `stride` is 2); `zero` starts it at zero output."""
+    """A convolution with 'same' zero padding (halving when `stride` is 2); `zero` starts it at zero."""
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
     if zero:
         nn.init.zeros_(layer.weight)

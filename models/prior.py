@@ -1,8 +1,8 @@
 """Geometry first: dense backward flows from landmarks in closed form, which the network blends and refines.
 
-A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face. Points
-along the border of the picture stay where they are. A similarity takes them there rigidly: right for hair and
-neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision the spline
+A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face.
+Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
+for hair and neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision the spline
 explodes at large head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
@@ -57,7 +57,7 @@ def similarity_flow(target: Tensor, references: Tensor, size: int, stride: int) 
 
 
 def _grid(cells: int, device: torch.device) -> Tensor:
-    """Centres of the cells of a unit square, (1, cells * cells, 2), x then y, as pixel centres are counted."""
+    """Centres of the cells of a unit square, (1, cells * cells, 2), x then y."""
     centre = (torch.arange(cells, device=device) + 0.5) / cells
     y, x = torch.meshgrid(centre, centre, indexing="ij")
     return torch.stack((x, y), dim=-1).reshape(1, -1, 2)

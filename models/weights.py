@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
-    """Write `module`'s parameters in float16 and `config` (JSON-able); the file appears whole or not at all."""
+    """Write `module`'s parameters in float16 and `config` (JSON-able); whole or not at all."""
     path = Path(path)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
@@ -34,8 +34,8 @@ def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """The parameters in float32 and the configuration. Raises ValueError naming the file when it is not one of
-    ours, FileNotFoundError when it is missing."""
+    """The parameters in float32 and the configuration. Raises ValueError naming the file when it is not
+    one of ours, FileNotFoundError when it is missing."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no weights file {path}.")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 class Stage:
     """One stage of training.
 
-    `length` frames follow the reference in a sample and are generated `chunk` at a time: gradients pass through
-    a chunk, the memory is carried from chunk to chunk detached.
+    `length` frames follow the reference in a sample and are generated `chunk` at a time: gradients pass
+    through a chunk, the memory is carried from chunk to chunk detached.
     """
 
     name: str
@@ -63,7 +63,7 @@ class TrainConfig:
 
 FACE = TrainConfig(
     stages=(
-        Stage(name="flow", steps=600, batch=8, flow_only=True, rate=6e-4, flow=1.0),
+        Stage(name="flow", steps=600, batch=8, flow_only=True, rate=1e-3, flow=1.0),
         Stage(name="image", steps=3500, batch=4),
         Stage(
             name="video", steps=1800, batch=2, length=12, chunk=3, rate=2e-4, adversarial=0.02, temporal=0.02

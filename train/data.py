@@ -22,11 +22,13 @@ from torch import Tensor
 
 from .teacher import teach_flow
 
-FLIP = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
-    + [*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)]
-)
+# fmt: off
+FLIP = np.array([
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+])
+# fmt: on
 """Where each of the 68 points comes from in a mirrored face."""
 
 
@@ -47,8 +49,8 @@ class Batch(NamedTuple):
         images: (B, 1 + T, 3, H, W) float32 in [-1, 1], the reference first.
         points: (B, 1 + T, 68, 2) float32 pixels, as a tracker would give them (with its jitter).
         guidance: (B,) int64: 0 landmarks, 1 landmarks and edges, 2 edges alone.
-        flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture, and
-        flow_weight: (B, T, 1, H/4, W/4) how far to trust it; see `teacher`.
+        flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture,
+        and flow_weight: (B, T, 1, H/4, W/4) how far to trust it; see `teacher`.
     """
 
     images: Tensor

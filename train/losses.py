@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def affine_regularisation(flow: Tensor, n: int) -> Tensor:
-    """How far each n x n patch of `flow` (B, 2, h, w) is from an affine map (GFLA Eq. 4-6), mean over patches.
+    """How far each n x n patch of `flow` (B, 2, h, w) is from an affine map (GFLA Eq. 4-6), patches' mean.
 
     The residual energy of the least-squares affine fit of source places from target places, in closed form by
     box filters; as the target grid is affine itself, the flow may stand for the places.

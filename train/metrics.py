@@ -38,7 +38,7 @@ def perceptual(a: Image, b: Image, features: PerceptualFeatures) -> float:
 
 
 def perceptual_shifted(a: Image, b: Image, features: PerceptualFeatures) -> float:
-    """The same at 224 px after moving both by 3 px: a net trained on the metric's own grid gains nothing here."""
+    """The same at 224 px after moving both by 3 px: training on the metric's own grid gains nothing here."""
     small = [np.roll(cv2.resize(i, (224, 224), interpolation=cv2.INTER_AREA), (3, 3), (0, 1)) for i in (a, b)]
     return perceptual(small[0], small[1], features)
 

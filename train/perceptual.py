@@ -22,7 +22,7 @@ class PerceptualFeatures(nn.Module):
         super().__init__()
         if not path.is_file():
             raise ValueError(
-                f"There are no perceptual weights at {path}: pass --perceptual with a SqueezeNet 1.0 in safetensors."
+                f"There are no perceptual weights at {path}: give --perceptual a SqueezeNet 1.0."
             )
         layers: list[nn.Module] = [
             nn.Conv2d(3, 96, 7, 2),
@@ -64,7 +64,7 @@ class _Fire(nn.Module):
 
 
 def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13, on SqueezeNet)."""
+    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13)."""
     terms = [
         (f - g).abs().mean(dim=(1, 2, 3), dtype=torch.float32)
         / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""A teacher for the flow: where the true frame's pixels really are in the reference, by classical optical flow.
+"""A teacher for the flow: where the true frame's pixels are in the reference, by classical optical flow.
 
 Photometric gradients alone are too noisy to teach a flow field in a short run. Given the true frame, dense
 inverse search (Kroeger 2016, in OpenCV) refines the landmark spline to the pixel; the Flow Field Estimator

@@ -102,7 +102,7 @@ class Trainer:
                             bar.set_postfix(values, refresh=False)
                             if not all(math.isfinite(value) for value in values.values()):
                                 raise FloatingPointError(
-                                    f"Training diverged at step {self.step}: {values}. The last good checkpoint is kept."
+                                    f"Training diverged at step {self.step}: {values}. Its last checkpoint stands."
                                 )
                         if time.monotonic() - saved > CHECKPOINT_SECONDS:
                             self.save()
@@ -252,8 +252,8 @@ def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
     """Mean distance of the source's flow to the teacher's, both levels, in pixels of H/4.
 
-    flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4, W/4)
-    in pixels of the full picture; weight (B, 1, H/4, W/4).
+    flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
+    W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
     """
     fine = (flow4[:, 0] - teacher / 4).abs() * weight
     coarse = 2 * (flow8[:, 0] - F.avg_pool2d(teacher, 2) / 8).abs() * F.avg_pool2d(weight, 2)

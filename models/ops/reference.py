@@ -42,7 +42,7 @@ def warp(source: Tensor, flow: Tensor) -> Tensor:
 
 def extract_patches(source: Tensor, flow: Tensor, k: int) -> Tensor:
     """The k x k patch of `source` (B, C, H, W) around every place `flow` points to: (B, C, T, h, w), taps
-    in row-major order, each tap sampled bilinearly (GFLA section 3.2; facts of the original: BlockExtractor)."""
+    in row-major order, each tap sampled bilinearly (GFLA section 3.2)."""
     x, y = positions(flow)
     r = k // 2
     taps = [sample_pixels(source, x + j - r, y + i - r) for i in range(k) for j in range(k)]
