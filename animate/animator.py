@@ -138,7 +138,7 @@ class Animator:
                 raise InputError("--guidance edges needs kornia; install it with: pip install 'gfla[edges]'.")
             if motion != "copy":
                 log.warning(
-                    "With edges as guidance the driver's face shape comes along, not the motion alone."
+                    "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
         image, name = _read_source(source)
         faces = self.landmarker.find(image)
