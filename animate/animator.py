@@ -83,7 +83,8 @@ class AnimationState:
 class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
-    device: torch device of the generator. reason: why that device, for people. name: of the weights.
+    device: torch device of the generator. device_reason: why that one, in words. precision: of its convolutions.
+    name: of the weights.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Animator:
         name: str = "",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.generator = generator.to(self.device).eval()
         self.landmarker = landmarker
         self.device_reason, self.name = reason, name
         self.precision = fast_precision(self.device)
