@@ -83,7 +83,7 @@ class AnimationState:
 class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
-    device: torch device of the generator. device_reason: why that one, in words. precision: of its convolutions.
+    device: torch device of the generator. device_reason: why that one. precision: of its arithmetic.
     name: of the weights.
     """
 
