@@ -253,14 +253,18 @@ def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
-    """Mean distance of the source's flow to the teacher's, both levels, in pixels of H/4.
+    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length: large
+    movements are not to outweigh the small.
 
     flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
     W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
     """
-    fine = (flow4[:, 0] - teacher / 4).abs() * weight
-    coarse = 2 * (flow8[:, 0] - F.avg_pool2d(teacher, 2) / 8).abs() * F.avg_pool2d(weight, 2)
-    return fine.mean() + coarse.mean()
+    wanted4, wanted8 = teacher / 4, F.avg_pool2d(teacher, 2) / 8
+    weight8 = F.avg_pool2d(weight, 2)
+    fine = ((flow4[:, 0] - wanted4).abs() * weight).mean((1, 2, 3))
+    coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
+    length = (wanted4.abs() * weight).mean((1, 2, 3))
+    return ((fine + 2 * coarse) / (length + 0.2)).mean()
 
 
 def blend_references(output: FrameOutput) -> Tensor:
