@@ -253,8 +253,8 @@ def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
-    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length: large
-    movements are not to outweigh the small.
+    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length:
+    large movements are not to outweigh the small.
 
     flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
     W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
