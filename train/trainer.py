@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.distributed as distributed
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -39,7 +40,10 @@ VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 
 
 class Trainer:
-    """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights."""
+    """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights.
+
+    Under torchrun every process trains on samples of its own and the gradients are averaged; the first writes.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,8 @@ class Trainer:
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
         self.step = 0
+        grouped = distributed.is_initialized()
+        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
 
     def resume(self) -> None:
         """Continue from the newest checkpoint in the run's folder, if there is one."""
@@ -81,14 +87,16 @@ class Trainer:
 
     def train(self) -> None:
         clips = load_clips(self.data, "train", self.out / "frames")
+        seed = self.config.seed * self.world + self.rank
+        torch.manual_seed(seed)
         saved = time.monotonic()
-        bar = tqdm(total=self.config.steps, initial=self.step, unit="step", mininterval=5)
+        bar = tqdm(
+            total=self.config.steps, initial=self.step, unit="step", mininterval=5, disable=self.rank > 0
+        )
         with (self.out / "metrics.jsonl").open("a") as log:
             while self.step < self.config.steps:
                 stage, number = self.config.stage_at(self.step)
-                sampler = Sampler(
-                    clips, stage.batch, stage.length, self.generator.config.size, self.config.seed
-                )
+                sampler = Sampler(clips, stage.batch, stage.length, self.generator.config.size, seed)
                 chunks, recent = stage.length // stage.chunk, []
                 left = stage.steps - number
                 for batch in sampler.ahead(self.step, self.step + math.ceil(left / chunks)):
@@ -99,8 +107,11 @@ class Trainer:
                         if self.step % LOG_STEPS == 0:
                             values = mean_terms(recent)
                             recent.clear()
-                            log.write(json.dumps({"step": self.step, "stage": stage.name, **values}) + "\n")
-                            log.flush()
+                            if self.rank == 0:
+                                log.write(
+                                    json.dumps({"step": self.step, "stage": stage.name, **values}) + "\n"
+                                )
+                                log.flush()
                             bar.set_postfix(values, refresh=False)
                             if not all(math.isfinite(value) for value in values.values()):
                                 raise FloatingPointError(
@@ -114,6 +125,9 @@ class Trainer:
         self.save()
 
     def save(self) -> None:
+        """Write the checkpoint and the averaged weights (the first process alone)."""
+        if self.rank > 0:
+            return
         save_checkpoint(
             self.out / "checkpoint.safetensors",
             self.modules,
@@ -157,6 +171,7 @@ class Trainer:
             group["lr"] = self._rate(stage)
         self.optimisers["generator_optimiser"].zero_grad(set_to_none=True)
         loss.backward()
+        self._average_gradients(self.generator)
         terms["norm"] = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
         if torch.isfinite(terms["norm"]):
             self.optimisers["generator_optimiser"].step()
@@ -220,6 +235,7 @@ class Trainer:
             )
         self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
         (image_loss + video_loss).backward()
+        self._average_gradients(self.critic, self.temporal)
         self.optimisers["critic_optimiser"].step()
         for module in (self.critic, self.temporal):
             module.requires_grad_(False)
@@ -233,6 +249,20 @@ class Trainer:
         for module in (self.critic, self.temporal):
             module.requires_grad_(True)
         return terms
+
+    def _average_gradients(self, *modules: torch.nn.Module) -> None:
+        """Replace each gradient by its mean over the processes, in one message."""
+        if self.world == 1:
+            return
+        parameters = [parameter for module in modules for parameter in module.parameters()]
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient) / self.world)
 
     def _rate(self, stage: Stage) -> float:
         """Warm-up, then half a cosine down to a tenth over the whole run."""
