@@ -1,9 +1,12 @@
-"""Landmarks of faces in whole frames: the built-in tracker and the face-alignment package behind one
-protocol.
+"""Landmarks of faces in whole frames: our own tracker and the face-alignment package behind one protocol.
 
 A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner.
 State (the last frame's landmarks) is passed in, never kept, so that any number of videos can share one
 landmarker.
+
+The first finder is our own net, not a library's cascade, by measurement on val: OpenCV's frontal haar cascade
+(frames of 640 pixels) saw 55 of 55 heads turned less than 20 degrees, but 48 of 61 after turning the picture by
+up to 30, and took about ten times as long; ours saw ALL, and gives the roll that the aligner's crop needs.
 """
 
 from dataclasses import dataclass
@@ -18,8 +21,9 @@ from ..models.tracker import Tracker, load_tracker, read_cells
 from .errors import InputError
 from .upright import FacePose, crop_matrix, face_pose, transform, warp
 
-FOUND = 0.5
-"""The least score of a face: what find and follow return has at least this one."""
+FOUND = 0.95
+"""The least score of a face that find and follow return: on val every true find had 0.995 or more, and of
+400 pictures without a face one reached 0.95."""
 LEVELS = (192, 384, 96)
 """Longer sides to which the finder's frame is scaled, tried in this order until a face is found."""
 
@@ -101,7 +105,7 @@ class BuiltinLandmarker:
         if last is not None:
             before = face_pose(last.points)
             face = self.align(image, [before])[0]
-            if face.score > FOUND / 2 and (face.score < 0.9 or _moved(before, face_pose(face.points))):
+            if face.score > FOUND / 2 and (face.score < FOUND or _moved(before, face_pose(face.points))):
                 face = self.align(image, [face_pose(face.points)])[0]
             if face.score >= FOUND:
                 return face

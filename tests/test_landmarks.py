@@ -1,5 +1,4 @@
-"""Finding and following faces: the protocol's promises, the built-in tracker's accuracy, and face-alignment
-offline."""
+"""Finding and following faces: the protocol's promises, accuracy, and face-alignment offline."""
 
 import importlib.util
 import math
