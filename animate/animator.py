@@ -83,7 +83,8 @@ class AnimationState:
 class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
-    device: torch device of the generator. reason: why that device, for people. name: of the weights.
+    device: torch device of the generator. device_reason: why that one. precision: of its arithmetic.
+    name: of the weights.
     """
 
     def __init__(
@@ -138,7 +139,7 @@ class Animator:
                 raise InputError("--guidance edges needs kornia; install it with: pip install 'gfla[edges]'.")
             if motion != "copy":
                 log.warning(
-                    "With edges as guidance the driver's face shape comes along, not the motion alone."
+                    "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
         image, name = _read_source(source)
         faces = self.landmarker.find(image)

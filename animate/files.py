@@ -8,7 +8,7 @@ from .errors import InputError
 
 
 def existing_file(path: str | os.PathLike) -> Path:
-    """`path` as a Path; InputError if it is missing, a directory or empty."""
+    """`path` as a Path; InputError if it is missing, a directory, empty or closed to us."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: a directory, not a file; name one file in it.")
@@ -16,6 +16,8 @@ def existing_file(path: str | os.PathLike) -> Path:
         raise InputError(f"{path}: no such file.")
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: may not be read; change its permissions.")
     return path
 
 

@@ -241,15 +241,18 @@ class VideoWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self._discard()
-            return
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         try:
-            self._finish()
-        except BaseException:
-            self._discard()
-            raise
+            if error is None:
+                self._finish()
+                return
+        except BaseException as failed:
+            error = failed
+        self._discard()
+        if isinstance(error, OSError) and error.filename == str(self._part):  # the disk, not the picture
+            raise InputError(f"{self.path}: cannot be written: {error.strerror}.") from error
+        if kind is None:
+            raise error
 
     def write(self, frame: Frame) -> None:
         """Append a frame: its image of the writer's size, its time after the last one's."""

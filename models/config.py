@@ -44,7 +44,7 @@ CONFIGS: dict[str, GeneratorConfig] = {
         _FACE,
         channels=(64, 128, 256),
         blocks=(2, 2, 3),
-        flow_channels=(128, 192, 256, 256),
+        flow_channels=(64, 128, 256, 256),
         attention_hidden=128,
     ),
     "face-tiny": replace(

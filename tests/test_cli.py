@@ -51,15 +51,11 @@ def sentence(capsys: Capture, arguments: list) -> str:
     """Run with bad input: exit code 2, nothing on stdout; returns the one line on stderr."""
     assert main([str(argument) for argument in arguments]) == 2
     said = capsys.readouterr()
-    lines = [
-        line
-        for line in said.err.splitlines()
-        if line and not line.startswith(("device: ", "weights: ")) and "frames/s" not in line
-    ]
     assert said.out == ""
-    assert len(lines) == 1, said.err
-    assert lines[0].endswith(".")
-    return lines[0]
+    *before, line = said.err.splitlines()
+    assert not before
+    assert line.endswith(".")
+    return line
 
 
 @pytest.mark.usefixtures("tiny")
@@ -125,7 +121,9 @@ def test_no_face_in_the_source_or_in_the_driving_video(
     Image.fromarray(grey_picture(0)).save(tmp_path / "grey.png")
     assert "no face found" in sentence(capsys, [tmp_path / "grey.png", clip, "-o", out])
     empty = make_video("grey.mp4", picture=grey_picture, size=(128, 128), pts=range(5))
-    assert "no face in any frame" in sentence(capsys, [portrait, empty, "-o", out])
+    assert main([str(portrait), str(empty), "-o", str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == f"{empty}: no face in any frame; give a driving video that shows one."
     assert not list(out.parent.iterdir())
 
 
@@ -214,5 +212,7 @@ def test_the_real_thing(tmp_path: Path, capsys: Capture):
     assert list(pictures) == times
     first, last = pictures[times[0]].astype(int), pictures[times[-1]].astype(int)
     assert first.shape == astronaut.shape
-    assert abs(first - astronaut).mean() < 6  # the driver's first frame moves nothing
+    away = abs(first.mean(2) - astronaut.mean(2))
+    assert away[:, 340:].mean() < 3  # nothing but the codec
+    assert away.mean() < 4  # the driver's first frame moves nothing
     assert abs(last - first).max() > 30

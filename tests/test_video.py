@@ -190,6 +190,26 @@ def test_nothing_is_left_after_an_error(tmp_path: Path, talking: Path):
     assert [p.name for p in tmp_path.iterdir()] == ["talking.mp4"]
 
 
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0)
+
+    def fill() -> None:
+        with VideoWriter(tmp_path / "out.mp4", (128, 128), Fraction(25), Fraction(1, 25)) as writer:
+            for pts in range(200):
+                picture = noise.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+                writer.write(Frame(picture, pts, Fraction(1, 25)))
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"out\.mp4: cannot be written: "):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_old_output_stays_until_the_new_is_whole(tmp_path: Path, talking: Path):
     out = tmp_path / "out.mp4"
     out.write_bytes(b"old")

@@ -21,10 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
 
+    import torch
+
     from ..models import CONFIGS
     from .config import CONFIGS as SCHEDULES
     from .trainer import Trainer
 
+    if "RANK" in os.environ:  # started by torchrun
+        torch.distributed.init_process_group("nccl" if options.device == "cuda" else "gloo")
     try:
         if options.config not in CONFIGS:
             raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(CONFIGS)}.")
@@ -34,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.steps:
             schedule = schedule.scaled(options.steps)
         perceptual = options.perceptual or options.data.parent / "perceptual" / "squeezenet1_0.safetensors"
+        if not options.perceptual and not perceptual.is_file():
+            print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
+            perceptual = None
         trainer = Trainer(
             CONFIGS[options.config], schedule, options.data, options.out, perceptual, options.device
         )

@@ -21,8 +21,8 @@ class Stage:
     rate: float = 4e-4
     flow_only: bool = False
     """Train the warp alone: the Flow Field Estimator and the encoders it reads, by the teacher's flow."""
-    flow: float = 0.1
-    """Weight of the distance to the teacher's flow, in pixels of H/4."""
+    flow: float = 0.3
+    """Weight of the relative distance to the teacher's flow."""
     l1: float = 2.0
     perceptual: float = 1.0
     generated: float = 0.3
@@ -63,10 +63,10 @@ class TrainConfig:
 
 FACE = TrainConfig(
     stages=(
-        Stage(name="flow", steps=600, batch=8, flow_only=True, rate=1e-3, flow=1.0),
-        Stage(name="image", steps=3500, batch=4),
+        Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
+        Stage(name="image", steps=2400, batch=4),
         Stage(
-            name="video", steps=1800, batch=2, length=12, chunk=3, rate=2e-4, adversarial=0.02, temporal=0.02
+            name="video", steps=1500, batch=2, length=12, chunk=3, rate=2e-4, adversarial=0.02, temporal=0.02
         ),
     )
 )

@@ -95,8 +95,8 @@ class Sampler:
     Sample i of the stream depends only on (seed, i), so a resumed run continues where it stopped.
     """
 
-    def __init__(self, clips: list[Clip], batch: int, length: int, seed: int):
-        self.batch, self.length, self.seed = batch, length, seed
+    def __init__(self, clips: list[Clip], batch: int, length: int, size: int, seed: int):
+        self.batch, self.length, self.size, self.seed = batch, length, size, seed
         self.people: dict[str, list[Clip]] = {}
         for clip in clips:
             if len(clip.points) > length:
@@ -132,7 +132,9 @@ class Sampler:
         order = [reference, *range(start, start + stride * self.length, stride)]
         if rng.random() < 0.3:
             order[1:] = order[:0:-1]
-        images, points = _augment(np.stack([clip.frames[i] for i in order]), clip.points[order], rng)
+        images, points = _augment(
+            np.stack([clip.frames[i] for i in order]), clip.points[order], self.size, rng
+        )
         guidance = rng.choice(3, p=(0.5, 0.35, 0.15))
         return images, points, guidance, *teach_flow(images, points)
 
@@ -143,17 +145,17 @@ def _shares(clips: list[Clip]) -> np.ndarray:
 
 
 def _augment(
-    images: np.ndarray, points: np.ndarray, rng: np.random.Generator
+    images: np.ndarray, points: np.ndarray, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One similarity, mirror and colour change for all frames of a sample; jitter on the points."""
-    size = images.shape[1]
+    """One similarity to side `size`, mirror and colour change for all of a sample; jitter on points."""
+    side = images.shape[1]
     if rng.random() < 0.5:
         images = images[:, :, ::-1]
-        points = points[:, FLIP] * np.float32([-1, 1]) + np.float32([size - 1, 0])
+        points = points[:, FLIP] * np.float32([-1, 1]) + np.float32([side - 1, 0])
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
-    centre = ((size - 1) / 2, (size - 1) / 2)
-    matrix = cv2.getRotationMatrix2D(centre, angle, scale)
-    matrix[:, 2] += rng.uniform(-0.04, 0.04, 2) * size
+    centre = ((side - 1) / 2, (side - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(centre, angle, scale * size / side)
+    matrix[:, 2] += (size - side) / 2 + rng.uniform(-0.04, 0.04, 2) * size
     images = np.stack(
         [
             cv2.warpAffine(i, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.distributed as distributed
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -39,7 +40,10 @@ VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 
 
 class Trainer:
-    """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights."""
+    """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights.
+
+    Under torchrun every process trains on samples of its own and the gradients are averaged; the first writes.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Trainer:
         config: TrainConfig,
         data: Path,
         out: Path,
-        perceptual: Path,
+        perceptual: Path | None,
         device: str,
     ):
         torch.manual_seed(config.seed)
@@ -57,7 +61,7 @@ class Trainer:
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
-        self.features = self._place(PerceptualFeatures(perceptual))
+        self.features = self._place(PerceptualFeatures(perceptual)) if perceptual else None
         critics = [*self.critic.parameters(), *self.temporal.parameters()]
         self.modules = {
             "generator": self.generator,
@@ -72,6 +76,8 @@ class Trainer:
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
         self.step = 0
+        grouped = distributed.is_initialized()
+        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
 
     def resume(self) -> None:
         """Continue from the newest checkpoint in the run's folder, if there is one."""
@@ -81,12 +87,16 @@ class Trainer:
 
     def train(self) -> None:
         clips = load_clips(self.data, "train", self.out / "frames")
+        seed = self.config.seed * self.world + self.rank
+        torch.manual_seed(seed)
         saved = time.monotonic()
-        bar = tqdm(total=self.config.steps, initial=self.step, unit="step", mininterval=5)
+        bar = tqdm(
+            total=self.config.steps, initial=self.step, unit="step", mininterval=5, disable=self.rank > 0
+        )
         with (self.out / "metrics.jsonl").open("a") as log:
             while self.step < self.config.steps:
                 stage, number = self.config.stage_at(self.step)
-                sampler = Sampler(clips, stage.batch, stage.length, seed=self.config.seed)
+                sampler = Sampler(clips, stage.batch, stage.length, self.generator.config.size, seed)
                 chunks, recent = stage.length // stage.chunk, []
                 left = stage.steps - number
                 for batch in sampler.ahead(self.step, self.step + math.ceil(left / chunks)):
@@ -97,12 +107,15 @@ class Trainer:
                         if self.step % LOG_STEPS == 0:
                             values = mean_terms(recent)
                             recent.clear()
-                            log.write(json.dumps({"step": self.step, "stage": stage.name, **values}) + "\n")
-                            log.flush()
+                            if self.rank == 0:
+                                log.write(
+                                    json.dumps({"step": self.step, "stage": stage.name, **values}) + "\n"
+                                )
+                                log.flush()
                             bar.set_postfix(values, refresh=False)
                             if not all(math.isfinite(value) for value in values.values()):
                                 raise FloatingPointError(
-                                    f"Training diverged at step {self.step}: {values}. Its last checkpoint stands."
+                                    f"Training diverged at step {self.step}: {values}; the checkpoint stays."
                                 )
                         if time.monotonic() - saved > CHECKPOINT_SECONDS:
                             self.save()
@@ -112,6 +125,9 @@ class Trainer:
         self.save()
 
     def save(self) -> None:
+        """Write the checkpoint and the averaged weights (the first process alone)."""
+        if self.rank > 0:
+            return
         save_checkpoint(
             self.out / "checkpoint.safetensors",
             self.modules,
@@ -155,6 +171,7 @@ class Trainer:
             group["lr"] = self._rate(stage)
         self.optimisers["generator_optimiser"].zero_grad(set_to_none=True)
         loss.backward()
+        self._average_gradients(self.generator)
         terms["norm"] = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
         if torch.isfinite(terms["norm"]):
             self.optimisers["generator_optimiser"].step()
@@ -173,8 +190,6 @@ class Trainer:
         blends = torch.cat([blend_references(output) for output in outputs])
         top, left = torch.randint(0, 16, (2,)).tolist()  # so that the features' own grid is not learnt
         shifted, wanted = images[..., top:, left:], real[..., top:, left:]
-        with torch.no_grad():
-            truth_features = self.features(wanted)
         flows = [
             flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
             for t, output in enumerate(outputs)
@@ -186,7 +201,7 @@ class Trainer:
         ]
         return {
             "l1": F.l1_loss(images, real),
-            "perceptual": perceptual_distance(self.features(shifted), truth_features).mean(),
+            "perceptual": self._perceptual(shifted, wanted),
             "generated": self._small_losses((torch.cat([output.generated for output in outputs]),), real),
             "warped": self._small_losses((source, blends), real),
             "flow": torch.stack(flows).mean(),
@@ -196,15 +211,18 @@ class Trainer:
     def _small_losses(self, pictures: tuple[Tensor, ...], real: Tensor) -> Tensor:
         """L1 and perceptual distance at half size, mean over `pictures`: a fourth of the cost."""
         real = F.avg_pool2d(real, 2)
-        with torch.no_grad():
-            wanted = self.features(real)
         total = torch.zeros((), device=real.device)
         for picture in pictures:
             small = F.avg_pool2d(picture, 2)
-            total = (
-                total + perceptual_distance(self.features(small), wanted).mean() + 2 * F.l1_loss(small, real)
-            )
+            total = total + self._perceptual(small, real) + 2 * F.l1_loss(small, real)
         return total / len(pictures)
+
+    def _perceptual(self, images: Tensor, truth: Tensor) -> Tensor:
+        if self.features is None:
+            return torch.zeros((), device=truth.device)
+        with torch.no_grad():
+            wanted = self.features(truth)
+        return perceptual_distance(self.features(images), wanted).mean()
 
     def _critics(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """One step of both critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
@@ -217,6 +235,7 @@ class Trainer:
             )
         self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
         (image_loss + video_loss).backward()
+        self._average_gradients(self.critic, self.temporal)
         self.optimisers["critic_optimiser"].step()
         for module in (self.critic, self.temporal):
             module.requires_grad_(False)
@@ -230,6 +249,20 @@ class Trainer:
         for module in (self.critic, self.temporal):
             module.requires_grad_(True)
         return terms
+
+    def _average_gradients(self, *modules: torch.nn.Module) -> None:
+        """Replace each gradient by its mean over the processes, in one message."""
+        if self.world == 1:
+            return
+        parameters = [parameter for module in modules for parameter in module.parameters()]
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient) / self.world)
 
     def _rate(self, stage: Stage) -> float:
         """Warm-up, then half a cosine down to a tenth over the whole run."""
@@ -250,14 +283,18 @@ def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
-    """Mean distance of the source's flow to the teacher's, both levels, in pixels of H/4.
+    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length:
+    large movements are not to outweigh the small.
 
     flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
     W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
     """
-    fine = (flow4[:, 0] - teacher / 4).abs() * weight
-    coarse = 2 * (flow8[:, 0] - F.avg_pool2d(teacher, 2) / 8).abs() * F.avg_pool2d(weight, 2)
-    return fine.mean() + coarse.mean()
+    wanted4, wanted8 = teacher / 4, F.avg_pool2d(teacher, 2) / 8
+    weight8 = F.avg_pool2d(weight, 2)
+    fine = ((flow4[:, 0] - wanted4).abs() * weight).mean((1, 2, 3))
+    coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
+    length = (wanted4.abs() * weight).mean((1, 2, 3))
+    return ((fine + 2 * coarse) / (length + 0.2)).mean()
 
 
 def blend_references(output: FrameOutput) -> Tensor:

@@ -1,7 +1,6 @@
 """gfla-animate: a portrait and a driving video in, an mp4 out; torch is loaded only for work."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -54,9 +53,8 @@ def _animate(options: argparse.Namespace) -> None:
 
     animator = Animator.from_pretrained(device=options.device, landmarks=options.landmarks)
     precision = str(animator.precision).removeprefix("torch.")
-    print(f"device: {animator.device.type} ({animator.device_reason}; {precision})", file=sys.stderr)
-    print(f"weights: {animator.name}", file=sys.stderr)
-    with closing(Bar()) as bar:
+    device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
+    with closing(Bar(device, f"weights: {animator.name}")) as bar:
         path = animator.render(
             source,
             driving,

@@ -40,15 +40,20 @@ def run(command: Callable[[], None]) -> int:
 
 
 class Bar:
-    """A progress bar with frames a second and time to go, drawn from the first frame on."""
+    """A progress bar with frames a second and time to go; `lines` go before it.
 
-    def __init__(self) -> None:
+    Nothing is shown before the first frame: bad input is to be one sentence.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = lines
         self._bar = None
 
     def __call__(self, done: int, expected: int | None) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
+            print(*self._lines, sep="\n", file=sys.stderr)
             self._bar = tqdm(unit=" frames", dynamic_ncols=True)
         self._bar.total = expected
         self._bar.update(done - self._bar.n)

@@ -1,0 +1,123 @@
+"""Training runs end to end from one command on drawn faces, resumes, and says what is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from gfla.animate.talking_head import write_dataset
+from gfla.models import load_generator
+from gfla.train.cli import main
+from gfla.train.data import FLIP, Sampler, load_clips
+from gfla.train.perceptual import PerceptualFeatures, perceptual_distance
+from gfla.train.teacher import teach_flow
+from safetensors.torch import save_file
+from torch import nn
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    write_dataset(folder, people=2, seconds=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """A SqueezeNet file with random weights: the shape of the real one, and no download."""
+    path = tmp_path_factory.mktemp("perceptual") / "squeezenet.safetensors"
+    shapes = {"0": (96, 3, 7)}
+    for index, (inputs, squeeze, expand) in {
+        3: (96, 16, 64),
+        4: (128, 16, 64),
+        5: (128, 32, 128),
+        7: (256, 32, 128),
+        8: (256, 48, 192),
+        9: (384, 48, 192),
+        10: (384, 64, 256),
+        12: (512, 64, 256),
+    }.items():
+        shapes |= {
+            f"{index}.squeeze": (squeeze, inputs, 1),
+            f"{index}.expand1x1": (expand, squeeze, 1),
+            f"{index}.expand3x3": (expand, squeeze, 3),
+        }
+    torch.manual_seed(0)
+    tensors = {}
+    for name, (outputs, inputs, kernel) in shapes.items():
+        layer = nn.Conv2d(inputs, outputs, kernel)
+        nn.init.kaiming_normal_(layer.weight)
+        tensors |= {f"features.{name}.weight": layer.weight.data, f"features.{name}.bias": layer.bias.data}
+    save_file(tensors, path)
+    return path
+
+
+def train(data, features, out, *more):
+    command = ["--config", "face-tiny", "--data", str(data), "--perceptual", str(features), "--out", str(out)]
+    return main([*command, *more])
+
+
+def test_a_short_run_goes_through_every_stage_and_resumes(data, features, tmp_path):
+    assert train(data, features, tmp_path, "--steps", "30") == 0
+    log = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert log[-1]["stage"] in ("image", "video")
+    before = load_generator(tmp_path / "generator.safetensors")
+    assert train(data, features, tmp_path, "--steps", "40", "--resume") == 0
+    after = load_generator(tmp_path / "generator.safetensors")
+    steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 40
+    assert any(not torch.equal(a, b) for a, b in zip(before.parameters(), after.parameters(), strict=True)), (
+        "the resumed run learnt nothing"
+    )
+
+
+def test_bad_input_is_one_sentence_and_exit_code_2(data, features, tmp_path, capsys):
+    assert train(tmp_path / "nothing", features, tmp_path / "run") == 2
+    assert "index.csv" in capsys.readouterr().err
+    assert train(data, tmp_path / "none.safetensors", tmp_path / "run") == 2
+    assert "none.safetensors" in capsys.readouterr().err
+
+
+def test_samples_depend_on_seed_and_step_alone(data, tmp_path):
+    clips = load_clips(data, "train", tmp_path)
+    one = Sampler(clips, batch=2, length=3, size=64, seed=7)
+    ahead = list(Sampler(clips, batch=2, length=3, size=64, seed=7).ahead(3, 6))
+    for step, batch in enumerate(ahead, start=3):
+        for a, b in zip(one(step), batch, strict=True):
+            assert torch.equal(a, b)
+    assert ahead[0].images.shape == (2, 4, 3, 64, 64)
+    assert ahead[0].points.shape == (2, 4, 68, 2)
+    assert ahead[0].flow.shape == (2, 3, 2, 16, 16)
+    assert not torch.equal(ahead[0].images, ahead[1].images)
+
+
+def test_mirroring_twice_is_nothing():
+    assert np.array_equal(FLIP[FLIP], np.arange(68))
+
+
+def test_the_teacher_finds_a_known_shift():
+    """A picture moved 6 px right is found 6 px to the left, wherever there is texture."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 255, (64, 64, 3)).astype(np.float32)
+    picture = np.repeat(np.repeat(coarse, 4, 0), 4, 1)
+    kernel = np.hanning(9) / np.hanning(9).sum()
+    for axis in (0, 1):
+        picture = np.apply_along_axis(lambda line: np.convolve(line, kernel, "same"), axis, picture)
+    picture = picture.astype(np.uint8)
+    moved = np.roll(picture, 6, axis=1)
+    points = rng.uniform(60, 190, (1, 68, 2)).astype(np.float32)
+    flow, weight = teach_flow(np.stack((picture, moved)), np.concatenate((points, points)))
+    inner = flow[0][:, 16:48, 16:48]
+    assert np.median(inner[0]) == pytest.approx(-6, abs=0.5)
+    assert np.median(inner[1]) == pytest.approx(0, abs=0.5)
+    assert weight[0, 0, 16:48, 16:48].mean() > 0.7
+
+
+def test_perceptual_distance_is_zero_for_equals_and_grows(features):
+    net = PerceptualFeatures(features)
+    a = torch.rand(1, 3, 96, 96) * 2 - 1
+    near, far = a + 0.05 * torch.randn_like(a), torch.rand(1, 3, 96, 96) * 2 - 1
+    distances = [float(perceptual_distance(net(b), net(a))) for b in (a, near, far)]
+    assert distances[0] == 0
+    assert distances[0] < distances[1] < distances[2]
