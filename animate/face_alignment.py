@@ -1,5 +1,4 @@
-"""The face-alignment package (FAN, Bulat and Tzimiropoulos 2017) as a landmarker, for those who have its
-weights.
+"""The face-alignment package (FAN, Bulat and Tzimiropoulos 2017) as a landmarker, if its weights are there.
 
 It is slow on a CPU but a second opinion; faces are found and followed by the built-in tracker, so that none
 of the package's detectors, and no download, is needed.

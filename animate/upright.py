@@ -1,5 +1,4 @@
-"""Where a face is and how it is turned, and upright crops of it: the geometry that the tracker and its
-training share."""
+"""Where a face is, how it is turned, and upright crops of it: what the tracker and its training share."""
 
 import math
 from dataclasses import dataclass

@@ -1,5 +1,4 @@
-"""The built-in face and landmark network: a finder for whole frames and an aligner for upright crops of one
-face.
+"""The built-in face and landmark network: a finder for whole frames, an aligner for upright crops.
 
 Two small nets serve better than one: the finder sees the whole picture coarsely and once, the aligner sees
 one face finely at every frame and says whether it is one. Letters: B batch, N landmarks, H W pixels, h w

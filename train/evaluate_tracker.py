@@ -1,5 +1,4 @@
-"""Measures the tracker on people it never saw: error, lost faces, false finds; the figures that issue and
-card quote.
+"""Measures the tracker on people it never saw: error, lost faces, false finds, speed and jitter.
 
     python -m gfla.train.evaluate_tracker --data DIR [--weights FILE] [--landmarks face-alignment] [--every N]
 

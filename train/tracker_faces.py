@@ -1,5 +1,4 @@
-"""The faces that the tracker learns from, in memory: clips, portraits, whole photographs, and what is beside
-the faces.
+"""The faces that the tracker learns from: clips, portraits, whole photographs, and what is beside the faces.
 
 Identities are few (about 200), so each is also bent after its mesh as if the head were turned. Images are RGB
 uint8; landmarks are 70 = 68 iBUG points and two irises.

@@ -1,5 +1,4 @@
-"""Samples for the tracker's two nets, drawn anew each time: faces set off, turned, lit, blurred, covered, or
-absent.
+"""Samples for the tracker's two nets, each drawn anew: faces moved, turned, lit, blurred, covered, or absent.
 
 People are drawn evenly and bent a little in shape; backgrounds are what surrounds the training faces,
 patchwork of it, and procedural textures. Images are RGB uint8.
