@@ -79,7 +79,7 @@ class FaceAlignmentLandmarker:
         upright = self.network.get_landmarks_from_image(
             warp(image, matrix, (SIDE, SIDE)), detected_faces=[box]
         )
-        points = transform(cv2.invertAffineTransform(matrix), upright[0][:, :2])
+        points = transform(cv2.invertAffineTransform(matrix), upright[0][:, :2])  # type: ignore[index]
         iris = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
         return Landmarks(points, iris, face.score)
 

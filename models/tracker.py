@@ -7,6 +7,7 @@ feature grid.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,12 +46,13 @@ class Tracker(nn.Module):
 def load_tracker(device: str = "cpu", path: Path = WEIGHTS) -> Tracker:
     """The shipped tracker (or another file's) for inference: eval mode, float32, normalisation folded in."""
     state, config = read_weights(path)
-    tracker = Tracker(TrackerConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}))
+    sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
+    tracker = Tracker(TrackerConfig(**sizes))
     tracker.load_state_dict(state)
     tracker.eval().requires_grad_(False)
     for block in tracker.modules():
         if isinstance(block, nn.Sequential) and len(block) > 1 and isinstance(block[1], nn.BatchNorm2d):
-            block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()
+            block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()  # type: ignore[arg-type]
     return tracker.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -67,7 +67,7 @@ class Sampler:
         canvas, poses = self.background(side), []
         for _ in range(count):
             photographs = self.faces.photographs
-            from_photograph = count == 1 and photographs and rng.random() < 0.3
+            from_photograph = count == 1 and bool(photographs) and rng.random() < 0.3
             face = photographs[int(rng.integers(len(photographs)))] if from_photograph else self.face()
             if from_photograph and rng.random() < 0.5:
                 face = mirrored(face)
