@@ -229,7 +229,7 @@ class VideoWriter:
             raise
 
     def _add_stream(self, rate: Fraction, time_base: Fraction) -> av.VideoStream:
-        stream = self._container.add_stream("libx264", rate=rate, options={"crf": "17", "preset": "veryfast"})
+        stream = self._container.add_stream("libx264", rate=rate, options={"crf": "10", "preset": "faster"})
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = time_base
