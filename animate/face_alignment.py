@@ -1,5 +1,4 @@
-"""The face-alignment package (FAN, Bulat and Tzimiropoulos 2017) as a landmarker, for those who have its
-weights.
+"""The face-alignment package (FAN, Bulat and Tzimiropoulos 2017) as a landmarker, if its weights are there.
 
 It is slow on a CPU but a second opinion; faces are found and followed by the built-in tracker, so that none
 of the package's detectors, and no download, is needed.
@@ -80,7 +79,7 @@ class FaceAlignmentLandmarker:
         upright = self.network.get_landmarks_from_image(
             warp(image, matrix, (SIDE, SIDE)), detected_faces=[box]
         )
-        points = transform(cv2.invertAffineTransform(matrix), upright[0][:, :2])
+        points = transform(cv2.invertAffineTransform(matrix), upright[0][:, :2])  # type: ignore[index]
         iris = np.stack([points[36:42].mean(0), points[42:48].mean(0)])
         return Landmarks(points, iris, face.score)
 

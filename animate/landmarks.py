@@ -1,9 +1,13 @@
-"""Landmarks of faces in whole frames: the built-in tracker and the face-alignment package behind one
-protocol.
+"""Landmarks of faces in whole frames: our own tracker and the face-alignment package behind one protocol.
 
 A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner.
 State (the last frame's landmarks) is passed in, never kept, so that any number of videos can share one
 landmarker.
+
+The first finder is our own net, not a library's cascade, by measurement on val: OpenCV's frontal haar cascade
+(frames of 640 pixels) saw 55 of 55 heads turned less than 20 degrees, but 48 of 61 after turning the
+picture by up to 30, in some 100 ms a frame on a busy core; ours saw 61 of 61 in 7 ms, and gives the roll that
+the crop needs. It is lavish with guesses: the aligner's score decides.
 """
 
 from dataclasses import dataclass
@@ -18,8 +22,9 @@ from ..models.tracker import Tracker, load_tracker, read_cells
 from .errors import InputError
 from .upright import FacePose, crop_matrix, face_pose, transform, warp
 
-FOUND = 0.5
-"""The least score of a face: what find and follow return has at least this one."""
+FOUND = 0.95
+"""The least score of a face that find and follow return: on val every true find had 0.995 or more, and of
+624 pictures without a face one reached 0.95 (a motorcycle)."""
 LEVELS = (192, 384, 96)
 """Longer sides to which the finder's frame is scaled, tried in this order until a face is found."""
 
@@ -88,8 +93,10 @@ class BuiltinLandmarker:
         for level in LEVELS:
             if level > LEVELS[0] and longer < 1.2 * LEVELS[0]:
                 continue
-            first = self.align(image, self.candidates(image, level))
-            faces = self.align(image, [face_pose(face.points) for face in first if face.score > FOUND / 2])
+            faces = self.align(image, self.candidates(image, level))
+            for _ in range(2):  # each pass halves what a crop slightly off still moves
+                likely = [face_pose(face.points) for face in faces if face.score > FOUND / 2]
+                faces = self.align(image, likely)
             faces = _apart([face for face in faces if face.score >= FOUND])
             if faces:
                 return sorted(faces, key=lambda face: -face_pose(face.points).size)
@@ -101,7 +108,7 @@ class BuiltinLandmarker:
         if last is not None:
             before = face_pose(last.points)
             face = self.align(image, [before])[0]
-            if face.score > FOUND / 2 and (face.score < 0.9 or _moved(before, face_pose(face.points))):
+            if face.score > FOUND / 2 and (face.score < FOUND or _moved(before, face_pose(face.points))):
                 face = self.align(image, [face_pose(face.points)])[0]
             if face.score >= FOUND:
                 return face
@@ -164,7 +171,7 @@ def _moved(before: FacePose, now: FacePose) -> bool:
     pixel."""
     shift = np.hypot(now.x - before.x, now.y - before.y)
     turn = abs((now.roll - before.roll + np.pi) % (2 * np.pi) - np.pi)
-    return bool(shift > 0.08 * before.size or abs(now.size / max(before.size, 1.0) - 1) > 0.12 or turn > 0.2)
+    return bool(shift > 0.05 * before.size or abs(now.size / max(before.size, 1.0) - 1) > 0.08 or turn > 0.12)
 
 
 def _apart(faces: list[Landmarks]) -> list[Landmarks]:

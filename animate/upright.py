@@ -1,8 +1,8 @@
-"""Where a face is and how it is turned, and upright crops of it: the geometry that the tracker and its
-training share."""
+"""Where a face is, how it is turned, and upright crops of it: what the tracker and its training share."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,8 +52,8 @@ def crop_matrix(pose: FacePose, side: int) -> NDArray[np.float64]:
 
 
 def warp(
-    image: NDArray[np.uint8],
-    matrix: NDArray[np.float64],
+    image: NDArray[Any],
+    matrix: NDArray[Any],
     size: tuple[int, int],
     border: int = cv2.BORDER_CONSTANT,
     onto: NDArray[np.uint8] | None = None,
@@ -68,13 +68,13 @@ def warp(
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)  # type: ignore[return-value]
 
 
-def transform(matrix: NDArray[np.float64], points: NDArray[np.float32]) -> NDArray[np.float32]:
+def transform(matrix: NDArray[Any], points: NDArray[np.float32]) -> NDArray[np.float32]:
     """points (N, 2) through an affine matrix (2, 3)."""
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def _reduced(
-    image: NDArray[np.uint8], matrix: NDArray[np.float64], size: tuple[int, int], shrink: int
+    image: NDArray[Any], matrix: NDArray[Any], size: tuple[int, int], shrink: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The part of the image that the warp reads, averaged over shrink x shrink pixels, and the matrix from
     there."""

@@ -1,5 +1,4 @@
-"""The built-in face and landmark network: a finder for whole frames and an aligner for upright crops of one
-face.
+"""The built-in face and landmark network: a finder for whole frames, an aligner for upright crops.
 
 Two small nets serve better than one: the finder sees the whole picture coarsely and once, the aligner sees
 one face finely at every frame and says whether it is one. Letters: B batch, N landmarks, H W pixels, h w
@@ -14,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .config import config_from_json
+from .layers import channels_last
 from .weights import read_weights
 
 WEIGHTS = Path(__file__).parent / "weights" / "tracker.safetensors"
@@ -46,13 +47,13 @@ class Tracker(nn.Module):
 def load_tracker(device: str = "cpu", path: Path = WEIGHTS) -> Tracker:
     """The shipped tracker (or another file's) for inference: eval mode, float32, normalisation folded in."""
     state, config = read_weights(path)
-    tracker = Tracker(TrackerConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}))
+    tracker = Tracker(config_from_json(TrackerConfig, config))
     tracker.load_state_dict(state)
     tracker.eval().requires_grad_(False)
     for block in tracker.modules():
         if isinstance(block, nn.Sequential) and len(block) > 1 and isinstance(block[1], nn.BatchNorm2d):
-            block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()
-    return tracker.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()  # type: ignore[arg-type]
+    return channels_last(tracker.to(device))
 
 
 class Finder(nn.Module):

@@ -64,9 +64,9 @@ class TrainConfig:
 FACE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
-        Stage(name="image", steps=2400, batch=4),
+        Stage(name="image", steps=1750, batch=4),
         Stage(
-            name="video", steps=1500, batch=2, length=12, chunk=3, rate=2e-4, adversarial=0.02, temporal=0.02
+            name="video", steps=420, batch=2, length=12, chunk=3, rate=2e-4, adversarial=0.02, temporal=0.02
         ),
     )
 )

@@ -1,5 +1,4 @@
-"""Measures the tracker on people it never saw: error, lost faces, false finds; the figures that issue and
-card quote.
+"""Measures the tracker on people it never saw: error, lost faces, false finds, speed and jitter.
 
     python -m gfla.train.evaluate_tracker --data DIR [--weights FILE] [--landmarks face-alignment] [--every N]
 
@@ -65,7 +64,7 @@ class Tally:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/ and raw_val/")
     parser.add_argument("--weights", type=Path, help="a trained tracker instead of the shipped one")
     parser.add_argument("--landmarks", default="builtin", help="builtin or face-alignment")

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..animate.upright import FacePose, crop_matrix, warp
+from ..models.layers import channels_last
 from ..models.tracker import Tracker, read_cells
 from ..models.weights import save_weights
 from .tracker_faces import Image, load_faces
@@ -40,7 +41,7 @@ SAVE_EVERY = 180.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=10_000)
@@ -54,7 +55,7 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     torch.manual_seed(0)
-    model = Tracker().to(device, memory_format=torch.channels_last)
+    model = channels_last(Tracker().to(device))
     average = Tracker().to(device)
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.02)

@@ -1,5 +1,4 @@
-"""The faces that the tracker learns from, in memory: clips, portraits, whole photographs, and what is beside
-the faces.
+"""The faces that the tracker learns from: clips, portraits, whole photographs, and what is beside the faces.
 
 Identities are few (about 200), so each is also bent after its mesh as if the head were turned. Images are RGB
 uint8; landmarks are 70 = 68 iBUG points and two irises.
@@ -183,8 +182,8 @@ def whole_photograph(path: Path, row: dict[str, str], points: Points) -> list[Fa
         return []
     scale = min(1.0, 512 / longer)
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1].copy()
-    points = (points + 0.5) * side / 256 + [float(row["crop_x"]), float(row["crop_y"])]
-    return [Face(small, (points * scale - 0.5).astype(np.float32), 0.0)]
+    there = (points + 0.5) * side / 256 + [float(row["crop_x"]), float(row["crop_y"])]
+    return [Face(small, (there * scale - 0.5).astype(np.float32), 0.0)]  # type: ignore[arg-type]
 
 
 def surroundings(face: Face, rng: np.random.Generator) -> Image | None:

@@ -1,5 +1,4 @@
-"""Samples for the tracker's two nets, drawn anew each time: faces set off, turned, lit, blurred, covered, or
-absent.
+"""Samples for the tracker's two nets, each drawn anew: faces moved, turned, lit, blurred, covered, or absent.
 
 People are drawn evenly and bent a little in shape; backgrounds are what surrounds the training faces,
 patchwork of it, and procedural textures. Images are RGB uint8.
@@ -68,7 +67,7 @@ class Sampler:
         canvas, poses = self.background(side), []
         for _ in range(count):
             photographs = self.faces.photographs
-            from_photograph = count == 1 and photographs and rng.random() < 0.3
+            from_photograph = count == 1 and bool(photographs) and rng.random() < 0.3
             face = photographs[int(rng.integers(len(photographs)))] if from_photograph else self.face()
             if from_photograph and rng.random() < 0.5:
                 face = mirrored(face)

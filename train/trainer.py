@@ -43,8 +43,7 @@ VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 class Trainer:
     """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights.
 
-    Under torchrun every process trains on samples of its own and the gradients are averaged; the first
-    writes.
+    Under torchrun every process trains on samples of its own, gradients are averaged, the first writes.
     """
 
     def __init__(
@@ -189,10 +188,10 @@ class Trainer:
     ) -> dict[str, Tensor]:
         images = torch.cat([output.image for output in outputs])
         real = truth.transpose(0, 1).flatten(0, 1)  # frame-major, as the outputs
-        source = torch.cat([output.warped[:, 0] for output in outputs])
         blends = torch.cat([blend_references(output) for output in outputs])
-        top, left = torch.randint(0, 16, (2,)).tolist()  # so that the features' own grid is not learnt
-        shifted, wanted = images[..., top:, left:], real[..., top:, left:]
+        side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
+        top, left = torch.randint(0, real.shape[-1] - side + 1, (2,)).tolist()
+        window = (..., slice(top, top + side), slice(left, left + side))
         flows = [
             flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
             for t, output in enumerate(outputs)
@@ -204,21 +203,17 @@ class Trainer:
         ]
         return {
             "l1": F.l1_loss(images, real),
-            "perceptual": self._perceptual(shifted, wanted),
-            "generated": self._small_losses((torch.cat([output.generated for output in outputs]),), real),
-            "warped": self._small_losses((source, blends), real),
+            "perceptual": self._perceptual(images[window], real[window]),
+            "generated": self._small_losses(torch.cat([output.generated for output in outputs]), real),
+            "warped": self._small_losses(blends, real),
             "flow": torch.stack(flows).mean(),
             "affine": torch.stack(affine).mean(),
         }
 
-    def _small_losses(self, pictures: tuple[Tensor, ...], real: Tensor) -> Tensor:
-        """L1 and perceptual distance at half size, mean over `pictures`: a fourth of the cost."""
-        real = F.avg_pool2d(real, 2)
-        total = torch.zeros((), device=real.device)
-        for picture in pictures:
-            small = F.avg_pool2d(picture, 2)
-            total = total + self._perceptual(small, real) + 2 * F.l1_loss(small, real)
-        return total / len(pictures)
+    def _small_losses(self, images: Tensor, real: Tensor) -> Tensor:
+        """L1 and perceptual distance at half size: a fourth of the cost."""
+        images, real = F.avg_pool2d(images, 2), F.avg_pool2d(real, 2)
+        return self._perceptual(images, real) + 2 * F.l1_loss(images, real)
 
     def _perceptual(self, images: Tensor, truth: Tensor) -> Tensor:
         if self.features is None:
