@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,13 @@ class DiscriminatorConfig:
     base: int = 24
     largest: int = 96
     levels: int = 4
+
+
+def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
+    """A configuration of `kind` from what JSON made of it, which knows no tuples. TypeError if a name is not
+    `kind`'s."""
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return kind(**settings)
 
 
 _FACE = GeneratorConfig()

@@ -65,6 +65,7 @@ class FlowEstimator(nn.Module):
         self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
         self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
         with torch.no_grad():
+            assert self.head8.bias is not None
             self.head8.bias[-1] = 1.0  # lean towards the spline
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
@@ -99,10 +100,13 @@ class FlowEstimator(nn.Module):
                 blend(candidates, double(out8[:, 3:]) + out4[:, 4:]) + 2 * double(out8[:, :2]) + out4[:, :2]
             )
             flow1 = 4 * double(double(flow4))
-            flows = (flow8, flow4, flow1)
-            logits = (out8[:, 2:3], double(out8[:, 2:3]) + out4[:, 2:3], double(double(out4[:, 3:4])))
+            logit8 = out8[:, 2:3]
+            logit4 = double(logit8) + out4[:, 2:3]
+            logit1 = double(double(out4[:, 3:4]))
+        each = (batch, count)
         return FlowOutput(
-            *(tuple(t.unflatten(0, (batch, count)) for t in group) for group in (flows, logits))
+            flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1.unflatten(0, each)),
+            logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1.unflatten(0, each)),
         )
 
 

@@ -7,13 +7,14 @@ feature grid.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .config import config_from_json
+from .layers import channels_last
 from .weights import read_weights
 
 WEIGHTS = Path(__file__).parent / "weights" / "tracker.safetensors"
@@ -46,14 +47,13 @@ class Tracker(nn.Module):
 def load_tracker(device: str = "cpu", path: Path = WEIGHTS) -> Tracker:
     """The shipped tracker (or another file's) for inference: eval mode, float32, normalisation folded in."""
     state, config = read_weights(path)
-    sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
-    tracker = Tracker(TrackerConfig(**sizes))
+    tracker = Tracker(config_from_json(TrackerConfig, config))
     tracker.load_state_dict(state)
     tracker.eval().requires_grad_(False)
     for block in tracker.modules():
         if isinstance(block, nn.Sequential) and len(block) > 1 and isinstance(block[1], nn.BatchNorm2d):
             block[0], block[1] = fuse_conv_bn_eval(block[0], block[1]), nn.Identity()  # type: ignore[arg-type]
-    return tracker.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return channels_last(tracker.to(device))
 
 
 class Finder(nn.Module):

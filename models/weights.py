@@ -15,8 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .config import GeneratorConfig
+from .config import GeneratorConfig, config_from_json
 from .generator import Generator
+from .layers import channels_last
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -67,10 +68,9 @@ def load_generator(name: str | Path = "face-256", device: str | torch.device = "
         raise ValueError(
             f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
         )
-    config = GeneratorConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
-    generator = Generator(config)
+    generator = Generator(config_from_json(GeneratorConfig, values))
     try:
         generator.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         raise ValueError(f"{name} does not fit its own configuration: {error}") from error
-    return generator.to(device, memory_format=torch.channels_last).eval()
+    return channels_last(generator.to(device)).eval()

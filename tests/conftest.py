@@ -7,7 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from gfla.animate.landmarks import Landmarks
+from safetensors.torch import save_file
+from torch import nn
 
 
 def moving_picture(index: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -222,4 +225,34 @@ def _damage(path: Path) -> Path:
         assert at is not None
         data[at : at + size] = noise.integers(0, 256, size, dtype=np.uint8).tobytes()
     path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(scope="session")
+def squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SqueezeNet file with random weights: the shape of the real one, and no download."""
+    path = tmp_path_factory.mktemp("perceptual") / "squeezenet.safetensors"
+    shapes = {"0": (96, 3, 7)}
+    for index, (inputs, squeeze, expand) in {
+        3: (96, 16, 64),
+        4: (128, 16, 64),
+        5: (128, 32, 128),
+        7: (256, 32, 128),
+        8: (256, 48, 192),
+        9: (384, 48, 192),
+        10: (384, 64, 256),
+        12: (512, 64, 256),
+    }.items():
+        shapes |= {
+            f"{index}.squeeze": (squeeze, inputs, 1),
+            f"{index}.expand1x1": (expand, squeeze, 1),
+            f"{index}.expand3x3": (expand, squeeze, 3),
+        }
+    torch.manual_seed(0)
+    tensors = {}
+    for name, (outputs, inputs, kernel) in shapes.items():
+        layer = nn.Conv2d(inputs, outputs, kernel)
+        nn.init.kaiming_normal_(layer.weight)
+        tensors |= {f"features.{name}.{key}": value for key, value in layer.state_dict().items()}
+    save_file(tensors, path)
     return path

@@ -168,7 +168,7 @@ def test_following_depends_on_nothing_but_what_is_passed(landmarker, astronaut) 
 
 
 def test_following_holds_still_and_comes_to_rest(landmarker, astronaut) -> None:
-    face = landmarker.find(astronaut)[0]
+    before = face = landmarker.find(astronaut)[0]
     for _ in range(8):
         face, before = landmarker.follow(astronaut, face), face
     assert np.abs(face.points - before.points).mean() < 0.001 * face_pose(face.points).size

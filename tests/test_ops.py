@@ -1,15 +1,32 @@
 """The fast ops equal the slow ones: values and gradients, borders, far flows, odd sizes, every dtype."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
 from gfla.models.ops import local_attention, reference, warp
+from torch import Tensor
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4, torch.bfloat16: 6e-2}
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 CASES = [(3, 4, 5, 9, 7, 2.0), (5, 6, 4, 8, 11, 3.0), (5, 3, 4, 5, 4, 40.0), (7, 2, 3, 6, 5, 1.0)]
 
 
-def attention_inputs(k, channels, hidden, height, width, reach, dtype, device):
+class Inputs(NamedTuple):
+    """What local attention takes, in its order."""
+
+    source: Tensor
+    target: Tensor
+    flow: Tensor
+    source_weight: Tensor
+    target_weight: Tensor
+    bias: Tensor
+    tap_weight: Tensor
+    tap_bias: Tensor
+
+
+def attention_inputs(case, dtype, device) -> Inputs:
+    k, channels, hidden, height, width, reach = case
     torch.manual_seed(k * height)
     shapes = [
         (2, channels, height, width),
@@ -23,7 +40,7 @@ def attention_inputs(k, channels, hidden, height, width, reach, dtype, device):
     source, target, *weights = [torch.randn(s, dtype=dtype, device=device) * 0.5 for s in shapes]
     flow_dtype = torch.float32 if dtype == torch.bfloat16 else dtype
     flow = torch.randn(2, 2, height, width, dtype=flow_dtype, device=device) * reach
-    return [t.requires_grad_() for t in (source, target, flow, *weights)]
+    return Inputs(*(t.requires_grad_() for t in (source, target, flow, *weights)))
 
 
 def close(a, b, dtype):
@@ -34,7 +51,7 @@ def close(a, b, dtype):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("case", CASES)
 def test_local_attention_equals_definition_with_gradients(case, dtype, device):
-    inputs = attention_inputs(*case, dtype, device)
+    inputs = attention_inputs(case, dtype, device)
     results = []
     for impl in ("reference", "fused"):
         out, weights = local_attention(*inputs, impl=impl)
@@ -48,17 +65,17 @@ def test_local_attention_equals_definition_with_gradients(case, dtype, device):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("case", CASES[:2])
 def test_local_attention_in_bfloat16_is_near_float32(case, device):
-    inputs = [t.detach() for t in attention_inputs(*case, torch.bfloat16, device)]
+    inputs = Inputs(*(t.detach() for t in attention_inputs(case, torch.bfloat16, device)))
     fast, _ = local_attention(*inputs)
-    slow, _ = local_attention(*(t.float() for t in inputs), impl="reference")
+    slow, _ = local_attention(*Inputs(*(t.float() for t in inputs)), impl="reference")
     assert fast.dtype == torch.bfloat16
     close(fast.float(), slow, torch.bfloat16)
 
 
 def test_local_attention_accepts_strided_inputs():
-    inputs = [t.detach() for t in attention_inputs(*CASES[0], torch.float64, "cpu")]
+    inputs = Inputs(*(t.detach() for t in attention_inputs(CASES[0], torch.float64, "cpu")))
     expected, _ = local_attention(*inputs)
-    strided = [t.to(memory_format=torch.channels_last) if t.ndim == 4 else t for t in inputs]
+    strided = Inputs(*(t.to(memory_format=torch.channels_last) if t.ndim == 4 else t for t in inputs))
     close(local_attention(*strided)[0], expected, torch.float64)
 
 
@@ -82,8 +99,8 @@ def test_uniform_weights_at_zero_flow_give_the_mean_of_the_patch():
 
 
 def test_attention_of_a_constant_is_that_constant():
-    inputs = attention_inputs(*CASES[1], torch.float64, "cpu")
-    inputs[0] = torch.ones_like(inputs[0])
+    inputs = attention_inputs(CASES[1], torch.float64, "cpu")
+    inputs = inputs._replace(source=torch.ones_like(inputs.source))
     assert torch.allclose(local_attention(*inputs)[0], torch.ones((), dtype=torch.float64))
 
 
@@ -118,4 +135,4 @@ def test_warp_keeps_half_precision_positions_exact():
 
 def test_unknown_implementation_is_refused():
     with pytest.raises(ValueError, match="reference"):
-        warp(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 2, 2), impl="slow")
+        warp(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 2, 2), impl="slow")  # pyright: ignore[reportArgumentType]  # refused

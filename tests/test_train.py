@@ -11,8 +11,6 @@ from gfla.train.cli import main
 from gfla.train.data import FLIP, Sampler, load_clips
 from gfla.train.perceptual import PerceptualFeatures, perceptual_distance
 from gfla.train.teacher import teach_flow
-from safetensors.torch import save_file
-from torch import nn
 
 
 @pytest.fixture(scope="module")
@@ -22,47 +20,17 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    """A SqueezeNet file with random weights: the shape of the real one, and no download."""
-    path = tmp_path_factory.mktemp("perceptual") / "squeezenet.safetensors"
-    shapes = {"0": (96, 3, 7)}
-    for index, (inputs, squeeze, expand) in {
-        3: (96, 16, 64),
-        4: (128, 16, 64),
-        5: (128, 32, 128),
-        7: (256, 32, 128),
-        8: (256, 48, 192),
-        9: (384, 48, 192),
-        10: (384, 64, 256),
-        12: (512, 64, 256),
-    }.items():
-        shapes |= {
-            f"{index}.squeeze": (squeeze, inputs, 1),
-            f"{index}.expand1x1": (expand, squeeze, 1),
-            f"{index}.expand3x3": (expand, squeeze, 3),
-        }
-    torch.manual_seed(0)
-    tensors = {}
-    for name, (outputs, inputs, kernel) in shapes.items():
-        layer = nn.Conv2d(inputs, outputs, kernel)
-        nn.init.kaiming_normal_(layer.weight)
-        tensors |= {f"features.{name}.weight": layer.weight.data, f"features.{name}.bias": layer.bias.data}
-    save_file(tensors, path)
-    return path
+def train(data, perceptual, out, *more):
+    command = ["--config", "face-tiny", "--data", str(data), "--perceptual", str(perceptual)]
+    return main([*command, "--out", str(out), *more])
 
 
-def train(data, features, out, *more):
-    command = ["--config", "face-tiny", "--data", str(data), "--perceptual", str(features), "--out", str(out)]
-    return main([*command, *more])
-
-
-def test_a_short_run_goes_through_every_stage_and_resumes(data, features, tmp_path):
-    assert train(data, features, tmp_path, "--steps", "30") == 0
+def test_a_short_run_goes_through_every_stage_and_resumes(data, squeezenet, tmp_path):
+    assert train(data, squeezenet, tmp_path, "--steps", "30") == 0
     log = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert log[-1]["stage"] in ("image", "video")
     before = load_generator(tmp_path / "generator.safetensors")
-    assert train(data, features, tmp_path, "--steps", "40", "--resume") == 0
+    assert train(data, squeezenet, tmp_path, "--steps", "40", "--resume") == 0
     after = load_generator(tmp_path / "generator.safetensors")
     steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(set(steps))
@@ -72,8 +40,8 @@ def test_a_short_run_goes_through_every_stage_and_resumes(data, features, tmp_pa
     )
 
 
-def test_bad_input_is_one_sentence_and_exit_code_2(data, features, tmp_path, capsys):
-    assert train(tmp_path / "nothing", features, tmp_path / "run") == 2
+def test_bad_input_is_one_sentence_and_exit_code_2(data, squeezenet, tmp_path, capsys):
+    assert train(tmp_path / "nothing", squeezenet, tmp_path / "run") == 2
     assert "index.csv" in capsys.readouterr().err
     assert train(data, tmp_path / "none.safetensors", tmp_path / "run") == 2
     assert "none.safetensors" in capsys.readouterr().err
@@ -114,8 +82,8 @@ def test_the_teacher_finds_a_known_shift():
     assert weight[0, 0, 16:48, 16:48].mean() > 0.7
 
 
-def test_perceptual_distance_is_zero_for_equals_and_grows(features):
-    net = PerceptualFeatures(features)
+def test_perceptual_distance_is_zero_for_equals_and_grows(squeezenet):
+    net = PerceptualFeatures(squeezenet)
     a = torch.rand(1, 3, 96, 96) * 2 - 1
     near, far = a + 0.05 * torch.randn_like(a), torch.rand(1, 3, 96, 96) * 2 - 1
     distances = [float(perceptual_distance(net(b), net(a))) for b in (a, near, far)]

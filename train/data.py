@@ -120,9 +120,7 @@ class Sampler:
                     future = worker.submit(self, step + 1)
                 yield batch
 
-    def _sample(
-        self, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.int64, np.ndarray, np.ndarray]:
+    def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]:
         clips = self.people[self.names[rng.integers(len(self.names))]]
         clip = clips[rng.choice(len(clips), p=_shares(clips))]
         count = len(clip.points)
@@ -151,7 +149,7 @@ def _augment(
     side = images.shape[1]
     if rng.random() < 0.5:
         images = images[:, :, ::-1]
-        points = points[:, FLIP] * np.float32([-1, 1]) + np.float32([side - 1, 0])
+        points = points[:, FLIP] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
     centre = ((side - 1) / 2, (side - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, angle, scale * size / side)

@@ -22,6 +22,7 @@ from PIL import Image as PillowImage
 from tqdm import tqdm
 
 from ..animate import Animator, VideoReader, VideoWriter
+from ..animate.animator import Guidance
 from ..animate.landmarks import Landmarker, load_landmarker
 from ..models.ops import warp
 from ..models.prior import spline_flow
@@ -92,11 +93,12 @@ def _methods(
     yield "spline", ((i, _spline_warp(clip, i)) for i in chosen)
     yield "re-encoded", _chosen(_reencode(driving, out / f"{clip.name}.true.mp4"), chosen)
     config = animator.generator.config
-    for method, previous, guidance in (
+    ways: tuple[tuple[str, int, Guidance], ...] = (
         ("ours", config.previous, "landmarks"),
         ("no previous", 0, "landmarks"),
         ("edges", config.previous, "edges"),
-    ):
+    )
+    for method, previous, guidance in ways:
         animator.generator.config = replace(config, previous=previous)
         path = out / f"{clip.name}.{method.replace(' ', '-')}.mp4"
         animator.render(

@@ -26,10 +26,12 @@ def ssim(a: Image, b: Image) -> float:
     """scikit-image's default structural similarity: 7 x 7 uniform window, uint8, colour channels averaged."""
     from skimage.metrics import structural_similarity
 
-    return float(structural_similarity(a, b, channel_axis=2))
+    score = structural_similarity(a, b, channel_axis=2)
+    assert isinstance(score, float)  # a tuple only where its maps are asked for too
+    return float(score)
 
 
-def perceptual(a: Image, b: Image, features: PerceptualFeatures) -> float:
+def perceptual(a: np.ndarray, b: np.ndarray, features: PerceptualFeatures) -> float:
     """Mean over five SqueezeNet taps of mean|f(a) - f(b)| / mean|f(b)|, in float32."""
     pair = torch.from_numpy(np.stack((a, b))).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():

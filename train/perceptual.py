@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..models.layers import channels_last
+
 TAPS = (1, 4, 7, 10, 12)
 _FIRES = {3: 96, 4: 128, 5: 128, 7: 256, 8: 256, 9: 384, 10: 384, 12: 512}
 _SQUEEZE = {3: 16, 4: 16, 5: 32, 7: 32, 8: 48, 9: 48, 10: 64, 12: 64}
@@ -34,7 +36,7 @@ class PerceptualFeatures(nn.Module):
         self.features = nn.Sequential(*layers)
         tensors = {k: v for k, v in load_file(path).items() if k.startswith("features.")}
         self.load_state_dict(tensors)
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        channels_last(self.eval().requires_grad_(False))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features at the five taps of `images` (B, 3, H, W) in [-1, 1]."""

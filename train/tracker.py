@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..animate.upright import FacePose, crop_matrix, warp
+from ..models.layers import channels_last
 from ..models.tracker import Tracker, read_cells
 from ..models.weights import save_weights
 from .tracker_faces import Image, load_faces
@@ -54,7 +55,7 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     torch.manual_seed(0)
-    model = Tracker().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = channels_last(Tracker().to(device))
     average = Tracker().to(device)
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.02)

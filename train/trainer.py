@@ -28,6 +28,7 @@ from ..models import (
     save_generator,
 )
 from ..models.generator import FrameOutput, GeneratorMemory
+from ..models.layers import Net, channels_last
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Stage, TrainConfig
 from .data import Batch, Sampler, load_clips
@@ -145,6 +146,7 @@ class Trainer:
             part = slice(start, start + stage.chunk)
             truth, points, drawn = (x[:, 1:][:, part] for x in (batch.images, batch.points, structures))
             teacher = (batch.flow[:, part], batch.flow_weight[:, part])
+            outputs: list[FrameOutput] = []
             with self._autocast():
                 reference = self.generator.encode_reference(
                     batch.images[:, 0], structures[:, 0], batch.points[:, 0]
@@ -269,8 +271,8 @@ class Trainer:
     def _autocast(self):
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def _place(self, module):
-        return module.to(self.device, memory_format=torch.channels_last)
+    def _place(self, net: Net) -> Net:
+        return channels_last(net.to(self.device))
 
 
 def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
