@@ -60,11 +60,28 @@ class Batch(NamedTuple):
     flow_weight: Tensor
 
 
+def find_dataset(folder: Path | None) -> Path:
+    """The folder with index.csv: `folder` itself or its `faces`; without one, the environment's GFLA_DATA.
+    Raises ValueError in a sentence for the user."""
+    if folder is None:
+        if not os.environ.get("GFLA_DATA"):
+            raise ValueError("Name the data folder with --data or the environment variable GFLA_DATA.")
+        folder = Path(os.environ["GFLA_DATA"])
+    for candidate in (folder, folder / "faces"):
+        if (candidate / "index.csv").is_file():
+            return candidate
+    raise ValueError(f"{folder} is no data folder: it has no index.csv.")
+
+
+def perceptual_weights(data: Path) -> Path:
+    """Where SqueezeNet's weights lie beside a dataset."""
+    return data.parent / "perceptual" / "squeezenet1_0.safetensors"
+
+
 def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
-    """Every clip of `split`, decoded into `cache` on first use. Raises ValueError naming what is missing."""
+    """Every clip of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. ValueError
+    if there is none."""
     index = data / "index.csv"
-    if not index.is_file():
-        raise ValueError(f"{data} is no data folder: it has no index.csv.")
     with index.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split and row["kind"] == "clip"]
     if not rows:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +26,7 @@ from ..animate.landmarks import Landmarker, load_landmarker
 from ..models.ops import warp
 from ..models.prior import spline_flow
 from . import metrics
-from .data import Clip, load_clips
+from .data import Clip, find_dataset, load_clips, perceptual_weights
 from .perceptual import PerceptualFeatures
 
 FRAMES, EVERY = 300, 10
@@ -160,21 +159,19 @@ def _score(
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gfla-evaluate", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("GFLA_DATA"), help="folder with index.csv"
-    )
+    parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="folder for results, videos and pictures")
     parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     options = parser.parse_args(arguments)
     try:
-        if options.data is None:
-            raise ValueError("Name the data folder with --data or the environment variable GFLA_DATA.")
+        data = find_dataset(options.data)
         options.out.mkdir(parents=True, exist_ok=True)
-        perceptual = (
-            options.perceptual or Path(options.data).parent / "perceptual" / "squeezenet1_0.safetensors"
+        print(
+            table(
+                evaluate(data, options.perceptual or perceptual_weights(data), options.out, options.weights)
+            )
         )
-        print(table(evaluate(Path(options.data), perceptual, options.out, options.weights)))
     except ValueError as error:
         print(f"gfla-evaluate: {error}", file=sys.stderr)
         return 2

@@ -25,6 +25,7 @@ from ..models import (
     Generator,
     GeneratorConfig,
     frame_residuals,
+    load_generator,
     save_generator,
 )
 from ..models.generator import FrameOutput, GeneratorMemory
@@ -79,6 +80,14 @@ class Trainer:
         self.step = 0
         grouped = distributed.is_initialized()
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
+
+    def start_from(self, weights: str) -> None:
+        """Begin with the parameters of a weights file (or shipped name) of the same configuration."""
+        loaded = load_generator(weights, self.device)
+        if loaded.config != self.generator.config:
+            raise ValueError(f"{weights} is of another configuration: {loaded.config}.")
+        for module in (self.generator, self.average):
+            module.load_state_dict(loaded.state_dict())
 
     def resume(self) -> None:
         """Continue from the newest checkpoint in the run's folder, if there is one."""

@@ -53,7 +53,8 @@ def main() -> None:
                 count += 1
     total = time.perf_counter() - loaded
     spent["rest"] = total - sum(spent.values())
-    print(f"{count} frames in {total:.1f} s: {count / total:.1f} frames/s; ready after {loaded - started:.1f} s")
+    print(f"ready after {loaded - started:.1f} s")
+    print(f"{count} frames in {total:.1f} s: {count / total:.1f} frames/s")
     for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"  {name:10} {seconds / count * 1000:6.1f} ms a frame  {seconds / total:5.1%}")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
