@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate.landmarks import Landmarks
+from gfla.animate.talking_head import write_dataset
 from safetensors.torch import save_file
 from torch import nn
 
@@ -256,3 +257,11 @@ def squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tensors |= {f"features.{name}.{key}": value for key, value in layer.state_dict().items()}
     save_file(tensors, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of two drawn people, a second each: the first train, the second val."""
+    folder = tmp_path_factory.mktemp("drawn")
+    write_dataset(folder, people=2, seconds=1)
+    return folder

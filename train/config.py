@@ -70,4 +70,11 @@ FACE = TrainConfig(
         ),
     )
 )
-CONFIGS: dict[str, TrainConfig] = {"face-256": FACE, "face-256-paper": FACE, "face-tiny": FACE}
+TINY = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=12, batch=2, flow_only=True),
+        Stage(name="image", steps=14, batch=2),
+        Stage(name="video", steps=14, batch=1, length=6, chunk=3, adversarial=0.02, temporal=0.02),
+    )
+)
+CONFIGS: dict[str, TrainConfig] = {"face-256": FACE, "face-256-paper": FACE, "face-tiny": TINY}

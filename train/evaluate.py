@@ -167,11 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         data = find_dataset(options.data)
         options.out.mkdir(parents=True, exist_ok=True)
-        print(
-            table(
-                evaluate(data, options.perceptual or perceptual_weights(data), options.out, options.weights)
-            )
-        )
+        perceptual = options.perceptual or perceptual_weights(data)
+        print(table(evaluate(data, perceptual, options.out, options.weights)))
     except ValueError as error:
         print(f"gfla-evaluate: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,47 @@
+"""The evaluation: its table, and that every method goes through the files that are written."""
+
+import numpy as np
+import pytest
+from gfla.train.data import find_dataset
+from gfla.train.evaluate import COLUMNS, evaluate, main, table
+
+
+def test_table_means_and_worst_ratio():
+    def scores(value):
+        return dict.fromkeys(COLUMNS, value)
+
+    results = {
+        "copy": {"a": scores(1.0), "b": scores(3.0)},
+        "spline": {"a": scores(0.5), "b": scores(1.0)},
+        "ours": {"a": scores(0.25), "b": scores(1.1)},
+    }
+    text = table(results)
+    assert "| copy | 2.0000" in text
+    assert "mean 0.800" in text
+    assert "worst 1.100 (b)" in text
+
+
+def test_missing_data_is_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("GFLA_DATA", raising=False)
+    assert main(["--out", str(tmp_path / "out")]) == 2
+    assert "GFLA_DATA" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"index\.csv"):
+        find_dataset(tmp_path)
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "index.csv").write_text("file\n")
+    assert find_dataset(tmp_path) == tmp_path / "faces"
+
+
+def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
+    """On a drawn face the spline warp beats the copied frame, and every column is finite."""
+    results = evaluate(drawn, squeezenet, tmp_path, "face-256")
+    assert set(results) == {"copy", "spline", "re-encoded", "ours", "no previous", "edges"}
+    means = {
+        method: {column: np.mean([s[column] for s in clips.values()]) for column in COLUMNS}
+        for method, clips in results.items()
+    }
+    assert all(np.isfinite(list(columns.values())).all() for columns in means.values())
+    assert means["spline"]["l1"] < means["copy"]["l1"]
+    assert means["re-encoded"]["l1"] < means["ours"]["l1"]
+    assert means["re-encoded"]["akd"] < 2
+    assert (tmp_path / "sheet.png").is_file()
