@@ -64,8 +64,8 @@ class FrameOutput(NamedTuple):
 
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. generated: the part painted by the decoder, (B, 3, H, W).
-        warped: (B, R, 3, H, W) each reference's picture under the full-size flow.
-        motions: `Motion` at H/8, H/4 and H. attention: weights (B, R, k * k, h, w) at H/8 and H/4.
+        warped: (B, 3, H, W) the source's own pixels under the full-size flow.
+        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone. attention: weights (B, R, k * k, h, w) at H/8 and H/4.
     """
 
     image: Tensor
@@ -148,8 +148,8 @@ class Generator(nn.Module):
     def warp_references(
         self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
     ) -> tuple[FlowOutput, Tensor]:
-        """The Flow Field Estimator alone: flows and logits, and every reference's picture under the full-size
-        flow, (B, R, 3, H, W). `structure4`: the target's structure features at H/4."""
+        """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
+        (B, 3, H, W). `structure4`: the target's structure features at H/4."""
         places = torch.stack([reference.points for reference in references], dim=1)
         candidates = [
             prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)
@@ -157,9 +157,7 @@ class Generator(nn.Module):
         candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
         motion = self.flow(structure4, halves, candidates)
-        images = torch.stack([reference.image for reference in references], dim=1).float()
-        warped = warp(images.flatten(0, 1), motion.flows[2].flatten(0, 1)).unflatten(0, images.shape[:2])
-        return motion, warped
+        return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
     def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
         structure4, structure8 = structures
@@ -171,14 +169,14 @@ class Generator(nn.Module):
         x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
         x = self.up2(self.body4(x))
 
-        blend = (logits[2].softmax(dim=1) * warped).sum(dim=1)
-        x = self.body2(x + self.pixels2(F.pixel_unshuffle(blend, 2).to(x.dtype)))
+        # Pixels come from the source alone: warped again and again, previous frames would only blur.
+        x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
         painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
         generated = painted[:, :3].tanh()
-        mask = shares(logits[2], painted[:, 3:])
-        image = fuse(generated, warped, mask)
+        mask = shares(logits[2][:, :1], painted[:, 3:])
+        image = fuse(generated, warped[:, None], mask)
         return FrameOutput(
-            image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
+            image, generated, warped, (motion8, motion4, Motion(flows[2][:, :1], mask)), (weights8, weights4)
         )
 
     def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):

@@ -124,7 +124,7 @@ def test_any_number_of_previous_frames():
         images, memory, motions = model(structure, points, encode(model, image, structure, points))
         assert images.shape == (1, 5, 3, 64, 64)
         assert len(memory.previous) == count
-        assert [m[2].flow.shape[1] for m in motions] == [min(t, count) + 1 for t in range(5)]
+        assert [m[1].flow.shape[1] for m in motions] == [min(t, count) + 1 for t in range(5)]
 
 
 @torch.inference_mode()

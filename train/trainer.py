@@ -197,7 +197,6 @@ class Trainer:
     ) -> dict[str, Tensor]:
         images = torch.cat([output.image for output in outputs])
         real = truth.transpose(0, 1).flatten(0, 1)  # frame-major, as the outputs
-        blends = torch.cat([blend_references(output) for output in outputs])
         side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
         top, left = torch.randint(0, real.shape[-1] - side + 1, (2,)).tolist()
         window = (..., slice(top, top + side), slice(left, left + side))
@@ -214,7 +213,7 @@ class Trainer:
             "l1": F.l1_loss(images, real),
             "perceptual": self._perceptual(images[window], real[window]),
             "generated": self._small_losses(torch.cat([output.generated for output in outputs]), real),
-            "warped": self._small_losses(blends, real),
+            "warped": self._small_losses(torch.cat([output.warped for output in outputs]), real),
             "flow": torch.stack(flows).mean(),
             "affine": torch.stack(affine).mean(),
         }
@@ -302,12 +301,6 @@ def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor)
     coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
     length = (wanted4.abs() * weight).mean((1, 2, 3))
     return ((fine + 2 * coarse) / (length + 0.2)).mean()
-
-
-def blend_references(output: FrameOutput) -> Tensor:
-    """The warped references alone, by their shares: (B, 3, H, W)."""
-    mask = output.motions[2].mask
-    return (output.warped * mask).sum(1) / mask.sum(1).clamp_min(1e-3)
 
 
 def draw_structures(images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
