@@ -65,7 +65,8 @@ class FrameOutput(NamedTuple):
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. generated: the part painted by the decoder, (B, 3, H, W).
         warped: (B, 3, H, W) the source's own pixels under the full-size flow.
-        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone. attention: weights (B, R, k * k, h, w) at H/8 and H/4.
+        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone.
+        attention: weights (B, R, k * k, h, w) at H/8 and H/4.
     """
 
     image: Tensor
@@ -145,7 +146,7 @@ class Generator(nn.Module):
         halves = (self.attention8.encode_reference(features8), self.attention4.encode_reference(features4))
         return Reference(image, points, flow_half, (features8, features4), halves)
 
-    def warp_references(
+    def estimate_motion(
         self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
     ) -> tuple[FlowOutput, Tensor]:
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
@@ -161,7 +162,7 @@ class Generator(nn.Module):
 
     def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
         structure4, structure8 = structures
-        (flows, logits), warped = self.warp_references(structure4, points, references)
+        (flows, logits), warped = self.estimate_motion(structure4, points, references)
 
         x = self.before8(structure8)
         x, motion8, weights8 = self._attend(self.attention8, 0, x, references, flows[0], logits[0])

@@ -162,7 +162,7 @@ class Trainer:
                 )
                 if stage.flow_only:
                     target = self.generator.structure_encoder(drawn[:, 0])[0]
-                    motion, _ = self.generator.warp_references(target, points[:, 0], (reference,))
+                    motion, _ = self.generator.estimate_motion(target, points[:, 0], (reference,))
                     terms = {
                         "flow": flow_distance(
                             motion.flows[1], motion.flows[0], teacher[0][:, 0], teacher[1][:, 0]
