@@ -7,6 +7,7 @@ the source's in the source crop. N landmarks.
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,8 @@ _LIDS = (
     (62, 66),
     (63, 65),
 )  # upper, lower: lids and inner lips
+_FRAME = np.r_[0:17:2, 17, 19, 24, 26, 27, 30, 33, [36, 39, 42, 45], 48, 54]  # no lids, no lips
+_AREAS = (0.2, 2.5)  # of a triangle between these points, against its own in the source
 _LOCAL = (0.5, 2.0)  # how much smaller or larger than the face's own scale an eye or mouth may move
 
 
@@ -42,14 +45,17 @@ def follow_driver(driving: Points, state: MotionState) -> tuple[Points, MotionSt
     """The source's landmarks for one driving frame, (68, 2) float32, and the state to go on with.
 
     `copy` takes the driving points as they are (the same person). `relative` adds to the source's own points
-    what changed in the driver since the first frame seen. Both keep points within half a crop of the crop.
+    what changed in the driver since the first frame seen, as far as the face does not fold (a picture cannot
+    show the other side of a head). Both keep points within half a crop of the crop.
     """
     if state.kind == "copy":
         return _bounded(driving, state.size), state
     if state.driver is None:
         state = replace(state, driver=driving)
     assert state.driver is not None
-    moved = _transfer(*(p.astype(np.float64) for p in (driving, state.driver, state.source)))
+    source = state.source.astype(np.float64)
+    moved = _transfer(driving.astype(np.float64), state.driver.astype(np.float64), source)
+    moved = _untorn(moved, source)
     return _bounded(moved, state.size), state
 
 
@@ -101,6 +107,45 @@ def _similarity(before: NDArray, after: NDArray) -> NDArray:
     cos = float((a * b).sum()) / power
     sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / power
     return np.array([[cos, -sin], [sin, cos]])
+
+
+def _untorn(target: NDArray, source: NDArray) -> NDArray:
+    """`target` with what is not turning, scaling and shifting of `source` held back, just so far that every
+    triangle of the face keeps its size within `_AREAS`: beyond, a warp folds or smears the picture."""
+    turn = _similarity(source[_STEADY], target[_STEADY])
+    rigid = target[_STEADY].mean(0) + (source - source[_STEADY].mean(0)) @ turn.T
+    rest = target - rigid
+    corners = _triangles(source[_FRAME])
+    a, b = rigid[_FRAME][corners], rest[_FRAME][corners]  # (M, 3, 2)
+    edges = [(side[:, 1] - side[:, 0], side[:, 2] - side[:, 0]) for side in (a, b)]
+    (p, q), (dp, dq) = edges
+    whole = _cross(p, q)
+    # The area at share s of the rest is a parabola; s stays below its first meeting with a limit.
+    square, slope = _cross(dp, dq) / whole, (_cross(p, dq) + _cross(dp, q)) / whole
+    shares = [1.0]
+    for limit in _AREAS:
+        inside = slope * slope - 4 * square * (1 - limit)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for root in (np.sqrt(inside), -np.sqrt(inside)):
+                share = 2 * (1 - limit) / (root - slope)  # holds for square = 0 too
+                shares.extend(share[(inside >= 0) & (share > 0)])
+    return rigid + min(shares) * rest
+
+
+def _triangles(points: NDArray) -> NDArray:
+    """Delaunay triangles of `points` (N, 2) that are no slivers, as indices (M, 3)."""
+    low, high = points.min(0) - 2, points.max(0) + 2
+    plane = cv2.Subdiv2D((int(low[0]), int(low[1]), *(int(s) + 1 for s in np.ceil(high - low))))
+    plane.insert([(float(x), float(y)) for x, y in points])
+    found = np.asarray(plane.getTriangleList()).reshape(-1, 3, 2)
+    distance = np.abs(found[:, :, None] - points).max(-1)  # (M, 3, N); the outer triangles match no point
+    corners = distance.argmin(-1)[(distance.min(-1) < 0.01).all(-1)]
+    area = np.abs(_cross(*(points[corners[:, i]] - points[corners[:, 0]] for i in (1, 2))))
+    return corners[area > 0.4 * area.mean()]
+
+
+def _cross(a: NDArray, b: NDArray) -> NDArray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def _uncrossed(target: NDArray, driving: NDArray, source: NDArray) -> NDArray:

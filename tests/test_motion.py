@@ -96,3 +96,25 @@ def test_absurd_points_stay_near_the_crop(face: Face):
         assert points.dtype == np.float32
         assert points.min() >= -128
         assert points.max() <= 384
+
+
+def test_a_head_turned_away_does_not_fold_the_portrait(face: Face):
+    """The driver's far cheek passes behind the nose; the portrait's squeezes and stops, and time goes on
+    smoothly. What a portrait can show is left alone."""
+    first = face()
+    state = MotionState("relative", first)
+    _, state = follow_driver(first, state)
+    centre = first[27:31].mean(0)
+    previous = None
+    for squeeze in np.linspace(1, -0.5, 31):
+        driving = first.copy()
+        right = driving[:, 0] > centre[0]
+        driving[right, 0] = centre[0] + (driving[right, 0] - centre[0]) * squeeze
+        target, _ = follow_driver(driving, state)
+        width = target[16, 0] - target[30, 0]
+        assert width > 0.05 * (first[16, 0] - first[30, 0])
+        if squeeze > 0.6:
+            np.testing.assert_allclose(target, driving, atol=0.5)
+        if previous is not None:
+            assert np.abs(target - previous).max() < 8
+        previous = target
