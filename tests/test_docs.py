@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "animate/assets/README.md"]
+DOCUMENTS = [
+    ROOT / name for name in ("README.md", "CONTRIBUTING.md", "animate/assets/README.md", "docs/model_card.md")
+]
 MADE = ("outputs/", "clips/", "editable_mode")  # what the commands write, not what is here
 
 
