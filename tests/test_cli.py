@@ -171,7 +171,11 @@ def test_interrupting_leaves_no_half_file(
         return step(self, frame, state)
 
     monkeypatch.setattr(Animator, "step", interrupted)
-    assert main([str(portrait), str(clip), "-o", str(out)]) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
+    try:
+        assert main([str(portrait), str(clip), "-o", str(out)]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "Stopped" in capsys.readouterr().err
     assert not list(out.parent.iterdir())
 
