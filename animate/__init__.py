@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .animator import AnimationState, Animator
     from .errors import InputError
+    from .image import read_image
     from .landmarks import Landmarks, load_landmarker
-    from .video import Frame, VideoReader, VideoWriter, read_image
+    from .video import Frame, VideoReader, VideoWriter
 
 __all__ = [
     "AnimationState",

@@ -38,7 +38,7 @@ class Motion(NamedTuple):
 
 
 class FlowOutput(NamedTuple):
-    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8, at H/4 and, for the pixel skip, at H."""
+    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8 and H/4; at H of the source alone (R = 1)."""
 
     flows: tuple[Tensor, Tensor, Tensor]
     logits: tuple[Tensor, Tensor, Tensor]
@@ -99,14 +99,15 @@ class FlowEstimator(nn.Module):
             flow4 = (
                 blend(candidates, double(out8[:, 3:]) + out4[:, 4:]) + 2 * double(out8[:, :2]) + out4[:, :2]
             )
-            flow1 = 4 * double(double(flow4))
             logit8 = out8[:, 2:3]
             logit4 = double(logit8) + out4[:, 2:3]
-            logit1 = double(double(out4[:, 3:4]))
+            source = slice(None, None, count)  # the first reference of each sample: pixels come from it alone
+            flow1 = 4 * double(double(flow4[source]))
+            logit1 = double(double(out4[source, 3:4]))
         each = (batch, count)
         return FlowOutput(
-            flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1.unflatten(0, each)),
-            logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1.unflatten(0, each)),
+            flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1[:, None]),
+            logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1[:, None]),
         )
 
 

@@ -174,10 +174,10 @@ class Generator(nn.Module):
         x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
         painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
         generated = painted[:, :3].tanh()
-        mask = shares(logits[2][:, :1], painted[:, 3:])
+        mask = shares(logits[2], painted[:, 3:])
         image = fuse(generated, warped[:, None], mask)
         return FrameOutput(
-            image, generated, warped, (motion8, motion4, Motion(flows[2][:, :1], mask)), (weights8, weights4)
+            image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
         )
 
     def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):

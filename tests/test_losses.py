@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gfla.train.losses import affine_regularisation, critic_hinge, generator_hinge
+from gfla.train.losses import affine_regularisation, critic_hinge, flow_distance, generator_hinge
 
 
 def brute_force_affine(flow, n):
@@ -37,3 +37,15 @@ def test_hinge_losses_by_hand():
     real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])
     assert critic_hinge(real, fake).item() == pytest.approx(0.25 + 0.5)
     assert generator_hinge(fake).item() == pytest.approx(1.5)
+
+
+def test_flow_distance_is_relative_to_the_teachers_length():
+    """A flow of 4 px at H/4 taught as 8 is off by 4 at H/4 and 2 (counted twice) at H/8, over 8 / 2 + 0.2."""
+    teacher = torch.zeros(1, 2, 8, 8)
+    teacher[:, 0] = 32  # pixels of the full picture: 8 at H/4 in x, so 4 on average over x and y
+    flow4, flow8 = torch.zeros(1, 1, 2, 8, 8), torch.zeros(1, 1, 2, 4, 4)
+    flow4[:, :, 0], flow8[:, :, 0] = 4, 2
+    weight = torch.ones(1, 1, 8, 8)
+    assert flow_distance(flow4, flow8, teacher, weight).item() == pytest.approx((2 + 2 * 1) / 4.2)
+    assert flow_distance(2 * flow4, 2 * flow8, teacher, weight).item() == 0
+    assert flow_distance(flow4, flow8, teacher, 0 * weight).item() == 0

@@ -35,8 +35,8 @@ Picture = NDArray[np.uint8]
 
 
 def evaluate(data: Path, perceptual: Path, out: Path, weights: str, split: str = "val") -> dict[str, dict]:
-    """Every method on every clip: {method: {clip: {column: mean over frames}}}. Writes results.json and one
-    picture a method-comparison (columns: source, true, spline, ours) to `out`."""
+    """Every method on every clip: {method: {clip: {column: mean over frames}}}. Writes results.json and
+    sheet.png (a row a clip: source, true, spline, ours, edges) to `out`."""
     clips = load_clips(data, split, out / "frames")
     features = PerceptualFeatures(perceptual)
     animator = Animator.from_pretrained(weights, device="cpu")

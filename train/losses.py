@@ -26,6 +26,21 @@ def affine_regularisation(flow: Tensor, n: int) -> Tensor:
     return 2 * (energy - slope).clamp_min(0).mean()
 
 
+def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
+    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length:
+    large movements are not to outweigh the small.
+
+    flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
+    W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
+    """
+    wanted4, wanted8 = teacher / 4, F.avg_pool2d(teacher, 2) / 8
+    weight8 = F.avg_pool2d(weight, 2)
+    fine = ((flow4[:, 0] - wanted4).abs() * weight).mean((1, 2, 3))
+    coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
+    length = (wanted4.abs() * weight).mean((1, 2, 3))
+    return ((fine + 2 * coarse) / (length + 0.2)).mean()
+
+
 def critic_hinge(real: Tensor, fake: Tensor) -> Tensor:
     """The critic's side of the adversarial loss (GFLA Eq. 12, hinge form) on score maps."""
     return F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()

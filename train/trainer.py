@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ..animate.devices import fast_precision
 from ..animate.structure import edges_only, image_edges, structure_map
 from ..models import (
     Discriminator,
@@ -33,7 +34,7 @@ from ..models.layers import Net, channels_last
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Stage, TrainConfig
 from .data import Batch, Sampler, load_clips
-from .losses import affine_regularisation, critic_hinge, generator_hinge
+from .losses import affine_regularisation, critic_hinge, flow_distance, generator_hinge
 from .perceptual import PerceptualFeatures, perceptual_distance
 
 CHECKPOINT_SECONDS = 120
@@ -277,7 +278,8 @@ class Trainer:
         return stage.rate * shape * min(1.0, (self.step + 1) / self.config.warmup)
 
     def _autocast(self):
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        fast = fast_precision(self.device) == torch.bfloat16
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
 
     def _place(self, net: Net) -> Net:
         return channels_last(net.to(self.device))
@@ -286,21 +288,6 @@ class Trainer:
 def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
     """Every term's mean over `steps`, rounded for the log."""
     return {name: round(float(torch.stack([step[name] for step in steps]).mean()), 5) for name in steps[-1]}
-
-
-def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
-    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length:
-    large movements are not to outweigh the small.
-
-    flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
-    W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
-    """
-    wanted4, wanted8 = teacher / 4, F.avg_pool2d(teacher, 2) / 8
-    weight8 = F.avg_pool2d(weight, 2)
-    fine = ((flow4[:, 0] - wanted4).abs() * weight).mean((1, 2, 3))
-    coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
-    length = (wanted4.abs() * weight).mean((1, 2, 3))
-    return ((fine + 2 * coarse) / (length + 0.2)).mean()
 
 
 def draw_structures(images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
