@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from gfla.train.losses import affine_regularisation, critic_hinge, flow_distance, generator_hinge
+from gfla.train.losses import (
+    affine_regularisation,
+    critic_hinge,
+    flow_distance,
+    generator_hinge,
+    part_weight,
+)
 
 
 def brute_force_affine(flow, n):
@@ -49,3 +55,19 @@ def test_flow_distance_is_relative_to_the_teachers_length():
     assert flow_distance(flow4, flow8, teacher, weight).item() == pytest.approx((2 + 2 * 1) / 4.2)
     assert flow_distance(2 * flow4, 2 * flow8, teacher, weight).item() == 0
     assert flow_distance(flow4, flow8, teacher, 0 * weight).item() == 0
+
+
+def test_parts_weigh_eyes_and_mouth_whatever_their_opening():
+    points = torch.full((1, 68, 2), 5.0)
+    points[0, 36:42, 0] = torch.tensor([35.0, 38, 42, 45, 42, 38])
+    points[0, 36:42, 1] = 40  # shut
+    points[0, 42:48] = points[0, 36:42] + torch.tensor([45.0, 0])
+    points[0, 48:68, 0], points[0, 48:68, 1] = torch.linspace(45, 80, 20), 100
+    weight = part_weight(points, 128)[0, 0]
+    assert weight.shape == (128, 128)
+    assert weight[40, 40] > 0.99
+    assert weight[43, 40] > 0.5, "the lids of a shut eye"
+    assert weight[40, 85] > 0.99
+    assert weight[100, 62] > 0.9
+    assert weight[70, 20] < 0.01
+    assert weight[5, 5] < 0.01

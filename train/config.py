@@ -18,12 +18,14 @@ class Stage:
     batch: int
     length: int = 1
     chunk: int = 1
-    rate: float = 4e-4
+    rate: float = 5e-4
     flow_only: bool = False
     """Train the warp alone: the Flow Field Estimator and the encoders it reads, by the teacher's flow."""
-    flow: float = 0.3
+    flow: float = 0.15
     """Weight of the relative distance to the teacher's flow."""
     l1: float = 2.0
+    parts: float = 0.5
+    """Weight of L1 in the eyes and the mouth."""
     perceptual: float = 1.0
     generated: float = 0.3
     """Weight of the painted picture's own losses: without them the pixel skip makes the decoder lazy."""
@@ -41,6 +43,10 @@ class TrainConfig:
     clip_gradient: float = 1.0
     ema: float = 0.998
     seed: int = 0
+
+    def without_flow(self) -> TrainConfig:
+        """The run without its flow stage, for weights that have learnt to move."""
+        return replace(self, stages=tuple(stage for stage in self.stages if not stage.flow_only))
 
     @property
     def steps(self) -> int:
@@ -64,10 +70,8 @@ class TrainConfig:
 FACE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
-        Stage(name="image", steps=1750, batch=4),
-        Stage(
-            name="video", steps=420, batch=2, length=12, chunk=3, rate=2e-4, adversarial=0.02, temporal=0.02
-        ),
+        Stage(name="image", steps=2800, batch=4),
+        Stage(name="video", steps=720, batch=2, length=18, chunk=3, adversarial=0.02, temporal=0.02),
     )
 )
 TINY = TrainConfig(

@@ -5,8 +5,11 @@ B batch, R references, h w a level's grid.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+PARTS = (slice(36, 42), slice(42, 48), slice(48, 68))  # both eyes and the mouth
 
 
 def affine_regularisation(flow: Tensor, n: int) -> Tensor:
@@ -39,6 +42,22 @@ def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor)
     coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
     length = (wanted4.abs() * weight).mean((1, 2, 3))
     return ((fine + 2 * coarse) / (length + 0.2)).mean()
+
+
+def part_weight(points: Tensor, size: int) -> Tensor:
+    """Where eyes and mouth are, for landmarks (B, 68, 2), pixels of a picture of side `size`: (B, 1, size,
+    size) in [0, 1], a Gaussian as wide as each part. There a small mistake is a wrong expression."""
+    cells = torch.arange(size, device=points.device, dtype=points.dtype)
+    weight = points.new_zeros(len(points), size, size)
+    for part in PARTS:
+        centre = points[:, part].mean(1)
+        reach = (points[:, part] - centre[:, None]).abs().amax(1)  # (B, 2), half width and half height
+        reach = torch.maximum(reach, 0.6 * reach.flip(1)).clamp_min(size / 64)  # a closed eye is tall too
+        x = (cells - centre[:, :1]) / reach[:, :1]
+        y = (cells - centre[:, 1:]) / reach[:, 1:]
+        near = torch.exp(-(x.square()[:, None] + y.square()[:, :, None]) / 2)
+        weight = torch.maximum(weight, near)
+    return weight[:, None]
 
 
 def critic_hinge(real: Tensor, fake: Tensor) -> Tensor:

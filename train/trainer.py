@@ -34,12 +34,14 @@ from ..models.layers import Net, channels_last
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Stage, TrainConfig
 from .data import Batch, Sampler, load_clips
-from .losses import affine_regularisation, critic_hinge, flow_distance, generator_hinge
+from .losses import affine_regularisation, critic_hinge, flow_distance, generator_hinge, part_weight
+from .muon import Muon
 from .perceptual import PerceptualFeatures, perceptual_distance
 
 CHECKPOINT_SECONDS = 120
 LOG_STEPS = 20
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
+HEADS = ("head8", "head4", "paint", "taps")  # layers of outputs, no directions to be evened: AdamW's
 
 
 class Trainer:
@@ -72,10 +74,15 @@ class Trainer:
             "critic": self.critic,
             "temporal": self.temporal,
         }
-        self.optimisers = {
-            "generator_optimiser": torch.optim.AdamW(
-                self.generator.parameters(), betas=(0.9, 0.99), weight_decay=1e-4
-            ),
+        kernels, rest = [], []
+        for name, parameter in self.generator.named_parameters():
+            hidden = parameter.ndim == 4 and not any(head in name for head in HEADS)
+            (kernels if hidden else rest).append(parameter)
+        self.generator_optimisers = {
+            "kernel_optimiser": Muon(kernels),
+            "generator_optimiser": torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=1e-4),
+        }
+        self.optimisers = self.generator_optimisers | {
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
         self.step = 0
@@ -171,7 +178,7 @@ class Trainer:
                     }
                 else:
                     outputs, memory = self.generator.animate(drawn, points, reference, memory)
-                    terms = self._reconstruction(stage, outputs, truth, teacher)
+                    terms = self._reconstruction(outputs, truth, points, teacher)
             if stage.adversarial:
                 terms |= self._critics(torch.stack([output.image for output in outputs], dim=1), truth)
             yield self._step(stage, terms)
@@ -179,14 +186,15 @@ class Trainer:
 
     def _step(self, stage: Stage, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
-        for group in self.optimisers["generator_optimiser"].param_groups:
-            group["lr"] = self._rate(stage)
-        self.optimisers["generator_optimiser"].zero_grad(set_to_none=True)
+        self.generator.zero_grad(set_to_none=True)
         loss.backward()
         self._average_gradients(self.generator)
         terms["norm"] = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
         if torch.isfinite(terms["norm"]):
-            self.optimisers["generator_optimiser"].step()
+            for optimiser in self.generator_optimisers.values():
+                for group in optimiser.param_groups:
+                    group["lr"] = self._rate(stage)
+                optimiser.step()
         decay = min(self.config.ema, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             for averaged, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
@@ -194,10 +202,11 @@ class Trainer:
         return terms
 
     def _reconstruction(
-        self, stage: Stage, outputs: list[FrameOutput], truth: Tensor, teacher: tuple[Tensor, Tensor]
+        self, outputs: list[FrameOutput], truth: Tensor, points: Tensor, teacher: tuple[Tensor, Tensor]
     ) -> dict[str, Tensor]:
         images = torch.cat([output.image for output in outputs])
         real = truth.transpose(0, 1).flatten(0, 1)  # frame-major, as the outputs
+        parts = part_weight(points.transpose(0, 1).flatten(0, 1), real.shape[-1])
         side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
         top, left = torch.randint(0, real.shape[-1] - side + 1, (2,)).tolist()
         window = (..., slice(top, top + side), slice(left, left + side))
@@ -210,11 +219,14 @@ class Trainer:
             for output in outputs
             for level, n in enumerate((3, 5))
         ]
+        generated = torch.cat([output.generated for output in outputs])
+        warped = torch.cat([output.warped for output in outputs])
         return {
             "l1": F.l1_loss(images, real),
+            "parts": ((images - real).abs() * parts).sum() / (3 * parts.sum()),
             "perceptual": self._perceptual(images[window], real[window]),
-            "generated": self._small_losses(torch.cat([output.generated for output in outputs]), real),
-            "warped": self._small_losses(torch.cat([output.warped for output in outputs]), real),
+            "generated": self._small_losses(generated, real),
+            "warped": self._small_losses(warped, real),
             "flow": torch.stack(flows).mean(),
             "affine": torch.stack(affine).mean(),
         }
@@ -272,9 +284,9 @@ class Trainer:
             gradient.copy_(mean.view_as(gradient) / self.world)
 
     def _rate(self, stage: Stage) -> float:
-        """Warm-up, then half a cosine down to a tenth over the whole run."""
+        """Warm-up, then half a cosine down to a twentieth over the whole run."""
         progress = self.step / self.config.steps
-        shape = 0.1 + 0.9 * (1 + math.cos(math.pi * progress)) / 2
+        shape = 0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2
         return stage.rate * shape * min(1.0, (self.step + 1) / self.config.warmup)
 
     def _autocast(self):
