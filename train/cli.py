@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file to start from, its flow learnt")
+    parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
 
