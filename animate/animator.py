@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -78,6 +78,14 @@ class AnimationState:
         """(width, height) of the frames to come, in pixels."""
         image = self.portrait.face if self.crop_only else self.portrait.image
         return image.shape[1], image.shape[0]
+
+
+class Target(NamedTuple):
+    """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
+    structure map (1, 17, S/4, S/4), both on the animator's device."""
+
+    points: Tensor
+    structure: Tensor
 
 
 class Animator:
@@ -162,17 +170,15 @@ class Animator:
 
         A frame without a face holds the last motion; before any face the source stays as it is.
         """
-        found = self.landmarker.follow(frame.image, state.landmarks)
+        found = self.track(frame.image, state.landmarks)
         state = replace(state, landmarks=found)
         if found is not None:
-            state = self._move(frame.image, found, state)
-        portrait = state.portrait
-        if state.crop_only:
-            image = state.face
-        elif state.square is None:  # no face so far
-            image = portrait.image
-        else:
-            image = paste(portrait.image, state.face, portrait.square, portrait.weight)
+            target, motion, square = self.aim(frame.image, found, state)
+            face, memory = self.generate(target, state.portrait, state.memory)
+            state = replace(state, motion=motion, square=square, face=face, memory=memory)
+        image = self.compose(
+            state.portrait, state.face, started=state.square is not None, alone=state.crop_only
+        )
         return Frame(image, frame.pts, frame.time_base), state
 
     def animate(
@@ -231,19 +237,40 @@ class Animator:
                 record.finish()
         return path
 
-    def _move(self, image: Image, found: Landmarks, state: AnimationState) -> AnimationState:
+    def track(self, image: Image, last: Landmarks | None) -> Landmarks | None:
+        """Step's first stage: the driver's landmarks in `image`, near `last` if that is known."""
+        return self.landmarker.follow(image, last)
+
+    def aim(
+        self, image: Image, found: Landmarks, state: AnimationState
+    ) -> tuple[Target, MotionState, FaceSquare]:
+        """Step's second stage: where the source's points are to go; reads the state's portrait, motion,
+        square and guidance alone, and returns what they become."""
         square = state.square or face_square(found, (image.shape[1], image.shape[0]))
-        target, motion = follow_driver(to_crop(found.points, square, self._size), state.motion)
+        moved, motion = follow_driver(to_crop(found.points, square, self._size), state.motion)
         with self._fast():
-            points = self._tensor(target)
+            points = self._tensor(moved)
             driving = crop(image, square, self._size) if state.guidance == "edges" else None
-            structure = self._structure(points, driving, state.guidance)
+            target = Target(points, self._structure(points, driving, state.guidance))
+        return target, motion, square
+
+    def generate(
+        self, target: Target, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[Image, GeneratorMemory]:
+        """Step's third stage, the network: the animated crop (S, S, 3) uint8 and the memory for the next."""
+        with self._fast():
             images, memory, _ = self.generator(
-                structure[:, None], points[:, None], state.portrait.reference, state.memory
+                target.structure[:, None], target.points[:, None], portrait.reference, memory
             )
             face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        pixels = face.permute(1, 2, 0).contiguous().cpu().numpy()
-        return replace(state, face=pixels, memory=memory, motion=motion, square=square)
+        return face.permute(1, 2, 0).contiguous().cpu().numpy(), memory
+
+    def compose(self, portrait: Portrait, face: Image, *, started: bool, alone: bool) -> Image:
+        """Step's last stage: the crop pasted into the photograph, or `alone`; the photograph itself before
+        the first face has `started` the motion."""
+        if alone:
+            return face
+        return paste(portrait.image, face, portrait.square, portrait.weight) if started else portrait.image
 
     def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):
