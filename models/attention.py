@@ -56,4 +56,7 @@ def shares(logits: Tensor, generated: Tensor | None = None) -> Tensor:
 
 def fuse(generated: Tensor, sampled: Tensor, mask: Tensor) -> Tensor:
     """A convex combination, where the paper's summed blends (Eq. 10) double with two references."""
-    return generated * (1 - mask.sum(1)) + (mask * sampled).sum(1)
+    fused = generated
+    for share, warped in zip(mask.unbind(1), sampled.unbind(1), strict=True):
+        fused = fused + share * (warped - generated)
+    return fused

@@ -173,7 +173,7 @@ class Generator(nn.Module):
         # Pixels come from the source alone: warped again and again, previous frames would only blur.
         x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
         painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
-        generated = painted[:, :3].tanh()
+        generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
         mask = shares(logits[2], painted[:, 3:])
         image = fuse(generated, warped[:, None], mask)
         return FrameOutput(
