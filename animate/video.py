@@ -218,6 +218,7 @@ class VideoWriter:
         self._origin = audio_from.origin if audio_from else Fraction(0)
         self._container = av.open(str(self._part), "w", options={"movflags": "faststart"})
         self._sound: Sound | None = None
+        self._end: Fraction | None = None
         try:
             self._stream = self._add_stream(rate, time_base)
             if audio_from:
@@ -269,10 +270,14 @@ class VideoWriter:
             self._sound.copy_until(frame.seconds)
         self._container.mux(self._stream.encode(coded))
 
+    def cut(self, seconds: Fraction) -> None:
+        """The pictures end here, before the reader's: take no sound from `seconds` of its clock on."""
+        self._end = seconds
+
     def _finish(self) -> None:
         self._container.mux(self._stream.encode(None))
         if self._sound:
-            self._sound.copy_until(None)
+            self._sound.copy_until(self._end)
             self._sound.close()
         self._container.close()
         os.replace(self._part, self.path)

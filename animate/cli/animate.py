@@ -1,6 +1,7 @@
 """gfla-animate: a portrait and a driving video in, an mp4 out; torch is loaded only for work."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -42,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--end", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.mp4 if it exists")
+    stream = parser.add_argument_group("stream")
+    stream.add_argument("--stats", action="store_true", help="say in the end what each stage took")
     return parser
 
 
@@ -54,6 +57,7 @@ def _animate(options: argparse.Namespace) -> None:
     animator = Animator.from_pretrained(device=options.device, landmarks=options.landmarks)
     precision = str(animator.precision).removeprefix("torch.")
     device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
+    account: list[object] = []
     with closing(Bar(device, f"weights: {animator.name}")) as bar:
         path = animator.render(
             source,
@@ -66,7 +70,10 @@ def _animate(options: argparse.Namespace) -> None:
             end=options.end,
             overwrite=options.overwrite,
             progress=bar,
+            stats=account.append if options.stats else None,
         )
+    if account:
+        print(account[0], file=sys.stderr)
     print(path)
 
 
