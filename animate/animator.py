@@ -206,8 +206,12 @@ class Animator:
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
         stats: Callable[[StreamStats], None] | None = None,
+        codec: str | None = None,
     ) -> Path:
-        """Animate `source` by the video `driving` into the mp4 `output`, with its frame times and sound.
+        """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
+
+        driving: whatever VideoReader takes; output: whatever VideoWriter does; codec: another than is usual
+        for that output's name.
 
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
         cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
@@ -226,6 +230,7 @@ class Animator:
             progress=progress,
             cancel=cancel,
             stats=stats,
+            codec=codec,
         )
 
     def track(self, image: Image, last: Landmarks | None) -> Landmarks | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, Stopped
-from .files import different_files, new_file
+from .files import different_files
+from .formats import Output
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans
@@ -37,21 +38,24 @@ def render(
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
     stats: Callable[[StreamStats], None] | None = None,
+    codec: str | None = None,
 ) -> Path:
     """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
-    path = new_file(output, overwrite)
-    different_files(path, source, driving)
+    target = Output.of(output, codec, overwrite)
+    if target.path:
+        different_files(target.path, source, driving)
     with VideoReader(driving, start, end) as reader:
         state = animator.prepare(source, **ways)
         record = Record(reader, progress)
         with VideoWriter(
-            path,
+            output,
             state.size,
             reader.rate,
             reader.time_base,
             audio_from=reader,
             comment=COMMENT,
             overwrite=overwrite,
+            codec=codec,
         ) as writer:
 
             def encode(work: Work) -> Work:
@@ -77,8 +81,8 @@ def render(
     if stats:
         stats(account)
     if interrupted and not stream.complete:
-        raise Stopped(f"Stopped at {clock(record.end)}; {path} holds what was done until then.")
-    return path
+        raise Stopped(f"Stopped at {clock(record.end)}; {target.name} holds what was done until then.")
+    return writer.path
 
 
 class Record:
@@ -109,7 +113,7 @@ class Record:
 
     def finish(self, complete: bool, interrupted: bool) -> None:
         """Say once what was lost; InputError if there was no face at all, Stopped if Ctrl-C came first."""
-        path = self._reader.path
+        path = self._reader.name
         self._close(self.end)
         if not self._found:
             if interrupted:

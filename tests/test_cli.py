@@ -137,7 +137,7 @@ def test_bad_outputs_are_refused_before_any_work(
     """No weights are loaded for an output that cannot be."""
     monkeypatch.setattr(Animator, "from_pretrained", lambda *_, **__: pytest.fail("work was begun"))
     assert "does not exist" in sentence(capsys, [portrait, clip, "-o", out.parent / "none" / "out.mp4"])
-    assert "end in .mp4" in sentence(capsys, [portrait, clip, "-o", out.with_suffix(".gif")])
+    assert "name end in .mp4" in sentence(capsys, [portrait, clip, "-o", out.with_suffix(".avi")])
     assert "a directory" in sentence(capsys, [portrait, clip, "-o", out.parent])
     out.write_bytes(b"old")
     assert "--overwrite" in sentence(capsys, [portrait, clip, "-o", out])
