@@ -110,14 +110,24 @@ class Sound:
 
     def _copied(self) -> Generator[av.Packet]:
         codec = self._input.codec_context.codec.canonical_name
+        until = self._ends()
         for packet in self._read(_LEAD if codec in _TRIMMED else Fraction(0)):
-            if self._until is not None and _begins(packet) + _lasts(packet) > self._until:
-                packet.duration = max(1, round((self._until - _begins(packet)) / packet.time_base))
+            if until is not None and _begins(packet) + _lasts(packet) > until:
+                packet.duration = max(1, round((until - _begins(packet)) / packet.time_base))
             shift = round(self._origin / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = None if packet.dts is None else packet.dts - shift
             packet.stream = self._stream
             yield packet
+
+    def _ends(self) -> Fraction | None:
+        """Where the sound is cut: by whoever reads, or by the edit list of the file itself."""
+        stream = self._input
+        edited = self._own is not None and "mp4" in self._own.format.name and stream.duration
+        if not edited or not stream.time_base or not stream.duration:
+            return self._until
+        end = ((stream.start_time or 0) + stream.duration) * stream.time_base
+        return end if self._until is None else min(self._until, end)
 
     def _encoded(self, stream: av.AudioStream) -> Generator[av.Packet]:
         layout, rate = stream.layout.name, stream.rate
