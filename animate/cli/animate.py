@@ -31,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         metavar="OUT",
         required=True,
-        help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - for standard "
-        "output; or udp://, rtmp:// or srt:// to send it",
+        help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
+        "output; udp://, rtmp:// and srt:// send it",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(

@@ -49,12 +49,14 @@ class Sound:
         kind, codec = target.container, stream.codec_context.codec.canonical_name
         assert kind.sound is not None
         cut = self._cut_start or self._until is not None
-        if codec in kind.copies and not (cut and not (kind.trims and codec in _TRIMMED)):
+        bare = codec == "aac" and not stream.codec_context.extradata  # ADTS: described by its packets alone
+        fits = codec in kind.copies and not (bare and target.path is None and kind.muxer != "mpegts")
+        if fits and not (cut and not (kind.trims and codec in _TRIMMED)):
             self._stream = output.add_stream_from_template(stream)
             self._packets = self._copied()
         else:
             into = kind.sound.removeprefix("lib")
-            why = "cannot cut" if codec in kind.copies else "cannot hold"
+            why = "cannot cut" if fits else "cannot hold"
             muxer = kind.muxer
             log.warning("%s: %s %s %s sound, so it is turned into %s.", reader.name, muxer, why, codec, into)
             rates = _RATES[kind.sound]
