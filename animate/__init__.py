@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .image import read_image
     from .landmarks import Landmarks, load_landmarker
-    from .video import Frame, VideoReader, VideoWriter
+    from .video import Camera, Frame, VideoReader, VideoWriter
 
 __all__ = [
     "AnimationState",
     "Animator",
+    "Camera",
     "Frame",
     "InputError",
     "Landmarks",
@@ -25,6 +26,7 @@ __all__ = [
 _HOME = {
     "AnimationState": "animator",
     "Animator": "animator",
+    "Camera": "video",
     "Frame": "video",
     "InputError": "errors",
     "Landmarks": "landmarks",

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,22 +22,20 @@ from ..models import Generator, GeneratorMemory, Reference, load_generator
 from .align import FaceSquare, crop, face_square, feather, paste, to_crop
 from .devices import choose_device, fast_precision
 from .errors import InputError
-from .files import different_files, new_file
+from .film import Progress, render
 from .image import read_image
 from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import MotionKind, MotionState, follow_driver
+from .steps import STEP, Work
+from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
-from .times import Span, list_spans
-from .video import Frame, VideoReader, VideoWriter
+from .video import Frame
 
 log = logging.getLogger(__name__)
 
 Guidance = Literal["landmarks", "edges"]
 Image = NDArray[np.uint8]
 Source = str | os.PathLike | Image
-Progress = Callable[[int, int | None], None]
-
-COMMENT = "Made with gfla: synthetic media, a still portrait animated by a driving video."
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,16 +168,10 @@ class Animator:
 
         A frame without a face holds the last motion; before any face the source stays as it is.
         """
-        found = self.track(frame.image, state.landmarks)
-        state = replace(state, landmarks=found)
-        if found is not None:
-            target, motion, square = self.aim(frame.image, found, state)
-            face, memory = self.generate(target, state.portrait, state.memory)
-            state = replace(state, motion=motion, square=square, face=face, memory=memory)
-        image = self.compose(
-            state.portrait, state.face, started=state.square is not None, alone=state.crop_only
-        )
-        return Frame(image, frame.pts, frame.time_base), state
+        work = Work(frame, state)
+        for stage in STEP:
+            work = stage(self, work)
+        return work.frame, work.state
 
     def animate(
         self,
@@ -212,30 +204,34 @@ class Animator:
         end: Fraction | float | None = None,
         overwrite: bool = False,
         progress: Progress | None = None,
+        cancel: Callable[[], bool] | None = None,
+        stats: Callable[[StreamStats], None] | None = None,
+        codec: str | None = None,
     ) -> Path:
-        """Animate `source` by the video `driving` into the mp4 `output`, with its frame times and sound.
+        """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
+
+        driving: whatever VideoReader takes; output: whatever VideoWriter does; codec: another than is usual
+        for that output's name.
 
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
+        cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
         Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
+        Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
         """
-        path = new_file(output, overwrite)
-        different_files(path, source, driving)
-        with VideoReader(driving, start, end) as reader:
-            state = self.prepare(source, motion=motion, guidance=guidance, crop_only=crop_only)
-            record = _Record(reader, progress)
-            with VideoWriter(
-                path,
-                state.size,
-                reader.rate,
-                reader.time_base,
-                audio_from=reader,
-                comment=COMMENT,
-                overwrite=overwrite,
-            ) as writer:
-                for frame in self.animate(state, reader, record):
-                    writer.write(frame)
-                record.finish()
-        return path
+        return render(
+            self,
+            source,
+            driving,
+            output,
+            {"motion": motion, "guidance": guidance, "crop_only": crop_only},
+            start=start,
+            end=end,
+            overwrite=overwrite,
+            progress=progress,
+            cancel=cancel,
+            stats=stats,
+            codec=codec,
+        )
 
     def track(self, image: Image, last: Landmarks | None) -> Landmarks | None:
         """Step's first stage: the driver's landmarks in `image`, near `last` if that is known."""
@@ -292,45 +288,6 @@ class Animator:
         fast = self.precision == torch.bfloat16
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
             yield
-
-
-class _Record:
-    """Counts a render's frames and the times at which the driver's face was away."""
-
-    def __init__(self, reader: VideoReader, progress: Progress | None):
-        self._reader, self._progress = reader, progress
-        self._done, self._found = 0, False
-        self._away_since: Fraction | None = None
-        self._last = Fraction(0)
-        self._away: list[Span] = []
-
-    def __call__(self, frame: Frame, state: AnimationState) -> None:
-        self._done += 1
-        self._last = frame.seconds - self._reader.zero
-        if state.landmarks is None:
-            self._away_since = self._last if self._away_since is None else self._away_since
-        else:
-            self._found = True
-            self._close(self._last)
-        if self._progress:
-            self._progress(self._done, self._reader.frames)
-
-    def finish(self) -> None:
-        """Say once what was lost; InputError if there was no face at all."""
-        path = self._reader.path
-        self._close(self._last + 1 / self._reader.rate)
-        if not self._found:
-            raise InputError(f"{path}: no face in any frame; give a driving video that shows one.")
-        if self._away:
-            log.warning("%s: no face from %s; the portrait holds still there.", path, list_spans(self._away))
-        if self._reader.lost:
-            lost = list_spans(self._reader.lost)
-            log.warning("%s: damaged; the pictures from %s are lost or show errors.", path, lost)
-
-    def _close(self, at: Fraction) -> None:
-        if self._away_since is not None:
-            self._away.append(Span(self._away_since, at))
-            self._away_since = None
 
 
 def _read_source(source: Source) -> tuple[Image, str]:

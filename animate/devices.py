@@ -1,5 +1,8 @@
 """Which device to compute on and in which precision, and why, so that nobody has to guess."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 
 from .errors import InputError
@@ -34,3 +37,22 @@ def fast_precision(device: torch.device) -> torch.dtype:
         can = torch.cpu.get_capabilities()
         return torch.bfloat16 if can.get("amx_bf16") or can.get("avx512_bf16") else torch.float32
     return torch.float32
+
+
+def share_cores(device: torch.device) -> dict[str, Callable[[], None]]:
+    """What each stage's thread does before it works, so that together they ask for the cores there are.
+
+    Every thread that calls torch would else start as many threads as there are cores. On a CPU the network
+    gets most; beside a GPU nothing on the CPU is worth more than a quarter.
+    """
+    cores = torch.get_num_threads()
+    quarter = max(1, cores // 4)
+    most = quarter if device.type != "cpu" else max(1, cores - quarter)
+    shares = {"track": quarter, "aim": 1, "generate": most, "compose": quarter}
+    return {stage: partial(_take, share) for stage, share in shares.items()}
+
+
+def _take(threads: int) -> None:
+    """torch keeps the number of threads for each calling thread; OpenCV for all, and is quick with few."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)

@@ -1,40 +1,94 @@
 """Paths in and out: checked before any work starts, so that bad input costs and leaves nothing."""
 
 import os
+import re
+import stat
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
 
+OUTPUTS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".gif", ".webp")
+
 
 def existing_file(path: str | os.PathLike) -> Path:
-    """`path` as a Path; InputError if it is missing, a directory, empty or closed to us."""
+    """`path` as a Path; InputError if it is missing, no regular file, empty or closed to us."""
     path = Path(path)
-    if path.is_dir():
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file.") from None
+    except (OSError, ValueError) as error:  # a name too long, a folder closed to us, a zero byte
+        raise InputError(f"{path}: cannot be opened: {getattr(error, 'strerror', error)}.") from None
+    if stat.S_ISDIR(kind):
         raise InputError(f"{path}: a directory, not a file; name one file in it.")
-    if not path.exists():
-        raise InputError(f"{path}: no such file.")
-    if path.is_file() and path.stat().st_size == 0:
+    if stat.S_ISFIFO(kind):
+        raise InputError(f"{path}: a pipe, not a file; give - and let standard input read it.")
+    if not stat.S_ISREG(kind):
+        raise InputError(f"{path}: a device, not a file; a camera is asked for with gfla-live --camera.")
+    if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty.")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: may not be read; change its permissions.")
     return path
 
 
+def is_url(name: str | os.PathLike) -> bool:
+    """Whether this is an address such as https://host/video.mp4 and no file."""
+    return isinstance(name, str) and re.match(r"[a-z][a-z0-9+.-]+://", name) is not None
+
+
+def is_pattern(name: str | os.PathLike) -> bool:
+    """Whether this names numbered pictures, as frames/%05d.png does."""
+    return re.fullmatch(r"[^%]*%(0\d+)?d[^%]*", Path(name).name, re.S) is not None
+
+
+def video_file(path: str | os.PathLike) -> Path:
+    """A video file, or a pattern of numbered pictures whose folder is there; InputError if neither."""
+    path = Path(path)
+    if is_pattern(path) and not path.exists():
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist.")
+        return path
+    return existing_file(path)
+
+
+def video_input(given: str) -> None:
+    """InputError if a driving video's name cannot be right: a look at the name alone, before any work."""
+    if given != "-" and not is_url(given):
+        video_file(given)
+
+
 def new_file(path: str | os.PathLike, overwrite: bool = False) -> Path:
-    """`path` as a Path for an mp4 to come; InputError if it cannot be written or would replace a file."""
+    """`path` as a Path for a video to come; InputError if it cannot be written or would replace a file."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: a directory; name the output file, for example {path / 'out.mp4'}.")
-    if path.suffix.lower() != ".mp4":
-        raise InputError(f"{path}: the output is an mp4 file; let its name end in .mp4.")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: the folder {path.parent} cannot be written to.")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: the file exists; pass --overwrite to replace it.")
+    numbered = is_pattern(path) and path.suffix.lower() == ".png"
+    if not numbered and path.suffix.lower() not in OUTPUTS:
+        raise InputError(f"{path}: let the output's name end in {', '.join(OUTPUTS)} or in %05d.png.")
+    folder = path.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: the folder {folder} does not exist; make it first.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: the folder {folder} cannot be written to.")
+    if len(os.fsencode(path.name)) > _LONGEST:
+        raise InputError(f"{path}: the name is too long; give a shorter one.")
+    there = numbered_files(path) if numbered else [path] if path.exists() else []
+    if there and not overwrite:
+        raise InputError(f"{there[0]}: the file exists; pass --overwrite to replace it.")
     return path
+
+
+def numbered_files(pattern: Path) -> list[Path]:
+    """The files that there are of a pattern such as frames/%05d.png, in order."""
+    before, _, after = re.split(r"%(0\d+)?d", pattern.name)
+    name = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}", re.S)
+    found = [(int(m[1]), p) for p in pattern.parent.iterdir() if (m := name.fullmatch(p.name))]
+    return [path for number, path in sorted(found) if path.name == pattern.name % number]
+
+
+_LONGEST = 230  # bytes of a name, of the 255 that most file systems take: part_file adds some
 
 
 def part_file(path: Path) -> Path:

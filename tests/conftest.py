@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.video.reformatter import ColorRange, Colorspace
 from gfla.animate.landmarks import Landmarks
 from gfla.animate.talking_head import write_dataset
 from safetensors.torch import save_file
@@ -34,28 +35,53 @@ def write_video(
     options: dict[str, str] | None = None,
     picture: Callable[[int, int, int], np.ndarray] = moving_picture,
     format_options: dict[str, str] | None = None,
+    sound_seconds: float | None = None,
+    sound_from: float | None = None,
+    sound_rate: int = 48000,
+    pixels: str = "yuv420p",
+    pixel: Fraction | None = None,
+    matrix: int = 2,
+    transfer: int = 2,
+    primaries: int = 2,
+    full_range: bool = False,
 ) -> Path:
-    """An H.264 video: frame i is picture(i, *size) at pts[i]; `sound` names a codec for a 440 Hz tone."""
+    """An H.264 video: frame i is picture(i, *size) at pts[i]; `sound` names a codec for a 440 Hz tone.
+
+    pixel: width over height of one. matrix, transfer, primaries: colour tags (ITU-T H.273); 2 is none.
+    """
     with av.open(str(path), "w", options=format_options or {}) as output:
         video = output.add_stream(
             "libx264", rate=rate, options=options or {"crf": "12", "preset": "veryfast"}
         )
         video.width, video.height = size
-        video.pix_fmt = "yuv420p"
+        video.pix_fmt = pixels
+        context = video.codec_context
+        context.colorspace, context.color_trc, context.color_primaries = matrix, transfer, primaries
+        if full_range:
+            context.color_range = ColorRange.JPEG
+        if pixel:
+            context.sample_aspect_ratio = pixel
         video.time_base = video.codec_context.time_base = time_base
         if rotation:
             video.set_display_rotation(rotation)
         audio, tone = None, []
         if sound:
-            audio = output.add_stream(sound, rate=48000)
+            audio = output.add_stream(sound, rate=sound_rate)
             assert isinstance(audio, av.AudioStream)
             audio.layout = "mono"
             seconds = (
                 float((pts[-1] + 1) * time_base) if len(pts) == 1 else float(pts[-1] * time_base + 1 / rate)
             )
-            tone = tone_frames(audio, seconds, float(pts[0] * time_base))
+            begin = float(pts[0] * time_base) if sound_from is None else sound_from
+            tone = tone_frames(audio, sound_seconds or seconds, begin)
         for index, at in enumerate(pts):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture(index, *size)), format="rgb24")
+            if matrix != 2 or full_range:
+                frame = frame.reformat(
+                    format=pixels,
+                    dst_colorspace=Colorspace(matrix) if matrix != 2 else Colorspace.ITU601,
+                    dst_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
+                )
             frame.pts, frame.time_base = at, time_base
             output.mux(video.encode(frame))
         output.mux(video.encode(None))

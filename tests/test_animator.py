@@ -255,16 +255,3 @@ def test_a_damaged_driver_is_rendered_with_one_warning(
     assert len(times(out)) >= 35
     (record,) = caplog.records
     assert "damaged; the pictures from 0:0" in record.message
-
-
-def test_interrupted_leaves_no_half_file(
-    animator: Animator, source: np.ndarray, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
-):
-    def stop(done: int, expected: int | None) -> None:
-        if done == 5:
-            raise KeyboardInterrupt
-
-    clip = driver(make_video, head_picture)
-    with pytest.raises(KeyboardInterrupt):
-        animator.render(source, clip, tmp_path / "out.mp4", progress=stop)
-    assert [p.name for p in tmp_path.iterdir()] == ["driving.mp4"]

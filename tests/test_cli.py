@@ -1,5 +1,6 @@
 """gfla-animate: one sentence and exit code 2 for bad input, nothing left behind, and a quick --help."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, VideoReader
 from gfla.animate.cli.animate import main
+from gfla.animate.cli.options import Bar
+from gfla.animate.times import clock
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -133,7 +137,7 @@ def test_bad_outputs_are_refused_before_any_work(
     """No weights are loaded for an output that cannot be."""
     monkeypatch.setattr(Animator, "from_pretrained", lambda *_, **__: pytest.fail("work was begun"))
     assert "does not exist" in sentence(capsys, [portrait, clip, "-o", out.parent / "none" / "out.mp4"])
-    assert "end in .mp4" in sentence(capsys, [portrait, clip, "-o", out.with_suffix(".gif")])
+    assert "name end in .mp4" in sentence(capsys, [portrait, clip, "-o", out.with_suffix(".avi")])
     assert "a directory" in sentence(capsys, [portrait, clip, "-o", out.parent])
     out.write_bytes(b"old")
     assert "--overwrite" in sentence(capsys, [portrait, clip, "-o", out])
@@ -160,24 +164,44 @@ def test_a_damaged_video_is_rendered_with_one_warning(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_interrupting_leaves_no_half_file(
-    portrait: Path, clip: Path, out: Path, capsys: Capture, monkeypatch
+def test_interrupting_keeps_what_was_done(
+    portrait: Path, make_video: MakeVideo, head_picture: Picture, out: Path, capsys: Capture, monkeypatch
 ):
-    step = Animator.step
+    """Until Ctrl-C was a clean end, an hour's work was lost to it."""
+    clip = make_video("long.mp4", picture=head_picture, size=(128, 128), pts=range(80), sound="aac")
+    show = Bar.__call__
 
-    def interrupted(self, frame, state):
-        if frame.pts:
+    def interrupted(self: Bar, done: int, expected: int | None) -> None:
+        if done == 5:
             signal.raise_signal(signal.SIGINT)
-        return step(self, frame, state)
+        show(self, done, expected)
 
-    monkeypatch.setattr(Animator, "step", interrupted)
+    monkeypatch.setattr(Bar, "__call__", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
     try:
         assert main([str(portrait), str(clip), "-o", str(out)]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
-    assert "Stopped" in capsys.readouterr().err
-    assert not list(out.parent.iterdir())
+    said = capsys.readouterr()
+    assert said.out == ""
+    with VideoReader(out) as reader:
+        count = len(list(reader))
+    assert 5 <= count < 80
+    assert said.err.splitlines()[-1].startswith(f"Stopped at {clock(Fraction(count, 25))}; {out} holds")
+    with av.open(str(out)) as container:
+        heard = sum(frame.samples for frame in container.decode(audio=0))
+    assert abs(Fraction(heard, 48000) - Fraction(count, 25)) < Fraction(1, 20)
+    assert [p.name for p in out.parent.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_stats_name_every_stage_and_the_slowest(portrait: Path, clip: Path, out: Path, capsys: Capture):
+    assert main([str(portrait), str(clip), "-o", str(out), "--stats"]) == 0
+    said = capsys.readouterr().err
+    for stage in ("decode", "track", "aim", "generate", "compose", "encode"):
+        assert re.search(rf"^{stage} +[\d.]+ +[\d.]+ +\d+% +[\d.]+$", said, re.M), said
+    assert "10 frames in" in said
+    assert re.search(r"the slowest stage is \w+; peak memory \d+ MiB", said)
 
 
 def test_help_is_quick_and_loads_no_torch():

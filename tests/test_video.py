@@ -132,17 +132,6 @@ def test_a_cut_holds_exactly_the_frames_of_its_range(tmp_path: Path, name: str, 
     assert video_times(tmp_path / "out.mp4") == [t - wanted[0] for t in wanted]
 
 
-def test_the_sound_is_cut_along(tmp_path: Path, talking: Path):
-    start, end = Fraction(13, 25), Fraction(3, 2)  # a frame begins at 13 / 25
-    copy(talking, tmp_path / "out.mp4", start, end)
-    whole = sound_packets(talking)
-    kept = sound_packets(tmp_path / "out.mp4")
-    length = Fraction(1024, 48000)
-    wanted = [(t - start, d) for t, d in whole if t + length > start and t < end]
-    assert [d for _, d in kept] == [d for _, d in wanted]
-    assert all(abs(a - b) <= Fraction(1, 48000) for (a, _), (b, _) in zip(kept, wanted, strict=True))
-
-
 def test_a_range_without_frames_says_how_long_the_video_is(talking: Path):
     with pytest.raises(InputError, match=r"no frame from 0:05.000 to the end; it lasts 0:02.000"):
         VideoReader(talking, start=5)

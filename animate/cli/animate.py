@@ -1,10 +1,12 @@
 """gfla-animate: a portrait and a driving video in, an mp4 out; torch is loaded only for work."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 
-from ..files import different_files, existing_file, new_file
+from ..files import different_files, existing_file, video_input
+from ..formats import Output
 from .options import Bar, run, time_option
 
 
@@ -19,8 +21,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="gfla-animate", description="Make a still portrait move like the person in a driving video."
     )
     parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
-    parser.add_argument("driving", metavar="DRIVING", help="the video that moves it")
-    parser.add_argument("-o", "--output", metavar="OUT.mp4", required=True, help="the mp4 to write")
+    parser.add_argument(
+        "driving",
+        metavar="DRIVING",
+        help="the video that moves it: a file, frames/%%05d.png, a URL, or - for standard input",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
+        "output; udp://, rtmp:// and srt:// send it",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--motion",
@@ -41,19 +54,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--start", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--end", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT.mp4 if it exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    stream = parser.add_argument_group("stream")
+    stream.add_argument(
+        "--codec",
+        choices=("h264", "h265", "av1", "prores", "vp9"),
+        help="another than the output's usual one: h264, for .mov prores, for .webm vp9",
+    )
+    stream.add_argument("--stats", action="store_true", help="say in the end what each stage took")
     return parser
 
 
 def _animate(options: argparse.Namespace) -> None:
-    source, driving = existing_file(options.source), existing_file(options.driving)
-    different_files(new_file(options.output, options.overwrite), source, driving)
+    source, driving = existing_file(options.source), options.driving
+    video_input(driving)
+    output = Output.of(options.output, options.codec, options.overwrite)
+    if output.path:
+        different_files(output.path, source, driving)
 
     from ..animator import Animator
 
     animator = Animator.from_pretrained(device=options.device, landmarks=options.landmarks)
     precision = str(animator.precision).removeprefix("torch.")
     device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
+    account: list[object] = []
     with closing(Bar(device, f"weights: {animator.name}")) as bar:
         path = animator.render(
             source,
@@ -66,8 +90,13 @@ def _animate(options: argparse.Namespace) -> None:
             end=options.end,
             overwrite=options.overwrite,
             progress=bar,
+            stats=account.append if options.stats else None,
+            codec=options.codec,
         )
-    print(path)
+    if account:
+        print(account[0], file=sys.stderr)
+    if output.path:
+        print(path)
 
 
 if __name__ == "__main__":

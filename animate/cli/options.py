@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..errors import InputError
+from ..errors import InputError, Stopped
 from ..times import parse_time
 
 BAD_INPUT = 2
@@ -31,8 +31,8 @@ def run(command: Callable[[], None]) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("Stopped; no file is left.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(stop if isinstance(stop, Stopped) else "Stopped; no file is left.", file=sys.stderr)
         return INTERRUPTED
     finally:
         logger.removeHandler(handler)

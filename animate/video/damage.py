@@ -8,10 +8,9 @@ from itertools import pairwise
 
 import av
 from av.codec.context import Flags
-from av.container import InputContainer
 from av.error import FFmpegError
 
-from .times import Span, join_spans
+from ..times import Span, join_spans
 
 _HIDES_PACKETS = {"vp8", "vp9", "av1"}  # a packet of these may be a reference that is never shown
 
@@ -24,12 +23,19 @@ class Salvage:
     """
 
     def __init__(
-        self, container: InputContainer, stream: av.VideoStream, rate: Fraction, start: Fraction | None = None
+        self,
+        packets: Iterator[av.Packet],
+        stream: av.VideoStream,
+        rate: Fraction,
+        start: Fraction | None = None,
+        decoder: av.VideoCodecContext | None = None,
     ):
+        """packets: the stream's, as they are read. decoder: another than the stream's own."""
         assert stream.time_base is not None
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= Flags.output_corrupt  # what decodes comes out, and is named as damaged
-        self._container, self._stream, self._tick = container, stream, stream.time_base
+        self._packets, self._stream, self._tick = packets, stream, stream.time_base
+        self._decoder = decoder
         self._usual = max(1, round(1 / rate / self._tick))  # ticks of a packet that does not say
         self._waiting: list[tuple[int, int]] = []  # heap of (pts, ticks) of packets not yet seen as pictures
         self._lost: list[Span] = []
@@ -42,14 +48,14 @@ class Salvage:
 
     def frames(self) -> Generator[av.VideoFrame]:
         """All pictures that decode, in order."""
-        for packet in self._packets():
+        for packet in self._read():
             if packet.pts is not None and not packet.is_discard:
                 ticks = packet.duration or self._usual
                 heapq.heappush(self._waiting, (packet.pts, ticks))
                 self._missing += 1
                 self._last_end = max(self._last_end or 0, packet.pts + ticks)
             try:
-                decoded = packet.decode()
+                decoded = self._decoder.decode(packet) if self._decoder else packet.decode()
             except FFmpegError:
                 self._errors += 1
                 continue
@@ -74,11 +80,10 @@ class Salvage:
                 spans.extend(self._gaps())
         return join_spans(spans)
 
-    def _packets(self) -> Iterator[av.Packet]:
-        packets = self._container.demux(self._stream)
+    def _read(self) -> Iterator[av.Packet]:
         while True:
             try:
-                packet = next(packets)
+                packet = next(self._packets)
             except StopIteration:
                 return
             except FFmpegError:  # it does not come back: flush what the decoder holds

@@ -1,0 +1,118 @@
+"""gfla-live: a portrait moved by a camera, an address or a file at real speed; torch loads only for work."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from fractions import Fraction
+
+from ..errors import InputError
+from ..files import existing_file, is_url, video_input
+from ..formats import Output
+from .options import run
+
+_KEYS = "keys: c calibrate, m mirror, s next source, q end"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (default: the command line's); returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return run(lambda: _live(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gfla-live", description="Move a portrait live.", epilog=_KEYS)
+    parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
+    parser.add_argument(
+        "driving", metavar="DRIVING", nargs="?", help="an address, or a file, played at its own speed"
+    )
+    parser.add_argument("--camera", type=int, metavar="N", help="the camera that drives it, 0 is the first")
+    parser.add_argument("--swap", metavar="SOURCE", action="append", default=[], help="one more for key s")
+    parser.add_argument("--loop", action="store_true", help="play a file again and again")
+    parser.add_argument(
+        "--sink",
+        metavar="OUT",
+        help="where the pictures go instead of a window: a file, udp://, rtmp://, or camera, a virtual one",
+    )
+    parser.add_argument("--mirror", action="store_true", help="turn the driver's left and right, as a mirror")
+    parser.add_argument("--crop-only", action="store_true", help="the 256 square, not the whole photograph")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    return parser
+
+
+def _live(options: argparse.Namespace) -> None:
+    sources = [existing_file(source) for source in (options.source, *options.swap)]
+    if (options.driving is None) == (options.camera is None):
+        raise InputError("Say what drives the portrait: --camera 0, or else an address or a file.")
+    if options.driving is not None:
+        video_input(options.driving)
+    if options.loop and (options.driving is None or is_url(options.driving)):
+        raise InputError("--loop is for a file; name one.")
+    if options.sink not in (None, "camera"):
+        Output.of(options.sink, overwrite=options.overwrite)
+    elif options.sink is None and sys.platform.startswith("linux") and not _has_screen():
+        raise InputError("There is no screen for a window; say where the pictures go with --sink.")
+
+    from ..animator import Animator
+    from ..live import Controls, LiveCount, Newest, animate_live
+    from ..sinks import Recording, VirtualCamera, Window
+    from ..video import Camera, VideoReader
+
+    given = options.driving if options.camera is None else Camera(options.camera)
+    controls, shown = Controls(options.mirror), LiveCount()
+    with ExitStack() as stack:
+        frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))
+        animator = Animator.from_pretrained(device=options.device)
+        states = [animator.prepare(source, crop_only=options.crop_only) for source in sources]
+        size = states[0].size
+        for source, state in zip(sources, states, strict=True):
+            if state.size != size:
+                raise InputError(
+                    f"{source}: {state.size[0]}x{state.size[1]}, but the first portrait has "
+                    f"{size[0]}x{size[1]}; make them alike, or take --crop-only."
+                )
+        turn = 0
+
+        def pressed(key: str) -> None:
+            nonlocal turn
+            if key == "c":
+                controls.calibrate()
+            elif key == "m":
+                controls.mirror = not controls.mirror
+            elif key == "s":
+                turn = (turn + 1) % len(states)
+                controls.swap(states[turn])
+            elif key in "q\x1b":
+                controls.stop.set()
+
+        if options.sink is None:
+            sink = Window("gfla-live", pressed)
+        elif options.sink == "camera":
+            sink = VirtualCamera(size, Fraction(25))
+        else:
+            sink = Recording(options.sink, size, Fraction(25), overwrite=options.overwrite)
+        stack.callback(sink.close)
+        print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
+        if options.sink is None:
+            print(_KEYS, file=sys.stderr)
+
+        def watch(count: LiveCount) -> None:
+            nonlocal shown
+            shown = count
+            print(f"\r{count}  ", end="", file=sys.stderr, flush=True)
+
+        try:
+            animate_live(animator, states[0], frames, [sink], controls, watch)
+        except KeyboardInterrupt:
+            controls.stop.set()
+    print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)
+
+
+def _has_screen() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,137 @@
+"""A whole video animated into a file: the stages on threads, and in the end a word of what was lost."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, Stopped
+from .files import different_files
+from .formats import Output
+from .steps import Work, step_stages
+from .stream import Stage, Stream, StreamStats
+from .times import Span, clock, list_spans
+from .video import VideoReader, VideoWriter
+
+if TYPE_CHECKING:
+    from .animator import Animator, Source
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int | None], None]
+
+COMMENT = "Made with gfla: synthetic media, a still portrait animated by a driving video."
+
+
+def render(
+    animator: "Animator",
+    source: "Source",
+    driving: str | os.PathLike,
+    output: str | os.PathLike,
+    ways: Mapping[str, Any],
+    *,
+    start: Fraction | float | None = None,
+    end: Fraction | float | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+    stats: Callable[[StreamStats], None] | None = None,
+    codec: str | None = None,
+) -> Path:
+    """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
+    target = Output.of(output, codec, overwrite)
+    if target.path:
+        different_files(target.path, source, driving)
+    with VideoReader(driving, start, end) as reader:
+        state = animator.prepare(source, **ways)
+        record = Record(reader, progress)
+        with VideoWriter(
+            output,
+            state.size,
+            reader.rate,
+            reader.time_base,
+            audio_from=reader,
+            comment=COMMENT,
+            overwrite=overwrite,
+            codec=codec,
+        ) as writer:
+
+            def encode(work: Work) -> Work:
+                writer.write(work.frame)
+                return work
+
+            stages = [*step_stages(animator, state), Stage("encode", encode)]
+            works = (Work(frame, state) for frame in reader)
+            interrupted = False
+            with Stream(works, stages, describe=_time, cancel=cancel) as stream:
+                try:
+                    for work in stream:
+                        record(work)
+                except KeyboardInterrupt:
+                    interrupted = True
+                    stream.stop()
+                    for work in stream:
+                        record(work)
+                account = stream.stats
+            record.finish(stream.complete, interrupted)
+            if not stream.complete:
+                writer.cut(reader.zero + record.end)
+    if stats:
+        stats(account)
+    if interrupted and not stream.complete:
+        raise Stopped(f"Stopped at {clock(record.end)}; {target.name} holds what was done until then.")
+    return writer.path
+
+
+class Record:
+    """Counts a render's frames and the times at which the driver's face was away."""
+
+    def __init__(self, reader: VideoReader, progress: Progress | None):
+        self._reader, self._progress = reader, progress
+        self._done, self._found = 0, False
+        self._away_since: Fraction | None = None
+        self._last = Fraction(0)
+        self._away: list[Span] = []
+
+    def __call__(self, work: Work) -> None:
+        self._done += 1
+        self._last = work.frame.seconds - self._reader.zero
+        if work.state.landmarks is None:
+            self._away_since = self._last if self._away_since is None else self._away_since
+        else:
+            self._found = True
+            self._close(self._last)
+        if self._progress:
+            self._progress(self._done, self._reader.frames)
+
+    @property
+    def end(self) -> Fraction:
+        """The time at which the last frame so far ends, seconds from the driving video's beginning."""
+        return self._last + 1 / self._reader.rate
+
+    def finish(self, complete: bool, interrupted: bool) -> None:
+        """Say once what was lost; InputError if there was no face at all, Stopped if Ctrl-C came first."""
+        path = self._reader.name
+        self._close(self.end)
+        if not self._found:
+            if interrupted:
+                raise Stopped("Stopped before the first face; no file is left.")
+            if not complete:
+                raise InputError(f"{path}: stopped before the first face; no file is left.")
+            raise InputError(f"{path}: no face in any frame; give a driving video that shows one.")
+        if self._away:
+            log.warning("%s: no face from %s; the portrait holds still there.", path, list_spans(self._away))
+        if self._reader.lost:
+            lost = list_spans(self._reader.lost)
+            log.warning("%s: damaged; the pictures from %s are lost or show errors.", path, lost)
+
+    def _close(self, at: Fraction) -> None:
+        if self._away_since is not None:
+            self._away.append(Span(self._away_since, at))
+            self._away_since = None
+
+
+def _time(work: Work) -> str:
+    return f"the frame at {clock(work.frame.seconds)}"

@@ -1,0 +1,99 @@
+"""What may be read as a video, and how it is opened: files, numbered pictures, URLs, pipes, cameras.
+
+Nothing is guessed: a name that is no URL is a file, and a file that is missing is an error, never a camera.
+"""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from ..errors import InputError
+from ..files import is_url, numbered_files, video_file
+
+PICTURES_A_SECOND = 25  # of numbered pictures, which have no clock of their own
+_OPEN, _READ = 10.0, 20.0  # seconds to wait for a line
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera of this machine by its number, the first is 0."""
+
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Input:
+    """What FFmpeg is given, and what people are told.
+
+    name: for messages. url: FFmpeg's. path: the file, if it is one and may be opened a second time. live: its
+    frames come when they come.
+    """
+
+    name: str
+    url: str
+    path: Path | None = None
+    live: bool = False
+    format: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: str | os.PathLike | Camera) -> "Input":
+        """How to open a file, `frames/%05d.png`, a URL, "-" (standard input) or a Camera; else InputError."""
+        if isinstance(given, Camera):
+            return _camera(given)
+        if given == "-":
+            return cls("standard input", "pipe:0")
+        if is_url(given):
+            options = {"rtsp_transport": "tcp"} if str(given).startswith("rtsp") else {}
+            return cls(str(given), str(given), live=True, options=options)
+        path = video_file(given)
+        if not path.exists():
+            return _numbered(path)
+        return cls(str(path), f"file:{path}", path)
+
+    def open(self) -> InputContainer:
+        """InputError if it is not there or is no video."""
+        try:
+            timeout = (_OPEN, _READ) if self.live else None
+            return av.open(self.url, format=self.format, options=dict(self.options), timeout=timeout)
+        except (FFmpegError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            if self.live:
+                raise InputError(f"{self.name}: cannot be opened: {reason}.") from None
+            raise InputError(
+                f"{self.name}: not a video, or one cut off before its index; give a whole video file."
+            ) from None
+
+
+def _numbered(path: Path) -> Input:
+    """A pattern such as frames/%05d.png as one video; it begins at the smallest number there is."""
+    there = numbered_files(path)
+    if not there:
+        raise InputError(f"{path}: no file has such a name, for example {path.name % 1}.")
+    first = next(n for n in count() if path.name % n == there[0].name)
+    for number, file in enumerate(there, first):
+        if file.name != path.name % number:
+            gap = path.name % number
+            raise InputError(f"{path}: {gap} is missing; number the pictures without a gap.")
+    options = {"start_number": str(first), "framerate": str(PICTURES_A_SECOND)}
+    return Input(str(path), str(path), format="image2", options=options)
+
+
+def _camera(camera: Camera) -> Input:
+    name = f"camera {camera.index}"
+    if sys.platform == "darwin":
+        return Input(name, str(camera.index), live=True, format="avfoundation", options={"framerate": "30"})
+    if sys.platform == "win32":
+        return Input(name, f"video={camera.index}", live=True, format="dshow")
+    device = f"/dev/video{camera.index}"
+    if not Path(device).exists():
+        raise InputError(
+            f"{name}: there is none ({device} does not exist); plug it in or give another number."
+        )
+    return Input(name, device, live=True, format="v4l2")

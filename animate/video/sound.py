@@ -1,0 +1,174 @@
+"""The sound of a video, copied packet by packet beside the new pictures: re-encoded only where it must be."""
+
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import Self
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+
+from ..formats import Output
+from .reader import VideoReader
+
+log = logging.getLogger(__name__)
+
+_TRIMMED = {"aac", "mp3", "ac3", "eac3"}  # the others' readers do not obey an edit within a packet
+_LEAD = Fraction(1, 10)  # seconds before a cut that a decoder needs to be in step again
+_RATES = {"aac": (32000, 44100, 48000), "libopus": (48000,)}
+
+
+class Sound:
+    """The first sound track of a reader on its way into an output container.
+
+    What sounds in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
+    -origin. Packets are copied as they are; a cut inside one is left to the container's edit list. Where the
+    container cannot hold the codec, or the cut, the sound is encoded anew, and said so.
+    """
+
+    @classmethod
+    def of(cls, reader: VideoReader, output: OutputContainer, target: Output) -> Self | None:
+        """The sound of `reader` as a new stream of `output`; None if it has none."""
+        return cls(reader, output, target) if reader.sound else None
+
+    def __init__(self, reader: VideoReader, output: OutputContainer, target: Output):
+        self._reader, self._output = reader, output
+        self._own: InputContainer | None = None
+        if reader.input.path:  # a second look at the file, at its own pace
+            self._own = av.open(reader.input.url)
+            stream = self._own.streams.audio[0]
+        else:
+            stream = reader.sound
+        assert stream is not None
+        assert stream.time_base is not None
+        self._input, self._origin, self._until = stream, reader.origin, reader.until
+        self._cut_start = reader.origin > reader.zero  # else what precedes the pictures is theirs
+        kind, codec = target.container, stream.codec_context.codec.canonical_name
+        assert kind.sound is not None
+        cut = self._cut_start or self._until is not None
+        bare = codec == "aac" and not stream.codec_context.extradata  # ADTS: described by its packets alone
+        fits = codec in kind.copies and not (bare and target.path is None and kind.muxer != "mpegts")
+        if fits and not (cut and not (kind.trims and codec in _TRIMMED)):
+            self._stream = output.add_stream_from_template(stream)
+            self._packets = self._copied()
+        else:
+            into = kind.sound.removeprefix("lib")
+            why = "cannot cut" if fits else "cannot hold"
+            muxer = kind.muxer
+            log.warning("%s: %s %s %s sound, so it is turned into %s.", reader.name, muxer, why, codec, into)
+            rates = _RATES[kind.sound]
+            rate = stream.rate if stream.rate in rates else rates[-1]
+            made = output.add_stream(kind.sound, rate=rate)
+            assert isinstance(made, av.AudioStream)
+            self._stream = made
+            made.layout = "mono" if stream.channels == 1 else "stereo"
+            self._packets = self._encoded(made)
+        if self._own and self._cut_start:
+            with suppress(FFmpegError):  # without an index it is read from the beginning
+                self._own.seek(max(0, int((self._origin - 2 * _LEAD) / stream.time_base)), stream=stream)
+        self._next: av.Packet | None = None
+
+    def copy_until(self, seconds: Fraction | None) -> None:
+        """Mux the packets that begin before `seconds` of the input's clock, all that are left for None."""
+        while (packet := self._next or next(self._packets, None)) is not None:
+            self._next = packet
+            if seconds is not None and _begins(packet) >= seconds - self._origin:
+                return
+            self._next = None
+            self._output.mux(packet)
+
+    def close(self) -> None:
+        self._packets.close()
+        if self._own:
+            self._own.close()
+
+    def _arriving(self) -> Iterator[av.Packet]:
+        """All packets; of what is read once, those that have come so far."""
+        if self._own:
+            yield from self._own.demux(self._input)
+            return
+        queue = self._reader.sound_packets
+        while queue:
+            yield queue.popleft()
+
+    def _read(self, lead: Fraction) -> Iterator[av.Packet]:
+        """The packets that overlap the range, and `lead` before; where damage stops the reading, it ends."""
+        begin_at = self._origin - lead if self._cut_start else None
+        try:
+            for packet in self._arriving():
+                if packet.dts is None:
+                    continue
+                begin = _begins(packet)
+                if self._until is not None and begin >= self._until:
+                    return
+                if begin_at is not None and begin + _lasts(packet) <= begin_at:
+                    continue
+                yield packet
+        except FFmpegError as error:
+            log.warning("%s: the sound breaks off, the file is damaged there (%s).", self._reader.name, error)
+
+    def _copied(self) -> Generator[av.Packet]:
+        codec = self._input.codec_context.codec.canonical_name
+        until = self._ends()
+        for packet in self._read(_LEAD if codec in _TRIMMED else Fraction(0)):
+            if until is not None and _begins(packet) + _lasts(packet) > until:
+                packet.duration = max(1, round((until - _begins(packet)) / packet.time_base))
+            shift = round(self._origin / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+            packet.stream = self._stream
+            yield packet
+
+    def _ends(self) -> Fraction | None:
+        """Where the sound is cut: by whoever reads, or by the edit list of the file itself."""
+        stream = self._input
+        edited = self._own is not None and "mp4" in self._own.format.name and stream.duration
+        if not edited or not stream.time_base or not stream.duration:
+            return self._until
+        end = ((stream.start_time or 0) + stream.duration) * stream.time_base
+        return end if self._until is None else min(self._until, end)
+
+    def _encoded(self, stream: av.AudioStream) -> Generator[av.Packet]:
+        layout, rate = stream.layout.name, stream.rate
+        resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+        for packet in self._read(_LEAD):
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                continue
+            for frame in frames:
+                assert isinstance(frame, av.AudioFrame)
+                for piece in resampler.resample(frame):
+                    if (part := self._trimmed(piece)) is not None:
+                        yield from stream.encode(part)
+        for piece in resampler.resample(None):
+            if (part := self._trimmed(piece)) is not None:
+                yield from stream.encode(part)
+        yield from stream.encode(None)
+
+    def _trimmed(self, frame: av.AudioFrame) -> av.AudioFrame | None:
+        """The samples of a frame that lie in the range, timed for the output; None if none does."""
+        assert frame.time_base is not None
+        begin, rate = (frame.pts or 0) * frame.time_base, frame.sample_rate
+        first = max(0, round((self._origin - begin) * rate)) if self._cut_start else 0
+        last = frame.samples
+        if self._until is not None:
+            last = min(last, round((self._until - begin) * rate))
+        if first >= last:
+            return None
+        taken = np.ascontiguousarray(frame.to_ndarray()[:, first:last])
+        part = av.AudioFrame.from_ndarray(taken.astype(np.float32), format="fltp", layout=frame.layout.name)
+        part.sample_rate, part.time_base = rate, Fraction(1, rate)
+        part.pts = round((begin - self._origin) * rate) + first
+        return part
+
+
+def _begins(packet: av.Packet) -> Fraction:
+    return (packet.pts or 0) * packet.time_base
+
+
+def _lasts(packet: av.Packet) -> Fraction:
+    return (packet.duration or 0) * packet.time_base

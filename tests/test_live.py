@@ -1,0 +1,226 @@
+"""Live: the newest frame wins, what is overtaken is counted, a file runs at its own speed; no camera needed."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate.cli.live import main
+from gfla.animate.live import Controls, LiveCount, Newest, animate_live
+from gfla.animate.sinks import Recording, VirtualCamera, Window
+from gfla.models import CONFIGS, Generator
+from PIL import Image
+
+MakeVideo = Callable[..., Path]
+Picture = Callable[..., np.ndarray]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def animator(landmarker, monkeypatch: pytest.MonkeyPatch) -> Animator:
+    torch.manual_seed(0)
+    made = Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny", reason="a test")
+    monkeypatch.setattr(Animator, "from_pretrained", lambda *_, **__: made)
+    return made
+
+
+@pytest.fixture
+def clip(make_video: MakeVideo, head_picture: Picture) -> Path:
+    return make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(10))
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, head_picture: Picture) -> Path:
+    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
+    return tmp_path / "portrait.png"
+
+
+class Kept:
+    """A sink that remembers, and may do something at each frame."""
+
+    def __init__(self, then: Callable[[int], None] = lambda count: None):
+        self.frames: list[Frame] = []
+        self._then = then
+
+    def show(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        self._then(len(self.frames))
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_file_is_played_at_its_own_speed_with_nothing_dropped(clip: Path):
+    newest = Newest(lambda: VideoReader(clip))
+    with closing(newest):
+        times = [frame.seconds for frame in newest]
+    assert len(times) + newest.dropped == 10
+    assert times[-1] - times[0] > 0.3
+    assert times == sorted(times)
+
+
+def test_the_newest_frame_wins_and_the_others_are_counted(clip: Path):
+    """Whoever is slow sees fewer frames, but never an old one."""
+    newest = Newest(lambda: VideoReader(clip))
+    seen = []
+    with closing(newest):
+        for frame in newest:
+            seen.append(frame)
+            threading.Event().wait(0.15)
+    assert newest.dropped >= 4
+    assert len(seen) + newest.dropped == 10
+    assert len(seen) >= 3
+
+
+def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_picture: Picture):
+    controls = Controls()
+    kept = Kept(lambda count: controls.stop.set() if count == 15 else None)
+    newest = Newest(lambda: VideoReader(clip), again=True)
+    count = animate_live(animator, animator.prepare(head_picture(0)), newest, [kept], controls)
+    assert count.frames == len(kept.frames) == 15
+    assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
+    pts = [frame.pts for frame in kept.frames]
+    assert all(a < b for a, b in zip(pts, pts[1:], strict=False))
+    assert 0 < count.latency <= count.worst
+
+
+def test_latency_is_of_one_frame_however_slow(clip: Path, animator: Animator, head_picture: Picture):
+    """A queue would make it grow with every frame."""
+    step, seen = animator.step, []
+
+    def slow(frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
+        threading.Event().wait(0.12)
+        return step(frame, state)
+
+    animator.step = slow
+    newest = Newest(lambda: VideoReader(clip), again=True)
+    controls = Controls()
+    kept = Kept(lambda count: controls.stop.set() if count == 12 else None)
+
+    def watch(count: LiveCount) -> None:
+        seen.append((count.latency, count.dropped))
+
+    animate_live(animator, animator.prepare(head_picture(0)), newest, [kept], controls, watch)
+    latencies = sorted(latency for latency, _ in seen)
+    assert latencies[0] >= 0.12
+    assert latencies[len(latencies) // 2] < 1
+    assert seen[-1][1] > 12
+
+
+def test_mirror_calibrate_and_swap(animator: Animator, head_picture: Picture):
+    frame = head_picture(4)
+    first, second = (animator.prepare(picture) for picture in (head_picture(0), head_picture(9)))
+    _, state = animator.step(Frame(frame, 0, Fraction(1, 25)), first)
+    assert state.motion.driver is not None
+    controls = Controls()
+    assert controls.applied(state) is state
+    controls.calibrate()
+    fresh = controls.applied(state)
+    assert fresh.motion.driver is None
+    assert fresh.square is None
+    assert fresh.portrait is state.portrait
+    assert controls.applied(fresh) is fresh
+    controls.swap(second)
+    other = controls.applied(fresh)
+    assert other.portrait is second.portrait
+    assert other.landmarks is state.landmarks
+
+
+def test_the_mirror_turns_what_is_seen(clip: Path, animator: Animator, head_picture: Picture):
+    seen: list[np.ndarray] = []
+    step = animator.step
+    animator.step = lambda frame, state: seen.append(frame.image) or step(frame, state)
+    for mirror in (False, True):
+        controls = Controls(mirror)
+        newest = Newest(lambda: VideoReader(clip))
+        kept = Kept(lambda count, controls=controls: controls.stop.set())
+        animate_live(animator, animator.prepare(head_picture(0)), newest, [kept], controls)
+    straight, mirrored = seen[0], seen[-1]
+    assert (straight[..., 0] > 150).any()
+    assert np.abs(straight[:, ::-1].astype(int) - mirrored).mean() < 12
+
+
+@pytest.mark.usefixtures("animator")
+def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, capsys: Capture):
+    out = tmp_path / "out.mp4"
+    assert main([str(portrait), str(clip), "--sink", str(out)]) == 0
+    said = capsys.readouterr().err
+    with VideoReader(out) as reader:
+        assert reader.size == (160, 120)
+        count = len(list(reader))
+    assert f"{count} frames, {10 - count} dropped" in said
+    assert "ms at worst" in said
+
+
+@pytest.mark.usefixtures("animator")
+def test_bad_input_is_one_sentence_and_never_a_camera(
+    portrait: Path, clip: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    sink = ["--sink", str(tmp_path / "out.mp4")]
+    Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save(tmp_path / "small.png")
+    for arguments, words in [
+        ([portrait, tmp_path / "missing.mp4", *sink], "missing.mp4: no such file."),
+        ([portrait, "http://127.0.0.1:9/a.mp4", *sink], "cannot be opened"),
+        ([portrait, "--camera", "77", *sink], "camera 77: there is none"),
+        ([portrait, *sink], "Say what drives the portrait"),
+        ([portrait, clip, "--camera", "0", *sink], "Say what drives the portrait"),
+        ([portrait, "--camera", "0", "--loop", *sink], "--loop is for a file"),
+        ([portrait, clip, "--sink", tmp_path / "out.avi"], "let the output's name end in"),
+        ([tmp_path / "none.png", clip, *sink], "none.png: no such file."),
+        ([portrait, clip, "--swap", tmp_path / "small.png", *sink], "no face found"),
+        *([([portrait, clip], "no screen for a window")] if sys.platform == "linux" else []),
+    ]:
+        assert main([str(argument) for argument in arguments]) == 2
+        said = capsys.readouterr()
+        assert words in said.err, said.err
+        assert len(said.err.splitlines()) == 1
+        assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_recording_of_nothing_is_no_file(tmp_path: Path):
+    Recording(str(tmp_path / "out.mp4"), (64, 64), Fraction(25)).close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_virtual_camera_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gfla.animate.sinks.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install pyvirtualcam"):
+        VirtualCamera((64, 64), Fraction(25))
+
+
+def test_a_window_shows_and_hears_keys(monkeypatch: pytest.MonkeyPatch):
+    shown, pressed = [], []
+    keys = iter([255, ord("c")])
+    import cv2
+
+    monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
+    monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(picture))
+    monkeypatch.setattr(cv2, "waitKey", lambda wait: next(keys))
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)
+    window = Window("test", pressed.append)
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[..., 0] = 200  # red
+    for pts in range(2):
+        window.show(Frame(picture, pts, Fraction(1, 25)))
+    window.close()
+    assert shown[0][0, 0].tolist() == [0, 0, 200]  # OpenCV's order
+    assert pressed == ["c"]
+
+
+def test_help_loads_no_torch():
+    code = "import sys; from gfla.animate.cli.live import main\n"
+    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'av', 'tqdm')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--camera" in done.stdout
