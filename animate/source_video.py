@@ -114,10 +114,10 @@ def open_source(
     source: Source, motion: SourceMotion
 ) -> AbstractContextManager[SourceVideo] | AbstractContextManager[Source]:
     """A `source` for `with`: opened if it is a video, as it is if it is a picture."""
-    return SourceVideo(source, motion) if _is_video(source) else nullcontext(source)
+    return SourceVideo(source, motion) if is_video(source) else nullcontext(source)
 
 
-def _is_video(source: object) -> TypeGuard[str | os.PathLike]:
+def is_video(source: object) -> TypeGuard[str | os.PathLike]:
     """Whether a source is a file that no picture but a video can be read from; InputError if it is no
     file."""
     if not isinstance(source, str | os.PathLike):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture,
     out = [f.image for f in animator.animate(state, frames, lambda _, s: states.append(s))]
     assert len(out) == 40
     away = drawn[4:17]  # 12.5 frames from full to none, then nothing is drawn
-    assert all(a > b for a, b in zip(away[:-1], away[1:], strict=True))
+    assert all(a > b for a, b in pairwise(away))
     assert away[-1] == 0
     assert np.array_equal(out[17], out[23])
     assert len(drawn) == 4 + 13 + 16

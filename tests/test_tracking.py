@@ -88,6 +88,12 @@ def test_fast_moves_flashes_and_losses_are_no_cuts(finder: Faces):
     assert [s.landmarks is None for s in lost] == [False, True, True, False]
 
 
+def test_a_black_frame_between_two_shots_hides_no_cut(finder: Faces):
+    black, one, two = np.zeros_like(scene()), scene((40, 40, 40, 200)), scene((50, 40, 40, 200), background=1)
+    assert [s.cut for s in watch(finder, [black, one, black, one])] == [False] * 4
+    assert [s.cut for s in watch(finder, [black, one, black, two])] == [False, False, False, True]
+
+
 def test_a_fast_head_is_no_cut(landmarker, head_picture: Picture):
     """The drawn head at four times its speed."""
     seen: Sighting | None = None
