@@ -99,13 +99,13 @@ def inspect_file(
 ) -> Inspection:
     """Look through a picture or video. progress: called with frames done and expected. InputError if it can
     be read as neither."""
-    path = existing_file(path)
-    if is_video(path):
-        with VideoReader(path) as reader:
-            return _inspect_video(path, reader, landmarker, progress)
-    image, _ = read_source(path)
+    file = existing_file(path)
+    if is_video(file):
+        with VideoReader(file) as reader:
+            return _inspect_video(file, reader, landmarker, progress)
+    image, _ = read_source(file)
     faces = tuple(number_faces(landmarker.find(image)))
-    return Inspection(path, image, faces, frames=1, found=min(len(faces), 1))
+    return Inspection(file, image, faces, frames=1, found=min(len(faces), 1))
 
 
 def numbered(inspection: Inspection) -> Image:

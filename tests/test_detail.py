@@ -22,7 +22,7 @@ def fine(side: int) -> np.ndarray:
 
 
 def drawing(face: np.ndarray, shift: tuple[float, float] = (0, 0), mask: float = 1.0) -> Drawing:
-    flow = np.broadcast_to(np.float32(shift), (SIZE, SIZE, 2)).copy()
+    flow = np.broadcast_to(np.array(shift, np.float32), (SIZE, SIZE, 2)).copy()
     return Drawing(face, flow, np.full((SIZE, SIZE), mask, np.float32))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate.source_video import SourceVideo, open_source
+from gfla.animate.source_video import SourceMotion, SourceVideo, open_source
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -28,7 +28,9 @@ def head_video(make_video: MakeVideo, picture: Picture, name: str = "own.mp4", *
     return make_video(name, picture=picture, **settings)
 
 
-def run(animator: Animator, path: Path, frames: list[Frame], motion="keep") -> tuple[list, list]:
+def run(
+    animator: Animator, path: Path, frames: list[Frame], motion: SourceMotion = "keep"
+) -> tuple[list, list]:
     with SourceVideo(path, motion) as source:
         state = animator.prepare(source)
         states: list[AnimationState] = []
@@ -75,8 +77,9 @@ def test_its_own_movement_can_be_replaced(animator, make_video, head_picture: Pi
     """A source whose face grows longer under a driver that does not: replaced, it stays as it began."""
     path = head_video(make_video, lambda i, w, h: _stretched(head_picture(0, 128, 128), i))
     still = [Frame(head_picture(0), i, TICK) for i in range(12)]
-    heights = {}
-    for motion in ("keep", "replace"):
+    heights: dict[SourceMotion, list[float]] = {}
+    ways: tuple[SourceMotion, ...] = ("keep", "replace")
+    for motion in ways:
         _, states = run(animator, path, still, motion)
         heights[motion] = [float(np.ptp(s.target.points[0].numpy()[:, 1])) for s in states]  # type: ignore[union-attr]
     assert max(heights["keep"]) - min(heights["keep"]) > 2

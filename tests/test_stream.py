@@ -138,10 +138,10 @@ def test_an_error_of_the_network_names_the_time(animator: Animator, clip: Path, 
     generate = animator.generate
     calls = iter(range(100))
 
-    def broken(*args):
+    def broken(target, portrait, memory):
         if next(calls) == 12:
             raise RuntimeError("CUDA error")
-        return generate(*args)
+        return generate(target, portrait, memory)
 
     animator.generate = broken
     with pytest.raises(RuntimeError, match="CUDA error") as caught:
