@@ -7,7 +7,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
-from typing import Literal, Protocol, Self, TypeGuard
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,15 +114,14 @@ def open_source(
     source: Source, motion: SourceMotion
 ) -> AbstractContextManager[SourceVideo] | AbstractContextManager[Source]:
     """A `source` for `with`: opened if it is a video, as it is if it is a picture."""
-    return SourceVideo(source, motion) if is_video(source) else nullcontext(source)
+    if isinstance(source, str | os.PathLike) and is_video(source):
+        return SourceVideo(source, motion)
+    return nullcontext(source)
 
 
-def is_video(source: object) -> TypeGuard[str | os.PathLike]:
-    """Whether a source is a file that no picture but a video can be read from; InputError if it is no
-    file."""
-    if not isinstance(source, str | os.PathLike):
-        return False
-    path = existing_file(source)
+def is_video(path: str | os.PathLike) -> bool:
+    """Whether it is no picture but a video that can be read from the file; InputError if there is none."""
+    path = existing_file(path)
     try:
         with PillowImage.open(path):
             return False
@@ -139,6 +138,6 @@ def is_video(source: object) -> TypeGuard[str | os.PathLike]:
 
 def _fits(square: FaceSquare, best: FaceSquare) -> bool:
     """Whether a face whose best square is `best` may stay in `square`."""
-    away = np.hypot(square.x - best.x + (square.side - best.side) / 2,
-                    square.y - best.y + (square.side - best.side) / 2)  # fmt: skip
+    larger = (square.side - best.side) / 2
+    away = np.hypot(square.x - best.x + larger, square.y - best.y + larger)
     return bool(away <= _AWAY * square.side and 1 / _GROWN <= best.side / square.side <= _GROWN)
