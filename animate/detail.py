@@ -95,7 +95,7 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
     area = (1 + xx) * (1 + yy) - xy * yx
     none, least, most, much = _AREA
     even = np.minimum((area - none) / (least - none), (much - area) / (much - most)).clip(0, 1)
-    return agree * _soft(even.astype(np.float32)) * np.cbrt(_soft(drawing.mask))
+    return (agree * _soft(even) * _soft(drawing.mask) ** 0.25).astype(np.float32)
 
 
 def carry(image: NDArray, flow: Field) -> NDArray:
@@ -116,8 +116,8 @@ def _resting(flow: Field, space: Field) -> Field:
     return flow * least[..., None]
 
 
-def _soft(field: Field) -> Field:
-    return cv2.GaussianBlur(field, (0, 0), _SOFT)  # type: ignore[return-value]
+def _soft(field: NDArray) -> NDArray:
+    return cv2.GaussianBlur(field, (0, 0), _SOFT)
 
 
 def _resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
