@@ -1,4 +1,4 @@
-"""The measure of detail: it runs on a large drawn person, and detail brings the picture nearer to the truth."""
+"""The measure of detail: it runs on a large drawn person, and detail brings the picture nearer the truth."""
 
 import csv
 from pathlib import Path
