@@ -111,10 +111,10 @@ def inspect_file(
 def numbered(inspection: Inspection) -> Image:
     """Its image with a box and its number at every face, RGB (H, W, 3) uint8."""
     image = np.ascontiguousarray(inspection.image.copy())
-    thick = max(1, round(max(image.shape) / 400))
     for number, face in enumerate(inspection.faces, 1):
         low, high = face.points.min(0), face.points.max(0)
         left, top, right, bottom = (round(float(v)) for v in (*low, *high))
+        thick = max(1, round((right - left) / 70))
         cv2.rectangle(image, (left, top), (right, bottom), _GREEN, thick)
         scale = max(0.4, (right - left) / 120)
         spot = (left + 2 * thick, max(top - 3 * thick, round(24 * scale)))
