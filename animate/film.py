@@ -7,16 +7,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .absence import SAYS, NoFace
 from .errors import InputError, Stopped
 from .files import different_files
 from .formats import Output
+from .source_video import SourceMotion, SourceVideo, open_source
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans
 from .video import VideoReader, VideoWriter
 
 if TYPE_CHECKING:
-    from .animator import Animator, Source
+    from .animator import Animator
+    from .portrait import Source
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ def render(
     driving: str | os.PathLike,
     output: str | os.PathLike,
     ways: Mapping[str, Any],
+    source_motion: SourceMotion,
     *,
     start: Fraction | float | None = None,
     end: Fraction | float | None = None,
@@ -44,9 +48,9 @@ def render(
     target = Output.of(output, codec, overwrite)
     if target.path:
         different_files(target.path, source, driving)
-    with VideoReader(driving, start, end) as reader:
-        state = animator.prepare(source, **ways)
-        record = Record(reader, progress)
+    with open_source(source, source_motion) as given, VideoReader(driving, start, end) as reader:
+        state = animator.prepare(given, **ways)
+        record = Record(reader, progress, state.no_face)
         with VideoWriter(
             output,
             state.size,
@@ -76,6 +80,8 @@ def render(
                         record(work)
                 account = stream.stats
             record.finish(stream.complete, interrupted)
+            if isinstance(given, SourceVideo) and given.ended is not None:
+                log.warning("%s: it ends at %s; its last frame is held.", given.path, clock(given.ended))
             if not stream.complete:
                 writer.cut(reader.zero + record.end)
     if stats:
@@ -88,7 +94,8 @@ def render(
 class Record:
     """Counts a render's frames and the times at which the driver's face was away."""
 
-    def __init__(self, reader: VideoReader, progress: Progress | None):
+    def __init__(self, reader: VideoReader, progress: Progress | None, no_face: NoFace):
+        self._no_face: NoFace = no_face
         self._reader, self._progress = reader, progress
         self._done, self._found = 0, False
         self._away_since: Fraction | None = None
@@ -122,7 +129,7 @@ class Record:
                 raise InputError(f"{path}: stopped before the first face; no file is left.")
             raise InputError(f"{path}: no face in any frame; give a driving video that shows one.")
         if self._away:
-            log.warning("%s: no face from %s; the portrait holds still there.", path, list_spans(self._away))
+            log.warning("%s: no face from %s; %s.", path, list_spans(self._away), SAYS[self._no_face])
         if self._reader.lost:
             lost = list_spans(self._reader.lost)
             log.warning("%s: damaged; the pictures from %s are lost or show errors.", path, lost)

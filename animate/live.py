@@ -69,7 +69,7 @@ class Controls:
             wish, self._wish = self._wish, None
             rest, self._calibrate = self._calibrate, False
         if wish is not None:
-            state = replace(wish, landmarks=state.landmarks)
+            state = replace(wish, seen=state.seen)
         if rest:
             state = replace(state, motion=replace(state.motion, driver=None), square=None)
         return state

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from ..files import different_files, existing_file, video_input
 from ..formats import Output
-from .options import Bar, run, time_option
+from .options import Bar, run, share_option, time_option
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-animate", description="Make a still portrait move like the person in a driving video."
     )
-    parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
+    parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp; or a video")
     parser.add_argument(
         "driving",
         metavar="DRIVING",
@@ -55,6 +55,35 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--end", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    picture = parser.add_argument_group("the picture")
+    picture.add_argument(
+        "--detail",
+        type=share_option,
+        default=1.0,
+        metavar="0..1",
+        help="how much of a large portrait's own sharpness is laid over the 256 face (default 1)",
+    )
+    faces = parser.add_argument_group("faces")
+    faces.add_argument(
+        "--no-face",
+        choices=("hold", "passthrough", "fade", "fail"),
+        default="hold",
+        help="where the driver's face is away: hold the last motion (default), show the portrait unmoved, "
+        "fade to rest and back in half a second, or stop with an error",
+    )
+    faces.add_argument(
+        "--source-face", type=int, metavar="N", help="SOURCE's N-th face from the left (default: the largest)"
+    )
+    faces.add_argument(
+        "--driving-face", type=int, metavar="N", help="the same of DRIVING, where faces first appear in it"
+    )
+    faces.add_argument(
+        "--source-motion",
+        choices=("keep", "replace"),
+        default="keep",
+        help="a SOURCE that is a video keeps its own movement and the driver's is added (default), or its "
+        "turning, tilting and speaking are replaced by the driver's",
+    )
     stream = parser.add_argument_group("stream")
     stream.add_argument(
         "--codec",
@@ -92,6 +121,11 @@ def _animate(options: argparse.Namespace) -> None:
             progress=bar,
             stats=account.append if options.stats else None,
             codec=options.codec,
+            detail=options.detail,
+            no_face=options.no_face,
+            source_face=options.source_face,
+            driving_face=options.driving_face,
+            source_motion=options.source_motion,
         )
     if account:
         print(account[0], file=sys.stderr)
