@@ -49,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
     parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
+    parser.add_argument(
+        "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
+    )
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
@@ -63,11 +65,12 @@ def _train(options: argparse.Namespace) -> None:
 
     from ..models import CONFIGS
     from .config import CONFIGS as SCHEDULES
+    from .config import NETWORKS
     from .data import find_dataset, perceptual_weights
     from .trainer import Trainer
 
-    if options.config not in CONFIGS:
-        raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(CONFIGS)}.")
+    if options.config not in SCHEDULES:
+        raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(SCHEDULES)}.")
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if options.device == "cuda" else "gloo")
     data = find_dataset(options.data)
@@ -76,11 +79,19 @@ def _train(options: argparse.Namespace) -> None:
         schedule = schedule.without_flow()
     if options.steps:
         schedule = schedule.scaled(options.steps)
-    perceptual = options.perceptual or perceptual_weights(data)
-    if not options.perceptual and not perceptual.is_file():
-        print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
-        perceptual = None
-    trainer = Trainer(CONFIGS[options.config], schedule, data, options.out, perceptual, options.device)
+    perceptual = options.perceptual
+    if perceptual is None and schedule.features == "squeezenet":
+        perceptual = perceptual_weights(data)
+        if not perceptual.is_file():
+            print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
+            perceptual = None
+    name: str = options.config
+    network = CONFIGS[NETWORKS.get(name, name)]
+    trainer = Trainer(network, schedule, data, options.out, perceptual, options.device)
+    if trainer.checkpoint.exists() and not options.resume:
+        raise ValueError(
+            f"{options.out} holds a run already; pass --resume to go on, or name another folder."
+        )
     if options.init:
         trainer.start_from(options.init)
     if options.resume:

@@ -26,10 +26,10 @@ from ..animate.errors import InputError
 from ..animate.landmarks import Landmarker
 from ..animate.talking_head.acting import COLUMNS
 from ..animate.video import Frame, VideoReader, VideoWriter
+from .data import REPEATED
 from .tracks import RATE, Track, find_tracks, head_yaw, ticks
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts"}
-REPEATED = 0.3  # grey levels of 255: a frame that differs less from the one before is a repetition of it
 _VAL = 0.1  # share of the people who are kept for validation, one at least
 _STRIP, _SEEN = 128, 8  # the contact sheet: side of a picture, pictures a clip
 _ROWS = 20  # clips on one sheet
