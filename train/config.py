@@ -115,7 +115,7 @@ FACE = TrainConfig(
 TINY = TrainConfig(
     stages=(
         Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
-        Stage(name="image", steps=14, batch=2, correctness=0.1, style=10.0),
+        Stage(name="image", steps=14, batch=2, correctness=0.1, style=0.1),
         Stage(name="video", steps=14, batch=1, length=6, chunk=3, adversarial=0.02, temporal=0.02),
     ),
     augmentation=Augmentation(blur=0.1, jpeg=0.1, background=0.2, drop=0.15, mix=0.2, noise=0.2),

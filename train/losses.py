@@ -56,10 +56,14 @@ def sampling_correctness(source: Tensor, target: Tensor, flow: Tensor) -> Tensor
 
 
 def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Style loss (Johnson 2016; GFLA's implementation, Ren 2021 Eq. 17): the sum over taps of
-    mean|G(f) - G(g)| with the Gram matrix G(f) = f f^T / (C h w) of features (B, C, h, w)."""
-    terms = [(_gram(f) - _gram(g)).abs().mean() for f, g in zip(features, truth, strict=True)]
-    return torch.stack(terms).sum()
+    """Style loss (Johnson 2016; Ren 2021 Eq. 17): the mean over taps of mean|G(f) - G(g)| / mean|G(g)| with
+    the Gram matrix G(f) = f f^T / (C h w) of features (B, C, h, w). The papers take the plain difference of
+    VGG-19's; relative, it means the same for any network."""
+    terms = []
+    for f, g in zip(features, truth, strict=True):
+        wanted = _gram(g)
+        terms.append((_gram(f) - wanted).abs().mean() / wanted.abs().mean().clamp_min(1e-12))
+    return torch.stack(terms).mean()
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:

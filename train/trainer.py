@@ -335,7 +335,8 @@ class Trainer:
 
     def _autocast(self):
         fast = fast_precision(self.device) == torch.bfloat16
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
+        # Its cache of cast weights is emptied by the sampler's thread too: gradients would sum by chance.
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast, cache_enabled=False)
 
     def _place(self, net: Net) -> Net:
         return channels_last(net.to(self.device))
