@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from gfla.train.cli import evaluate as main
 from gfla.train.data import find_dataset
-from gfla.train.evaluate import COLUMNS, evaluate, main, table
+from gfla.train.evaluate import COLUMNS, TIMES, evaluate, table
 
 
 def test_table_means_and_worst_ratio():
-    def scores(value):
-        return dict.fromkeys(COLUMNS, value)
+    def scores(value: float) -> dict[str, float]:
+        return dict.fromkeys(map(str, COLUMNS), value)
 
     results = {
         "copy": {"a": scores(1.0), "b": scores(3.0)},
@@ -34,10 +35,13 @@ def test_missing_data_is_a_sentence(tmp_path, monkeypatch, capsys):
 
 def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
     """On a drawn face the spline warp beats the copied frame, and every column is finite."""
-    results = evaluate(drawn, squeezenet, tmp_path, "face-256")
+    found = evaluate(drawn, squeezenet, tmp_path, "face-256")
+    results = found.scores
+    assert found.auc is None
+    assert found.columns == (*COLUMNS, *TIMES)
     assert set(results) == {"copy", "spline", "re-encoded", "ours", "no previous", "edges"}
     means = {
-        method: {column: np.mean([s[column] for s in clips.values()]) for column in COLUMNS}
+        method: {column: np.mean([s[column] for s in clips.values()]) for column in found.columns}
         for method, clips in results.items()
     }
     assert all(np.isfinite(list(columns.values())).all() for columns in means.values())

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 import pytest
@@ -67,7 +68,8 @@ def sample_of(drawn, tmp_path, length=2, rank=0, batch=4) -> Batch:
 
 
 def gradients_of(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
-    """What one step of a video stage with both critics leaves in the gradients (unclipped)."""
+    """What one step of a video stage with both critics leaves in the gradients (unclipped), in float32."""
+    trainer._autocast = nullcontext  # pyright: ignore[reportAttributeAccessIssue]
     trainer.config = replace(trainer.config, clip_gradient=1e9)
     stage = replace(TINY.stages[2], length=3, chunk=3, correctness=0.1, style=1.0)
     next(trainer._sample_steps(stage, batch))
@@ -112,9 +114,10 @@ def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path)
     for key, gradient in whole.items():
         assert torch.equal(halves[0][key], halves[1][key]), "both processes go on with the same gradient"
         scale = gradient.abs().max().item() + 1e-7
-        assert (halves[0][key] - gradient).abs().max().item() < 1e-3 * scale, key
+        assert (halves[0][key] - gradient).abs().max().item() < 1e-4 * scale, key
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's
 def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet, tmp_path):
     batch = sample_of(drawn, tmp_path, 3, batch=2)
     plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
@@ -122,7 +125,7 @@ def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet
         other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
         assert plain.keys() == other.keys()
         for key, gradient in plain.items():
-            torch.testing.assert_close(other[key], gradient, rtol=1e-3, atol=1e-5)
+            torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp_path, capsys):

@@ -99,6 +99,53 @@ def _train(options: argparse.Namespace) -> None:
     trainer.train()
 
 
+def evaluate(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="gfla-evaluate",
+        description="Measure weights on people they have not seen: a table and a report.",
+    )
+    parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="REPORT", help="folder of the report"
+    )
+    parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
+    parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
+    parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
+    parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
+    parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
+    options = parser.parse_args(arguments)
+    return _run("gfla-evaluate", lambda: _evaluate(options))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import json
+
+    from .data import find_dataset, perceptual_weights
+    from .distances import Inception, Lpips
+    from .evaluate import evaluate, table
+    from .report import remarks, write_report
+
+    data = find_dataset(options.data)
+    perceptual = options.perceptual or perceptual_weights(data)
+    lpips = Lpips(options.lpips) if options.lpips else None
+    inception = Inception(options.inception) if options.inception else None
+    options.out.mkdir(parents=True, exist_ok=True)
+    result = evaluate(
+        data,
+        perceptual,
+        options.out,
+        options.weights,
+        tuple(options.against),
+        lpips=lpips,
+        inception=inception,
+    )
+    print(table(result.scores, result.columns), *remarks(result), sep="\n")
+    summary = {"weights": options.weights, "identity_auc": result.auc, "fid": result.fid}
+    (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
+    write_report(options.out / "report.html", result, options.weights)
+    print(options.out / "report.html")
+
+
 def _run(name: str, work: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
     try:

@@ -62,7 +62,8 @@ def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
     terms = []
     for f, g in zip(features, truth, strict=True):
         wanted = _gram(g)
-        terms.append((_gram(f) - wanted).abs().mean() / wanted.abs().mean().clamp_min(1e-12))
+        error = (_gram(f) - wanted).abs().mean((1, 2))
+        terms.append(error / wanted.abs().mean((1, 2)).clamp_min(1e-12))  # picture by picture
     return torch.stack(terms).mean()
 
 
