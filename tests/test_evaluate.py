@@ -8,7 +8,7 @@ from gfla.animate import Animator, VideoReader
 from gfla.models import load_generator
 from gfla.train.cli import evaluate as main
 from gfla.train.data import find_dataset
-from gfla.train.evaluate import COLUMNS, TIMES, Forgetful, evaluate, table
+from gfla.train.evaluate import COLUMNS, TIMES, Evaluation, Forgetful, evaluate, table
 
 
 def test_table_means_and_worst_ratio():
@@ -20,7 +20,7 @@ def test_table_means_and_worst_ratio():
         "spline": {"a": scores(0.5), "b": scores(1.0)},
         "ours": {"a": scores(0.25), "b": scores(1.1)},
     }
-    text = table(results)
+    text = table(Evaluation(scores=results))
     assert "| copy | 2.0000" in text
     assert "mean 0.800" in text
     assert "worst 1.100 (b)" in text

@@ -9,7 +9,7 @@ from gfla.train import metrics
 from gfla.train.distances import IdentityEmbedding, Lpips, frechet_distance
 from gfla.train.evaluate import COLUMNS, TIMES, Evaluation
 from gfla.train.perceptual import PerceptualFeatures
-from gfla.train.report import Section, remarks, worst_first, write_report
+from gfla.train.report import Section, remarks, write_report
 
 
 def test_residual_error_by_hand():
@@ -96,8 +96,8 @@ def test_the_report_stands_alone_and_begins_with_the_worst(tmp_path):
         auc=0.5,
         pictures={"good": shown, "bad<i>": shown},
     )
-    assert worst_first(result) == ["bad<i>", "good"]
     assert "identity" not in result.columns
+    assert result.ratios() == {"good": 0.5, "bad<i>": 0.9}
     assert any("not available" in line and "0.500" in line for line in remarks(result))
     section = Section("Other faces", "note", [["", "shape"], ["ours", "0.98"]], [("made", picture)])
     write_report(tmp_path / "report.html", result, "w", (section,))

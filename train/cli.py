@@ -127,6 +127,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     data = find_dataset(options.data)
     perceptual = options.perceptual or perceptual_weights(data)
+    if not options.perceptual and not perceptual.is_file():
+        perceptual = None
     lpips = Lpips(options.lpips) if options.lpips else None
     inception = Inception(options.inception) if options.inception else None
     options.out.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         lpips=lpips,
         inception=inception,
     )
-    print(table(result.scores, result.columns), *remarks(result), sep="\n")
+    print(table(result), *remarks(result), sep="\n")
     summary = {"weights": options.weights, "identity_auc": result.auc, "fid": result.fid}
     (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
     write_report(options.out / "report.html", result, options.weights)

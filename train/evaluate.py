@@ -42,11 +42,12 @@ Scores = dict[str, dict[str, dict[str, float]]]
 
 @dataclass
 class Evaluation:
-    """What was found. scores: see `Scores`. auc: how well the embedding tells these people apart, None for
+    """What was found. scores: see `Scores`. perceptual: whether there was a SqueezeNet. auc: how well the embedding tells these people apart, None for
     too few. fid: by method, empty without an Inception. lpips: whether it was there. pictures: {clip:
     {caption: the last compared frame}}, the source and the true frame first."""
 
     scores: Scores = field(default_factory=dict)
+    perceptual: bool = True
     auc: float | None = None
     fid: dict[str, float] = field(default_factory=dict)
     lpips: bool = False
@@ -55,7 +56,14 @@ class Evaluation:
     @property
     def columns(self) -> tuple[str, ...]:
         identity = ("identity",) if self.auc is not None and self.auc >= SEPARATES else ()
-        return (*COLUMNS, *(("lpips",) if self.lpips else ()), *identity, *TIMES)
+        single = [c for c in COLUMNS if self.perceptual or c not in ("perceptual", "shifted")]
+        return (*single, *(("lpips",) if self.lpips else ()), *identity, *TIMES)
+
+    def ratios(self) -> dict[str, float]:
+        """By clip: ours over the spline warp's in perceptual distance, in L1 where there was no SqueezeNet."""
+        ours, spline = self.scores["ours"], self.scores["spline"]
+        column = "perceptual" if self.perceptual else "l1"
+        return {name: ours[name][column] / max(spline[name][column], 1e-12) for name in ours}
 
 
 class Forgetful(Animator):
@@ -70,7 +78,7 @@ class Forgetful(Animator):
 
 def evaluate(
     data: Path,
-    perceptual: Path,
+    perceptual: Path | None,
     out: Path,
     weights: str,
     against: tuple[str, ...] = (),
@@ -82,14 +90,15 @@ def evaluate(
     """Every method on every clip. Writes results.json after each clip and sheet.png (a row a clip: source,
     true, spline, ours, edges) to `out`. `ours` is `weights`; those of `against` bear their file's name."""
     clips = load_clips(data, split, out / "frames")
-    judge = _Judge(PerceptualFeatures(perceptual), load_landmarker("builtin"), clips, lpips, inception)
+    features = PerceptualFeatures(perceptual) if perceptual else None
+    judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
     animators = {"ours": Animator.from_pretrained(weights, device="cpu")}
     for name in against:
         stem = Path(name).stem
         animators[f"against {stem}" if f"against {stem}" not in animators else f"against {name}"] = (
             Animator.from_pretrained(name, device="cpu")
         )
-    result = Evaluation(auc=judge.auc, lpips=lpips is not None)
+    result = Evaluation(perceptual=features is not None, auc=judge.auc, lpips=lpips is not None)
     for clip in tqdm(clips, unit="clip"):
         source, driving = out / f"{clip.name}.png", data / "clips" / f"{clip.name}.mp4"
         PillowImage.fromarray(np.array(clip.frames[0])).save(source)
@@ -110,20 +119,18 @@ def evaluate(
     return result
 
 
-def table(scores: Scores, columns: tuple[str, ...] = COLUMNS) -> str:
+def table(result: Evaluation) -> str:
     """Means over clips, a Markdown row a method, and how ours stands to the spline warp clip by clip."""
+    columns = result.columns
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for method, clips in scores.items():
+    for method, clips in result.scores.items():
         means = [np.mean([each[column] for each in clips.values()]) for column in columns]
         lines.append(f"| {method} | " + " | ".join(f"{mean:.4f}" for mean in means) + " |")
-    ratios = {
-        name: each["perceptual"] / scores["spline"][name]["perceptual"]
-        for name, each in scores["ours"].items()
-    }
+    ratios = result.ratios()
     worst = max(ratios, key=ratios.__getitem__)
     lines.append(
-        f"\nOurs over spline, perceptual, clip by clip: mean {np.mean(list(ratios.values())):.3f}, "
-        f"worst {ratios[worst]:.3f} ({worst})."
+        f"\nOurs over spline, {'perceptual' if result.perceptual else 'L1'}, clip by clip: mean "
+        f"{np.mean(list(ratios.values())):.3f}, worst {ratios[worst]:.3f} ({worst})."
     )
     return "\n".join(lines)
 
@@ -133,25 +140,26 @@ class _Judge:
 
     def __init__(
         self,
-        features: PerceptualFeatures,
+        features: PerceptualFeatures | None,
         finder: Landmarker,
         clips: list[Clip],
         lpips: Lpips | None,
         inception: Inception | None,
     ):
         self.features, self.finder, self.lpips, self.inception = features, finder, lpips, inception
-        self.embedding = IdentityEmbedding(features)
-        self.people = {clip.name: [self._person(clip, i) for i in _chosen(clip)] for clip in clips}
+        self.embedding = IdentityEmbedding(features) if features else None
+        self.people: dict[str, list[NDArray[np.float32]]] = {}
         halves = {}
-        for clip in clips:  # one clip a person
-            seen = self.people[clip.name]
-            if len(seen) > 1:
+        for clip in clips if self.embedding else ():
+            seen = self.people[clip.name] = [self._person(clip, i) for i in _chosen(clip)]
+            if len(seen) > 1:  # one clip a person
                 middle = len(seen) // 2
                 halves[clip.identity] = (np.mean(seen[:middle], 0), np.mean(seen[middle:], 0))
-        self.auc = self.embedding.separation(halves)
+        self.auc = self.embedding.separation(halves) if self.embedding else None
         self.seen: dict[str, list[NDArray]] = {}
 
     def _person(self, clip: Clip, index: int) -> NDArray[np.float32]:
+        assert self.embedding
         return self.embedding.raw(np.array(clip.frames[index]), clip.points[index])
 
     def places(self, clip: Clip) -> dict[int, NDArray]:
@@ -196,14 +204,15 @@ class _Judge:
             "l1": metrics.l1(picture, truth),
             "psnr": metrics.psnr(picture, truth),
             "ssim": metrics.ssim(picture, truth),
-            "perceptual": metrics.perceptual(picture, truth, self.features),
-            "shifted": metrics.perceptual_shifted(picture, truth, self.features),
             "sharpness": metrics.sharpness(picture, points) / metrics.sharpness(truth, points),
             "akd": metrics.landmark_distance(found.points, places) if found else float(missed),
         }
+        if self.features:
+            row["perceptual"] = metrics.perceptual(picture, truth, self.features)
+            row["shifted"] = metrics.perceptual_shifted(picture, truth, self.features)
         if self.lpips:
             row["lpips"] = self.lpips.of(picture, truth)
-        if self.auc is not None and self.auc >= SEPARATES:
+        if self.embedding and self.auc is not None and self.auc >= SEPARATES:
             person = np.mean(self.people[clip.name], axis=0)
             row["identity"] = self.embedding.similarity(self.embedding.raw(picture, points), person)
         if self.inception:

@@ -67,13 +67,13 @@ def write_report(path: Path, result: Evaluation, weights: str, sections: tuple[S
         "</ul>",
         *(_section(section) for section in sections),
         "<h2>Clip by clip, the worst first</h2>"
-        "<p class='note'>Ordered by perceptual distance over the spline warp's. Pictures: the last frame "
-        "that is compared.</p>",
+        f"<p class='note'>Ordered by {'perceptual distance' if result.perceptual else 'L1'} over the spline "
+        "warp's. Pictures: the last frame that is compared.</p>",
     ]
-    for name in worst_first(result):
+    ratios = result.ratios()
+    for name in sorted(ratios, key=lambda name: -ratios[name]):
         rows = {method: clips[name] for method, clips in scores.items()}
-        ratio = rows["ours"]["perceptual"] / rows["spline"]["perceptual"]
-        parts.append(f"<h3>{html.escape(name)} ({ratio:.3f} of the spline's perceptual distance)</h3>")
+        parts.append(f"<h3>{html.escape(name)} ({ratios[name]:.3f} of the spline warp's)</h3>")
         parts += [_figure(caption, picture) for caption, picture in result.pictures[name].items()]
         parts.append(
             _table([["", *columns], *([m, *(f"{r[c]:.4f}" for c in columns)] for m, r in rows.items())])
@@ -86,7 +86,9 @@ def write_report(path: Path, result: Evaluation, weights: str, sections: tuple[S
 def remarks(result: Evaluation) -> list[str]:
     """What is not available and why, in sentences."""
     lines = []
-    if result.auc is None:
+    if not result.perceptual:
+        lines.append("perceptual, identity: not available (give --perceptual a SqueezeNet 1.0).")
+    elif result.auc is None:
         lines.append("identity: not available (three people are needed to tell whether the embedding can).")
     else:
         verdict = "reported" if result.auc >= SEPARATES else f"not available (below {SEPARATES})"
@@ -98,12 +100,6 @@ def remarks(result: Evaluation) -> list[str]:
     else:
         lines.append("FID: not available (give --inception a TorchScript Inception).")
     return lines
-
-
-def worst_first(result: Evaluation) -> list[str]:
-    """Clips by ours over the spline warp, perceptual distance, falling."""
-    ours, spline = result.scores["ours"], result.scores["spline"]
-    return sorted(ours, key=lambda name: -ours[name]["perceptual"] / spline[name]["perceptual"])
 
 
 def _means(scores: dict[str, dict[str, dict[str, float]]], columns: tuple[str, ...]) -> str:
