@@ -42,9 +42,12 @@ Scores = dict[str, dict[str, dict[str, float]]]
 
 @dataclass
 class Evaluation:
-    """What was found. scores: see `Scores`. perceptual: whether there was a SqueezeNet. auc: how well the embedding tells these people apart, None for
-    too few. fid: by method, empty without an Inception. lpips: whether it was there. pictures: {clip:
-    {caption: the last compared frame}}, the source and the true frame first."""
+    """What was found.
+
+    scores: see `Scores`. perceptual, lpips: whether these networks were there. auc: how well the embedding
+    tells these people apart, None for too few. fid: by method, empty without an Inception. pictures: {clip:
+    {caption: the last compared frame}}, the source and the true frame first.
+    """
 
     scores: Scores = field(default_factory=dict)
     perceptual: bool = True
@@ -60,7 +63,7 @@ class Evaluation:
         return (*single, *(("lpips",) if self.lpips else ()), *identity, *TIMES)
 
     def ratios(self) -> dict[str, float]:
-        """By clip: ours over the spline warp's in perceptual distance, in L1 where there was no SqueezeNet."""
+        """By clip: ours over the spline warp's in perceptual distance, or in L1 without a SqueezeNet."""
         ours, spline = self.scores["ours"], self.scores["spline"]
         column = "perceptual" if self.perceptual else "l1"
         return {name: ours[name][column] / max(spline[name][column], 1e-12) for name in ours}
