@@ -13,7 +13,7 @@ from gfla.train.evaluate import COLUMNS, TIMES, Evaluation, Forgetful, evaluate,
 
 def test_table_means_and_worst_ratio():
     def scores(value: float) -> dict[str, float]:
-        return dict.fromkeys(map(str, COLUMNS), value)
+        return dict.fromkeys(map(str, (*COLUMNS, *TIMES)), value)
 
     results = {
         "copy": {"a": scores(1.0), "b": scores(3.0)},

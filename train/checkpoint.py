@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -26,13 +28,21 @@ def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
                 f"{name}/{index}/{key}": value.detach().clone().contiguous() for key, value in state.items()
             }
     partial = path.with_name(path.name + ".part")
-    try:
+    with whole_or_not(path):
         save_file(tensors, partial, metadata={"loop": json.dumps(loop)})
         os.replace(partial, path)
+
+
+@contextmanager
+def whole_or_not(path: Path) -> Iterator[None]:
+    """Around the writing of `path` by way of `path`.part: OSError in a sentence if the disk takes it not, the
+    part removed."""
+    try:
+        yield
     except (OSError, SafetensorError) as error:
         raise OSError(f"{path} cannot be written ({error}); the one before it stays.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, model: dict) -> dict:

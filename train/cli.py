@@ -71,8 +71,10 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.config not in SCHEDULES:
         raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(SCHEDULES)}.")
+    device = options.device
     if "RANK" in os.environ:  # started by torchrun
-        torch.distributed.init_process_group("nccl" if options.device == "cuda" else "gloo")
+        torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+        device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     data = find_dataset(options.data)
     schedule = SCHEDULES[options.config]
     if options.init:
@@ -87,7 +89,7 @@ def _train(options: argparse.Namespace) -> None:
             perceptual = None
     name: str = options.config
     network = CONFIGS[NETWORKS.get(name, name)]
-    trainer = Trainer(network, schedule, data, options.out, perceptual, options.device)
+    trainer = Trainer(network, schedule, data, options.out, perceptual, device)
     if trainer.checkpoint.exists() and not options.resume:
         raise ValueError(
             f"{options.out} holds a run already; pass --resume to go on, or name another folder."
@@ -97,6 +99,8 @@ def _train(options: argparse.Namespace) -> None:
     if options.resume:
         trainer.resume()
     trainer.train()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def evaluate(arguments: list[str] | None = None) -> int:

@@ -150,6 +150,8 @@ def _store(path: Path, array: np.ndarray) -> None:
     try:
         np.save(partial, array)
         os.replace(partial, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written ({error}); make room for the decoded clips.") from error
     finally:
         partial.unlink(missing_ok=True)
 

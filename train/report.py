@@ -92,7 +92,10 @@ def remarks(result: Evaluation) -> list[str]:
         lines.append("identity: not available (three people are needed to tell whether the embedding can).")
     else:
         verdict = "reported" if result.auc >= SEPARATES else f"not available (below {SEPARATES})"
-        lines.append(f"identity: {verdict}; the embedding separates these people with AUC {result.auc:.3f}.")
+        lines.append(
+            f"identity: {verdict}; the embedding separates these people with AUC "
+            f"{result.auc:.3f} (halves of their clips, which share light and lens)."
+        )
     if not result.lpips:
         lines.append("lpips: not available (give --lpips an AlexNet).")
     if result.fid:

@@ -32,7 +32,7 @@ from ..models import (
 )
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
 from .data import Batch, Clip, Sampler, draw_structures, load_clips
 from .journal import Journal, Terms
@@ -152,7 +152,9 @@ class Trainer:
             "config": asdict(self.config),
         }
         save_checkpoint(self.checkpoint, self.modules, self.optimisers, loop)
-        save_generator(self.out / "generator.safetensors", self.average)
+        weights = self.out / "generator.safetensors"
+        with whole_or_not(weights):
+            save_generator(weights, self.average)
 
     def _train_stage(self, clips: list[Clip], journal: Journal, bar: tqdm) -> None:
         """The rest of the stage that the step belongs to; the last sample may be cut short by its end."""
