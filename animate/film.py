@@ -12,6 +12,7 @@ from .errors import InputError, Stopped
 from .files import different_files
 from .formats import Output
 from .source_video import SourceMotion, SourceVideo, open_source
+from .provenance import labelled, tag
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
-
-COMMENT = "Made with gfla: synthetic media, a still portrait animated by a driving video."
-
 
 def render(
     animator: "Animator",
@@ -43,6 +41,7 @@ def render(
     cancel: Callable[[], bool] | None = None,
     stats: Callable[[StreamStats], None] | None = None,
     codec: str | None = None,
+    label: bool = False,
 ) -> Path:
     """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
     target = Output.of(output, codec, overwrite)
@@ -57,13 +56,13 @@ def render(
             reader.rate,
             reader.time_base,
             audio_from=reader,
-            comment=COMMENT,
+            comment=tag(animator.name),
             overwrite=overwrite,
             codec=codec,
         ) as writer:
 
             def encode(work: Work) -> Work:
-                writer.write(work.frame)
+                writer.write(labelled(work.frame) if label else work.frame)
                 return work
 
             stages = [*step_stages(animator, state), Stage("encode", encode)]
