@@ -97,7 +97,7 @@ def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, leng
         try:
             pipe.send(event)
         except OSError:
-            raise SystemExit("the batch that this worker served is gone") from None
+            raise SystemExit(1) from None  # nobody is left to work for
 
     while True:
         try:

@@ -99,7 +99,11 @@ class _Work:
         if (ended := segments.ended()) is not None and index == ended[0]:
             return
         if index:
-            self._state = load_state(segments.state(index - 1), self._start, self._animator.device)
+            try:
+                self._state = load_state(segments.state(index - 1), self._start, self._animator.device)
+            except (OSError, ValueError) as error:
+                log.warning("%s: begun anew, for its saved state is damaged (%s).", self._job.output, error)
+                index = 0
         for _ in islice(self._frames, index * self._length):  # read again: a seek would not count damage
             self._pass()
         for at, first, frames in self._chunks(index):
