@@ -126,11 +126,13 @@ def _job(row: Row, options: argparse.Namespace) -> Job:
             raise InputError(
                 f"{row.where}: no option {column!r}; the columns are {', '.join((*COLUMNS, *sorted(known)))}."
             )
-        if known[name].nargs != 0:
-            arguments.append(f"--{name}={cell}")
-        else:
+        if known[name].nargs == 0:
             setattr(base, known[name].dest, known[name].default)
             arguments += [f"--{name}"] if _yes(row, column, cell) else []
+        elif known[name].nargs in (None, "?"):
+            arguments.append(f"--{name}={cell}")
+        else:
+            arguments += [f"--{name}", *cell.split()]
     try:
         given = parser.parse_args(arguments, base)
     except InputError as error:
