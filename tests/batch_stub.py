@@ -1,4 +1,4 @@
-"""What the batch tests run in processes of their own: a tiny generator, drawn heads, and a script to be killed.
+"""What the batch tests run in processes of their own: a tiny generator, drawn heads, a script to be killed.
 
     python batch_stub.py FOLDER WORKERS [RAY-ADDRESS]
 
@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from conftest import DiscLandmarker, head_picture, write_video
 from gfla.animate.job import Event, Job
 
 LENGTH = 8
@@ -19,6 +18,7 @@ LENGTH = 8
 def load(**_: object):
     """An animator of drawn heads by random weights, the same in every process."""
     import torch
+    from conftest import DiscLandmarker
     from gfla.animate import Animator
     from gfla.models import CONFIGS, Generator
 
@@ -29,6 +29,7 @@ def load(**_: object):
 def write_batch(folder: Path, sources: int, drivers: int, frames: int) -> list[Job]:
     """Portraits and driving videos in `folder`, and a job for each pair; the driver of each is seen twice and
     more."""
+    from conftest import head_picture, write_video
     from PIL import Image
 
     (folder / "out").mkdir(parents=True)

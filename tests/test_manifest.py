@@ -22,7 +22,8 @@ def csv(tmp_path: Path) -> Write:
 
 def test_a_table_in_csv(csv: Write, tmp_path: Path):
     path = csv(
-        '\ufeffsource,driving,output,motion,crop-only\na.png,"b, c.mp4",out/a.mp4,copy,yes\n\n/x.png,b.mp4,b.mp4,,\n'
+        "\ufeffsource,driving,output,motion,crop-only\n"
+        'a.png,"b, c.mp4",out/a.mp4,copy,yes\n\n/x.png,b.mp4,b.mp4,,\n'
     )
     first, second = read_manifest(path)
     assert first.where == f"{path} line 2"
@@ -112,12 +113,12 @@ def test_outputs_that_collide(tmp_path: Path):
         Job("a.png", "b.mp4", tmp_path / name, where=f"line {i}")
         for i, name in enumerate(("x.mp4", "./x.mp4"))
     )
-    with pytest.raises(InputError, match="line 1: .* the same output as that of line 0"):
+    with pytest.raises(InputError, match=r"line 1: .* the same output as that of line 0"):
         check_jobs([a, b])
     (tmp_path / "d.mp4").touch()
     (tmp_path / "link.mp4").symlink_to(tmp_path / "d.mp4")
     user = Job("a.png", tmp_path / "d.mp4", tmp_path / "out.mp4", where="line 2")
-    with pytest.raises(InputError, match="line 3: .* an input of line 2"):
+    with pytest.raises(InputError, match=r"line 3: .* an input of line 2"):
         check_jobs([user, Job("a.png", "b.mp4", tmp_path / "link.mp4", where="line 3")])
     with pytest.raises(InputError, match=r"line 4: .*does not exist; make it first"):
         check_jobs([Job("a.png", "b.mp4", tmp_path / "none" / "out.mp4", where="line 4")])

@@ -170,9 +170,7 @@ def test_no_face_at_all_is_bad_input(
     assert not Path(job.output).exists()
 
 
-def test_shares_side_by_side_differ_little_and_less_when_warmed(
-    animator: Animator, job: Job, tmp_path: Path
-):
+def test_shares_side_by_side_differ_little_and_less_when_warmed(animator: Animator, job: Job, tmp_path: Path):
     """Every segment is somebody's; the first is exact; what warming leaves of the difference is measured."""
     found = {}
     for name, warm in (("order", None), ("cold", 0), ("warm", 6)):

@@ -1,4 +1,4 @@
-"""A stream's state on disk: nothing of it is lost, added fields neither, and nothing foreign is made of it."""
+"""A stream's state on disk: nothing of it is lost, added fields neither, and nothing foreign is made."""
 
 import dataclasses
 from collections.abc import Callable
