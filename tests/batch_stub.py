@@ -26,6 +26,13 @@ def load(**_: object):
     return Animator(Generator(CONFIGS["face-tiny"]), DiscLandmarker(), name="face-tiny")
 
 
+def die(**_: object):
+    """A loader that takes its process with it."""
+    import os
+
+    os._exit(3)
+
+
 def write_batch(folder: Path, sources: int, drivers: int, frames: int) -> list[Job]:
     """Portraits and driving videos in `folder`, and a job for each pair; the driver of each is seen twice and
     more."""
