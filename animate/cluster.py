@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ class RayCrew:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
         except ImportError:
             raise InputError("--ray needs Ray; install it with: pip install 'gfla[cluster]'.") from None
+        _answers(address)
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError, AssertionError, OSError) as error:
@@ -68,6 +70,17 @@ class RayCrew:
         except self._lost as error:
             text = f"{task.job.output}: the cluster lost its worker {TRIES} times ({type(error).__name__})."
             return Event("failed", task.job.key, text=text)
+
+
+def _answers(address: str) -> None:
+    """InputError if nobody listens there: Ray itself would ask for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():  # "auto": it knows
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--ray {address}: no cluster answers there ({error}).") from None
 
 
 def _run(task: Task, mail: Any, folder: Path, load: Callable[..., Any] | None, length: int) -> Event:
