@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
 
+
 def render(
     animator: "Animator",
     source: "Source",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Job:
     """A portrait, a driving video and the file to make of them.
 
     loading: keyword arguments of `Animator.from_pretrained`. ways: of `Animator.prepare`. start, end:
-    seconds, what to take of `driving`. overwrite: replace `output` if it is there. label: draw into every
+    seconds, what to take of `driving`. overwrite: replace `output` if it is there. codec: another than is
+    usual for its name. label: draw into every
     frame that it is synthetic. sidecar: write a JSON of all this beside the output. where: its place in a
     manifest.
     """
@@ -29,13 +30,15 @@ class Job:
     start: Fraction | float | None = None
     end: Fraction | float | None = None
     overwrite: bool = False
+    codec: str | None = None
     label: bool = False
     sidecar: bool = False
     where: str = ""
 
-    def __post_init__(self) -> None:
-        for name in ("source", "driving", "output"):
-            object.__setattr__(self, name, os.fspath(getattr(self, name)))
+    @classmethod
+    def of(cls, source: str | Path, driving: str | Path, output: str | Path, **more: Any) -> Self:
+        """The same from paths of any kind."""
+        return cls(str(source), str(driving), str(output), **more)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.output}" if self.where else self.output

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import InputError
-from .files import existing_file, new_file
+from .files import existing_file, is_url
+from .formats import Output
 from .job import Job
 
 COLUMNS = ("source", "driving", "output")
@@ -88,7 +89,15 @@ def check_jobs(jobs: Sequence[Job]) -> None:
             raise InputError(f"{job}: this is an input of {user}; give the output another name.")
         made[output] = job
         try:
-            new_file(job.output, overwrite=True)
+            target = Output.of(job.output, job.codec, overwrite=True)
+            if target.path is None:
+                raise InputError(f"{target.name}: a batch writes files; name one.")
+            if target.numbered and job.sidecar:
+                raise InputError(
+                    f"{target.name}: --sidecar goes beside one file; give the output such a name."
+                )
+            if job.driving == "-":
+                raise InputError("standard input is read once, by one command; give a file.")
         except InputError as error:
             raise InputError(f"{job.where}: {error}" if job.where else str(error)) from None
 
@@ -138,6 +147,6 @@ def _complete(row: Row, folder: Path) -> Row:
             raise InputError(f"{row.where}: no {name}; every job needs {', '.join(COLUMNS)}.")
     cells = {name: cell for name, cell in row.cells.items() if cell}
     for name in COLUMNS:
-        if "://" not in cells[name]:
+        if not is_url(cells[name]) and cells[name] != "-":
             cells[name] = str(folder / cells[name])
     return Row(row.where, cells)

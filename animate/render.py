@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 from .crew import LocalCrew
 from .errors import InputError
 from .files import held
+from .formats import Output
 from .job import Crew, Event, Job, Say, Share, Task, clear_job, stamp
 from .ledger import Ledger
 from .manifest import check_jobs
-from .segments import LENGTH
+from .segments import LENGTH, in_segments
 
 
 class Report(NamedTuple):
@@ -86,6 +87,8 @@ class _Batch:
         self._left: Counter[str] = Counter()  # tasks of each job that have not ended
         self._errors: dict[str, str] = {}
         self._begun: set[str] = set()
+        self._parted: set[str] = set()  # jobs in shares
+        self._shared: set[str] = set()  # of these, not yet joined
         self.done: list[Job] = []
         self.failed: list[tuple[Job, str]] = []
 
@@ -93,7 +96,9 @@ class _Batch:
         key = task.job.key
         self._jobs[key] = task.job
         self._left[key] += 1
-        self._shared = task.share is not None
+        if task.share:
+            self._shared.add(key)
+            self._parted.add(key)
         self._crew.submit(task)
 
     def run(self) -> None:
@@ -105,9 +110,10 @@ class _Batch:
     def _take(self, event: Event) -> None:
         key, job = event.key, self._jobs[event.key]
         if event.kind == "began":
-            if not self._shared or key not in self._begun:  # shares together are one attempt
+            if key not in self._begun:  # shares together are one attempt
                 self._ledger.began(key, event.text)
-            self._begun.add(key)
+            if key in self._parted:
+                self._begun.add(key)
         elif event.kind in ("done", "failed"):
             self._left[key] -= 1
             if event.kind == "failed":
@@ -119,7 +125,8 @@ class _Batch:
                 event = Event("failed", key, text=self._errors[key])
                 self._ledger.failed(key, event.text)
                 self.failed.append((job, event.text))
-            elif self._shared and event.frames == 0:  # the shares are there, the file is not
+            elif key in self._shared:
+                self._shared.remove(key)  # the shares are there, the file is not
                 self._left[key] = 1
                 self._crew.submit(Task(job, join=True))
                 return
@@ -165,7 +172,7 @@ def _tasks(
     for job in todo:
         name = _track(job)
         track = str(folder / "tracks" / f"{name}.safetensors") if tracks[name] > 1 else None
-        if warm is None:
+        if warm is None or not in_segments(Output.of(job.output, job.codec, overwrite=True)):
             yield Task(job, track=track)
         else:
             for index in range(workers):

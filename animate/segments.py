@@ -16,9 +16,10 @@ import av
 
 from .errors import InputError
 from .files import settle
-from .sound import Sound
+from .formats import Output
 from .times import Span
 from .video import VideoReader
+from .video.sound import Sound
 
 LENGTH = 250
 """Frames a segment: x264 begins a new group of pictures after as many by itself, so the cuts cost nothing."""
@@ -28,12 +29,11 @@ LENGTH = 250
 class Segment:
     """A finished segment.
 
-    first: its first frame's pts, in ticks of the driving video. found: frames in which the driver showed a
-    face. away: the times in which not, seconds from the driving video's beginning.
+    pts: of its frames, in ticks of the driving video. found: frames in which the driver showed a face.
+    away: the times in which not, seconds from the driving video's beginning.
     """
 
-    first: int
-    frames: int
+    pts: tuple[int, ...]
     found: int
     away: tuple[Span, ...]
 
@@ -56,7 +56,7 @@ class Segments:
         written = _read_json(self._mark(index))
         if written is None or not self.video(index).is_file():
             return None
-        return Segment(**{**written, "away": _spans(written["away"])})
+        return Segment(tuple(written["pts"]), written["found"], _spans(written["away"]))
 
     def add(self, index: int, segment: Segment) -> None:
         """Say that segment `index` is whole: its video, and its state if it is to have one, are there."""
@@ -81,22 +81,32 @@ class Segments:
         return self.folder / f"segment-{index:06d}.json"
 
 
-def join_segments(segments: Segments, reader: VideoReader, output: Path, comment: str) -> None:
-    """Write all segments as `output`, with the sound of `reader`'s range; whole or not at all.
+def in_segments(output: Output) -> bool:
+    """Whether segments of such an output can be joined: its pictures do not depend on all that follow."""
+    return output.container.muxer in ("mp4", "mov", "webm", "matroska")
+
+
+def join_segments(segments: Segments, reader: VideoReader, target: Output, comment: str) -> None:
+    """Write all segments as `target`, with the sound of `reader`'s range; whole or not at all.
 
     The segments are whole. The part file has one name for a job: after a crash the next attempt replaces it.
     InputError if the disk does not take it.
     """
     whole = segments.whole()
     assert whole, "every segment is there before they are joined"
+    output, kind = target.path, target.container
+    assert output
     part = output.with_name(f".{output.stem}.joining{output.suffix}")
+    options = dict(kind.options)
+    if kind.trims and reader.sound:  # as VideoWriter does
+        options["movie_timescale"] = str(reader.sound.rate)
     try:
-        with av.open(str(part), "w", options={"movflags": "faststart"}) as container:
+        with av.open(f"file:{part}", "w", format=kind.muxer, options=options) as container:
             container.metadata["comment"] = comment
             with av.open(str(segments.video(0))) as first:
                 stream = container.add_stream_from_template(first.streams.video[0])
             stream.time_base = reader.time_base
-            sound = Sound.of(reader.path, container, reader.origin, reader.until)
+            sound = Sound.of(reader, container, target)
             try:
                 shift = round(reader.origin / reader.time_base)
                 for packet in _packets(segments, whole, reader.time_base, shift):
@@ -124,22 +134,22 @@ def _packets(
 ) -> Iterator[av.Packet]:
     """The packets of all segments in decoding order, with the driving video's pts less `shift`.
 
-    Each segment's clock begins at 0. Decoding times are made anew: packet i is decoded when frame i - delay
-    is shown, which rises across segments and never exceeds a pts, for no frame is stored more than `delay`
-    places before its turn.
+    A packet's pts is known by its turn: containers of segments may round. Decoding times are made anew:
+    packet i is decoded when frame i - delay is shown, which rises across segments and never exceeds a pts,
+    for no frame is stored more than `delay` places before its turn.
     """
     delay = max(_delay(segments.video(index)) for index in range(len(whole)))
     earlier: list[int] = []  # the last `delay` pts shown
     for index, segment in enumerate(whole):
         with av.open(str(segments.video(index))) as container:
             packets = [p for p in container.demux(video=0) if p.pts is not None]
-        offset = segment.first - shift
+        shown = [pts - shift for pts in segment.pts]
+        turns = sorted(range(len(packets)), key=lambda place: packets[place].pts or 0)
         for packet in packets:
-            ticks = packet.time_base / time_base
-            packet.pts = round(packet.pts * ticks) + offset  # type: ignore[operator]
-            packet.duration = round((packet.duration or 0) * ticks)
+            packet.duration = round((packet.duration or 0) * packet.time_base / time_base)
             packet.time_base = time_base
-        shown = sorted(p.pts for p in packets if p.pts is not None)
+        for pts, place in zip(shown, turns, strict=True):
+            packets[place].pts = pts
         if index == 0:
             lead = shown[min(delay, len(shown) - 1)] - shown[0]
             earlier = [shown[min(i, len(shown) - 1)] - max(lead, delay) for i in range(delay)]

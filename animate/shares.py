@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from pathlib import Path
 
 from .animator import AnimationState, Animator
 from .errors import InputError
 from .files import settle
+from .formats import Output
 from .job import Job, Share
 from .provenance import labelled, tag
 from .segments import LENGTH, Segment, Segments, join_segments
@@ -61,14 +61,14 @@ def finish_segments(job: Job, segments: Segments, weights: str) -> int:
     if not any(segment.found for segment in whole):
         raise InputError(f"{job.driving}: no face in any frame; give a driving video that shows one.")
     with VideoReader(job.driving, job.start, job.end) as reader:
-        join_segments(segments, reader, Path(job.output), tag(weights))
+        join_segments(segments, reader, Output.of(job.output, job.codec, overwrite=True), tag(weights))
     away = join_spans(span for segment in whole for span in segment.away)
     if away:
         log.warning("%s: no face from %s; the portrait holds still there.", job.driving, list_spans(away))
     if ended[1]:
         lost = list_spans(ended[1])
         log.warning("%s: damaged; the pictures from %s are lost or show errors.", job.driving, lost)
-    return sum(segment.frames for segment in whole)
+    return sum(len(segment.pts) for segment in whole)
 
 
 class _Work:
@@ -137,11 +137,13 @@ class _Work:
     def _render(self, index: int, first: Frame, frames: Iterator[Frame]) -> Segment:
         """Write one segment, its clock beginning at 0, from `self._state`, which goes on."""
         video, reader = self._segments.video(index), self._reader
-        count = found = 0
+        found, times = 0, []
         away: list[Span] = []
-        with VideoWriter(video, self._start.size, reader.rate, reader.time_base, overwrite=True) as writer:
+        with VideoWriter(
+            video, self._start.size, reader.rate, reader.time_base, overwrite=True, codec=self._job.codec
+        ) as writer:
             for frame in self._animator.animate(self._state, frames, self._watch):
-                count += 1
+                times.append(frame.pts)
                 if self._state.landmarks is None:
                     at = frame.seconds - reader.zero
                     away.append(Span(at, at + 1 / reader.rate))
@@ -151,7 +153,7 @@ class _Work:
                 writer.write(replace(shown, pts=frame.pts - first.pts))
                 self._pass()
         settle(video)
-        return Segment(first.pts, count, found, join_spans(away))
+        return Segment(tuple(times), found, join_spans(away))
 
     def _watch(self, _: Frame, state: AnimationState) -> None:
         self._state = state

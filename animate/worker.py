@@ -15,10 +15,11 @@ from pathlib import Path
 
 from .animator import Animator
 from .errors import InputError
-from .files import different_files, held, new_file
+from .files import different_files, held
+from .formats import Output
 from .job import Event, Job, Say, Task, job_folder
 from .provenance import tag, write_sidecar
-from .segments import Segments
+from .segments import Segments, in_segments
 from .shares import finish_segments, write_segments
 from .tracks import Recorded, record_track
 
@@ -52,13 +53,16 @@ class Worker:
 
     def _work(self, task: Task, progress: Callable[[int, int | None], None]) -> int:
         job, home = task.job, self._home(task.job)
-        output = new_file(job.output, overwrite=True)
-        different_files(output, job.source, job.driving)
+        output = Output.of(job.output, job.codec, overwrite=True)
+        assert output.path, "a batch writes files"
+        different_files(output.path, job.source, job.driving)
         home.mkdir(parents=True, exist_ok=True)
         animator = self._animator(job)
-        segments = Segments(home, output.suffix)
+        segments = Segments(home, output.path.suffix)
         with held(home / f"share-{task.share.index}.lock" if task.share else home / "job.lock"):
             self._begin(task, home, animator)
+            if not in_segments(output):
+                return self._whole(job, animator, progress)
             if not task.join:
                 animator = self._tracked(task, animator)
                 write_segments(
@@ -67,9 +71,31 @@ class Worker:
             if task.share:
                 return 0
             frames = finish_segments(job, segments, animator.name)
-        if job.sidecar:
-            precision = str(animator.precision).removeprefix("torch.")
-            write_sidecar(job, animator.name, {"device": animator.device.type, "precision": precision})
+        _record(job, animator)
+        return frames
+
+    def _whole(self, job: Job, animator: Animator, progress: Callable[[int, int | None], None]) -> int:
+        """A job whose output has no segments: pictures, GIF and WebP begin anew after an interruption."""
+        frames = 0
+
+        def count(done: int, expected: int | None) -> None:
+            nonlocal frames
+            frames = done
+            progress(done, expected)
+
+        animator.render(
+            job.source,
+            job.driving,
+            job.output,
+            **job.ways,
+            start=job.start,
+            end=job.end,
+            overwrite=True,
+            progress=count,
+            codec=job.codec,
+            label=job.label,
+        )
+        _record(job, animator)
         return frames
 
     def _begin(self, task: Task, home: Path, animator: Animator) -> None:
@@ -107,6 +133,12 @@ class Worker:
 
     def _home(self, job: Job) -> Path:
         return job_folder(self._folder, job)
+
+
+def _record(job: Job, animator: Animator) -> None:
+    if job.sidecar:
+        precision = str(animator.precision).removeprefix("torch.")
+        write_sidecar(job, animator.name, {"device": animator.device.type, "precision": precision})
 
 
 @contextmanager

@@ -14,7 +14,7 @@ def main(portraits: str, videos: str, out: str) -> int:
     """Returns how many jobs failed."""
     Path(out).mkdir(exist_ok=True)
     jobs = [
-        Job(portrait, video, Path(out) / f"{portrait.stem}-{video.stem}.mp4", label=True)
+        Job.of(portrait, video, Path(out) / f"{portrait.stem}-{video.stem}.mp4", label=True)
         for portrait in sorted(Path(portraits).iterdir())
         for video in sorted(Path(videos).iterdir())
     ]

@@ -32,7 +32,7 @@ def test_the_tag_names_software_and_weights(tmp_path: Path):
 def test_the_sidecar_holds_hashes_and_settings(tmp_path: Path):
     for name in ("a.png", "b.mp4", "out.mp4"):
         (tmp_path / name).write_text(name)
-    job = Job(
+    job = Job.of(
         tmp_path / "a.png",
         tmp_path / "b.mp4",
         tmp_path / "out.mp4",

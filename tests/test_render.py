@@ -190,7 +190,7 @@ def test_a_batch_from_beginning_to_end(tmp_path: Path):
     """One job fails and the others do not notice; what is done is not done again; what changed is."""
     folder = tmp_path / "work"
     good = batch_stub.write_batch(folder, sources=2, drivers=1, frames=10)
-    lost = Job(folder / "none.png", good[0].driving, folder / "out" / "lost.mp4")
+    lost = Job.of(folder / "none.png", good[0].driving, folder / "out" / "lost.mp4")
     events: list[Event] = []
     report = batch(folder, [good[0], lost, good[1]], events, workers=1)
     assert report.done == good

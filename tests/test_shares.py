@@ -34,7 +34,7 @@ def job(tmp_path: Path, make_video: Callable[..., Path], head_picture: Callable[
         time_base=Fraction(1, 50),
         sound="aac",
     )
-    return Job(tmp_path / "source.png", tmp_path / "driving.mp4", tmp_path / "out.mp4")
+    return Job.of(tmp_path / "source.png", tmp_path / "driving.mp4", tmp_path / "out.mp4")
 
 
 @pytest.fixture
@@ -49,9 +49,14 @@ def packets(path: str | Path) -> tuple[list[tuple], list[tuple]]:
     with av.open(str(path)) as container:
         for stream in (container.streams.video[0], container.streams.audio[0]):
             container.seek(0)
-            got = [p for p in container.demux(stream) if p.pts is not None and p.dts is not None]
-            found.append([(p.pts * p.time_base, p.dts * p.time_base, bytes(p)) for p in got])
+            got = [p for p in container.demux(stream) if p.size]
+            found.append([(_seconds(p.pts, p), _seconds(p.dts, p), bytes(p)) for p in got])
     return found[0], found[1]
+
+
+def _seconds(ticks: int | None, packet: av.Packet) -> Fraction:
+    assert ticks is not None
+    return ticks * packet.time_base
 
 
 def pictures(path: str | Path) -> np.ndarray:
@@ -62,7 +67,7 @@ def pictures(path: str | Path) -> np.ndarray:
 @pytest.mark.parametrize("part", [(None, None), (Fraction(1, 5), Fraction(4, 5))])
 def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, segments: Segments, part):
     start, end = part
-    cut = Job(job.source, job.driving, job.output, start=start, end=end)
+    cut = Job.of(job.source, job.driving, job.output, start=start, end=end)
     write_segments(animator, cut, segments)
     frames = finish_segments(cut, segments, animator.name)
     whole = animator.render(
@@ -95,7 +100,7 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
 ):
     """Cut off after frame `at`: only frames from the last boundary on are generated again; all are equal."""
     (tmp_path / "other").mkdir()
-    whole = Job(job.source, job.driving, tmp_path / "whole.mp4")
+    whole = Job.of(job.source, job.driving, tmp_path / "whole.mp4")
     other = Segments(tmp_path / "other", ".mp4")
     write_segments(animator, whole, other, length=7)
     finish_segments(whole, other, animator.name)
