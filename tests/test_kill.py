@@ -42,17 +42,19 @@ def kill(process: subprocess.Popen[str], whom: str) -> None:
         os.kill(random.choice(workers or [process.pid]), signal.SIGKILL)  # it may be between two workers
 
 
-def disturb(folder: Path, workers: int, frames: int, whom: str) -> str:
-    """Run, kill after `frames` frames, and wait for the end, if there is one; the last line."""
+def disturb(folder: Path, workers: int, kills: list[tuple[int, str]]) -> str:
+    """Run; for each of `kills` wait so many frames and kill whom it says; then wait for the end, if there is
+    one. The last line."""
     with start(folder, workers) as process:
         assert process.stdout is not None
-        last = ""
-        seen = 0
+        last, seen = "", 0
         for line in process.stdout:
             last = line.strip()
             seen += line.startswith("at ")
-            if seen == frames and line.startswith("at "):
-                kill(process, whom)
+            if kills and seen == kills[0][0]:
+                kill(process, kills.pop(0)[1])
+                seen = 0
+    assert not kills, f"the batch ended before {kills}"
     return last
 
 
@@ -81,7 +83,7 @@ def test_killed_once_at_a_random_moment(tmp_path: Path):
     wanted = undisturbed(tmp_path / "calm", **size)
     folder = tmp_path / "killed"
     batch_stub.write_batch(folder, **size)
-    disturb(folder, 2, random.randint(1, 40), random.choice(["all", "parent"]))
+    disturb(folder, 2, [(random.randint(1, 40), random.choice(["all", "parent"]))])
     assert finish(folder, 2).split()[-1] == "0"
     assert batch_stub.same(batch_stub.decoded(folder), wanted)
     assert not left_over(folder)
@@ -95,17 +97,18 @@ def test_twenty_kills_of_a_dozen_jobs(tmp_path: Path):
     assert len(wanted) == 12
     folder = tmp_path / "killed"
     batch_stub.write_batch(folder, **size)
-    kills, last = [], ""
-    while len(kills) < 20:
-        whom = random.choice(["all", "parent", "worker"])
-        frames = random.randint(1, 60)  # of some 600 in the batch: it is not to end before the last kill
-        last = disturb(folder, 2, frames, whom)
-        kills.append((whom, frames))
-        print(len(kills), whom, frames, last, attempts(folder), flush=True)
+    count = 0
+    while count < 20:
+        end = random.choice(
+            ["all", "parent", "worker"]
+        )  # a batch outlives a worker: then another kill ends it
+        whom = [end, random.choice(["all", "parent"])] if end == "worker" and count < 19 else [end]
+        kills = [(random.randint(1, 30), name) for name in whom]
+        count += len(kills)
+        print(count, kills, end=" ", flush=True)
+        last = disturb(folder, 2, kills)
+        print(attempts(folder), flush=True)
         assert not last.startswith("failed"), last
-        if last.startswith("report"):
-            break
-    assert len(kills) == 20 or last.split()[1:] == ["12", "0", "0"]
     assert finish(folder, 2).split()[-1] == "0"
     assert batch_stub.same(batch_stub.decoded(folder), wanted)
     assert not left_over(folder)

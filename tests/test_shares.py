@@ -50,7 +50,9 @@ def packets(path: str | Path) -> tuple[list[tuple], list[tuple]]:
         for stream in (container.streams.video[0], container.streams.audio[0]):
             container.seek(0)
             got = [p for p in container.demux(stream) if p.size]
-            found.append([(_seconds(p.pts, p), _seconds(p.dts, p), bytes(p)) for p in got])
+            found.append(
+                [(_seconds(p.pts, p), _seconds(p.pts if p.dts is None else p.dts, p), bytes(p)) for p in got]
+            )
     return found[0], found[1]
 
 
@@ -79,6 +81,28 @@ def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, s
     for name in (job.output, whole):
         with av.open(str(name)) as container:
             assert "Synthetic" in container.metadata["comment"]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mkv", None), ("a.webm", None), ("a.mov", None), ("a.mov", "h264"), ("a.mp4", "h265")],
+)
+def test_every_container_of_segments(
+    animator: Animator, job: Job, tmp_path: Path, name: str, codec: str | None
+):
+    """Times are those of a whole render to the tick, whatever the container of the segments rounds to."""
+    short = Job.of(job.source, job.driving, tmp_path / name, end=0.8, codec=codec)
+    (tmp_path / "work").mkdir()
+    segments = Segments(tmp_path / "work", Path(name).suffix)
+    write_segments(animator, short, segments, length=6)
+    frames = finish_segments(short, segments, animator.name)
+    whole = animator.render(job.source, job.driving, tmp_path / f"whole-{name}", end=0.8, codec=codec)
+    got, wanted = pictures(short.output), pictures(whole)
+    assert len(got) == len(wanted) == frames > 12
+    assert np.abs(got.astype(int) - wanted).mean() < 2
+    (video, sound), (whole_video, whole_sound) = packets(short.output), packets(whole)
+    assert sorted(p[0] for p in video) == sorted(p[0] for p in whole_video)
+    assert [p[2] for p in sound] == [p[2] for p in whole_sound]
 
 
 def test_segments_join_without_a_seam_in_time(animator: Animator, job: Job, segments: Segments):
