@@ -11,8 +11,8 @@ from .absence import SAYS, NoFace
 from .errors import InputError, Stopped
 from .files import different_files
 from .formats import Output
-from .source_video import SourceMotion, SourceVideo, open_source
 from .provenance import labelled, tag
+from .source_video import SourceMotion, SourceVideo, open_source
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans

@@ -17,7 +17,7 @@ class Job:
 
     loading: keyword arguments of `Animator.from_pretrained`. ways: of `Animator.prepare`. start, end:
     seconds, what to take of `driving`. overwrite: replace `output` if it is there. codec: another than is
-    usual for its name. label: draw into every
+    usual for its name. source_motion: as `Animator.render` takes it. label: draw into every
     frame that it is synthetic. sidecar: write a JSON of all this beside the output. where: its place in a
     manifest.
     """
@@ -31,6 +31,7 @@ class Job:
     end: Fraction | float | None = None
     overwrite: bool = False
     codec: str | None = None
+    source_motion: Literal["keep", "replace"] = "keep"
     label: bool = False
     sidecar: bool = False
     where: str = ""

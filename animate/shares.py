@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
+from .absence import SAYS
 from .animator import AnimationState, Animator
 from .errors import InputError
 from .files import settle
@@ -64,7 +65,8 @@ def finish_segments(job: Job, segments: Segments, weights: str) -> int:
         join_segments(segments, reader, Output.of(job.output, job.codec, overwrite=True), tag(weights))
     away = join_spans(span for segment in whole for span in segment.away)
     if away:
-        log.warning("%s: no face from %s; the portrait holds still there.", job.driving, list_spans(away))
+        said = SAYS[job.ways.get("no_face", "hold")]
+        log.warning("%s: no face from %s; %s.", job.driving, list_spans(away), said)
     if ended[1]:
         lost = list_spans(ended[1])
         log.warning("%s: damaged; the pictures from %s are lost or show errors.", job.driving, lost)
@@ -158,7 +160,7 @@ class _Work:
     def _watch(self, _: Frame, state: AnimationState) -> None:
         self._state = state
         if self._first.square is None and state.square is not None:
-            self._first = replace(state, memory=self._start.memory, landmarks=None)
+            self._first = replace(state, memory=self._start.memory, seen=self._start.seen)
 
     def _kept(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:

@@ -21,6 +21,7 @@ from .job import Event, Job, Say, Task, job_folder
 from .provenance import tag, write_sidecar
 from .segments import Segments, in_segments
 from .shares import finish_segments, write_segments
+from .source_video import is_video
 from .tracks import Recorded, record_track
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Worker:
         segments = Segments(home, output.path.suffix)
         with held(home / f"share-{task.share.index}.lock" if task.share else home / "job.lock"):
             self._begin(task, home, animator)
-            if not in_segments(output):
+            if not in_segments(output) or is_video(job.source):
                 return self._whole(job, animator, progress)
             if not task.join:
                 animator = self._tracked(task, animator)
@@ -75,7 +76,8 @@ class Worker:
         return frames
 
     def _whole(self, job: Job, animator: Animator, progress: Callable[[int, int | None], None]) -> int:
-        """A job whose output has no segments: pictures, GIF and WebP begin anew after an interruption."""
+        """A job without segments: its output is pictures, GIF or WebP, or its source is a video, which has a
+        place of its own to go on from. It begins anew after an interruption."""
         frames = 0
 
         def count(done: int, expected: int | None) -> None:
@@ -93,6 +95,7 @@ class Worker:
             overwrite=True,
             progress=count,
             codec=job.codec,
+            source_motion=job.source_motion,
             label=job.label,
         )
         _record(job, animator)
