@@ -193,6 +193,7 @@ class Animator:
         source_face: int | None = None,
         driving_face: int | None = None,
         source_motion: SourceMotion = "keep",
+        label: bool = False,
     ) -> Path:
         """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
 
@@ -202,6 +203,7 @@ class Animator:
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
         detail to driving_face: see `prepare`. source_motion: of a `source` that is a video: keep its own
         movement and add the driver's, or replace it.
+        label: draw into every frame that it is synthetic.
         cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
         Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
         Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
@@ -228,6 +230,7 @@ class Animator:
             cancel=cancel,
             stats=stats,
             codec=codec,
+            label=label,
         )
 
     def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:

@@ -3,6 +3,8 @@
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +104,25 @@ def different_files(output: Path, *inputs: Any) -> None:
         same = isinstance(given, str | os.PathLike) and output.exists() and Path(given).exists()
         if same and output.samefile(given):
             raise InputError(f"{output}: this is an input; give the output another name.")
+
+
+def settle(path: Path) -> None:
+    """Have the disk hold what was written to `path` before its name is changed: power may fail."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(path: Path, wait: bool = True) -> Iterator[None]:
+    """The lock file `path`, ours until the block ends or the process dies, however it dies.
+
+    BlockingIOError if another has it and we do not `wait`.
+    """
+    import fcntl
+
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield

@@ -11,6 +11,7 @@ from .absence import SAYS, NoFace
 from .errors import InputError, Stopped
 from .files import different_files
 from .formats import Output
+from .provenance import labelled, tag
 from .source_video import SourceMotion, SourceVideo, open_source
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
-
-COMMENT = "Made with gfla: synthetic media, a still portrait animated by a driving video."
 
 
 def render(
@@ -43,6 +42,7 @@ def render(
     cancel: Callable[[], bool] | None = None,
     stats: Callable[[StreamStats], None] | None = None,
     codec: str | None = None,
+    label: bool = False,
 ) -> Path:
     """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
     target = Output.of(output, codec, overwrite)
@@ -57,13 +57,13 @@ def render(
             reader.rate,
             reader.time_base,
             audio_from=reader,
-            comment=COMMENT,
+            comment=tag(animator.name),
             overwrite=overwrite,
             codec=codec,
         ) as writer:
 
             def encode(work: Work) -> Work:
-                writer.write(work.frame)
+                writer.write(labelled(work.frame) if label else work.frame)
                 return work
 
             stages = [*step_stages(animator, state), Stage("encode", encode)]

@@ -1,12 +1,15 @@
 """gfla-animate: a portrait and a driving video in, an mp4 out; torch is loaded only for work."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 
+from ..errors import InputError
 from ..files import different_files, existing_file, video_input
 from ..formats import Output
+from ..job import Job
 from .options import Bar, run, share_option, time_option
 
 
@@ -34,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
         "output; udp://, rtmp:// and srt:// send it",
     )
+    parser.add_argument("--stats", action="store_true", help="say in the end what each stage took")
+    return add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `parser` what can be said of one animation; gfla-render has the same for a batch and its rows."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--motion",
@@ -90,20 +99,58 @@ def _parser() -> argparse.ArgumentParser:
         choices=("h264", "h265", "av1", "prores", "vp9"),
         help="another than the output's usual one: h264, for .mov prores, for .webm vp9",
     )
-    stream.add_argument("--stats", action="store_true", help="say in the end what each stage took")
+    told = parser.add_argument_group("provenance")
+    told.add_argument("--label", action="store_true", help="write AI-generated into every frame")
+    told.add_argument(
+        "--sidecar",
+        action="store_true",
+        help="write OUT.json beside OUT: the inputs' and weights' hashes, all settings",
+    )
     return parser
 
 
+def job_of(options: argparse.Namespace, where: str = "") -> Job:
+    """The job that the options of one animation ask for. where: its place in a manifest."""
+    return Job(
+        options.source,
+        options.driving,
+        options.output,
+        loading={"device": options.device, "landmarks": options.landmarks},
+        ways={
+            "motion": options.motion,
+            "guidance": options.guidance,
+            "crop_only": options.crop_only,
+            "detail": options.detail,
+            "no_face": options.no_face,
+            "source_face": options.source_face,
+            "driving_face": options.driving_face,
+        },
+        source_motion=options.source_motion,
+        start=options.start,
+        end=options.end,
+        overwrite=options.overwrite,
+        codec=options.codec,
+        label=options.label,
+        sidecar=options.sidecar,
+        where=where,
+    )
+
+
 def _animate(options: argparse.Namespace) -> None:
-    source, driving = existing_file(options.source), options.driving
+    job = job_of(options)
+    source, driving = existing_file(job.source), job.driving
     video_input(driving)
-    output = Output.of(options.output, options.codec, options.overwrite)
+    output = Output.of(job.output, job.codec, job.overwrite)
     if output.path:
         different_files(output.path, source, driving)
+    if job.sidecar and (output.path is None or output.numbered):
+        raise InputError(f"{output.name}: --sidecar goes beside one file; give the output such a name.")
+    if job.sidecar and not job.overwrite and os.path.exists(job.record):
+        raise InputError(f"{job.record}: the file exists; pass --overwrite to replace it.")
 
     from ..animator import Animator
 
-    animator = Animator.from_pretrained(device=options.device, landmarks=options.landmarks)
+    animator = Animator.from_pretrained(**job.loading)
     precision = str(animator.precision).removeprefix("torch.")
     device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
     account: list[object] = []
@@ -111,22 +158,21 @@ def _animate(options: argparse.Namespace) -> None:
         path = animator.render(
             source,
             driving,
-            options.output,
-            motion=options.motion,
-            guidance=options.guidance,
-            crop_only=options.crop_only,
-            start=options.start,
-            end=options.end,
-            overwrite=options.overwrite,
+            job.output,
+            **job.ways,
+            start=job.start,
+            end=job.end,
+            overwrite=job.overwrite,
             progress=bar,
             stats=account.append if options.stats else None,
-            codec=options.codec,
-            detail=options.detail,
-            no_face=options.no_face,
-            source_face=options.source_face,
-            driving_face=options.driving_face,
-            source_motion=options.source_motion,
+            codec=job.codec,
+            label=job.label,
+            source_motion=job.source_motion,
         )
+    if job.sidecar:
+        from ..provenance import write_sidecar
+
+        write_sidecar(job, animator.name, {"device": animator.device.type, "precision": precision})
     if account:
         print(account[0], file=sys.stderr)
     if output.path:
