@@ -1,4 +1,4 @@
-"""Live: the newest frame wins, what is overtaken is counted, a file runs at its own speed; no camera needed."""
+"""Live: the newest frame wins, the overtaken are counted, a file runs at its own speed; no camera needed."""
 
 import subprocess
 import sys
