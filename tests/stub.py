@@ -24,8 +24,12 @@ class Still:
     """A landmarker that sees the same face everywhere."""
 
     def find(self, image: np.ndarray) -> list[Landmarks]:
-        points = plain_face() / 2
-        return [Landmarks(points, np.stack([points[36:42].mean(0), points[42:48].mean(0)]), 1.0)]
+        points = (plain_face() / 2).astype(np.float32)
+        return [
+            Landmarks(
+                points, np.stack([points[36:42].mean(0), points[42:48].mean(0)]).astype(np.float32), 1.0
+            )
+        ]
 
     def follow(self, image: np.ndarray, last: Landmarks | None) -> Landmarks:
         return self.find(image)[0]

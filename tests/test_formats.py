@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from gfla.animate import Camera, Frame, InputError, VideoReader, VideoWriter
+from gfla.animate.files import different_files
 from gfla.animate.formats import Output
 from PIL import Image
 
@@ -144,6 +145,8 @@ def test_numbered_pictures_in_and_out(tmp_path: Path):
     assert all(np.array_equal(frame.image, cut_out(i)[0]) for i, frame in enumerate(got))
     with pytest.raises(InputError, match=r"00017\.png: the file exists; pass --overwrite"):
         write(frames / "%05d.png")
+    with pytest.raises(InputError, match="this is an input"):
+        different_files(frames / "%05d.png", str(frames / "%05d.png"))
     write(frames / "%05d.png", count=2, overwrite=True)
     assert sorted(path.name for path in frames.iterdir()) == ["00001.png", "00002.png"]
     (frames / "00004.png").write_bytes((frames / "00002.png").read_bytes())
@@ -219,7 +222,7 @@ def served(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch):
         def __init__(self, *arguments):
             super().__init__(*arguments, directory=str(path.parent))
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:

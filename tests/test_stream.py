@@ -134,7 +134,9 @@ def test_an_error_of_the_source_says_after_which_item():
     assert caught.value.__notes__ == ["stage decode, after 1"]
 
 
-def test_an_error_of_the_network_names_the_time(animator: Animator, clip: Path, head_picture, tmp_path):
+def test_an_error_of_the_network_names_the_time(
+    animator: Animator, clip: Path, head_picture, tmp_path, monkeypatch
+):
     generate = animator.generate
     calls = iter(range(100))
 
@@ -143,7 +145,7 @@ def test_an_error_of_the_network_names_the_time(animator: Animator, clip: Path, 
             raise RuntimeError("CUDA error")
         return generate(target, portrait, memory)
 
-    animator.generate = broken
+    monkeypatch.setattr(animator, "generate", broken)
     with pytest.raises(RuntimeError, match="CUDA error") as caught:
         animator.render(head_picture(0), clip, tmp_path / "out.mp4")
     assert caught.value.__notes__ == ["stage generate, at the frame at 0:00.480"]
