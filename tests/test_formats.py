@@ -159,12 +159,13 @@ def test_numbered_pictures_in_and_out(tmp_path: Path):
 
 
 def test_an_error_leaves_no_picture(tmp_path: Path):
-    with (
-        pytest.raises(KeyboardInterrupt),
-        VideoWriter(tmp_path / "%d.png", (96, 64), Fraction(25), TICK) as writer,
-    ):
-        writer.write(Frame(cut_out(0)[0], 0, TICK))
-        raise KeyboardInterrupt
+    def stop() -> None:
+        with VideoWriter(tmp_path / "%d.png", (96, 64), Fraction(25), TICK) as writer:
+            writer.write(Frame(cut_out(0)[0], 0, TICK))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
     assert not list(tmp_path.iterdir())
 
 

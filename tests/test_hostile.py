@@ -147,6 +147,14 @@ def test_what_may_not_be_read_or_written(make_video: MakeVideo):
     ], done.stderr
 
 
+def fill(target: Path) -> None:
+    noise = np.random.default_rng(0)
+    with VideoWriter(target, (128, 128), Fraction(25), Fraction(1, 25)) as writer:
+        for pts in range(300):
+            picture = noise.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+            writer.write(Frame(picture, pts, Fraction(1, 25)))
+
+
 def test_a_full_disk(tmp_path: Path):
     """A file system of 200 kB fills up in the middle."""
     disk = tmp_path / "disk"
@@ -157,14 +165,8 @@ def test_a_full_disk(tmp_path: Path):
     if mounted.returncode:
         pytest.skip("no file system may be mounted here: the full disk was not tried")
     try:
-        noise = np.random.default_rng(0)
-        with (
-            pytest.raises(InputError, match="cannot be written: No space left"),
-            VideoWriter(disk / "out.mp4", (128, 128), Fraction(25), Fraction(1, 25)) as writer,
-        ):
-            for pts in range(300):
-                picture = noise.integers(0, 256, (128, 128, 3), dtype=np.uint8)
-                writer.write(Frame(picture, pts, Fraction(1, 25)))
+        with pytest.raises(InputError, match="cannot be written: No space left"):
+            fill(disk / "out.mp4")
         assert not list(disk.iterdir())
     finally:
         subprocess.run(["umount", disk], check=False)
