@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import cv2
 import torch
 
 from .errors import InputError
@@ -49,10 +50,12 @@ def share_cores(device: torch.device) -> dict[str, Callable[[], None]]:
     quarter = max(1, cores // 4)
     most = quarter if device.type != "cpu" else max(1, cores - quarter)
     shares = {"track": quarter, "aim": 1, "generate": most, "compose": quarter}
-    return {stage: partial(_take, share) for stage, share in shares.items()}
+    return {stage: partial(_take, share, quarter) for stage, share in shares.items()}
 
 
-def _take(threads: int) -> None:
-    """torch keeps the number of threads for each calling thread; OpenCV for all, and is quick with few."""
+def _take(threads: int, opencv: int) -> None:
+    """torch keeps the number of threads for each thread that calls it, OpenCV one for all."""
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
+    if cv2.getNumThreads() != opencv:
+        cv2.setNumThreads(opencv)

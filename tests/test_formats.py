@@ -1,6 +1,7 @@
 """In and out: every container and codec we name is written, and read back by us and by another's ffmpeg."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -255,13 +256,15 @@ def test_an_address(served: str, tmp_path: Path):
 def test_sent_by_udp_and_read_by_another(tmp_path: Path):
     """Two seconds go out; a reader that is there from the beginning gets them."""
     program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
-    address = "udp://127.0.0.1:23871"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{free.getsockname()[1]}"
     command = [
         program,
         "-v",
         "error",
         "-i",
-        f"{address}?timeout=5000000",
+        f"{address}?timeout=20000000",
         "-frames:v",
         "20",
         "-f",
