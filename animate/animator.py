@@ -29,7 +29,7 @@ from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import MotionKind, MotionState, follow_driver
 from .portrait import Portrait, Source, read_source
 from .source_video import SourceMotion, SourceVideo
-from .steps import STEP, Work
+from .steps import Work, run_step
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
 from .tracking import Sighting, choose_face, sight
@@ -149,9 +149,7 @@ class Animator:
         A frame without a face shows what the state's `no_face` says; before any face the source stays as it
         is. At a cut the memory of the last shot is dropped and the new shot gets its own driving crop.
         """
-        work = Work(frame, state)
-        for stage in STEP:
-            work = stage(self, work)
+        work = run_step(self, Work(frame, state))
         return work.frame, work.state
 
     def animate(
