@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,16 +109,17 @@ class Animator:
                 log.warning(
                     "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
-        image, name = (
-            (source.image, str(source.path)) if isinstance(source, SourceVideo) else read_source(source)
-        )
+        if isinstance(source, SourceVideo):
+            image, alpha, name = source.image, None, str(source.path)
+        else:
+            image, alpha, name = read_source(source)
         if no_face == "fade" and guidance == "edges":
             raise InputError("--no-face fade moves landmarks, and --guidance edges has none; choose another.")
         found = choose_face(self.landmarker, image, source_face, name, "--source-face")
         if found is None:
             raise InputError(f"{name}: no face found; give a portrait that shows one, from the front.")
         square = face_square(found, (image.shape[1], image.shape[0]))
-        portrait = self.portray(image, found, square, guidance)
+        portrait = replace(self.portray(image, found, square, guidance), alpha=alpha)
         if isinstance(source, SourceVideo):
             source.begin(found, portrait.points)
         return AnimationState(

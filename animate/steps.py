@@ -9,6 +9,7 @@ from ..models import GeneratorMemory
 from .absence import MissingFaceError
 from .devices import core_shares, take_cores, taking
 from .stream import Stage
+from .transparency import moved_alpha, off_white
 from .video import Frame
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ def compose(animator: "Animator", work: Work) -> Work:
     plain = not state.shown or (state.landmarks is None and state.no_face == "passthrough")
     drawing = None if plain else state.drawing
     image = animator.compose(state.portrait, drawing, alone=state.crop_only, detail=state.detail)
-    return work._replace(frame=Frame(image, frame.pts, frame.time_base))
+    alpha = moved_alpha(state.portrait, drawing, alone=state.crop_only)
+    if alpha is not None:
+        image = off_white(image, alpha)
+    return work._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 
 
 Part = Callable[["Animator", Work], Work]
