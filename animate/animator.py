@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,7 @@ from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import MotionKind, MotionState, follow_driver
 from .portrait import Portrait, Source, read_source
 from .source_video import SourceMotion, SourceVideo
-from .steps import STEP, Work
+from .steps import Work, run_step
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
 from .tracking import Sighting, choose_face, sight
@@ -108,16 +109,17 @@ class Animator:
                 log.warning(
                     "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
-        image, name = (
-            (source.image, str(source.path)) if isinstance(source, SourceVideo) else read_source(source)
-        )
+        if isinstance(source, SourceVideo):
+            image, alpha, name = source.image, None, str(source.path)
+        else:
+            image, alpha, name = read_source(source)
         if no_face == "fade" and guidance == "edges":
             raise InputError("--no-face fade moves landmarks, and --guidance edges has none; choose another.")
         found = choose_face(self.landmarker, image, source_face, name, "--source-face")
         if found is None:
             raise InputError(f"{name}: no face found; give a portrait that shows one, from the front.")
         square = face_square(found, (image.shape[1], image.shape[0]))
-        portrait = self.portray(image, found, square, guidance)
+        portrait = replace(self.portray(image, found, square, guidance), alpha=alpha)
         if isinstance(source, SourceVideo):
             source.begin(found, portrait.points)
         return AnimationState(
@@ -149,9 +151,7 @@ class Animator:
         A frame without a face shows what the state's `no_face` says; before any face the source stays as it
         is. At a cut the memory of the last shot is dropped and the new shot gets its own driving crop.
         """
-        work = Work(frame, state)
-        for stage in STEP:
-            work = stage(self, work)
+        work = run_step(self, Work(frame, state))
         return work.frame, work.state
 
     def animate(

@@ -85,6 +85,12 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     return np.rint(out, out=out).clip(0, 255, out=out).astype(np.uint8)
 
 
+def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
+    """`square` (side, side, 3) uint8 moved as `finish` moves the source's own pixels."""
+    flow = drawing.flow if canvas.room is None else _resting(drawing.flow, canvas.room)
+    return carry(square, flow)
+
+
 def trusted(drawing: Drawing, carried: Field) -> Field:
     """Where the source's high band belongs, (S, S) float32 in [0, 1]: where the network's mask takes the
     source, what it drew agrees with the `carried` crop (S, S, 3), and the flow neither folds nor smears."""

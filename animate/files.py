@@ -101,8 +101,10 @@ def part_file(path: Path) -> Path:
 def different_files(output: Path, *inputs: Any) -> None:
     """InputError if `output` is one of the input files, which --overwrite would destroy."""
     for given in inputs:
-        same = isinstance(given, str | os.PathLike) and output.exists() and Path(given).exists()
-        if same and output.samefile(given):
+        if not isinstance(given, str | os.PathLike):
+            continue
+        same = output.absolute() == Path(given).absolute()  # a pattern is no file
+        if same or (output.exists() and Path(given).exists() and output.samefile(given)):
             raise InputError(f"{output}: this is an input; give the output another name.")
 
 

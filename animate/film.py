@@ -60,6 +60,7 @@ def render(
             comment=tag(animator.name),
             overwrite=overwrite,
             codec=codec,
+            alpha=state.portrait.alpha is not None,
         ) as writer:
 
             def encode(work: Work) -> Work:

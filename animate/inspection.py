@@ -103,7 +103,7 @@ def inspect_file(
     if is_video(file):
         with VideoReader(file) as reader:
             return _inspect_video(file, reader, landmarker, progress)
-    image, _ = read_source(file)
+    image, *_ = read_source(file)
     faces = tuple(number_faces(landmarker.find(image)))
     return Inspection(file, image, faces, frames=1, found=min(len(faces), 1))
 

@@ -23,7 +23,7 @@ class Portrait:
     image: RGB (H, W, 3) uint8. square: where its face is. canvas: where drawings of it are finished.
     face: the crop, (S, S, 3) uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
     Of a source video's frame, pose: (68, 2) from which the motion departs, where it is not the first frame's.
-    anew: whether its square is another than the frame's before.
+    anew: whether its square is another than the frame's before. alpha: (H, W) uint8, None where opaque.
     """
 
     image: Image
@@ -34,16 +34,17 @@ class Portrait:
     reference: Reference
     pose: NDArray[np.float32] | None = None
     anew: bool = False
+    alpha: Image | None = None
 
 
-def read_source(source: Source) -> tuple[Image, str]:
-    """The picture on white where it is transparent, and what to call it; InputError if it is none."""
+def read_source(source: Source) -> tuple[Image, Image | None, str]:
+    """The picture on white where it is transparent, its alpha, what to call it; InputError if it is none."""
     if isinstance(source, np.ndarray):
         if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
             raise InputError(f"a source array is RGB (H, W, 3) uint8, not {source.shape} {source.dtype}.")
-        return source, "source"
+        return source, None, "source"
     image, alpha = read_image(source)
     if alpha is not None:
         share = alpha[..., None].astype(np.float32) / 255
         image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
-    return image, str(source)
+    return image, alpha, str(source)

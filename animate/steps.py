@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..models import GeneratorMemory
 from .absence import MissingFaceError
-from .devices import share_cores
+from .devices import core_shares, take_cores, taking
 from .stream import Stage
+from .transparency import moved_alpha, off_white
 from .video import Frame
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ def compose(animator: "Animator", work: Work) -> Work:
     plain = not state.shown or (state.landmarks is None and state.no_face == "passthrough")
     drawing = None if plain else state.drawing
     image = animator.compose(state.portrait, drawing, alone=state.crop_only, detail=state.detail)
-    return work._replace(frame=Frame(image, frame.pts, frame.time_base))
+    alpha = moved_alpha(state.portrait, drawing, alone=state.crop_only)
+    if alpha is not None:
+        image = off_white(image, alpha)
+    return work._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 
 
 Part = Callable[["Animator", Work], Work]
@@ -84,12 +89,21 @@ STEP: dict[Part, tuple[str, ...]] = {
 reads what a later one changes, which is why they may work on different frames at once."""
 
 
+def run_step(animator: "Animator", work: Work) -> Work:
+    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit."""
+    shares = core_shares(animator.device)
+    for part in STEP:
+        with taking(shares[part.__name__]):
+            work = part(animator, work)
+    return work
+
+
 def step_stages(animator: "Animator", state: "AnimationState") -> list[Stage]:
     """The step as stages of a `Stream` that takes `Work(frame, state)`: frames overlap and come out as from
     `Animator.animate`, bit for bit."""
-    begin = share_cores(animator.device)
+    shares = core_shares(animator.device)
     return [
-        Stage(part.__name__, _keeping(part, own, animator, state), begin[part.__name__])
+        Stage(part.__name__, _keeping(part, own, animator, state), partial(take_cores, shares[part.__name__]))
         for part, own in STEP.items()
     ]
 
