@@ -1,8 +1,8 @@
 """gfla-animate: one sentence and exit code 2 for bad input, nothing left behind, and a quick --help."""
 
-import re
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
