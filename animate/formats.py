@@ -12,7 +12,8 @@ from .files import is_pattern, is_url, new_file
 
 
 class Codec(NamedTuple):
-    """encoder: FFmpeg's name. pixels: its format, and with transparency. even: takes even sizes alone."""
+    """encoder: FFmpeg's name. pixels: its format, and with transparency. even: takes even sizes alone.
+    full: YCbCr in all 256 levels, which smooth dark pictures need, where every player knows the tag."""
 
     encoder: str
     pixels: str
@@ -20,10 +21,11 @@ class Codec(NamedTuple):
     even: bool
     options: dict[str, str]
     tag: str | None = None
+    full: bool = False
 
 
 CODECS = {
-    "h264": Codec("libx264", "yuv420p", None, True, {"crf": "10", "preset": "faster"}),
+    "h264": Codec("libx264", "yuv420p", None, True, {"crf": "6", "preset": "faster"}, full=True),
     "h265": Codec(
         "libx265",
         "yuv420p",

@@ -118,7 +118,7 @@ def test_colours_survive_and_the_file_says_which_they_are(tmp_path: Path):
     assert np.abs(back[middles].astype(int) - colours[middles]).max() <= 3
     with av.open(str(tmp_path / "out.mp4")) as container:
         frame = next(container.decode(video=0))
-        assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == (1, 1, 1, 1)
+        assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == (1, 2, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["25", "late start", "variable", "b-frames"])

@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
-_LIMITED = 1  # 16..235
 _HDR = {16: "PQ", 18: "HLG"}
 _LIKELY = (Fraction(1, 8), Fraction(8))  # a stranger pixel shape than that is damage, not intent
 _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
@@ -83,17 +82,17 @@ class Upright:
             log.info(words, self._name, what)
 
 
-def tag_bt709(context: av.VideoCodecContext) -> None:
+def tag_bt709(context: av.VideoCodecContext, *, full: bool) -> None:
     """Say in the stream what `coded` makes of the colours."""
     context.colorspace = context.color_primaries = context.color_trc = _BT709
-    context.color_range = _LIMITED
+    context.color_range = ColorRange.JPEG if full else ColorRange.MPEG
 
 
-def coded(frame: Frame, size: tuple[int, int], to: str) -> av.VideoFrame:
+def coded(frame: Frame, size: tuple[int, int], to: str, *, full: bool) -> av.VideoFrame:
     """The left upper (width, height) of a frame in the encoder's pixel format `to`, with its time.
 
-    YCbCr is BT.709, limited range: tags without this conversion would shift colours by 15 levels. A format
-    without transparency gets the picture on white.
+    YCbCr is BT.709, `full` (0..255) or limited range (16..235): tags without this conversion would shift
+    colours by 15 levels. A format without transparency gets the picture on white.
     """
     clear = av.VideoFormat(to)
     if any(part.is_alpha for part in clear.components):
@@ -104,7 +103,10 @@ def coded(frame: Frame, size: tuple[int, int], to: str) -> av.VideoFrame:
     made = av.VideoFrame.from_ndarray(picture, format=given)
     if not clear.is_rgb:
         made = made.reformat(
-            format=to, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
+            format=to,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            threads=1,
         )
     elif to != given:
         made = made.reformat(format=to, threads=1)

@@ -161,7 +161,7 @@ class _Film:
         if codec.tag:
             stream.codec_context.codec_tag = codec.tag
         if self._pixels.startswith("yuv"):
-            tag_bt709(stream.codec_context)
+            tag_bt709(stream.codec_context, full=codec.full)
         self._last: int | None = None
         return stream
 
@@ -175,7 +175,7 @@ class _Film:
             self._last = pts
             picture = self._palette(Frame(frame.image, pts, self._tick, frame.alpha))
         else:
-            picture = coded(frame, self._size, self._pixels)
+            picture = coded(frame, self._size, self._pixels, full=self._output.codec.full)
         self._mux(self._stream.encode(picture))
 
     def _mux(self, packets: list[av.Packet]) -> None:
@@ -230,7 +230,7 @@ class _Palette:
         graph.configure()
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
-        self._graph.push(coded(frame, self._size, self._given))
+        self._graph.push(coded(frame, self._size, self._given, full=False))
         made = self._graph.pull()
         assert isinstance(made, av.VideoFrame)
         made.pts, made.time_base = frame.pts, frame.time_base
