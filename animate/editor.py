@@ -1,4 +1,4 @@
-"""Pose and expression as numbers: a morphable model of the landmarks, fitted to points and drawn back as points.
+"""Pose and expression as numbers: a morphable model of the landmarks, fitted to points and drawn back.
 
 A face is mean + identity + expression in three dimensions, seen through a weak-perspective camera. The person
 is in the first two, the motion in the rest, so that the one can be taken without the other.
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _FORMAT = "gfla face model 1"
 _FILE = Path(__file__).parent / "assets" / "face.safetensors"
 _NOISE = 0.02  # of a tracked point, in eye distances
 _WEIGHTS = np.r_[np.full(17, 0.35), np.ones(53)]  # the contour of a turned head is not the same line of skin
-_STEPS = 5
+_STEPS, _NEAR_STEPS = 5, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +82,17 @@ def draw(shape: Floats, faces: Faces, expression: Floats) -> Floats:
     return faces.scale[:, None, None] * seen + faces.shift[:, None]
 
 
-def fit(model: FaceModel, points: NDArray, shape: Floats | None = None) -> tuple[Floats, Faces]:
+def fit(
+    model: FaceModel, points: NDArray, shape: Floats | None = None, near: Faces | None = None
+) -> tuple[Floats, Faces]:
     """The person's shape (P, 3) without expression, and the faces, that look most like `points` (T, P, 2).
 
-    shape: the person's, if it is known; else it is found from all the frames together. Gauss-Newton with the
-    model's own deviations as a prior.
+    shape: the person's, if it is known; else it is found from all the frames together. near: faces to begin
+    from, which saves steps. Gauss-Newton with the model's own deviations as a prior.
     """
     points = np.asarray(points, np.float64)
     if shape is not None:
-        return shape, _fit_faces(model, shape, points)
+        return shape, _fit_faces(model, shape, points, near)
     chosen = points[np.linspace(0, len(points) - 1, min(len(points), 60)).round().astype(int)]
     shape = model.mean
     for _ in range(4):
@@ -133,6 +135,15 @@ def rotation(degrees: NDArray) -> Floats:
     return about_z @ about_y @ about_x
 
 
+def turn_by(turn: Floats, gain: float) -> Floats:
+    """Rotations (T, 3, 3) about the same axes by `gain` times the angles."""
+    cosine = np.clip((np.trace(turn, axis1=1, axis2=2) - 1) / 2, -1, 1)
+    angle = np.arccos(cosine)
+    axis = np.stack([turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1)
+    length = np.linalg.norm(axis, axis=1)
+    return turn if gain == 1 else _turned(axis / np.maximum(length, 1e-12)[:, None] * (gain * angle)[:, None])
+
+
 def openings(points: NDArray, faces: Faces) -> Floats:
     """(T, 3) how far the eye 36-41, the eye 42-47 and the inner lips are open, in the model's units."""
     down = faces.turn[:, :2, 1] / np.maximum(
@@ -151,9 +162,9 @@ def load_face_model() -> FaceModel:
     """The model that we ship."""
     with safe_open(_FILE, "numpy") as file:
         header = file.metadata()
-        if header.get("format") != _FORMAT:
-            raise ValueError(f"{_FILE} is no face model of this version.")
-        arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"{_FILE} is no face model of this version.")
+    arrays = {name: array.astype(np.float64) for name, array in load_file(_FILE).items()}
     return FaceModel(**arrays, names=tuple(json.loads(header["names"])))
 
 
@@ -165,12 +176,12 @@ def save_face_model(model: FaceModel, path: Path) -> None:
     save_file(arrays, path, {"format": _FORMAT, "names": json.dumps(model.names)})
 
 
-def _fit_faces(model: FaceModel, shape: Floats, points: Floats) -> Faces:
-    faces = _rigid(model, shape, points)
+def _fit_faces(model: FaceModel, shape: Floats, points: Floats, near: Faces | None = None) -> Faces:
+    faces = near or _rigid(model, shape, points)
     weights = _WEIGHTS[:, None] / _NOISE
     prior = np.r_[np.zeros(6), 1 / model.spread**2]
     count = len(points)
-    for _ in range(_STEPS):
+    for _ in range(_STEPS if near is None else _NEAR_STEPS):
         turn, scale, shift, expression = faces
         turned = np.einsum("tij,tpj->tpi", turn, shape + np.tensordot(expression, model.expression, 1))
         x, y, z = np.moveaxis(turned, 2, 0)
