@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,13 +23,15 @@ from .align import FaceSquare, crop, face_square, feather, paste, to_crop
 from .devices import choose_device, fast_precision
 from .errors import InputError
 from .film import Progress, render
+from .gaze import look_aside
 from .image import read_image
 from .landmarks import Landmarker, Landmarks, load_landmarker
-from .motion import MotionKind, MotionState, follow_driver
+from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
+from .recording import Recording, Tracked, open_motion, record
 from .steps import STEP, Work
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
-from .video import Frame
+from .video import Frame, VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class AnimationState:
 
     landmarks: the driver's in the last frame, None if its face was not found there. square: the driving crop,
     set by the first face. face: the last animated crop, (S, S, 3) uint8, held while no face is found.
+    recording: where the driver's motion is known beforehand, None where it is looked for in each frame.
     """
 
     portrait: Portrait
@@ -70,6 +73,7 @@ class AnimationState:
     memory: GeneratorMemory = field(default_factory=GeneratorMemory)
     landmarks: Landmarks | None = None
     square: FaceSquare | None = None
+    recording: Recording | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -80,10 +84,12 @@ class AnimationState:
 
 class Target(NamedTuple):
     """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
-    structure map (1, 17, S/4, S/4), both on the animator's device."""
+    structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) pixels that the irises, which
+    the network is not told of, go aside."""
 
     points: Tensor
     structure: Tensor
+    look: NDArray[np.float32]
 
 
 class Animator:
@@ -132,18 +138,21 @@ class Animator:
         self,
         source: Source,
         *,
-        motion: MotionKind = "relative",
+        motion: MotionKind | Manner = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
     ) -> AnimationState:
         """Find the source's face and encode it: the state before the first frame.
 
-        source: a picture's path or RGB (H, W, 3) uint8. InputError if it cannot be read or shows no face.
+        source: a picture's path or RGB (H, W, 3) uint8. motion: how it follows; the first frame is the
+        reference and smoothing is causal unless `follow` is called. InputError if the source cannot be read
+        or shows no face.
         """
+        manner = motion if isinstance(motion, Manner) else Manner(motion)
         if guidance == "edges":
             if find_spec("kornia") is None:
                 raise InputError("--guidance edges needs kornia; install it with: pip install 'gfla[edges]'.")
-            if motion != "copy":
+            if manner.kind != "copy":
                 log.warning(
                     "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
@@ -161,7 +170,25 @@ class Animator:
             )
         weight = feather(square, (image.shape[1], image.shape[0]))
         portrait = Portrait(image, square, weight, face, points, reference)
-        return AnimationState(portrait, MotionState(motion, points, self._size), guidance, crop_only, face)
+        known = to_crop(np.concatenate([faces[0].points, faces[0].iris]), square, self._size)
+        start = MotionState(see_person(known), manner, self._size)
+        return AnimationState(portrait, start, guidance, crop_only, face)
+
+    def follow(
+        self, state: AnimationState, recording: Recording, reference_frame: int | None = None
+    ) -> AnimationState:
+        """The state of a stream whose driver was looked at before: its frames' times are the recording's.
+
+        reference_frame: number of the frame, from 0, in which the driver is as the source in the portrait;
+        None for the one most like it. InputError if there is no such frame, or for a template nothing to copy.
+        """
+        if recording.points is None and (state.guidance == "edges" or state.motion.manner.kind == "copy"):
+            raise InputError(
+                f"{recording.path}: a motion shows no face; leave out --motion copy and --guidance edges."
+            )
+        recording = recording.ready(state.motion.manner.smoothing)
+        reference = recording.reference_signals(state.motion.source, reference_frame)
+        return replace(state, motion=replace(state.motion, reference=reference), recording=recording)
 
     def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
         """Animate one driving frame: the output frame bears its time, the state goes to the next step.
@@ -197,7 +224,7 @@ class Animator:
         driving: str | os.PathLike,
         output: str | os.PathLike,
         *,
-        motion: MotionKind = "relative",
+        motion: MotionKind | Manner = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
         start: Fraction | float | None = None,
@@ -207,16 +234,22 @@ class Animator:
         cancel: Callable[[], bool] | None = None,
         stats: Callable[[StreamStats], None] | None = None,
         codec: str | None = None,
+        recording: Recording | None = None,
+        reference_frame: int | None = None,
+        tracking: Progress | None = None,
+        save_motion: str | os.PathLike | None = None,
     ) -> Path:
         """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
 
-        driving: whatever VideoReader takes; output: whatever VideoWriter does; codec: another than is usual
-        for that output's name.
+        driving: whatever VideoReader takes, or what `open_motion` does; output: whatever VideoWriter does;
+        codec: another than is usual for that output's name.
 
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
         cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
         Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
         Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
+        recording: of `driving` (`record`); else a file is looked at first, for `tracking` as progress, and a
+        pipe or a URL as it comes. reference_frame: see `follow`. save_motion: a template to write meanwhile.
         """
         return render(
             self,
@@ -231,7 +264,27 @@ class Animator:
             cancel=cancel,
             stats=stats,
             codec=codec,
+            recording=recording,
+            reference_frame=reference_frame,
+            tracking=tracking,
+            save_motion=save_motion,
         )
+
+    def record(
+        self,
+        driving: str | os.PathLike,
+        start: Fraction | float | None = None,
+        end: Fraction | float | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Recording:
+        """The motion in a video, a motion template or one of our own motions (`SHIPPED`), to be rendered any
+        number of times. The arguments are those of `render`; InputError if there is no face in it."""
+        if (recording := open_motion(driving, start, end)) is not None:
+            return recording
+        with VideoReader(driving, start, end) as reader:
+            return record(self.landmarker, reader, progress, cancel)
 
     def track(self, image: Image, last: Landmarks | None) -> Landmarks | None:
         """Step's first stage: the driver's landmarks in `image`, near `last` if that is known."""
@@ -243,11 +296,13 @@ class Animator:
         """Step's second stage: where the source's points are to go; reads the state's portrait, motion,
         square and guidance alone, and returns what they become."""
         square = state.square or face_square(found, (image.shape[1], image.shape[0]))
-        moved, motion = follow_driver(to_crop(found.points, square, self._size), state.motion)
+        seen = to_crop(np.concatenate([found.points, found.iris]), square, self._size)
+        signals = found.signals if isinstance(found, Tracked) else None
+        moved, motion = follow_driver(seen, state.motion, signals)
         with self._fast():
-            points = self._tensor(moved)
+            points = self._tensor(moved.points[:68])
             driving = crop(image, square, self._size) if state.guidance == "edges" else None
-            target = Target(points, self._structure(points, driving, state.guidance))
+            target = Target(points, self._structure(points, driving, state.guidance), moved.look)
         return target, motion, square
 
     def generate(
@@ -259,7 +314,8 @@ class Animator:
                 target.structure[:, None], target.points[:, None], portrait.reference, memory
             )
             face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        return face.permute(1, 2, 0).contiguous().cpu().numpy(), memory
+        picture = face.permute(1, 2, 0).contiguous().cpu().numpy()
+        return look_aside(picture, target.points[0].cpu().numpy(), target.look), memory
 
     def compose(self, portrait: Portrait, face: Image, *, started: bool, alone: bool) -> Image:
         """Step's last stage: the crop pasted into the photograph, or `alone`; the photograph itself before

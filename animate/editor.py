@@ -139,7 +139,9 @@ def turn_by(turn: Floats, gain: float) -> Floats:
     """Rotations (T, 3, 3) about the same axes by `gain` times the angles."""
     cosine = np.clip((np.trace(turn, axis1=1, axis2=2) - 1) / 2, -1, 1)
     angle = np.arccos(cosine)
-    axis = np.stack([turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1)
+    axis = np.stack(
+        [turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1
+    )
     length = np.linalg.norm(axis, axis=1)
     return turn if gain == 1 else _turned(axis / np.maximum(length, 1e-12)[:, None] * (gain * angle)[:, None])
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, Stopped
-from .files import different_files
+from .files import different_files, new_file
 from .formats import Output
+from .recording import SUFFIX, MotionReader, Recording, open_motion
+from .recording import save_motion as write_motion
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans
@@ -39,20 +41,38 @@ def render(
     cancel: Callable[[], bool] | None = None,
     stats: Callable[[StreamStats], None] | None = None,
     codec: str | None = None,
+    recording: Recording | None = None,
+    reference_frame: int | None = None,
+    tracking: Progress | None = None,
+    save_motion: str | os.PathLike | None = None,
 ) -> Path:
     """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
     target = Output.of(output, codec, overwrite)
     if target.path:
         different_files(target.path, source, driving)
-    with VideoReader(driving, start, end) as reader:
+    if save_motion:
+        new_file(save_motion, overwrite, (SUFFIX,))
+    recording = recording or open_motion(driving, start, end)
+    template = recording is not None and recording.points is None
+    opened = MotionReader(recording) if recording and template else VideoReader(driving, start, end)
+    with opened as reader:
         state = animator.prepare(source, **ways)
+        again = isinstance(reader, VideoReader) and reader.input.path is not None
+        if recording is None and again and (state.motion.manner.kind != "copy" or save_motion):
+            recording = animator.record(driving, start, end, progress=tracking, cancel=cancel)
+        if recording is not None:
+            state = animator.follow(state, recording, reference_frame)
+            if save_motion:
+                write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
+        elif save_motion or reference_frame is not None:
+            raise InputError(f"{reader.name}: --save-motion and --reference-frame take a file, read twice.")
         record = Record(reader, progress)
         with VideoWriter(
             output,
             state.size,
             reader.rate,
             reader.time_base,
-            audio_from=reader,
+            audio_from=reader if isinstance(reader, VideoReader) else None,
             comment=COMMENT,
             overwrite=overwrite,
             codec=codec,
@@ -88,7 +108,7 @@ def render(
 class Record:
     """Counts a render's frames and the times at which the driver's face was away."""
 
-    def __init__(self, reader: VideoReader, progress: Progress | None):
+    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None):
         self._reader, self._progress = reader, progress
         self._done, self._found = 0, False
         self._away_since: Fraction | None = None

@@ -47,8 +47,8 @@ def _similarity(before: NDArray, after: NDArray) -> NDArray:
 
 
 def triangles(source: NDArray) -> NDArray:
-    """The Delaunay triangles that `untorn` watches of a source's points (68, 2), no slivers: indices (M, 3) of
-    its own selection of points."""
+    """The Delaunay triangles that `untorn` watches of a source's points (68, 2), no slivers: (M, 3) indices
+    into its own selection of points."""
     points = source[_FRAME]
     low, high = points.min(0) - 2, points.max(0) + 2
     plane = cv2.Subdiv2D((int(low[0]), int(low[1]), *(int(s) + 1 for s in np.ceil(high - low))))

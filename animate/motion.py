@@ -1,11 +1,11 @@
-"""The driver's motion on the source's own face: what changed in the driver, done to the person in the portrait.
+"""The driver's motion on the source's own face: what changed in the driver, done to the portrait's person.
 
 Points are pixels of square crops of side `size`, x then y: the 68 in iBUG order, then the two irises.
 """
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,9 @@ MotionKind = Literal["relative", "absolute", "copy"]
 
 PARTS = ("head", *GROUPS)
 """What of the motion can be had more or less of, or alone."""
-_TURNS = np.array([45.0, 30.0, 60.0])  # degrees of yaw, pitch, roll: as far as the model has seen heads turned
+_TURNS = np.array(
+    [45.0, 30.0, 60.0]
+)  # degrees of yaw, pitch, roll: as far as the model has seen heads turned
 _SIZES = (0.6, 1.6)  # of the head, against the source's own
 _INSIDE = 0.1  # the head's middle stays this share of the crop within it
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # what is less open in the reference frame can close no further
@@ -117,6 +119,18 @@ class MotionState:
     smooth: OneEuro | None = None
     beyond: frozenset[str] = field(default_factory=frozenset)
 
+    def anew(self) -> Self:
+        """The state before the first frame: the next one is the reference."""
+        return replace(self, reference=None, driver=None, smooth=None)
+
+
+class Moved(NamedTuple):
+    """Where the source's points go, (70, 2) float32, and by how much of that its eyes look elsewhere: (2, 2)
+    float32 pixels, the irises' own way."""
+
+    points: Points
+    look: Points
+
 
 def see_person(points: NDArray) -> Person:
     """A source from its points (70, 2)."""
@@ -128,15 +142,15 @@ def see_person(points: NDArray) -> Person:
 
 def follow_driver(
     driving: Points, state: MotionState, signals: Signals | None = None
-) -> tuple[Points, MotionState]:
-    """The source's points (70, 2) float32 for one driving frame (70, 2), and the state to go on with.
+) -> tuple[Moved, MotionState]:
+    """Where the source goes for one driving frame's points (70, 2), and the state to go on with.
 
     signals: what the driver does in this frame, where that was read and smoothed before. A source whose
     driver is in its reference frame gets exactly its own points (`relative`). All kinds keep points within
     half a crop of the crop.
     """
     if state.manner.kind == "copy":
-        return _bounded(driving, state.size), state
+        return Moved(_bounded(driving, state.size), np.zeros((2, 2), np.float32)), state
     if signals is None:
         driver, read = _read(np.asarray(driving, np.float64), state.driver)
         smoothed, smoothing = smooth_next(read, state.smooth, state.manner.smoothing)
@@ -145,14 +159,15 @@ def follow_driver(
     if state.reference is None:
         state = replace(state, reference=signals)
     assert state.reference is not None
-    target, beyond = _target(load_face_model(), signals, state.reference, state)
+    target, look, beyond = _target(load_face_model(), signals, state.reference, state)
     for part in sorted(beyond - state.beyond):
         log.warning("The driver goes beyond what a portrait can show in %s; it is held back there.", part)
-    return _bounded(target, state.size), replace(state, beyond=state.beyond | beyond)
+    moved = Moved(_bounded(target, state.size), look.astype(np.float32))
+    return moved, replace(state, beyond=state.beyond | beyond)
 
 
 def unlikeness(signals: Signals, person: Person) -> Floats:
-    """(T,) how far each frame is from what the source does in the portrait: the least is the best reference."""
+    """(T,) how far each frame is from what the source does in the portrait, for choosing the reference."""
     model, own = load_face_model(), person.does
     turned = angles(signals.turn @ own.turn[0].T) / (8, 8, 12)
     moved = (signals.expression - own.expression) / np.maximum(model.spread, 0.1)
@@ -162,17 +177,16 @@ def unlikeness(signals: Signals, person: Person) -> Floats:
 
 def _read(points: Floats, driver: Driver | None) -> tuple[Driver, Signals]:
     model = load_face_model()
-    shape, face = fit(
-        model, points[None], driver.shape if driver else None, driver.face if driver else None
-    )
+    shape, face = fit(model, points[None], driver.shape if driver else None, driver.face if driver else None)
     signals = read_signals(model, shape, face, points[None])
     return Driver(shape, driver.lids if driver else lid_range(signals.opening), face), signals
 
 
 def _target(
     model: FaceModel, now: Signals, reference: Signals, state: MotionState
-) -> tuple[Floats, frozenset[str]]:
-    """The source's points (70, 2) when the driver goes from `reference` to `now`, and what was held back."""
+) -> tuple[Floats, Floats, frozenset[str]]:
+    """The source's points (70, 2) when the driver goes from `reference` to `now`, how far its irises look
+    elsewhere in them, (2, 2), and what was held back."""
     source, manner = state.source, state.manner
     own = source.face
     if manner.kind == "absolute":
@@ -193,9 +207,10 @@ def _target(
     points = draw(source.shape, face, model.expression)[0]
     at_rest = draw(source.shape, pose._replace(expression=own.expression), model.expression)[0]
     _shut(points, at_rest, face, now.opening[0], reference.opening[0], state, model)
-    held = points.copy()
-    held[:68] = untorn(points[:68], source.points[:68], source.triangles)
-    return held, frozenset(beyond)
+    ahead = np.where(model.group("gaze"), own.expression, expression)
+    look = points[68:] - draw(source.shape, pose._replace(expression=ahead), model.expression)[0, 68:]
+    points[:68] = untorn(points[:68], source.points[:68], source.triangles)
+    return points, look, frozenset(beyond)
 
 
 def _pose(now: Signals, reference: Signals, state: MotionState) -> tuple[Faces, set[str]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .editor import Faces, FaceModel, Floats, angles, draw, openings, rotation
+from .editor import FaceModel, Faces, Floats, angles, draw, openings, rotation
 
 _REACH = 4  # frames to each side that the two-sided smoothing looks
 _NEAR = 2.5  # noise deviations up to which two values may be one
@@ -61,7 +61,7 @@ def lid_range(opening: Floats) -> Floats:
 
 
 def calibrate(signals: Signals, lids: Floats) -> Signals:
-    """The signals with the eyes' opening 1 at what is usual and 0 where shut, `lids` being the `lid_range`."""
+    """The signals with the eyes' opening 1 at what is usual and 0 where shut; lids: `lid_range`."""
     wide, shut = lids
     ratio = signals.opening[:, :2] / wide
     eyes = np.where(ratio > 1, ratio, np.clip((ratio - shut) / (_OPEN - shut), 0, 1))
@@ -101,7 +101,9 @@ class OneEuro:
     speed: Floats
 
 
-def smooth_next(signal: Signals, last: OneEuro | None, strength: float = 1.0) -> tuple[Signals, OneEuro | None]:
+def smooth_next(
+    signal: Signals, last: OneEuro | None, strength: float = 1.0
+) -> tuple[Signals, OneEuro | None]:
     """The next frame (T = 1) smoothed, and what to pass with the one after. strength: 0 is off and exact."""
     if strength == 0:
         return signal, None

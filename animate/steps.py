@@ -24,7 +24,8 @@ class Work(NamedTuple):
 
 
 def track(animator: "Animator", work: Work) -> Work:
-    found = animator.track(work.frame.image, work.state.landmarks)
+    known, state = work.state.recording, work.state
+    found = known.landmarks(work.frame.pts) if known else animator.track(work.frame.image, state.landmarks)
     return work._replace(state=replace(work.state, landmarks=found))
 
 
