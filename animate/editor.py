@@ -137,8 +137,8 @@ def rotation(degrees: NDArray) -> Floats:
 
 def turn_by(turn: Floats, gain: float) -> Floats:
     """Rotations (T, 3, 3) about the same axes by `gain` times the angles."""
-    cosine = np.clip((np.trace(turn, axis1=1, axis2=2) - 1) / 2, -1, 1)
-    angle = np.arccos(cosine)
+    cosine = (turn[:, 0, 0] + turn[:, 1, 1] + turn[:, 2, 2] - 1) / 2
+    angle = np.arccos(np.clip(cosine, -1, 1))
     axis = np.stack(
         [turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1
     )
@@ -215,10 +215,9 @@ def _fit_shape(model: FaceModel, faces: Faces, points: Floats) -> Floats:
     slopes = np.einsum("tij,kpj->tpik", faces.turn[:, :2], model.identity) * weights[..., None]
     slopes = slopes.reshape(-1, len(model.identity))
     rest = (points - draw(model.mean, faces, model.expression)) / faces.scale[:, None, None] * weights
-    share = 1 / np.sqrt(len(points))  # frames of one clip err alike: many weigh as four
-    share = min(1.0, 2 * share)
-    system = slopes.T @ slopes * share**2 + np.eye(len(model.identity))
-    solved = np.linalg.solve(system, slopes.T @ rest.reshape(-1) * share**2)
+    share = min(1.0, 4 / len(points))  # frames of one clip err alike: many weigh as four
+    system = slopes.T @ slopes * share + np.eye(len(model.identity))
+    solved: Floats = np.linalg.solve(system, slopes.T @ rest.reshape(-1) * share)
     return model.mean + np.tensordot(solved, model.identity, 1)
 
 

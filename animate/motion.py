@@ -23,7 +23,6 @@ from .editor import (
     load_face_model,
     openings,
     own_shape,
-    rotation,
     turn_by,
 )
 from .errors import InputError
@@ -215,16 +214,21 @@ def _target(
 
 def _pose(now: Signals, reference: Signals, state: MotionState) -> tuple[Faces, set[str]]:
     own, gain, beyond = state.source.face, state.manner.gain("head"), set()
-    turn = turn_by(now.turn @ reference.turn.transpose(0, 2, 1), gain) @ own.turn
-    degrees, limit = angles(turn), np.maximum(_TURNS, np.abs(angles(own.turn)))
-    if (np.abs(degrees) > limit).any():
-        turn = rotation(np.clip(degrees, -limit, limit))
+    way = now.turn @ reference.turn.transpose(0, 2, 1)
+    limit = np.maximum(_TURNS, np.abs(angles(own.turn))) + 1e-6
+    turn = turn_by(way, gain) @ own.turn
+    if (np.abs(angles(turn)) > limit).any():
+        beyond.update({"the turn of the head"} if (np.abs(angles(turn)) > limit + 2).any() else ())
+        least, most = 0.0, gain
+        for _ in range(12):  # as much of the turn as the limits leave
+            middle = (least + most) / 2
+            turn = turn_by(way, middle) @ own.turn
+            least, most = (least, middle) if (np.abs(angles(turn)) > limit).any() else (middle, most)
+        turn = turn_by(way, least) @ own.turn
     growth = (now.scale / reference.scale) ** gain
     shift = own.shift + gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
     edge = _INSIDE * state.size
     inside = np.clip(shift, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
-    if (np.abs(degrees) > limit + 2).any():
-        beyond.add("the turn of the head")
     if (np.abs(inside - shift) > 2).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
         beyond.add("the way of the head")
     return Faces(turn, own.scale * growth.clip(*_SIZES), inside, own.expression), beyond

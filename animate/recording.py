@@ -166,7 +166,7 @@ def open_motion(
     if it is neither."""
     if not isinstance(driving, str | os.PathLike):
         return None
-    from .controls import SHIPPED, shipped_motion
+    from .motions import SHIPPED, shipped_motion  # which makes recordings
 
     if Path(driving).suffix.lower() == SUFFIX:
         return load_motion(driving).cut(start, end)

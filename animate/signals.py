@@ -17,7 +17,7 @@ _NEAR = 2.5  # noise deviations up to which two values may be one
 _LIPS_SHUT = 0.02  # model's units that a tracker still sees between shut lips, on val
 _LIDS_SHUT, _LEAST_OPEN = 0.65, 0.85  # as `lid_range` says; on val
 _OPEN = 0.95  # of what is usual counts as open: noise is no blink
-_SLOW, _FAST = 0.04, 0.12  # one-euro: cycles a frame at rest, and more for each noise deviation a frame
+_SLOW, _FAST = 0.04, 0.16  # one-euro: cycles a frame at rest, and more for each noise deviation a frame
 
 
 class Signals(NamedTuple):
