@@ -27,7 +27,7 @@ from .gaze import look_aside
 from .image import read_image
 from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
-from .recording import Recording, Tracked, open_motion, record
+from .recording import Recording, Tracked, follow_recording, open_motion, record
 from .steps import STEP, Work
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
@@ -179,16 +179,13 @@ class Animator:
     ) -> AnimationState:
         """The state of a stream whose driver was looked at before: its frames' times are the recording's.
 
-        reference_frame: number of the frame, from 0, in which the driver is as the source in the portrait;
-        None for the one most like it. InputError if there is no such frame, or for a template nothing to copy.
+        reference_frame: number, from 0, of the frame in which the driver is as the source in the portrait;
+        None for the one most like it. InputError if that cannot be.
         """
-        if recording.points is None and (state.guidance == "edges" or state.motion.manner.kind == "copy"):
-            raise InputError(
-                f"{recording.path}: a motion shows no face; leave out --motion copy and --guidance edges."
-            )
-        recording = recording.ready(state.motion.manner.smoothing)
-        reference = recording.reference_signals(state.motion.source, reference_frame)
-        return replace(state, motion=replace(state.motion, reference=reference), recording=recording)
+        motion, recording = follow_recording(
+            state.motion, recording, reference_frame, picture=state.guidance == "edges"
+        )
+        return replace(state, motion=motion, recording=recording)
 
     def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
         """Animate one driving frame: the output frame bears its time, the state goes to the next step.
@@ -243,7 +240,6 @@ class Animator:
 
         driving: whatever VideoReader takes, or what `open_motion` does; output: whatever VideoWriter does;
         codec: another than is usual for that output's name.
-
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
         cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
         Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
@@ -279,8 +275,8 @@ class Animator:
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Recording:
-        """The motion in a video, a motion template or one of our own motions (`SHIPPED`), to be rendered any
-        number of times. The arguments are those of `render`; InputError if there is no face in it."""
+        """The motion in a video, to be rendered any number of times. The arguments are those of `render`;
+        InputError if there is no face in it."""
         if (recording := open_motion(driving, start, end)) is not None:
             return recording
         with VideoReader(driving, start, end) as reader:

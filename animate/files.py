@@ -59,14 +59,14 @@ def video_input(given: str) -> None:
         video_file(given)
 
 
-def new_file(
-    path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[str, ...] = OUTPUTS
-) -> Path:
-    """`path` as a Path for a video, or what else ends in `suffixes`, to come; InputError if it cannot be written
-    or would replace a file."""
+def new_file(path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[str, ...] = OUTPUTS) -> Path:
+    """`path` as a Path for a video to come, or for what else ends in `suffixes`; InputError if it cannot be
+    written or would replace a file."""
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path}: a directory; name the output file, for example {path / ("out" + suffixes[0])}.")
+        raise InputError(
+            f"{path}: a directory; name the output file, for example {path / ('out' + suffixes[0])}."
+        )
     numbered = suffixes is OUTPUTS and is_pattern(path) and path.suffix.lower() == ".png"
     if not numbered and path.suffix.lower() not in suffixes:
         endings = ", ".join(suffixes) + (" or in %05d.png" if suffixes is OUTPUTS else "")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError, Stopped
 from .files import different_files, new_file
 from .formats import Output
-from .recording import SUFFIX, MotionReader, Recording, open_motion
+from .motions import SUFFIX
+from .recording import MotionReader, Recording, open_motion
 from .recording import save_motion as write_motion
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats

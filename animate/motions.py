@@ -1,27 +1,25 @@
 """The motions that we ship, written as curves of named controls: no driver was ever filmed for them."""
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from .controls import RATE, Curves, control_signals, key_frames, rest
+from .controls import RATE, Curves, key_frames
 from .editor import Floats
-from .recording import Recording
+
+SUFFIX = ".motion"
+"""What the name of a motion template ends in."""
 
 
-def recorded(curves: Curves, name: str, rate: Fraction = RATE) -> Recording:
-    """The motion of these curves, a value a frame."""
-    signals = control_signals(curves)
-    count = len(signals.scale)
-    found = np.ones(count, bool)
-    return Recording(Path(name), np.arange(count), 1 / rate, rate, Fraction(0), found, signals, rest=rest())
-
-
-def shipped_motion(name: str) -> Recording:
-    """A motion that we ship, by the name in SHIPPED."""
-    return recorded(SHIPPED[name](), name)
+def names_motion(driving: object) -> bool:
+    """Whether this names a motion, a template's file or one of SHIPPED, and no video."""
+    if not isinstance(driving, str | os.PathLike):
+        return False
+    path = Path(driving)
+    return path.suffix.lower() == SUFFIX or (str(driving) in SHIPPED and not path.exists())
 
 
 def _bump(times: Floats, centre: float, width: float) -> Floats:

@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from .controls import RATE, Curves, control_signals, rest
 from .editor import Faces, angles, draw, fit, load_face_model, rotation
 from .errors import InputError
 from .files import existing_file, new_file, part_file
 from .landmarks import Landmarker, Landmarks
-from .motion import Person, unlikeness
+from .motion import MotionState, Person, unlikeness
+from .motions import SHIPPED, SUFFIX, names_motion
 from .signals import Signals, calibrate, lid_range, read_signals, smooth
 from .times import Span
 from .video import Frame, VideoReader
 
 Progress = Callable[[int, int | None], None]
-SUFFIX = ".motion"
 _FORMAT, _VERSION = "gfla motion", 1
 
 
@@ -162,17 +163,34 @@ def record(
 def open_motion(
     driving: object, start: Fraction | float | None = None, end: Fraction | float | None = None
 ) -> Recording | None:
-    """The motion from start to end that `driving` names, a template's path or one of `motions.SHIPPED`; None
-    if it is neither."""
-    if not isinstance(driving, str | os.PathLike):
+    """The motion from start to end that `driving` names (`names_motion`); None if it names none."""
+    if not names_motion(driving):
         return None
-    from .motions import SHIPPED, shipped_motion  # which makes recordings
+    path = Path(str(driving))
+    motion = load_motion(path) if path.suffix.lower() == SUFFIX else recorded(SHIPPED[path.name](), path.name)
+    return motion.cut(start, end)
 
-    if Path(driving).suffix.lower() == SUFFIX:
-        return load_motion(driving).cut(start, end)
-    if str(driving) in SHIPPED and not Path(driving).exists():
-        return shipped_motion(str(driving)).cut(start, end)
-    return None
+
+def recorded(curves: Curves, name: str, rate: Fraction = RATE) -> Recording:
+    """The motion of these curves, a value a frame."""
+    signals = control_signals(curves)
+    count = len(signals.scale)
+    found = np.ones(count, bool)
+    return Recording(Path(name), np.arange(count), 1 / rate, rate, Fraction(0), found, signals, rest=rest())
+
+
+def follow_recording(
+    state: MotionState, recording: Recording, frame: int | None, picture: bool
+) -> tuple[MotionState, Recording]:
+    """The state and the recording with which a stream begins whose driver was looked at before; see
+    `Animator.follow`. picture: whether the driver's picture guides. InputError where a template is asked for
+    more than it holds, or there is no such frame."""
+    if recording.points is None and (picture or state.manner.kind == "copy"):
+        raise InputError(
+            f"{recording.path}: a motion shows no face; leave out --motion copy and --guidance edges."
+        )
+    recording = recording.ready(state.manner.smoothing)
+    return replace(state, reference=recording.reference_signals(state.source, frame)), recording
 
 
 class MotionReader:

@@ -15,8 +15,8 @@ from gfla.animate.controls import CONTROLS, RATE, key_frames
 from gfla.animate.editor import EYES, load_face_model
 from gfla.animate.gaze import look_aside
 from gfla.animate.motion import Manner, MotionState, follow_driver, see_person
-from gfla.animate.motions import SHIPPED, recorded, shipped_motion
-from gfla.animate.recording import MotionReader, Recording, load_motion, open_motion, save_motion
+from gfla.animate.motions import SHIPPED
+from gfla.animate.recording import MotionReader, Recording, load_motion, open_motion, recorded, save_motion
 from gfla.models import CONFIGS, Generator
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -81,7 +81,7 @@ def test_the_reference_frame_is_the_portrait_itself(
 ):
     """In the frame that is named, the target is the source to the bit."""
     recording = animator.record(video)
-    state = animator.prepare(head_picture(3), recording=recording, reference_frame=7)
+    state = animator.follow(animator.prepare(head_picture(3)), recording, 7)
     with VideoReader(video) as reader:
         for index, frame in enumerate(reader):
             seen = state.recording.landmarks(frame.pts) if state.recording else None
@@ -95,12 +95,7 @@ def test_the_reference_frame_is_the_portrait_itself(
 @pytest.mark.parametrize(("frame", "words"), [(12, "0 to 11"), (-1, "0 to 11"), (4, "no face there")])
 def test_a_bad_reference_frame_is_one_sentence(animator, video, head_picture, frame: int, words: str):
     with pytest.raises(InputError, match=words):
-        animator.prepare(head_picture(0), recording=animator.record(video), reference_frame=frame)
-
-
-def test_a_reference_frame_needs_a_file(animator: Animator, head_picture):
-    with pytest.raises(InputError, match="--reference-frame"):
-        animator.prepare(head_picture(0), reference_frame=0)
+        animator.follow(animator.prepare(head_picture(0)), animator.record(video), frame)
 
 
 def test_a_template_goes_round(animator: Animator, video: Path, tmp_path: Path, face):
@@ -159,14 +154,14 @@ def _broken(path: Path, name: str) -> Path:
     "name", ["cut", "text", "version", "nan", "short", "order", "rate", "missing", "header"]
 )
 def test_a_broken_template_is_one_sentence(tmp_path: Path, name: str):
-    path = save_motion(shipped_motion("nod"), tmp_path / "nod.motion")
+    path = save_motion(open_motion("nod"), tmp_path / "nod.motion")
     assert load_motion(path).found.all()
     with pytest.raises(InputError, match=f"{name}.motion: "):
         load_motion(_broken(path, name))
 
 
 def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_path: Path, head_picture):
-    save_motion(shipped_motion("nod"), tmp_path / "nod.motion")
+    save_motion(open_motion("nod"), tmp_path / "nod.motion")
     for driving in (tmp_path / "nod.motion", "nod"):
         out = animator.render(head_picture(0), driving, tmp_path / "out.mp4", overwrite=True)
         with VideoReader(out) as reader:
@@ -183,12 +178,12 @@ def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_pat
 def test_a_template_has_nothing_to_copy(animator: Animator, head_picture, ways: dict):
     pytest.importorskip("kornia")
     with pytest.raises(InputError, match=r"nod: .*leave out"):
-        animator.prepare(head_picture(0), recording=shipped_motion("nod"), **ways)
+        animator.follow(animator.prepare(head_picture(0), **ways), animator.record("nod"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_motions_begin_and_end_at_rest_and_stay_in_bounds(name: str, face, caplog):
-    recording, points = shipped_motion(name), source(face)
+    recording, points = open_motion(name), source(face)
     moved = targets(points, recording)
     for at in (0, -1):
         np.testing.assert_allclose(moved[at], points, atol=0.25)
@@ -198,7 +193,7 @@ def test_shipped_motions_begin_and_end_at_rest_and_stay_in_bounds(name: str, fac
 
 
 def test_the_blink_that_we_ship_shuts_the_eyes(face):
-    moved = targets(source(face, eye=11), shipped_motion("blink"))
+    moved = targets(source(face, eye=11), open_motion("blink"))
     gaps = [float(frame[[41, 40, 47, 46], 1].mean() - frame[[37, 38, 43, 44], 1].mean()) for frame in moved]
     assert min(gaps) == pytest.approx(0, abs=0.15)
     assert max(gaps) == pytest.approx(11, abs=0.2)
@@ -252,7 +247,7 @@ def test_key_frames_pass_through_their_values():
 
 
 def test_a_motion_reader_gives_frames_without_pictures():
-    frames = list(MotionReader(shipped_motion("blink")))
+    frames = list(MotionReader(open_motion("blink")))
     assert len(frames) == 50
     assert all(isinstance(frame, Frame) and frame.time_base == 1 / RATE for frame in frames)
 
@@ -263,7 +258,7 @@ def test_an_eye_looks_aside_and_lids_stay():
     image = np.full((128, 128, 3), 170, np.uint8)
     points = np.zeros((68, 2), np.float32)
     for eye, middle in zip(EYES, ((40, 60), (88, 60)), strict=True):
-        points[eye] = np.array(middle) + [(-14, 0), (-5, -6), (5, -6), (14, 0), (5, 6), (-5, 6)]
+        points[eye] = np.add(middle, [(-14, 0), (-5, -6), (5, -6), (14, 0), (5, 6), (-5, 6)])
         image[((x - middle[0]) / 14) ** 2 + ((y - middle[1]) / 6.5) ** 2 < 1] = 240
         image[(x - middle[0]) ** 2 + (y - middle[1]) ** 2 < 25] = 30
     before = image.copy()

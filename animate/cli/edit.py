@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ..controls import CONTROLS, check_control, key_frames
 from ..errors import InputError
-from ..files import different_files, existing_file, new_file
+from ..files import OUTPUTS, different_files, existing_file, new_file
 from ..times import parse_time
 from .options import Bar, run
 
@@ -24,7 +24,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Change a portrait's pose and expression: 0 is as it is; left, right: in the picture.",
     )
     parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a .png, or with --key an .mp4")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", required=True, help="a .png, or with --key a video such as .mp4"
+    )
     for name, meaning in CONTROLS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=meaning)
     parser.add_argument(
@@ -48,20 +50,19 @@ def _edit(options: argparse.Namespace) -> None:
     keys = parse_keys(options.key)
     if not values and not keys:
         raise InputError("Nothing to change: give a control, for example --yaw 15, or --key for a video.")
-    output = new_file(options.output, options.overwrite, ".mp4" if keys else ".png")
+    output = new_file(options.output, options.overwrite, OUTPUTS if keys else (".png",))
     different_files(output, source)
 
     import numpy as np
 
     from ..animator import Animator
     from ..image import write_image
-    from ..motions import recorded
-    from ..recording import MotionReader
+    from ..recording import MotionReader, recorded
 
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
         recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
-        state = animator.prepare(source, crop_only=options.crop_only, recording=recording)
+        state = animator.follow(animator.prepare(source, crop_only=options.crop_only), recording)
         (frame,) = animator.animate(state, MotionReader(recording))
         write_image(frame.image, output)
     else:
