@@ -144,9 +144,8 @@ class Animator:
     ) -> AnimationState:
         """Find the source's face and encode it: the state before the first frame.
 
-        source: a picture's path or RGB (H, W, 3) uint8. motion: how it follows; the first frame is the
-        reference and smoothing is causal unless `follow` is called. InputError if the source cannot be read
-        or shows no face.
+        source: a picture's path or RGB (H, W, 3) uint8. motion: how it follows; without `follow` the first
+        frame is the reference. InputError if the source cannot be read or shows no face.
         """
         manner = motion if isinstance(motion, Manner) else Manner(motion)
         if guidance == "edges":
@@ -182,9 +181,8 @@ class Animator:
         reference_frame: number, from 0, of the frame in which the driver is as the source in the portrait;
         None for the one most like it. InputError if that cannot be.
         """
-        motion, recording = follow_recording(
-            state.motion, recording, reference_frame, picture=state.guidance == "edges"
-        )
+        edges = state.guidance == "edges"
+        motion, recording = follow_recording(state.motion, recording, reference_frame, edges)
         return replace(state, motion=motion, recording=recording)
 
     def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
@@ -275,8 +273,7 @@ class Animator:
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Recording:
-        """The motion in a video, to be rendered any number of times. The arguments are those of `render`;
-        InputError if there is no face in it."""
+        """The motion in a video, to be rendered any number of times; InputError if there is no face."""
         if (recording := open_motion(driving, start, end)) is not None:
             return recording
         with VideoReader(driving, start, end) as reader:

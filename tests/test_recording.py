@@ -41,6 +41,10 @@ def video(make_video: MakeVideo, head_picture: Picture, grey_picture: Picture) -
     return make_video("driving.mp4", picture=picture, size=(128, 128), sound="aac", pts=range(12))
 
 
+def shipped(name: str) -> Recording:
+    return recorded(SHIPPED[name](), name)
+
+
 def source(face, **ways) -> np.ndarray:
     points = face(0.9, 1.0, **ways)
     return np.concatenate([points, [points[eye].mean(0) for eye in EYES]]).astype(np.float32)
@@ -154,14 +158,14 @@ def _broken(path: Path, name: str) -> Path:
     "name", ["cut", "text", "version", "nan", "short", "order", "rate", "missing", "header"]
 )
 def test_a_broken_template_is_one_sentence(tmp_path: Path, name: str):
-    path = save_motion(open_motion("nod"), tmp_path / "nod.motion")
+    path = save_motion(shipped("nod"), tmp_path / "nod.motion")
     assert load_motion(path).found.all()
     with pytest.raises(InputError, match=f"{name}.motion: "):
         load_motion(_broken(path, name))
 
 
 def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_path: Path, head_picture):
-    save_motion(open_motion("nod"), tmp_path / "nod.motion")
+    save_motion(shipped("nod"), tmp_path / "nod.motion")
     for driving in (tmp_path / "nod.motion", "nod"):
         out = animator.render(head_picture(0), driving, tmp_path / "out.mp4", overwrite=True)
         with VideoReader(out) as reader:
@@ -183,7 +187,7 @@ def test_a_template_has_nothing_to_copy(animator: Animator, head_picture, ways: 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_motions_begin_and_end_at_rest_and_stay_in_bounds(name: str, face, caplog):
-    recording, points = open_motion(name), source(face)
+    recording, points = shipped(name), source(face)
     moved = targets(points, recording)
     for at in (0, -1):
         np.testing.assert_allclose(moved[at], points, atol=0.25)
@@ -193,7 +197,7 @@ def test_shipped_motions_begin_and_end_at_rest_and_stay_in_bounds(name: str, fac
 
 
 def test_the_blink_that_we_ship_shuts_the_eyes(face):
-    moved = targets(source(face, eye=11), open_motion("blink"))
+    moved = targets(source(face, eye=11), shipped("blink"))
     gaps = [float(frame[[41, 40, 47, 46], 1].mean() - frame[[37, 38, 43, 44], 1].mean()) for frame in moved]
     assert min(gaps) == pytest.approx(0, abs=0.15)
     assert max(gaps) == pytest.approx(11, abs=0.2)
@@ -247,7 +251,7 @@ def test_key_frames_pass_through_their_values():
 
 
 def test_a_motion_reader_gives_frames_without_pictures():
-    frames = list(MotionReader(open_motion("blink")))
+    frames = list(MotionReader(shipped("blink")))
     assert len(frames) == 50
     assert all(isinstance(frame, Frame) and frame.time_base == 1 / RATE for frame in frames)
 

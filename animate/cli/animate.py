@@ -7,7 +7,6 @@ from contextlib import closing
 
 from ..files import different_files, existing_file, new_file, video_input
 from ..formats import Output
-from ..motions import SUFFIX, names_motion
 from .options import Bar, run, time_option
 
 _PARTS = ("head", "eyes", "mouth", "brows", "gaze")
@@ -27,8 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "driving",
         metavar="DRIVING",
-        help="the video that moves it: a file, frames/%%05d.png, a URL, or - for standard input; or a motion: "
-        "a .motion file, blink, nod, shake, smile, talk or look-around",
+        help="the video that moves it: a file, frames/%%05d.png, a URL, or - for standard input; or a "
+        "motion: a .motion file, blink, nod, shake, smile, talk or look-around",
     )
     parser.add_argument(
         "-o",
@@ -90,6 +89,8 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
 
 
 def _animate(options: argparse.Namespace) -> None:
+    from ..motions import SUFFIX, names_motion
+
     source, driving = existing_file(options.source), options.driving
     if not names_motion(driving):
         video_input(driving)
