@@ -27,7 +27,7 @@ from .gaze import look_aside
 from .image import read_image
 from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
-from .recording import Recording, Tracked, follow_recording, open_motion, record
+from .recording import Recording, Tracked, follow_recording, record
 from .steps import STEP, Work
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
@@ -274,8 +274,6 @@ class Animator:
         cancel: Callable[[], bool] | None = None,
     ) -> Recording:
         """The motion in a video, to be rendered any number of times; InputError if there is no face."""
-        if (recording := open_motion(driving, start, end)) is not None:
-            return recording
         with VideoReader(driving, start, end) as reader:
             return record(self.landmarker, reader, progress, cancel)
 

@@ -174,7 +174,7 @@ def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_pat
     with VideoReader(out) as reader:
         assert [frame.seconds for frame in reader] == [Fraction(i, 25) for i in range(12)]
     with pytest.raises(InputError, match="no motion between"):
-        animator.record("nod", 7, 8)
+        animator.render(head_picture(0), "nod", out, start=7, end=8, overwrite=True)
     assert open_motion("no-such-motion") is None
 
 
@@ -182,7 +182,7 @@ def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_pat
 def test_a_template_has_nothing_to_copy(animator: Animator, head_picture, ways: dict):
     pytest.importorskip("kornia")
     with pytest.raises(InputError, match=r"nod: .*leave out"):
-        animator.follow(animator.prepare(head_picture(0), **ways), animator.record("nod"))
+        animator.follow(animator.prepare(head_picture(0), **ways), shipped("nod"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
