@@ -137,8 +137,8 @@ def target_points(animator: Animator, source: Source, driver: Driver, kind: Moti
 def output_points(
     animator: Animator, source: Source, driver: Driver, kind: MotionKind
 ) -> tuple[Points, NDArray[np.bool_], NDArray[np.uint8]]:
-    """What the tracker sees in the generated crops: points of the F frames with a face, which those are of the
-    driver's own frames with a face, and the crop of the frame where the driver is farthest from its start."""
+    """What the tracker sees in the generated crops: points of the F frames with a face, which of the
+    driver's own frames with a face those are, and the crop of the frame where the driver is farthest from its start."""
     state = animator.prepare(source.image, motion=kind, crop_only=True)
     if kind != "copy":
         state = animator.follow(state, driver.recording)
@@ -218,8 +218,8 @@ def report(result: dict) -> str:
         if values:
             middle = float(np.median(values))
             lines.append(
-                f"{column:6} followed: median {middle:.3f} over {len(values)} drivers, least {min(values):.3f}  "
-                f"{_met(middle >= wanted)} {wanted}"
+                f"{column:6} followed: median {middle:.3f} over {len(values)} drivers, "
+                f"least {min(values):.3f}  {_met(middle >= wanted)} {wanted}"
             )
         else:
             lines.append(f"{column:6} no driver moves enough")
