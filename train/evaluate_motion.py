@@ -138,7 +138,7 @@ def output_points(
     animator: Animator, source: Source, driver: Driver, kind: MotionKind
 ) -> tuple[Points, NDArray[np.bool_], NDArray[np.uint8]]:
     """What the tracker sees in the generated crops: points of the F frames with a face, which of the
-    driver's own frames with a face those are, and the crop of the frame where the driver is farthest from its start."""
+    driver's own frames with a face those are, and the crop where the driver is farthest from its start."""
     state = animator.prepare(source.image, motion=kind, crop_only=True)
     if kind != "copy":
         state = animator.follow(state, driver.recording)
@@ -155,7 +155,7 @@ def output_points(
                 points.append(np.concatenate([last.points, last.iris]))
             if len(there) - 1 == int(away.argmax()):
                 shown = frame.image
-    return np.stack(points).astype(np.float64), np.array(there), shown
+    return np.array(points, np.float64).reshape(-1, 70, 2), np.array(there), shown
 
 
 def evaluate(
@@ -177,16 +177,25 @@ def evaluate(
     }
     cells: dict[tuple[str, str], NDArray[np.uint8]] = {}
     follows: dict[str, list[list[float | None]]] = {driver.name: [] for driver in drivers}
+    lost = dict.fromkeys(KINDS, 0)
     for kind in KINDS:
-        away = []
+        away: list[float] = []
         for source, driver in tqdm([(s, d) for s in sources for d in drivers if s.identity != d.identity]):
             motion = known[driver.identity].motion
             if targets:
                 seen = see(target_points(animator, source, driver, kind))
             else:
                 points, there, shown = output_points(animator, source, driver, kind)
-                seen, motion = see(points), motion[there]
                 cells[source.name, driver.name] = cells.get((source.name, driver.name), shown)
+                if there.mean() < 0.5:  # torn: nobody's face, and nothing is followed
+                    lost[kind] += 1
+                    away.append(result["between people"])
+                    if kind == "relative":
+                        follows[driver.name].append(
+                            [None if c is None else 0.0 for c in followed(motion, motion)]
+                        )
+                    continue
+                seen, motion = see(points), motion[there]
             away.append(distance(seen.shape, people[source.identity]))
             if kind == "relative":
                 follows[driver.name].append(followed(seen.motion, motion))
