@@ -33,6 +33,7 @@ _FILE = Path(__file__).parent / "assets" / "face.safetensors"
 _NOISE = 0.02  # of a tracked point, in eye distances
 _WEIGHTS = np.r_[np.full(17, 0.35), np.ones(53)]  # the contour of a turned head is not the same line of skin
 _STEPS, _NEAR_STEPS = 5, 2
+_BATCH = 64  # frames fitted at once: 4 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +93,12 @@ def fit(
     """
     points = np.asarray(points, np.float64)
     if shape is not None:
-        return shape, _fit_faces(model, shape, points, near)
+        return shape, _fit_all(model, shape, points, near)
     chosen = points[np.linspace(0, len(points) - 1, min(len(points), 60)).round().astype(int)]
     shape = model.mean
     for _ in range(4):
         shape = _fit_shape(model, _fit_faces(model, shape, chosen), chosen)
-    return shape, _fit_faces(model, shape, points)
+    return shape, _fit_all(model, shape, points)
 
 
 def own_shape(model: FaceModel, points: NDArray) -> tuple[Floats, Faces]:
@@ -176,6 +177,14 @@ def save_face_model(model: FaceModel, path: Path) -> None:
         for name in ("mean", "identity", "expression", "spread", "limits")
     }
     save_file(arrays, path, {"format": _FORMAT, "names": json.dumps(model.names)})
+
+
+def _fit_all(model: FaceModel, shape: Floats, points: Floats, near: Faces | None = None) -> Faces:
+    """`_fit_faces` some frames at a time: memory does not grow with the video."""
+    if near or len(points) <= _BATCH:
+        return _fit_faces(model, shape, points, near)
+    parts = [_fit_faces(model, shape, points[i : i + _BATCH]) for i in range(0, len(points), _BATCH)]
+    return Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def _fit_faces(model: FaceModel, shape: Floats, points: Floats, near: Faces | None = None) -> Faces:

@@ -83,12 +83,14 @@ class Manner:
 @dataclass(frozen=True, eq=False)
 class Person:
     """The source as the face model sees it: points (70, 2); shape (P, 3) with all that is this person's own,
-    so that `draw` gives back the points; what it does in the portrait; the triangles that must not fold."""
+    so that `draw` gives back the points; what it does in the portrait; units (3,): an opening of 1 in units of
+    the model, lids by the person's own measure; the triangles that must not fold."""
 
     points: Floats
     shape: Floats
     face: Faces
     does: Signals
+    units: Floats
     triangles: NDArray[np.intp]
 
 
@@ -135,8 +137,11 @@ def see_person(points: NDArray) -> Person:
     """A source from its points (70, 2)."""
     points, model = np.asarray(points, np.float64), load_face_model()
     shape, face = own_shape(model, points)
-    does = read_signals(model, shape, face, points[None])
-    return Person(points, shape, face, calibrate(does, lid_range(does.opening)), triangles(points[:68]))
+    read = read_signals(model, shape, face, points[None])
+    does = calibrate(read, lid_range(read.opening))
+    units = np.ones(3)
+    units[:2] = openings(points[None], face)[0, :2] / np.maximum(does.opening[0, :2], 0.3)
+    return Person(points, shape, face, does, units, triangles(points[:68]))
 
 
 def follow_driver(
@@ -205,7 +210,7 @@ def _target(
     face = pose._replace(expression=expression)
     points = draw(source.shape, face, model.expression)[0]
     at_rest = draw(source.shape, pose._replace(expression=own.expression), model.expression)[0]
-    _shut(points, at_rest, face, now.opening[0], reference.opening[0], state, model)
+    _shut(points, at_rest, face, now.opening[0], reference.opening[0], state)
     ahead = np.where(model.group("gaze"), own.expression, expression)
     look = points[68:] - draw(source.shape, pose._replace(expression=ahead), model.expression)[0, 68:]
     points[:68] = untorn(points[:68], source.points[:68], source.triangles)
@@ -234,38 +239,23 @@ def _pose(now: Signals, reference: Signals, state: MotionState) -> tuple[Faces, 
     return Faces(turn, own.scale * growth.clip(*_SIZES), inside, own.expression), beyond
 
 
-def _shut(
-    points: Floats,
-    at_rest: Floats,
-    face: Faces,
-    now: Floats,
-    reference: Floats,
-    state: MotionState,
-    model: FaceModel,
-) -> None:
+def _shut(points: Floats, at_rest: Floats, face: Faces, now: Floats, reference: Floats, state: MotionState):
     """Set lids and lips of `points` to what the driver's do: in proportion while they close, so that they
     shut when the driver's shut whatever the size of the source's eyes, and by as much while they open."""
     down = face.turn[0, :2, 1] / max(float(np.linalg.norm(face.turn[0, :2, 1])), 1e-6)
-    rest = state.source.does
     for which, (pairs, part) in enumerate(((LIDS[:2], "eyes"), (LIDS[2:], "eyes"), (LIPS, "mouth"))):
         gain = state.manner.gain(part)
         ratio = now[which] / reference[which] if reference[which] > _AJAR[part] else 1.0
-        unit = float(face.scale[0])
-        if part == "eyes":
-            unit *= float(openings(state.source.points[None], state.source.face)[0, which]) / max(
-                float(rest.opening[0, which]), 0.3
-            )
-        more = max(now[which] - reference[which], 0.0) * gain * unit
         share = max(1 - gain * (1 - min(ratio, 1.0)), 0.0)
-        upper_share = _UPPER if part == "eyes" else 0.5
+        more = gain * max(now[which] - reference[which], 0.0) * state.source.units[which] * face.scale[0]
+        above = _UPPER if part == "eyes" else 0.5
         for up, low in pairs:
-            own = float((at_rest[low] - at_rest[up]) @ down)
-            wanted = own * share + more
+            wanted = share * float((at_rest[low] - at_rest[up]) @ down) + more
             missing = (wanted - float((points[low] - points[up]) @ down)) * down
-            for point, by in ((up, -upper_share), (low, 1 - upper_share)):
-                points[point] += by * missing
+            for point, way in ((up, -above * missing), (low, (1 - above) * missing)):
+                points[point] += way
                 if point in _WITH_LIP:
-                    points[_WITH_LIP[point]] += by * missing
+                    points[_WITH_LIP[point]] += way
 
 
 def _bounded(points: NDArray, size: int) -> Points:

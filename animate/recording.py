@@ -60,11 +60,6 @@ class Recording:
     lids: NDArray[np.float64] | None = None
     rest: Signals | None = None
 
-    def __post_init__(self) -> None:
-        index = np.full(len(self.pts), -1)
-        index[self.found] = np.arange(self.found.sum())
-        object.__setattr__(self, "_at", dict(zip(self.pts.tolist(), index.tolist(), strict=True)))
-
     def ready(self, smoothing: float) -> Self:
         """The same, smoothed by both sides and calibrated, once."""
         if self.lids is None:
@@ -107,9 +102,10 @@ class Recording:
 
     def landmarks(self, pts: int) -> Tracked | None:
         """What was seen in the frame of that time, None where there was no face."""
-        index = self._at.get(pts, -1)  # type: ignore[attr-defined]
-        if index < 0:
+        frame = int(np.searchsorted(self.pts, pts))
+        if frame == len(self.pts) or self.pts[frame] != pts or not self.found[frame]:
             return None
+        index = int(self.found[:frame].sum())
         signals = self.signals.at(index)
         if self.points is not None:
             points = self.points[index]

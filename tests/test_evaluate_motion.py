@@ -1,4 +1,4 @@
-"""The measure of cross-reenactment: shapes of people, correlations of motion, and a whole run without network."""
+"""The measure of cross-reenactment: shapes of people, correlations of motion, and a whole small run."""
 
 import json
 from pathlib import Path
@@ -40,10 +40,12 @@ def test_what_stands_still_follows_nothing():
 
 
 def test_the_report_says_what_is_met():
-    result = {"floor": 0.01, "between people": 0.04, "relative": 0.02, "copy": 0.03}
+    result: dict = {"floor": 0.01, "between people": 0.04, "relative": 0.02, "copy": 0.03}
+    result["lost"] = {"relative": 0, "copy": 2}
     rows = {"a": [0.95, 0.5, None, 0.95, 0.8], "b": [0.95, 0.6, None, 0.95, 0.8]}
     text = report({**result, "followed": rows})
     assert text.count("MISSED") == 2  # identity, pitch
+    assert "strangers): relative 0, copy 2" in text
     assert "roll   no driver moves enough" in text
     assert "yaw    followed: median 0.950 over 2 drivers, least 0.950  met: 0.9" in text
 

@@ -200,10 +200,10 @@ def evaluate(
             if kind == "relative":
                 follows[driver.name].append(followed(seen.motion, motion))
         result[kind] = float(np.mean(away))
-    per_driver = {
-        name: [_mean(column) for column in zip(*rows, strict=True)] for name, rows in follows.items()
+    result["lost"] = lost
+    result["followed"] = {
+        name: [_mean(column) for column in zip(*rows, strict=True)] for name, rows in follows.items() if rows
     }
-    result["followed"] = per_driver
     (out / "motion.json").write_text(json.dumps(result, indent=1))
     if not targets:
         _sheet(sources, drivers, cells).save(out / "sheet.png")
@@ -222,6 +222,9 @@ def report(result: dict) -> str:
         f"relative, to the source                    {relative:.4f}  "
         f"{_met(relative - floor <= (copy - floor) / 3)} (copy - floor) / 3 above the floor",
     ]
+    if any(result["lost"].values()):
+        counts = ", ".join(f"{kind} {count}" for kind, count in result["lost"].items())
+        lines.append(f"pairs in which no face is found in half of the frames (as far as strangers): {counts}")
     for index, (column, wanted) in enumerate(zip(COLUMNS, WANTED, strict=True)):
         values = [row[index] for row in result["followed"].values() if row[index] is not None]
         if values:
