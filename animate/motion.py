@@ -41,6 +41,7 @@ _TURNS = np.array(
 )  # degrees of yaw, pitch, roll: as far as the model has seen heads turned
 _SIZES = (0.6, 1.6)  # of the head, against the source's own
 _INSIDE = 0.1  # the head's middle stays this share of the crop within it
+_FITS = 0.05  # eye distances, the mean error of a fit that needs no second try
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # what is less open in the reference frame can close no further
 _UPPER = 0.8  # of a lid's way is the upper one's; lips share it evenly
 _WITH_LIP = {61: 50, 62: 51, 63: 52, 67: 58, 66: 57, 65: 56}  # the outer lip goes with the inner
@@ -83,8 +84,8 @@ class Manner:
 @dataclass(frozen=True, eq=False)
 class Person:
     """The source as the face model sees it: points (70, 2); shape (P, 3) with all that is this person's own,
-    so that `draw` gives back the points; what it does in the portrait; units (3,): an opening of 1 in units of
-    the model, lids by the person's own measure; the triangles that must not fold."""
+    so that `draw` gives back the points; what it does in the portrait; units (3,): an opening of 1, in units
+    of the model, lids by the person's own measure; the triangles that must not fold."""
 
     points: Floats
     shape: Floats
@@ -182,6 +183,8 @@ def unlikeness(signals: Signals, person: Person) -> Floats:
 def _read(points: Floats, driver: Driver | None) -> tuple[Driver, Signals]:
     model = load_face_model()
     shape, face = fit(model, points[None], driver.shape if driver else None, driver.face if driver else None)
+    if driver and not np.abs(draw(shape, face, model.expression) - points).mean() < _FITS * face.scale[0]:
+        shape, face = fit(model, points[None], driver.shape)  # the face jumped: not from where it was
     signals = read_signals(model, shape, face, points[None])
     return Driver(shape, driver.lids if driver else lid_range(signals.opening), face), signals
 

@@ -193,6 +193,16 @@ def test_a_head_turned_away_does_not_fold_the_portrait():
         previous = moved.points
 
 
+def test_a_driver_that_jumps_is_found_again():
+    """A fit that begins from the last frame's may not be led astray by a cut to another pose and place."""
+    first, wild = shown(DRIVER, -25, at=(60, 70)), np.zeros((70, 2), np.float32)
+    last = shown(DRIVER, 30, 10, 35, scale=90, at=(190, 180), mouth_open=1)
+    direct = run(SOURCE, first, last)[0][-1]
+    for before in ([], [first], [wild]):
+        targets, _ = run(SOURCE, first, *before, last)
+        np.testing.assert_allclose(targets[-1], direct, atol=0.8)
+
+
 def test_the_state_is_a_value():
     state = MotionState(see_person(SOURCE))
     first, after = follow_driver(shown(DRIVER, yaw=3), state)

@@ -158,9 +158,7 @@ def output_points(
     return np.array(points, np.float64).reshape(-1, 70, 2), np.array(there), shown
 
 
-def evaluate(
-    data: Path, weights: str, out: Path, count: int, frames: int, targets: bool
-) -> dict[str, object]:
+def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targets: bool) -> dict:
     """All pairs of different people; writes motion.json and, with outputs, sheet.png (a row a source, a
     column a driver, relative) to `out`."""
     animator = Animator.from_pretrained(weights, device="cpu")
@@ -169,7 +167,7 @@ def evaluate(
     known = {driver.identity: see(_points(driver)) for driver in drivers}
     halves = [_halves(_points(driver)) for driver in drivers]
     people = {source.identity: _own_shape(animator, source, known) for source in sources}
-    result: dict[str, object] = {
+    result: dict = {
         "floor": float(np.mean([distance(*pair) for pair in halves])),
         "between people": float(
             np.mean([distance(known[a].shape, known[b].shape) for a, b in combinations(known, 2)])
