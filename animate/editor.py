@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 Floats = NDArray[np.float64]
 
@@ -176,7 +176,7 @@ def save_face_model(model: FaceModel, path: Path) -> None:
         name: np.ascontiguousarray(getattr(model, name), np.float32)
         for name in ("mean", "identity", "expression", "spread", "limits")
     }
-    save_file(arrays, path, {"format": _FORMAT, "names": json.dumps(model.names)})
+    path.write_bytes(save(arrays, {"format": _FORMAT, "names": json.dumps(model.names)}))
 
 
 def _fit_all(model: FaceModel, shape: Floats, points: Floats, near: Faces | None = None) -> Faces:

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from .controls import RATE, Curves, control_signals, rest
 from .editor import Faces, angles, draw, fit, load_face_model, rotation
@@ -235,7 +235,7 @@ def save_motion(recording: Recording, path: str | os.PathLike, overwrite: bool =
     }
     part = part_file(target)
     try:
-        save_file(arrays, part, {"gfla": json.dumps(header)})
+        part.write_bytes(save(arrays, {"gfla": json.dumps(header)}))
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)

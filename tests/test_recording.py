@@ -124,6 +124,9 @@ def test_a_template_holds_numbers_alone(animator: Animator, video: Path, tmp_pat
     assert (header["format"], header["version"]) == ("gfla motion", 1)
     assert set(load_file(path)) == {"pts", "found", "angles", "scale", "shift", "expression", "opening"}
     assert path.stat().st_size / 12 < 500
+    other = path.with_name("other")
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode, "to be read by whom the folder allows"
 
 
 def _broken(path: Path, name: str) -> Path:
