@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check
+.PHONY: demo test test-long check
 
 demo: .venv/.core
 	mkdir -p outputs
@@ -14,6 +14,9 @@ demo: .venv/.core
 
 test: .venv/.dev
 	.venv/bin/python -m pytest
+
+test-long: .venv/.dev
+	.venv/bin/python -m pytest -m long
 
 check: .venv/.dev
 	.venv/bin/ruff check .

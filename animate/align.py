@@ -62,44 +62,33 @@ def crop(image: NDArray[np.uint8], square: FaceSquare, size: int = 256) -> NDArr
     return _resize(image[np.ix_(rows, columns)], size)
 
 
-def feather(square: FaceSquare, image_size: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of a pasted square counts at each of its pixels: (side, side, 1) in (0, 1].
-
-    It fades out towards the sides of the square that lie within the image, not where it ends with the image.
-    """
-    depth = max(1.0, _FEATHER * square.side)
-    steps = np.arange(square.side) + 1.0
-    ramps = []
+def room(square: FaceSquare, image_size: tuple[int, int], size: int = 256) -> NDArray[np.float32]:
+    """How far each pixel of the square's crop lies from the nearest side with image beyond it: (size, size)
+    pixels of the crop, infinite where every side ends with the image (width, height)."""
+    steps = np.arange(size) + 0.5
+    free = []
     for begin, length in ((square.x, image_size[0]), (square.y, image_size[1])):
-        ramp = np.ones(square.side)
-        if begin > 0:
-            ramp = np.minimum(ramp, steps / (depth + 1))
-        if begin + square.side < length:
-            ramp = np.minimum(ramp, steps[::-1] / (depth + 1))
-        ramps.append(ramp * ramp * (3 - 2 * ramp))  # smooth at both ends
-    return np.multiply.outer(ramps[1], ramps[0]).astype(np.float32)[..., None]
+        before = steps if begin > 0 else np.inf
+        after = steps[::-1] if begin + square.side < length else np.inf
+        free.append(np.broadcast_to(np.minimum(before, after), size))
+    return np.minimum(free[0], free[1][:, None]).astype(np.float32)
 
 
-def paste(
-    image: NDArray[np.uint8],
-    face: NDArray[np.uint8],
-    square: FaceSquare,
-    weight: NDArray[np.float32] | None = None,
-) -> NDArray[np.uint8]:
-    """A copy of `image` (H, W, 3) uint8, the square replaced by `face` (s, s, 3) uint8.
+def feather(space: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of a drawn square counts at each pixel, in (0, 1], by its `room`: it fades towards the sides
+    that lie within the image."""
+    ramp = np.minimum(space / (_FEATHER * len(space)), 1)
+    return ramp * ramp * (3 - 2 * ramp)  # smooth at both ends
 
-    weight: `feather(square, (W, H))`, made if not given. Outside the square the image stays exact; a face
-    that was cropped at side == size and pasted unchanged gives back the image.
-    """
+
+def paste(image: NDArray[np.uint8], face: NDArray[np.uint8], square: FaceSquare) -> NDArray[np.uint8]:
+    """A copy of `image` (H, W, 3) uint8, the square replaced by `face` (side, side, 3) uint8: what `crop` at
+    the square's own side undoes."""
     height, width = image.shape[:2]
-    weight = feather(square, (width, height)) if weight is None else weight
     left, top = max(square.x, 0), max(square.y, 0)
     right, bottom = min(square.x + square.side, width), min(square.y + square.side, height)
     out = image.copy()
-    window = np.s_[top - square.y : bottom - square.y, left - square.x : right - square.x]
-    new = _resize(face, square.side)[window].astype(np.float32)
-    old = image[top:bottom, left:right].astype(np.float32)
-    out[top:bottom, left:right] = np.rint(old + weight[window] * (new - old))
+    out[top:bottom, left:right] = face[top - square.y : bottom - square.y, left - square.x : right - square.x]
     return out
 
 

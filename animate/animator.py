@@ -7,89 +7,40 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Generator, GeneratorMemory, Reference, load_generator
-from .align import FaceSquare, crop, face_square, feather, paste, to_crop
+from ..models import Generator, GeneratorMemory, load_generator
+from .absence import NoFace
+from .align import FaceSquare, crop, face_square, paste, to_crop
+from .animation_state import AnimationState, Guidance, Target
+from .detail import Canvas, Drawing, finish
 from .devices import choose_device, fast_precision
 from .errors import InputError
 from .film import Progress, render
 from .gaze import look_aside
-from .image import read_image
 from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
+from .portrait import Portrait, Source, read_source
 from .recording import Recording, Tracked, follow_recording, record
-from .steps import STEP, Work
+from .source_video import SourceMotion, SourceVideo
+from .steps import Work, run_step
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
+from .tracking import Sighting, choose_face, sight
 from .video import Frame, VideoReader
 
 log = logging.getLogger(__name__)
 
-Guidance = Literal["landmarks", "edges"]
 Image = NDArray[np.uint8]
-Source = str | os.PathLike | Image
-
-
-@dataclass(frozen=True, eq=False)
-class Portrait:
-    """A source, prepared once per stream.
-
-    image: RGB (H, W, 3) uint8. square: where its face is. weight: `feather` of it. face: the crop, (S, S, 3)
-    uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
-    """
-
-    image: Image
-    square: FaceSquare
-    weight: NDArray[np.float32]
-    face: Image
-    points: NDArray[np.float32]
-    reference: Reference
-
-
-@dataclass(frozen=True, eq=False)
-class AnimationState:
-    """What one frame leaves to the next; `Animator.prepare` makes the first.
-
-    landmarks: the driver's in the last frame, None if its face was not found there. square: the driving crop,
-    set by the first face. face: the last animated crop, (S, S, 3) uint8, held while no face is found.
-    recording: where the driver's motion is known beforehand, None where it is looked for in each frame.
-    """
-
-    portrait: Portrait
-    motion: MotionState
-    guidance: Guidance
-    crop_only: bool
-    face: Image
-    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
-    landmarks: Landmarks | None = None
-    square: FaceSquare | None = None
-    recording: Recording | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the frames to come, in pixels."""
-        image = self.portrait.face if self.crop_only else self.portrait.image
-        return image.shape[1], image.shape[0]
-
-
-class Target(NamedTuple):
-    """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
-    structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) pixels that the irises, which
-    the network is not told of, go aside."""
-
-    points: Tensor
-    structure: Tensor
-    look: NDArray[np.float32]
 
 
 class Animator:
@@ -136,16 +87,22 @@ class Animator:
 
     def prepare(
         self,
-        source: Source,
+        source: Source | SourceVideo,
         *,
         motion: MotionKind | Manner = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
+        detail: float = 1.0,
+        no_face: NoFace = "hold",
+        source_face: int | None = None,
+        driving_face: int | None = None,
     ) -> AnimationState:
         """Find the source's face and encode it: the state before the first frame.
 
-        source: a picture's path or RGB (H, W, 3) uint8. motion: how it follows; without `follow` the first
-        frame is the reference. InputError if the source cannot be read or shows no face.
+        source: a picture's path, RGB (H, W, 3) uint8, or a video's first frame. motion: how it follows;
+        without `follow` the first frame is the reference. detail: 0 to 1, see `detail.finish`. no_face: what
+        a driving frame without a face shows, see `absence`. source_face, driving_face: which face, counted
+        from the left from 1; None: the largest. InputError if it cannot be read or shows no such face.
         """
         manner = motion if isinstance(motion, Manner) else Manner(motion)
         if guidance == "edges":
@@ -155,23 +112,42 @@ class Animator:
                 log.warning(
                     "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
-        image, name = _read_source(source)
-        faces = self.landmarker.find(image)
-        if not faces:
+        if isinstance(source, SourceVideo):
+            image, alpha, name = source.image, None, str(source.path)
+        else:
+            image, alpha, name = read_source(source)
+        if no_face == "fade" and guidance == "edges":
+            raise InputError("--no-face fade moves landmarks, and --guidance edges has none; choose another.")
+        found = choose_face(self.landmarker, image, source_face, name, "--source-face")
+        if found is None:
             raise InputError(f"{name}: no face found; give a portrait that shows one, from the front.")
-        square = face_square(faces[0], (image.shape[1], image.shape[0]))
+        square = face_square(found, (image.shape[1], image.shape[0]))
+        portrait = replace(self.portray(image, found, square, guidance), alpha=alpha)
+        places = to_crop(found.places, square, self._size)
+        if isinstance(source, SourceVideo):
+            source.begin(found, places)
+        return AnimationState(
+            portrait,
+            MotionState(see_person(places), manner, self._size),
+            guidance,
+            crop_only,
+            detail=detail,
+            no_face=no_face,
+            driving_face=driving_face,
+            source=source if isinstance(source, SourceVideo) else None,
+        )
+
+    def portray(self, image: Image, found: Landmarks, square: FaceSquare, guidance: Guidance) -> Portrait:
+        """The portrait of the face `found` in `image` (H, W, 3) uint8, seen in `square`."""
         face = crop(image, square, self._size)
-        points = to_crop(faces[0].points, square, self._size)
+        points = to_crop(found.points, square, self._size)
         with self._fast():
             places = self._tensor(points)
             reference = self.generator.encode_reference(
                 self._picture(face), self._structure(places, face, guidance), places
             )
-        weight = feather(square, (image.shape[1], image.shape[0]))
-        portrait = Portrait(image, square, weight, face, points, reference)
-        known = to_crop(np.concatenate([faces[0].points, faces[0].iris]), square, self._size)
-        start = MotionState(see_person(known), manner, self._size)
-        return AnimationState(portrait, start, guidance, crop_only, face)
+        canvas = Canvas.of(image, square, self._size)
+        return Portrait(image, square, canvas, face, points, reference)
 
     def follow(
         self, state: AnimationState, recording: Recording, reference_frame: int | None = None
@@ -188,11 +164,10 @@ class Animator:
     def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
         """Animate one driving frame: the output frame bears its time, the state goes to the next step.
 
-        A frame without a face holds the last motion; before any face the source stays as it is.
+        A frame without a face shows what the state's `no_face` says; before any face the source stays as it
+        is. At a cut the memory of the last shot is dropped and the new shot gets its own driving crop.
         """
-        work = Work(frame, state)
-        for stage in STEP:
-            work = stage(self, work)
+        work = run_step(self, Work(frame, state))
         return work.frame, work.state
 
     def animate(
@@ -229,6 +204,12 @@ class Animator:
         cancel: Callable[[], bool] | None = None,
         stats: Callable[[StreamStats], None] | None = None,
         codec: str | None = None,
+        detail: float = 1.0,
+        no_face: NoFace = "hold",
+        source_face: int | None = None,
+        driving_face: int | None = None,
+        source_motion: SourceMotion = "keep",
+        label: bool = False,
         recording: Recording | None = None,
         reference_frame: int | None = None,
         tracking: Progress | None = None,
@@ -239,6 +220,9 @@ class Animator:
         driving: whatever VideoReader takes, or what `open_motion` does; output: whatever VideoWriter does;
         codec: another than is usual for that output's name.
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
+        detail to driving_face: see `prepare`. source_motion: of a `source` that is a video: keep its own
+        movement and add the driver's, or replace it.
+        label: draw into every frame that it is synthetic.
         cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
         Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
         Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
@@ -250,7 +234,16 @@ class Animator:
             source,
             driving,
             output,
-            {"motion": motion, "guidance": guidance, "crop_only": crop_only},
+            {
+                "motion": motion,
+                "guidance": guidance,
+                "crop_only": crop_only,
+                "detail": detail,
+                "no_face": no_face,
+                "source_face": source_face,
+                "driving_face": driving_face,
+            },
+            source_motion,
             start=start,
             end=end,
             overwrite=overwrite,
@@ -258,6 +251,7 @@ class Animator:
             cancel=cancel,
             stats=stats,
             codec=codec,
+            label=label,
             recording=recording,
             reference_frame=reference_frame,
             tracking=tracking,
@@ -270,16 +264,18 @@ class Animator:
         start: Fraction | float | None = None,
         end: Fraction | float | None = None,
         *,
+        driving_face: int | None = None,
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Recording:
-        """The motion in a video, to be rendered any number of times; InputError if there is no face."""
+        """The motion of the face `driving_face` (as in `prepare`) in a video, to be rendered any number of
+        times; InputError if there is none."""
         with VideoReader(driving, start, end) as reader:
-            return record(self.landmarker, reader, progress, cancel)
+            return record(self.landmarker, reader, driving_face, progress, cancel)
 
-    def track(self, image: Image, last: Landmarks | None) -> Landmarks | None:
-        """Step's first stage: the driver's landmarks in `image`, near `last` if that is known."""
-        return self.landmarker.follow(image, last)
+    def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:
+        """Step's first stage: the driver's face in `image`, given the frame before; see `tracking.sight`."""
+        return sight(self.landmarker, image, last, number)
 
     def aim(
         self, image: Image, found: Landmarks, state: AnimationState
@@ -287,7 +283,7 @@ class Animator:
         """Step's second stage: where the source's points are to go; reads the state's portrait, motion,
         square and guidance alone, and returns what they become."""
         square = state.square or face_square(found, (image.shape[1], image.shape[0]))
-        seen = to_crop(np.concatenate([found.points, found.iris]), square, self._size)
+        seen = to_crop(found.places, square, self._size)
         signals = found.signals if isinstance(found, Tracked) else None
         moved, motion = follow_driver(seen, state.motion, signals)
         with self._fast():
@@ -298,22 +294,33 @@ class Animator:
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
-    ) -> tuple[Image, GeneratorMemory]:
-        """Step's third stage, the network: the animated crop (S, S, 3) uint8 and the memory for the next."""
+    ) -> tuple[Drawing, GeneratorMemory]:
+        """Step's third stage, the network: the animated crop and the memory for the next."""
         with self._fast():
-            images, memory, _ = self.generator(
+            images, memory, ((*_, motion),) = self.generator(
                 target.structure[:, None], target.points[:, None], portrait.reference, memory
             )
             face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        picture = face.permute(1, 2, 0).contiguous().cpu().numpy()
-        return look_aside(picture, target.points[0].cpu().numpy(), target.look), memory
+            fields = (face, motion.flow[0, 0].float(), motion.mask[0, 0].float())
+            face, flow, mask = (field.permute(1, 2, 0).contiguous().cpu().numpy() for field in fields)
+        face = look_aside(face, target.points[0].cpu().numpy(), target.look)
+        return Drawing(face, flow, mask[..., 0]), memory
 
-    def compose(self, portrait: Portrait, face: Image, *, started: bool, alone: bool) -> Image:
-        """Step's last stage: the crop pasted into the photograph, or `alone`; the photograph itself before
-        the first face has `started` the motion."""
+    def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
+        """That `share` of the way from the portrait's own points to `target`."""
+        with self._fast():
+            rest = self._tensor(portrait.points)
+            points = rest + float(share) * (target.points - rest)
+            return Target(points, self._structure(points, None, "landmarks"), float(share) * target.look)
+
+    def compose(self, portrait: Portrait, drawing: Drawing | None, *, alone: bool, detail: float) -> Image:
+        """Step's last stage: the drawing finished and pasted into the photograph, or `alone` as the network
+        made it; the photograph or its crop where there is no drawing."""
+        if drawing is None:
+            return portrait.face if alone else portrait.image
         if alone:
-            return face
-        return paste(portrait.image, face, portrait.square, portrait.weight) if started else portrait.image
+            return drawing.face
+        return paste(portrait.image, finish(drawing, portrait.canvas, detail), portrait.square)
 
     def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):
@@ -335,16 +342,3 @@ class Animator:
         fast = self.precision == torch.bfloat16
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
             yield
-
-
-def _read_source(source: Source) -> tuple[Image, str]:
-    """The picture on white where it is transparent, and what to call it."""
-    if isinstance(source, np.ndarray):
-        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
-            raise InputError(f"a source array is RGB (H, W, 3) uint8, not {source.shape} {source.dtype}.")
-        return source, "source"
-    image, alpha = read_image(source)
-    if alpha is not None:
-        share = alpha[..., None].astype(np.float32) / 255
-        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
-    return image, str(source)

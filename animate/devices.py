@@ -1,8 +1,9 @@
 """Which device to compute on and in which precision, and why, so that nobody has to guess."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import cv2
 import torch
 
 from .errors import InputError
@@ -39,8 +40,8 @@ def fast_precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def share_cores(device: torch.device) -> dict[str, Callable[[], None]]:
-    """What each stage's thread does before it works, so that together they ask for the cores there are.
+def core_shares(device: torch.device) -> dict[str, int]:
+    """How many threads each part of a step may have, so that together they ask for the cores there are.
 
     Every thread that calls torch would else start as many threads as there are cores. On a CPU the network
     gets most; beside a GPU nothing on the CPU is worth more than a quarter.
@@ -48,11 +49,24 @@ def share_cores(device: torch.device) -> dict[str, Callable[[], None]]:
     cores = torch.get_num_threads()
     quarter = max(1, cores // 4)
     most = quarter if device.type != "cpu" else max(1, cores - quarter)
-    shares = {"track": quarter, "aim": 1, "generate": most, "compose": quarter}
-    return {stage: partial(_take, share) for stage, share in shares.items()}
+    return {"track": quarter, "aim": 1, "generate": most, "compose": quarter}
 
 
-def _take(threads: int) -> None:
-    """torch keeps the number of threads for each calling thread; OpenCV for all, and is quick with few."""
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+def take_cores(count: int) -> None:
+    """From now on torch uses so many threads for whichever thread this is, OpenCV one: it is quick enough."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
+
+
+@contextmanager
+def taking(count: int) -> Iterator[None]:
+    """`take_cores` for a while. Another number of threads gives other roundings: whoever is to get the same
+    pictures as somebody else takes the same number."""
+    before = torch.get_num_threads()
+    take_cores(count)
+    try:
+        yield
+    finally:
+        take_cores(before)

@@ -3,6 +3,8 @@
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,30 @@ def part_file(path: Path) -> Path:
 def different_files(output: Path, *inputs: Any) -> None:
     """InputError if `output` is one of the input files, which --overwrite would destroy."""
     for given in inputs:
-        same = isinstance(given, str | os.PathLike) and output.exists() and Path(given).exists()
-        if same and output.samefile(given):
+        if not isinstance(given, str | os.PathLike):
+            continue
+        same = output.absolute() == Path(given).absolute()  # a pattern is no file
+        if same or (output.exists() and Path(given).exists() and output.samefile(given)):
             raise InputError(f"{output}: this is an input; give the output another name.")
+
+
+def settle(path: Path) -> None:
+    """Have the disk hold what was written to `path` before its name is changed: power may fail."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(path: Path, wait: bool = True) -> Iterator[None]:
+    """The lock file `path`, ours until the block ends or the process dies, however it dies.
+
+    BlockingIOError if another has it and we do not `wait`.
+    """
+    import fcntl
+
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield

@@ -7,25 +7,30 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .absence import SAYS, NoFace
 from .errors import InputError, Stopped
 from .files import different_files, new_file
 from .formats import Output
 from .motions import SUFFIX
+from .provenance import labelled, tag
 from .recording import MotionReader, Recording, open_motion
 from .recording import save_motion as write_motion
+from .source_video import SourceMotion, SourceVideo, open_source
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans
 from .video import VideoReader, VideoWriter
 
 if TYPE_CHECKING:
-    from .animator import Animator, Source
+    from .animation_state import AnimationState
+    from .animator import Animator
+    from .portrait import Source
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
 
-COMMENT = "Made with gfla: synthetic media, a still portrait animated by a driving video."
+NOT_TWICE = "{}: --save-motion and --reference-frame take a file, read twice."
 
 
 def render(
@@ -34,6 +39,7 @@ def render(
     driving: str | os.PathLike,
     output: str | os.PathLike,
     ways: Mapping[str, Any],
+    source_motion: SourceMotion,
     *,
     start: Fraction | float | None = None,
     end: Fraction | float | None = None,
@@ -42,6 +48,7 @@ def render(
     cancel: Callable[[], bool] | None = None,
     stats: Callable[[StreamStats], None] | None = None,
     codec: str | None = None,
+    label: bool = False,
     recording: Recording | None = None,
     reference_frame: int | None = None,
     tracking: Progress | None = None,
@@ -56,31 +63,34 @@ def render(
     recording = recording or open_motion(driving, start, end)
     template = recording is not None and recording.points is None
     opened = MotionReader(recording) if recording and template else VideoReader(driving, start, end)
-    with opened as reader:
-        state = animator.prepare(source, **ways)
-        again = isinstance(reader, VideoReader) and reader.input.path is not None
-        if recording is None and again and (state.motion.manner.kind != "copy" or save_motion):
-            recording = animator.record(driving, start, end, progress=tracking, cancel=cancel)
+    with open_source(source, source_motion) as given, opened as reader:
+        state = animator.prepare(given, **ways)
+        if recording is None and looks_first(state, reader, save_motion is not None):
+            face = state.driving_face
+            recording = animator.record(
+                driving, start, end, driving_face=face, progress=tracking, cancel=cancel
+            )
         if recording is not None:
             state = animator.follow(state, recording, reference_frame)
             if save_motion:
                 write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
         elif save_motion or reference_frame is not None:
-            raise InputError(f"{reader.name}: --save-motion and --reference-frame take a file, read twice.")
-        record = Record(reader, progress)
+            raise InputError(NOT_TWICE.format(reader.name))
+        record = Record(reader, progress, state.no_face)
         with VideoWriter(
             output,
             state.size,
             reader.rate,
             reader.time_base,
             audio_from=reader if isinstance(reader, VideoReader) else None,
-            comment=COMMENT,
+            comment=tag(animator.name),
             overwrite=overwrite,
             codec=codec,
+            alpha=state.portrait.alpha is not None,
         ) as writer:
 
             def encode(work: Work) -> Work:
-                writer.write(work.frame)
+                writer.write(labelled(work.frame) if label else work.frame)
                 return work
 
             stages = [*step_stages(animator, state), Stage("encode", encode)]
@@ -97,6 +107,8 @@ def render(
                         record(work)
                 account = stream.stats
             record.finish(stream.complete, interrupted)
+            if isinstance(given, SourceVideo) and given.ended is not None:
+                log.warning("%s: it ends at %s; its last frame is held.", given.path, clock(given.ended))
             if not stream.complete:
                 writer.cut(reader.zero + record.end)
     if stats:
@@ -106,10 +118,18 @@ def render(
     return writer.path
 
 
+def looks_first(state: "AnimationState", reader: VideoReader | MotionReader, anyway: bool = False) -> bool:
+    """Whether the driver is looked at before the render: a file whose motion is not just copied, or whose
+    motion is wanted `anyway`."""
+    again = isinstance(reader, VideoReader) and reader.input.path is not None
+    return again and (anyway or state.motion.manner.kind != "copy")
+
+
 class Record:
     """Counts a render's frames and the times at which the driver's face was away."""
 
-    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None):
+    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None, no_face: NoFace):
+        self._no_face: NoFace = no_face
         self._reader, self._progress = reader, progress
         self._done, self._found = 0, False
         self._away_since: Fraction | None = None
@@ -143,7 +163,7 @@ class Record:
                 raise InputError(f"{path}: stopped before the first face; no file is left.")
             raise InputError(f"{path}: no face in any frame; give a driving video that shows one.")
         if self._away:
-            log.warning("%s: no face from %s; the portrait holds still there.", path, list_spans(self._away))
+            log.warning("%s: no face from %s; %s.", path, list_spans(self._away), SAYS[self._no_face])
         if self._reader.lost:
             lost = list_spans(self._reader.lost)
             log.warning("%s: damaged; the pictures from %s are lost or show errors.", path, lost)

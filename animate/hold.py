@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 _STEADY = np.r_[0:4, 13:17, 27:36, [36, 39, 42, 45]]  # ears, nose, eye corners: speech and blinks leave them
 _FRAME = np.r_[0:17:2, 17, 19, 24, 26, 27, 30, 33, [36, 39, 42, 45], 48, 54]  # no lids, no lips
-_AREAS = (0.2, 2.5)  # of a triangle between these points, against its own in the source
 
 
-def untorn(target: NDArray, source: NDArray, corners: NDArray) -> NDArray:
+def untorn(target: NDArray, source: NDArray, corners: NDArray, areas: tuple[float, float]) -> NDArray:
     """`target` with what is not turning, scaling and shifting of `source` held back, just so far that every
-    triangle of the face keeps its size within `_AREAS`: beyond, a warp folds or smears the picture.
+    triangle of the face keeps its size within `areas`: beyond, a warp folds or smears the picture.
 
-    target, source: (68, 2). corners: `triangles` of the source.
+    target, source: (68, 2). corners: `triangles` of the source. areas: the least and most of a triangle,
+    against its own in the source. A target within them comes back as it is.
     """
     turn = _similarity(source[_STEADY], target[_STEADY])
     rigid = target[_STEADY].mean(0) + (source - source[_STEADY].mean(0)) @ turn.T
@@ -28,13 +28,14 @@ def untorn(target: NDArray, source: NDArray, corners: NDArray) -> NDArray:
     # The area at share s of the rest is a parabola; s stays below its first meeting with a limit.
     square, slope = _cross(dp, dq) / whole, (_cross(p, dq) + _cross(dp, q)) / whole
     shares = [1.0]
-    for limit in _AREAS:
+    for limit in areas:
         inside = slope * slope - 4 * square * (1 - limit)
         with np.errstate(divide="ignore", invalid="ignore"):
             for root in (np.sqrt(inside), -np.sqrt(inside)):
                 share = 2 * (1 - limit) / (root - slope)  # holds for square = 0 too
                 shares.extend(share[(inside >= 0) & (share > 0)])
-    return rigid + min(shares) * rest
+    share = min(shares)
+    return target if share == 1 else rigid + share * rest
 
 
 def _similarity(before: NDArray, after: NDArray) -> NDArray:

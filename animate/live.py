@@ -69,7 +69,7 @@ class Controls:
             wish, self._wish = self._wish, None
             rest, self._calibrate = self._calibrate, False
         if wish is not None:
-            state = replace(wish, landmarks=state.landmarks)
+            state = replace(wish, seen=state.seen)
         if rest:
             state = replace(state, motion=state.motion.anew(), square=None)
         return state
@@ -78,8 +78,8 @@ class Controls:
 class Newest:
     """The frames of a reader as they are due, on a thread of its own; only the newest is kept.
 
-    A file is read at its own speed, by the clock; a camera or an address gives its own. `again` opens the file
-    anew at its end: it plays for ever. Frames come with the time of their taking on the clock of the stream.
+    A file is read at its own speed, by the clock; a camera or an address has its own. `again` opens the
+    file anew at its end: it plays for ever. Frames come with the time of their taking, on the stream's clock.
     """
 
     def __init__(self, open_reader: Callable[[], VideoReader], *, again: bool = False):
@@ -117,8 +117,9 @@ class Newest:
 
     def _read(self) -> None:
         try:
+            start = time.perf_counter()
             while not self._stopped.is_set():
-                self._play()
+                start = max(self._play(start), time.perf_counter() - 1)  # opening anew takes none of its time
                 if self.live or not self._again:
                     break
                 self._reader.close()
@@ -129,23 +130,26 @@ class Newest:
             self._ended = True
             self._changed.notify_all()
 
-    def _play(self) -> None:
-        start, first = time.perf_counter(), None
+    def _play(self, start: float) -> float:
+        """Once through, beginning at `start`; returns when it ends, if it is in time."""
+        first, end = None, start
         for frame in self._reader:
             first = frame.seconds if first is None else first
             if not self.live:
                 due = start + float(frame.seconds - first)
+                end = due + float(1 / self._reader.rate)
                 if self._stopped.wait(max(0.0, due - time.perf_counter())):
-                    return
+                    break
             if self._stopped.is_set():
-                return
+                break
             taken = int((time.perf_counter() - self.began) / CLOCK)
             with self._changed:
                 self.dropped += self._frame is not None
                 self._frame = Frame(frame.image, taken, CLOCK, frame.alpha)
                 self._changed.notify_all()
         if not self.live:  # the last frame is shown as long as the others
-            self._stopped.wait(float(1 / self._reader.rate))
+            self._stopped.wait(max(0.0, end - time.perf_counter()))
+        return end
 
 
 def animate_live(

@@ -4,7 +4,7 @@ Points are pixels of square crops of side `size`, x then y: the 68 in iBUG order
 """
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -43,6 +43,8 @@ _SIZES = (0.6, 1.6)  # of the head, against the source's own
 _INSIDE = 0.1  # the head's middle stays this share of the crop within it
 _FITS = 0.05  # eye distances, the mean error of a fit that needs no second try
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # what is less open in the reference frame can close no further
+_AREAS = (0.2, 2.5)  # of a face's triangles, against their own in the source: beyond, it is held back
+_COPY_AREAS = (0.1, 4.0)  # wider: only what folds or smears outright, for copies are to be exact
 _UPPER = 0.8  # of a lid's way is the upper one's; lips share it evenly
 _WITH_LIP = {61: 50, 62: 51, 63: 52, 67: 58, 66: 57, 65: 56}  # the outer lip goes with the inner
 
@@ -52,9 +54,9 @@ class Manner:
     """How a source is to follow.
 
     kind: `relative`, the driver's changes since its reference frame; `absolute`, the driver's pose and
-    expression themselves, on the source's identity; `copy`, the driver's points as they are. head, eyes,
-    mouth, brows, gaze: gains, 1 as the driver does, 0 not at all. only: the parts that move, None for all.
-    smoothing: 0 off and exact, 1 for our tracker's noise.
+    expression themselves, on the source's identity; `copy`, the driver's points as they are, but for what
+    would fold the face. head, eyes, mouth, brows, gaze: gains, 1 as the driver does, 0 not at all. only: the
+    parts that move, None for all. smoothing: 0 off and exact, 1 for our tracker's noise.
     """
 
     kind: MotionKind = "relative"
@@ -110,7 +112,7 @@ class MotionState:
 
     size: of the crops. reference: what the driver did when it was as the source is in the portrait; the first
     frame seen, unless it is given. driver: what is known of the driver. smooth: what smoothing carries.
-    beyond: the parts of the motion that were held back so far.
+    beyond: the parts of the motion that were held back so far, in order.
     """
 
     source: Person
@@ -119,7 +121,7 @@ class MotionState:
     reference: Signals | None = None
     driver: Driver | None = None
     smooth: OneEuro | None = None
-    beyond: frozenset[str] = field(default_factory=frozenset)
+    beyond: tuple[str, ...] = ()
 
     def anew(self) -> Self:
         """The state before the first frame: the next one is the reference."""
@@ -151,11 +153,15 @@ def follow_driver(
     """Where the source goes for one driving frame's points (70, 2), and the state to go on with.
 
     signals: what the driver does in this frame, where that was read and smoothed before. A source whose
-    driver is in its reference frame gets exactly its own points (`relative`). All kinds keep points within
-    half a crop of the crop.
+    driver is in its reference frame gets exactly its own points (`relative`). All kinds hold the face back
+    where its triangles would fold or smear, `copy` with wider limits (0.1 to 4 times their area in the
+    source, against 0.2 to 2.5), and keep points within half a crop of the crop.
     """
     if state.manner.kind == "copy":
-        return Moved(_bounded(driving, state.size), np.zeros((2, 2), np.float32)), state
+        source = state.source
+        held = untorn(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
+        copied = _bounded(np.concatenate([held, driving[68:]]), state.size)
+        return Moved(copied, np.zeros((2, 2), np.float32)), state
     if signals is None:
         driver, read = _read(np.asarray(driving, np.float64), state.driver)
         smoothed, smoothing = smooth_next(read, state.smooth, state.manner.smoothing)
@@ -165,10 +171,10 @@ def follow_driver(
         state = replace(state, reference=signals)
     assert state.reference is not None
     target, look, beyond = _target(load_face_model(), signals, state.reference, state)
-    for part in sorted(beyond - state.beyond):
+    for part in sorted(beyond - set(state.beyond)):
         log.warning("The driver goes beyond what a portrait can show in %s; it is held back there.", part)
     moved = Moved(_bounded(target, state.size), look.astype(np.float32))
-    return moved, replace(state, beyond=state.beyond | beyond)
+    return moved, replace(state, beyond=tuple(sorted(beyond.union(state.beyond))))
 
 
 def unlikeness(signals: Signals, person: Person) -> Floats:
@@ -216,7 +222,7 @@ def _target(
     _shut(points, at_rest, face, now.opening[0], reference.opening[0], state)
     ahead = np.where(model.group("gaze"), own.expression, expression)
     look = points[68:] - draw(source.shape, pose._replace(expression=ahead), model.expression)[0, 68:]
-    points[:68] = untorn(points[:68], source.points[:68], source.triangles)
+    points[:68] = untorn(points[:68], source.points[:68], source.triangles, _AREAS)
     return points, look, frozenset(beyond)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .align import FaceSquare, face_square, to_crop
 from .controls import RATE, Curves, control_signals, rest
 from .editor import Faces, angles, draw, fit, load_face_model, rotation
 from .errors import InputError
@@ -26,10 +27,14 @@ from .motion import MotionState, Person, unlikeness
 from .motions import SHIPPED, SUFFIX, names_motion
 from .signals import Signals, calibrate, lid_range, read_signals, smooth
 from .times import Span
+from .tracking import Sighting, sight
+from .tracks import Recorded
 from .video import Frame, VideoReader
 
 Progress = Callable[[int, int | None], None]
 _FORMAT, _VERSION = "gfla motion", 1
+_SIDE = 256  # of a shot's face square, as if it were cropped so
+_APART = 1000  # frames between two shots, for the smoothing
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Recording:
     """The motion in a video or a template, frame by frame.
 
     path: where it came from. pts: (T,) int64 ticks of time_base (seconds). rate: frames a second. zero: the
-    file's time at its beginning, seconds. found: (T,) where there was a face; signals: of those F frames.
+    file's time at its beginning, seconds. found: (T,) where there was a face; cuts: (T,) where another
+    shot begins; signals: of the F frames with a face, each shot in units of its own face square.
     points: (F, 70, 2) float32 pixels of the video, None in a template. lids: `lid_range`, None where the
     signals are calibrated. rest: the signals to take as reference, T = 1, None to look for a frame.
     """
@@ -55,6 +61,7 @@ class Recording:
     rate: Fraction
     zero: Fraction
     found: NDArray[np.bool_]
+    cuts: NDArray[np.bool_]
     signals: Signals
     points: NDArray[np.float32] | None = None
     lids: NDArray[np.float64] | None = None
@@ -64,7 +71,8 @@ class Recording:
         """The same, smoothed by both sides and calibrated, once."""
         if self.lids is None:
             return self
-        smoothed = smooth(self.signals, np.flatnonzero(self.found), smoothing)
+        apart = _APART * np.cumsum(self.cuts)
+        smoothed = smooth(self.signals, (np.arange(len(self.pts)) + apart)[self.found], smoothing)
         return replace(self, signals=calibrate(smoothed, self.lids), lids=None)
 
     def cut(self, start: Fraction | float | None, end: Fraction | float | None) -> Self:
@@ -81,6 +89,7 @@ class Recording:
             pts=pts if start is None else pts - pts[0],
             zero=self.zero if start is None else Fraction(0),
             found=self.found[keep],
+            cuts=self.cuts[keep],
             signals=Signals(*(part[seen] for part in self.signals)),
             points=None if self.points is None else self.points[seen],
         )
@@ -100,10 +109,15 @@ class Recording:
             raise InputError(f"--reference-frame {frame}: {self.path} shows no face there; choose another.")
         return self.signals.at(int(self.found[:frame].sum()))
 
-    def landmarks(self, pts: int) -> Tracked | None:
-        """What was seen in the frame of that time, None where there was no face."""
+    def sighting(self, pts: int) -> Sighting:
+        """What was seen in the frame of that time, no face where there is no such frame."""
         frame = int(np.searchsorted(self.pts, pts))
-        if frame == len(self.pts) or self.pts[frame] != pts or not self.found[frame]:
+        if frame == len(self.pts) or self.pts[frame] != pts:
+            return Sighting.known(None, False)
+        return Sighting.known(self._tracked(frame), bool(self.cuts[frame]))
+
+    def _tracked(self, frame: int) -> Tracked | None:
+        if not self.found[frame]:
             return None
         index = int(self.found[:frame].sum())
         signals = self.signals.at(index)
@@ -118,40 +132,50 @@ class Recording:
 def record(
     landmarker: Landmarker,
     reader: VideoReader,
+    number: int | None = None,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> Recording:
-    """Look at a driving video once and keep its motion. progress: called with frames done and expected.
-    cancel: asked before each frame; True ends it there. InputError if there is no face."""
+    """Look at a driving video once and keep its motion. number: the face, as `tracking.sight` takes it.
+    progress: called with frames done and expected. cancel: asked before each frame; True ends it there.
+    InputError if there is no face."""
     pts: list[int] = []
-    points: list[NDArray[np.float32] | None] = []
-    last = None
-    for frame in reader:
+    seen: list[NDArray[np.float32]] = []
+    near: list[NDArray[np.float32]] = []  # the same in the shot's own face square
+    found, cuts = [], []
+    last: Sighting | None = None
+    square: FaceSquare | None = None
+    for frame in landmarker.passing(reader) if isinstance(landmarker, Recorded) else reader:
         if cancel and cancel():
             break
-        last = landmarker.follow(frame.image, last)
+        last = sight(landmarker, frame.image, last, number)
         pts.append(frame.pts)
-        points.append(None if last is None else np.concatenate([last.points, last.iris]))
+        found.append(last.landmarks is not None)
+        cuts.append(last.cut)
+        square = None if last.cut else square
+        if last.landmarks is not None:
+            square = square or face_square(last.landmarks, (frame.image.shape[1], frame.image.shape[0]))
+            seen.append(last.landmarks.places)
+            near.append(to_crop(seen[-1], square, _SIDE))
         if progress:
             progress(len(pts), reader.frames)
-    seen = [p for p in points if p is not None]
     if not seen and cancel and cancel():
         raise InputError(f"{reader.name}: stopped before the first face; no file is left.")
     if not seen:
         raise InputError(f"{reader.name}: no face in any frame; give a driving video that shows one.")
-    model, places = load_face_model(), np.stack(seen)
+    model, places = load_face_model(), np.stack(near)
     shape, faces = fit(model, places)
     signals = read_signals(model, shape, faces, places)
-    found = np.array([p is not None for p in points])
     return Recording(
         reader.path,
         np.array(pts, np.int64),
         reader.time_base,
         reader.rate,
         reader.zero,
-        found,
+        np.array(found),
+        np.array(cuts),
         signals,
-        places,
+        np.stack(seen),
         lid_range(signals.opening),
     )
 
@@ -172,7 +196,9 @@ def recorded(curves: Curves, name: str, rate: Fraction = RATE) -> Recording:
     signals = control_signals(curves)
     count = len(signals.scale)
     found = np.ones(count, bool)
-    return Recording(Path(name), np.arange(count), 1 / rate, rate, Fraction(0), found, signals, rest=rest())
+    return Recording(
+        Path(name), np.arange(count), 1 / rate, rate, Fraction(0), found, ~found, signals, rest=rest()
+    )
 
 
 def follow_recording(
@@ -221,7 +247,8 @@ def save_motion(recording: Recording, path: str | os.PathLike, overwrite: bool =
     signals = recording.signals
     unit, origin = float(np.median(signals.scale)), signals.shift[0]
     rest = recording.rest
-    arrays = {"pts": recording.pts, "found": recording.found.astype(np.uint8)}
+    arrays = {name: getattr(recording, name).astype(np.uint8) for name in ("found", "cuts")}
+    arrays["pts"] = recording.pts
     arrays |= _pack(signals, unit, origin)
     if rest is not None:
         arrays |= {f"rest.{name}": array for name, array in _pack(rest, unit, origin).items()}
@@ -254,16 +281,22 @@ def load_motion(path: str | os.PathLike) -> Recording:
         if header["version"] != _VERSION or tuple(header["names"]) != names:
             raise InputError(f"{file}: a template of another version of gfla; save it again from its video.")
         pts, found = arrays["pts"].astype(np.int64), arrays["found"].astype(bool)
+        cuts = arrays["cuts"].astype(bool) if "cuts" in arrays else np.zeros_like(found)
         signals = _unpack(arrays, "", int(found.sum()), len(names))
         rest = _unpack(arrays, "rest.", 1, len(names)) if "rest.scale" in arrays else None
         time_base, rate, zero = (Fraction(header[name]) for name in ("time_base", "rate", "zero"))
-        if pts.shape != found.shape or not found.any() or not (np.diff(pts) > 0).all() or rate <= 0:
+        if (
+            not pts.shape == found.shape == cuts.shape
+            or not found.any()
+            or not (np.diff(pts) > 0).all()
+            or rate <= 0
+        ):
             raise ValueError
     except InputError:
         raise
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ZeroDivisionError):
         raise InputError(f"{file}: not a whole motion template; make one with --save-motion.") from None
-    return Recording(file, pts, time_base, rate, zero, found, signals, rest=rest)
+    return Recording(file, pts, time_base, rate, zero, found, cuts, signals, rest=rest)
 
 
 def _pack(signals: Signals, unit: float, origin: NDArray) -> dict[str, NDArray]:

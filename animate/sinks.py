@@ -48,7 +48,7 @@ class VirtualCamera:
             raise InputError(f"--sink camera: no virtual camera can be had: {error}.") from None
 
     def show(self, frame: Frame) -> None:
-        self._camera.send(frame.image)
+        self._camera.send(frame.on_white())
 
     def close(self) -> None:
         self._camera.close()
@@ -71,7 +71,7 @@ class Window:
 
     def show(self, frame: Frame) -> None:
         assert threading.get_ident() == self._thread, "a window belongs to the thread that opened it"
-        self._cv2.imshow(self._title, np.ascontiguousarray(frame.image[..., ::-1]))
+        self._cv2.imshow(self._title, np.ascontiguousarray(frame.on_white()[..., ::-1]))
         key = self._cv2.waitKey(1) & 0xFF
         if key != 0xFF:
             self._pressed(chr(key))

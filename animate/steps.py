@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from .devices import share_cores
+from ..models import GeneratorMemory
+from .absence import MissingFaceError
+from .devices import core_shares, take_cores, taking
 from .stream import Stage
+from .transparency import moved_alpha, off_white
 from .video import Frame
 
 if TYPE_CHECKING:
-    from .animator import AnimationState, Animator, Target
+    from .animation_state import AnimationState, Target
+    from .animator import Animator
 
 
 class Work(NamedTuple):
@@ -24,51 +29,84 @@ class Work(NamedTuple):
 
 
 def track(animator: "Animator", work: Work) -> Work:
-    known, state = work.state.recording, work.state
-    found = known.landmarks(work.frame.pts) if known else animator.track(work.frame.image, state.landmarks)
-    return work._replace(state=replace(work.state, landmarks=found))
+    frame, state = work.frame, work.state
+    if state.source is not None:
+        state = state.source.follow(frame.seconds, state, animator)
+    if state.recording is not None:
+        seen = state.recording.sighting(frame.pts)
+    else:
+        seen = animator.track(frame.image, state.seen, state.driving_face)
+    if seen.landmarks is None and state.no_face == "fail":
+        raise MissingFaceError(frame.seconds)
+    return work._replace(state=replace(state, seen=seen))
 
 
 def aim(animator: "Animator", work: Work) -> Work:
-    found = work.state.landmarks
-    if found is None:
-        return work
-    target, motion, square = animator.aim(work.frame.image, found, work.state)
-    return work._replace(state=replace(work.state, motion=motion, square=square), target=target)
+    frame, state = work.frame, work.state
+    found = state.landmarks
+    presence = state.presence.after(found is not None, frame.seconds)
+    fading = state.no_face == "fade" and presence.share != state.presence.share
+    square = None if state.seen and state.seen.cut else state.square  # another shot has another crop
+    state = replace(state, presence=presence, square=square)
+    if found is not None:
+        if state.portrait.pose is not None:
+            state = replace(state, motion=replace(state.motion, source=state.portrait.pose))
+        target, motion, square = animator.aim(frame.image, found, state)
+        state = replace(state, target=target, motion=motion, square=square)
+    target = state.target if state.shown and (found or fading or state.source) else None
+    if target is not None and state.no_face == "fade" and presence.share < 1:
+        target = animator.towards_rest(target, state.portrait, presence.share)
+    return work._replace(state=state, target=target)
 
 
 def generate(animator: "Animator", work: Work) -> Work:
-    if work.target is None:
-        return work
-    face, memory = animator.generate(work.target, work.state.portrait, work.state.memory)
-    return work._replace(state=replace(work.state, face=face, memory=memory), target=None)
+    state = work.state
+    if (state.seen and state.seen.cut) or state.portrait.anew:  # no smear from one shot into the next
+        state = replace(state, memory=GeneratorMemory())
+    if work.target is not None:
+        drawing, memory = animator.generate(work.target, state.portrait, state.memory)
+        state = replace(state, drawing=drawing, memory=memory)
+    return work._replace(state=state, target=None)
 
 
 def compose(animator: "Animator", work: Work) -> Work:
     frame, state = work.frame, work.state
-    started = state.square is not None
-    image = animator.compose(state.portrait, state.face, started=started, alone=state.crop_only)
-    return work._replace(frame=Frame(image, frame.pts, frame.time_base))
+    plain = not state.shown or (state.landmarks is None and state.no_face == "passthrough")
+    drawing = None if plain else state.drawing
+    image = animator.compose(state.portrait, drawing, alone=state.crop_only, detail=state.detail)
+    alpha = moved_alpha(state.portrait, drawing, alone=state.crop_only)
+    if alpha is not None:
+        image = off_white(image, alpha)
+    return work._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 
 
 Part = Callable[["Animator", Work], Work]
 
 STEP: dict[Part, tuple[str, ...]] = {
-    track: ("landmarks",),
-    aim: ("motion", "square"),
-    generate: ("face", "memory"),
+    track: ("seen", "portrait", "shown"),
+    aim: ("motion", "square", "target", "presence"),
+    generate: ("drawing", "memory"),
     compose: (),
 }
 """The parts in order, and which fields of AnimationState each of them changes: no two the same, and none
 reads what a later one changes, which is why they may work on different frames at once."""
 
 
+def run_step(animator: "Animator", work: Work) -> Work:
+    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit."""
+    shares = core_shares(animator.device)
+    for part in STEP:
+        with taking(shares[part.__name__]):
+            work = part(animator, work)
+    return work
+
+
 def step_stages(animator: "Animator", state: "AnimationState") -> list[Stage]:
     """The step as stages of a `Stream` that takes `Work(frame, state)`: frames overlap and come out as from
     `Animator.animate`, bit for bit."""
-    begin = share_cores(animator.device)
+    shares = core_shares(animator.device)
     return [
-        Stage(part.__name__, _keeping(part, own, animator, state), begin[part.__name__])
+        Stage(part.__name__, _keeping(part, own, animator, state), partial(take_cores, shares[part.__name__]))
         for part, own in STEP.items()
     ]
 

@@ -86,5 +86,6 @@ def _affine(points: Tensor) -> Tensor:
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:
     """r^2 log r between every point of a (B, P, 2) and of b (B, K, 2): (B, P, K)."""
-    square = sum((a[:, :, None, i] - b[:, None, :, i]).square() for i in (0, 1))
+    across, down = ((a[:, :, None, i] - b[:, None, :, i]).square() for i in (0, 1))
+    square = across + down
     return 0.5 * square * square.clamp_min(1e-12).log()

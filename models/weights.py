@@ -56,13 +56,18 @@ def save_generator(path: str | Path, generator: Generator) -> None:
     save_weights(path, generator, asdict(generator.config))
 
 
+def weights_file(name: str | Path) -> Path:
+    """The file that `name` means: that of shipped weights, or else `name` as a path."""
+    shipped = FOLDER / f"{name}.safetensors"
+    return shipped if shipped.is_file() else Path(name)
+
+
 def load_generator(name: str | Path = "face-256", device: str | torch.device = "cpu") -> Generator:
     """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file.
 
     Raises FileNotFoundError or ValueError with one sentence for the user.
     """
-    shipped = FOLDER / f"{name}.safetensors"
-    tensors, values = read_weights(shipped if shipped.is_file() else name)
+    tensors, values = read_weights(weights_file(name))
     known = {field.name for field in fields(GeneratorConfig)}
     if set(values) != known:
         raise ValueError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gfla.animate.align import FaceSquare, crop, face_square, feather, from_crop, paste, to_crop
+from gfla.animate.align import FaceSquare, crop, face_square, feather, from_crop, paste, room, to_crop
 from gfla.animate.landmarks import Landmarks
 
 Face = Callable[..., np.ndarray]
@@ -104,26 +104,19 @@ def test_paste_undoes_crop_and_leaves_the_rest(noise: np.ndarray, square: FaceSq
     assert not changed[middle].any()
 
 
-def test_a_scaled_crop_comes_back_close(noise: np.ndarray):
-    y, x = np.mgrid[0:600, 0:800]
-    smooth = np.stack([x / 4, y / 3, (x + y) / 6], axis=2).astype(np.uint8)
-    square = FaceSquare(100, 50, 500)
-    assert np.abs(paste(smooth, crop(smooth, square), square).astype(int) - smooth).max() <= 2
-
-
-def test_the_whole_image_is_replaced_without_a_feather():
-    image = np.full((256, 256, 3), 7, np.uint8)
-    face = np.random.default_rng(1).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    assert np.array_equal(paste(image, face, FaceSquare(0, 0, 256)), face)
-
-
 def test_the_feather_fades_only_inside_the_image():
-    weight = feather(FaceSquare(0, 30, 100), (100, 300))[..., 0]
-    assert weight[50, 0] == weight[50, 99] == 1
-    assert 0 < weight[0, 50] < 0.1
-    assert 0 < weight[99, 50] < 0.1
-    assert weight[50, 50] == 1
-    assert np.all(np.diff(weight[:12, 50]) >= 0)
+    space = room(FaceSquare(0, 30, 100), (100, 300), 50)
+    assert space.shape == (50, 50)
+    assert space[0, 7] == space[49, 7] == 0.5
+    assert space[10, 0] == space[10, 49] == 10.5
+    weight = feather(space)
+    assert 0 < weight[0, 25] < 0.1
+    assert 0 < weight[49, 25] < 0.1
+    assert weight[25, 0] == weight[25, 49] == weight[25, 25] == 1
+    assert np.all(np.diff(weight[:12, 25]) >= 0)
+    whole = room(FaceSquare(0, 0, 100), (100, 100), 50)
+    assert np.isinf(whole).all()
+    assert (feather(whole) == 1).all()
 
 
 def test_points_map_both_ways(face: Face):

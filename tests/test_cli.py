@@ -1,5 +1,7 @@
 """gfla-animate: one sentence and exit code 2 for bad input, nothing left behind, and a quick --help."""
 
+import hashlib
+import json
 import re
 import signal
 import subprocess
@@ -202,6 +204,28 @@ def test_stats_name_every_stage_and_the_slowest(portrait: Path, clip: Path, out:
         assert re.search(rf"^{stage} +[\d.]+ +[\d.]+ +\d+% +[\d.]+$", said, re.M), said
     assert "10 frames in" in said
     assert re.search(r"the slowest stage is \w+; peak memory \d+ MiB", said)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_label_and_a_sidecar(portrait: Path, clip: Path, out: Path, capsys: Capture):
+    plain = out.with_name("plain.mp4")
+    assert main([str(portrait), str(clip), "-o", str(plain)]) == 0
+    assert main([str(portrait), str(clip), "-o", str(out), "--label", "--sidecar"]) == 0
+    told = json.loads(out.with_name("out.mp4.json").read_text())
+    assert told["settings"]["label"] is True
+    assert told["output"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    with VideoReader(plain) as one, VideoReader(out) as two:
+        away = np.mean([abs(a.image.astype(int) - b.image) for a, b in zip(one, two, strict=True)], axis=0)
+    assert away[-8:, :60].mean() > 20
+    assert away[:60].mean() < 1
+    out.unlink()
+    capsys.readouterr()
+    assert "out.mp4.json: the file exists" in sentence(
+        capsys, [portrait, clip, "-o", out, "--label", "--sidecar"]
+    )
+    assert "--sidecar goes beside one file" in sentence(
+        capsys, [portrait, clip, "-o", out.with_name("%05d.png"), "--sidecar"]
+    )
 
 
 def test_help_is_quick_and_loads_no_torch():

@@ -1,6 +1,7 @@
 """In and out: every container and codec we name is written, and read back by us and by another's ffmpeg."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import av
 import numpy as np
 import pytest
 from gfla.animate import Camera, Frame, InputError, VideoReader, VideoWriter
+from gfla.animate.files import different_files
 from gfla.animate.formats import Output
 from PIL import Image
 
@@ -144,6 +146,8 @@ def test_numbered_pictures_in_and_out(tmp_path: Path):
     assert all(np.array_equal(frame.image, cut_out(i)[0]) for i, frame in enumerate(got))
     with pytest.raises(InputError, match=r"00017\.png: the file exists; pass --overwrite"):
         write(frames / "%05d.png")
+    with pytest.raises(InputError, match="this is an input"):
+        different_files(frames / "%05d.png", str(frames / "%05d.png"))
     write(frames / "%05d.png", count=2, overwrite=True)
     assert sorted(path.name for path in frames.iterdir()) == ["00001.png", "00002.png"]
     (frames / "00004.png").write_bytes((frames / "00002.png").read_bytes())
@@ -156,12 +160,13 @@ def test_numbered_pictures_in_and_out(tmp_path: Path):
 
 
 def test_an_error_leaves_no_picture(tmp_path: Path):
-    with (
-        pytest.raises(KeyboardInterrupt),
-        VideoWriter(tmp_path / "%d.png", (96, 64), Fraction(25), TICK) as writer,
-    ):
-        writer.write(Frame(cut_out(0)[0], 0, TICK))
-        raise KeyboardInterrupt
+    def stop() -> None:
+        with VideoWriter(tmp_path / "%d.png", (96, 64), Fraction(25), TICK) as writer:
+            writer.write(Frame(cut_out(0)[0], 0, TICK))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
     assert not list(tmp_path.iterdir())
 
 
@@ -219,7 +224,7 @@ def served(make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch):
         def __init__(self, *arguments):
             super().__init__(*arguments, directory=str(path.parent))
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
@@ -251,13 +256,15 @@ def test_an_address(served: str, tmp_path: Path):
 def test_sent_by_udp_and_read_by_another(tmp_path: Path):
     """Two seconds go out; a reader that is there from the beginning gets them."""
     program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
-    address = "udp://127.0.0.1:23871"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{free.getsockname()[1]}"
     command = [
         program,
         "-v",
         "error",
         "-i",
-        f"{address}?timeout=5000000",
+        f"{address}?timeout=20000000",
         "-frames:v",
         "20",
         "-f",

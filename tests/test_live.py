@@ -1,4 +1,4 @@
-"""Live: the newest frame wins, what is overtaken is counted, a file runs at its own speed; no camera needed."""
+"""Live: the newest frame wins, the overtaken are counted, a file runs at its own speed; no camera needed."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_
     assert count.frames == len(kept.frames) == 15
     assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
     pts = [frame.pts for frame in kept.frames]
-    assert all(a < b for a, b in zip(pts, pts[1:], strict=False))
+    assert all(a < b for a, b in pairwise(pts))
     assert 0 < count.latency <= count.worst
 
 

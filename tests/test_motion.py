@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gfla.animate import InputError
 from gfla.animate.editor import EYES, LIDS, LIPS, Faces, draw, fit, load_face_model, rotation
+from gfla.animate.hold import _FRAME, triangles, untorn
 from gfla.animate.motion import PARTS, Manner, MotionState, follow_driver, see_person, unlikeness
 from gfla.animate.signals import Signals, smooth, smooth_next
 
@@ -64,6 +65,36 @@ def test_copy_takes_the_points_as_they_are():
     driving = shown(DRIVER, 20)
     targets, _ = run(SOURCE, driving, manner=Manner("copy"))
     np.testing.assert_array_equal(targets[0], driving)
+
+
+def folded(points: np.ndarray, who: np.ndarray) -> np.ndarray:
+    """The areas of the watched triangles against their own in the source."""
+    corners = triangles(who[:68].astype(float))
+
+    def areas(of: np.ndarray) -> np.ndarray:
+        a, b, c = (of[_FRAME][corners][:, i].astype(float) for i in range(3))
+        (p, q), (r, s) = (b - a).T, (c - a).T
+        return p * s - q * r
+
+    return areas(points) / areas(who)
+
+
+def test_a_copy_is_held_back_only_where_it_would_fold():
+    """A driver turned to the other side folds the far cheek; one turned less is copied to the bit."""
+    source = shown(DRIVER, yaw=30)
+    within, beyond = shown(DRIVER, yaw=10), shown(DRIVER, yaw=-38)
+    assert folded(beyond, source).min() < 0, "without the hold it is torn"
+    copies, _ = run(source, within, beyond, manner=Manner("copy"))
+    np.testing.assert_array_equal(copies[0], within)
+    areas = folded(copies[1], source)
+    assert areas.min() > 0.099
+    assert areas.max() < 4.01
+    np.testing.assert_array_equal(copies[1][68:], beyond[68:])
+    own = source[:68].astype(float)
+    narrow, wide = (
+        untorn(beyond[:68].astype(float), own, triangles(own), limits) for limits in ((0.2, 2.5), (0.1, 4.0))
+    )
+    assert np.abs(wide - beyond[:68]).max() < np.abs(narrow - beyond[:68]).max()
 
 
 def test_the_same_person_goes_where_the_driver_goes():
@@ -167,7 +198,7 @@ def test_beyond_what_a_portrait_can_show_is_held_back_and_said_once(caplog: pyte
     assert [record.message for record in caplog.records] == [
         "The driver goes beyond what a portrait can show in the turn of the head; it is held back there."
     ]
-    assert state.beyond == {"the turn of the head"}
+    assert state.beyond == ("the turn of the head",)
     assert np.abs(targets[-1] - targets[-2]).max() < 0.5
 
 

@@ -56,7 +56,7 @@ def targets(points: np.ndarray, recording: Recording, **manner) -> list[np.ndarr
     state = replace(state, reference=recording.reference_signals(state.source))
     moved = []
     for pts in recording.pts.tolist():
-        if (seen := recording.landmarks(pts)) is not None:
+        if (seen := recording.sighting(pts).landmarks) is not None:
             moved.append(follow_driver(points, state, seen.signals)[0].points)
     return moved
 
@@ -66,7 +66,7 @@ def test_a_video_is_looked_at_once(animator: Animator, landmarker, video: Path, 
     recording = animator.record(video, progress=lambda *at: seen.append(at))
     assert seen == [(i, 12) for i in range(1, 13)]
     assert recording.found.tolist() == [i not in (4, 5) for i in range(12)]
-    assert [recording.landmarks(pts) is None for pts in recording.pts.tolist()] == [
+    assert [recording.sighting(pts).landmarks is None for pts in recording.pts.tolist()] == [
         i in (4, 5) for i in range(12)
     ]
     assert recording.points is not None
@@ -88,7 +88,7 @@ def test_the_reference_frame_is_the_portrait_itself(
     state = animator.follow(animator.prepare(head_picture(3)), recording, 7)
     with VideoReader(video) as reader:
         for index, frame in enumerate(reader):
-            seen = state.recording.landmarks(frame.pts) if state.recording else None
+            seen = state.recording.sighting(frame.pts).landmarks if state.recording else None
             if seen is None:
                 continue
             target, _, _ = animator.aim(frame.image, seen, state)
@@ -122,7 +122,8 @@ def test_a_template_holds_numbers_alone(animator: Animator, video: Path, tmp_pat
     with safe_open(path, "numpy") as file:
         header = json.loads(file.metadata()["gfla"])
     assert (header["format"], header["version"]) == ("gfla motion", 1)
-    assert set(load_file(path)) == {"pts", "found", "angles", "scale", "shift", "expression", "opening"}
+    held = {"pts", "found", "cuts", "angles", "scale", "shift", "expression", "opening"}
+    assert set(load_file(path)) == held
     assert path.stat().st_size / 12 < 500
     other = path.with_name("other")
     other.touch()

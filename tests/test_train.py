@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from gfla.models import load_generator
+from gfla.train.augment import FLIP
 from gfla.train.cli import main
-from gfla.train.data import FLIP, Sampler, load_clips
+from gfla.train.data import Sampler, load_clips
 from gfla.train.perceptual import PerceptualFeatures, perceptual_distance
 from gfla.train.teacher import teach_flow
 

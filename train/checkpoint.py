@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 
 def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, loop: dict) -> None:
-    """Write the states of named modules and optimisers and the loop's own numbers, whole or not at all."""
+    """Write the states of named modules and optimisers and the loop's own numbers, whole or not at all.
+    OSError in a sentence if the disk takes it not; the checkpoint before it stays."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= {
@@ -25,15 +28,36 @@ def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
                 f"{name}/{index}/{key}": value.detach().clone().contiguous() for key, value in state.items()
             }
     partial = path.with_name(path.name + ".part")
-    save_file(tensors, partial, metadata={"loop": json.dumps(loop)})
-    os.replace(partial, path)
+    with whole_or_not(path):
+        save_file(tensors, partial, metadata={"loop": json.dumps(loop)})
+        os.replace(partial, path)
 
 
-def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict) -> dict:
-    """Restore what `save_checkpoint` wrote; returns the loop's numbers."""
-    with safe_open(path, framework="pt") as file:
-        loop = json.loads(file.metadata()["loop"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+@contextmanager
+def whole_or_not(path: Path) -> Iterator[None]:
+    """Around the writing of `path` by way of `path`.part: OSError in a sentence if the disk takes it not, the
+    part removed."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{path} cannot be written ({error}); the one before it stays.") from error
+    finally:
+        path.with_name(path.name + ".part").unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, model: dict) -> dict:
+    """Restore what `save_checkpoint` wrote; returns the loop's numbers. ValueError in a sentence if the file
+    is damaged or the loop's `model` is not `model`: then nothing was changed."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            loop = json.loads(file.metadata()["loop"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no checkpoint of gfla-train ({error}).") from None
+    if loop.get("model") != json.loads(json.dumps(model)):
+        raise ValueError(
+            f"{path} is of another configuration: {loop.get('model')}. Name its --config, or another --out."
+        )
     for name, module in modules.items():
         prefix = f"{name}/"
         module.load_state_dict(

@@ -1,56 +1,167 @@
-"""gfla-train: train a generator on a folder of clips, resumable, on one command."""
+"""gfla-prepare, gfla-train, gfla-evaluate: the three commands of training; torch is loaded only for work."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
+def prepare(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="gfla-prepare", description="Make a dataset of square face clips with landmarks from raw videos."
+    )
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="files, or folders of them")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="DATASET", help="the dataset's folder"
+    )
+    parser.add_argument("--size", type=int, choices=(256, 512), default=256, help="side of the crops, pixels")
+    parser.add_argument(
+        "--identities", type=Path, metavar="CSV", help="who is in which file: columns file, identity"
+    )
+    options = parser.parse_args(arguments)
+
+    def work() -> None:
+        from ..animate.landmarks import load_landmarker
+        from .prepare import prepare
+
+        count = prepare(
+            options.videos,
+            options.out,
+            load_landmarker(),
+            size=options.size,
+            identities=options.identities,
+            say=lambda line: print(line, file=sys.stderr),
+        )
+        if not count:
+            raise ValueError(f"No clip could be made; {options.out} stays without an index.")
+        print(f"{options.out / 'index.csv'}: {count} clips")
+
+    return _run("gfla-prepare", work)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="gfla-train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="gfla-train", description="Train a generator on a folder of clips, resumable, on one command."
+    )
     parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
     parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
+    parser.add_argument(
+        "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
+    )
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
+    return _run("gfla-train", lambda: _train(options))
 
+
+def _train(options: argparse.Namespace) -> None:
     import torch
 
     from ..models import CONFIGS
     from .config import CONFIGS as SCHEDULES
+    from .config import NETWORKS
     from .data import find_dataset, perceptual_weights
     from .trainer import Trainer
 
+    if options.config not in SCHEDULES:
+        raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(SCHEDULES)}.")
+    device = options.device
     if "RANK" in os.environ:  # started by torchrun
-        torch.distributed.init_process_group("nccl" if options.device == "cuda" else "gloo")
-    try:
-        if options.config not in CONFIGS:
-            raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(CONFIGS)}.")
-        data = find_dataset(options.data)
-        schedule = SCHEDULES[options.config]
-        if options.init:
-            schedule = schedule.without_flow()
-        if options.steps:
-            schedule = schedule.scaled(options.steps)
-        perceptual = options.perceptual or perceptual_weights(data)
-        if not options.perceptual and not perceptual.is_file():
+        torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+        device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
+    data = find_dataset(options.data)
+    schedule = SCHEDULES[options.config]
+    if options.init:
+        schedule = schedule.without_flow()
+    if options.steps:
+        schedule = schedule.scaled(options.steps)
+    perceptual = options.perceptual
+    if perceptual is None and schedule.features == "squeezenet":
+        perceptual = perceptual_weights(data)
+        if not perceptual.is_file():
             print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
             perceptual = None
-        trainer = Trainer(CONFIGS[options.config], schedule, data, options.out, perceptual, options.device)
-        if options.init:
-            trainer.start_from(options.init)
-        if options.resume:
-            trainer.resume()
-        trainer.train()
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
-        print(f"gfla-train: {error}", file=sys.stderr)
+    name: str = options.config
+    network = CONFIGS[NETWORKS.get(name, name)]
+    trainer = Trainer(network, schedule, data, options.out, perceptual, device)
+    if trainer.checkpoint.exists() and not options.resume:
+        raise ValueError(
+            f"{options.out} holds a run already; pass --resume to go on, or name another folder."
+        )
+    if options.init:
+        trainer.start_from(options.init)
+    if options.resume:
+        trainer.resume()
+    trainer.train()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def evaluate(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="gfla-evaluate",
+        description="Measure weights on people they have not seen: a table and a report.",
+    )
+    parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="REPORT", help="folder of the report"
+    )
+    parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
+    parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
+    parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
+    parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
+    parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
+    options = parser.parse_args(arguments)
+    return _run("gfla-evaluate", lambda: _evaluate(options))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import json
+
+    from .data import find_dataset, perceptual_weights
+    from .distances import Inception, Lpips
+    from .evaluate import evaluate, table
+    from .report import remarks, write_report
+
+    data = find_dataset(options.data)
+    perceptual = options.perceptual or perceptual_weights(data)
+    if not options.perceptual and not perceptual.is_file():
+        perceptual = None
+    lpips = Lpips(options.lpips) if options.lpips else None
+    inception = Inception(options.inception) if options.inception else None
+    options.out.mkdir(parents=True, exist_ok=True)
+    result = evaluate(
+        data,
+        perceptual,
+        options.out,
+        options.weights,
+        tuple(options.against),
+        lpips=lpips,
+        inception=inception,
+    )
+    print(table(result), *remarks(result), sep="\n")
+    summary = {"weights": options.weights, "identity_auc": result.auc, "fid": result.fid}
+    (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
+    write_report(options.out / "report.html", result, options.weights)
+    print(options.out / "report.html")
+
+
+def _run(name: str, work: Callable[[], None]) -> int:
+    """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
+    try:
+        work()
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; what was finished stays.", file=sys.stderr)
+        return 130
     return 0
 
 

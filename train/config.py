@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +32,32 @@ class Stage:
     """Weight of the painted picture's own losses: without them the pixel skip makes the decoder lazy."""
     warped: float = 0.3
     affine: float = 0.01
+    correctness: float = 0.0
+    """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
+    style: float = 0.0
+    """Weight of the Gram matrices' distance."""
     adversarial: float = 0.0
     temporal: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How often samples are changed beyond the mirror, the similarity and the colours that all get.
+
+    The first three are shares of samples, whose frames are all changed alike. The others are shares of a
+    video sample's later chunks, whose previous frame they change, so that drift is learnt away.
+    """
+
+    blur: float = 0.0
+    jpeg: float = 0.0
+    background: float = 0.0
+    """What is around the head moves between the reference and the frames."""
+    drop: float = 0.0
+    """There is no previous frame, as at the beginning and after a cut (in 15 % of chunks in the papers)."""
+    mix: float = 0.0
+    """The generated previous frame is blended with the true one, by any share."""
+    noise: float = 0.0
+    """Noise on the previous frame, up to 0.1 (of -1 to 1) in standard deviation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +68,13 @@ class TrainConfig:
     clip_gradient: float = 1.0
     ema: float = 0.998
     seed: int = 0
+    features: str = "squeezenet"
+    """The perceptual network: "squeezenet" or "vgg19"."""
+    augmentation: Augmentation = Augmentation()
+    compile: str = ""
+    """Backend of torch.compile for the generator's blocks, such as "inductor"; empty: none."""
+    checkpointing: bool = False
+    """Compute activations again on the way back: a frame's memory instead of a chunk's, a third slower."""
 
     def without_flow(self) -> TrainConfig:
         """The run without its flow stage, for weights that have learnt to move."""
@@ -61,9 +93,15 @@ class TrainConfig:
         raise ValueError(f"The run has {self.steps} steps.")
 
     def scaled(self, steps: int) -> TrainConfig:
-        """The same run in `steps` steps, each stage keeping its share."""
-        total = self.steps
-        stages = [replace(stage, steps=max(1, round(stage.steps * steps / total))) for stage in self.stages]
+        """The same run in exactly `steps` steps, each stage keeping its share."""
+        if steps < 1:
+            raise ValueError(f"A run has one step at least, not {steps}.")
+        total, done, ends = self.steps, 0, [0]
+        for stage in self.stages:
+            done += stage.steps
+            ends.append(round(done * steps / total))
+        lengths = [end - begin for begin, end in pairwise(ends)]
+        stages = [replace(stage, steps=n) for stage, n in zip(self.stages, lengths, strict=True) if n]
         return replace(self, stages=tuple(stages))
 
 
@@ -76,9 +114,17 @@ FACE = TrainConfig(
 )
 TINY = TrainConfig(
     stages=(
-        Stage(name="flow", steps=12, batch=2, flow_only=True),
-        Stage(name="image", steps=14, batch=2),
+        Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
+        Stage(name="image", steps=14, batch=2, correctness=0.1, style=0.1),
         Stage(name="video", steps=14, batch=1, length=6, chunk=3, adversarial=0.02, temporal=0.02),
-    )
+    ),
+    augmentation=Augmentation(blur=0.1, jpeg=0.1, background=0.2, drop=0.15, mix=0.2, noise=0.2),
 )
-CONFIGS: dict[str, TrainConfig] = {"face-256": FACE, "face-256-paper": FACE, "face-tiny": TINY}
+CONFIGS: dict[str, TrainConfig] = {
+    "face-256": FACE,
+    "face-256-paper": FACE,
+    "face-tiny": TINY,
+    "tiny": TINY.scaled(600),
+}
+NETWORKS = {"tiny": "face-tiny"}
+"""The network's name where it is not the schedule's: `tiny` is `face-tiny` for some two minutes of a CPU."""

@@ -9,37 +9,40 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..animate.structure import edges_only, image_edges, structure_map
+from .augment import augment
+from .config import Augmentation
 from .teacher import teach_flow
 
-# fmt: off
-FLIP = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-])
-# fmt: on
-"""Where each of the 68 points comes from in a mirrored face."""
+REPEATED = 0.3
+"""Grey levels of 255: a frame that differs less from the one before, on the average, repeats it."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32."""
+    """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32.
+
+    moving: (M,) the frames that do not repeat the one before them, in order.
+    """
 
     name: str
     identity: str
     frames: np.ndarray
     points: np.ndarray
+    moving: np.ndarray
 
 
 class Batch(NamedTuple):
@@ -82,104 +85,159 @@ def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
     """Every clip of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. ValueError
     if there is none."""
     index = data / "index.csv"
-    with index.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split and row["kind"] == "clip"]
+    try:
+        with index.open(newline="") as file:
+            listed = list(csv.DictReader(file))
+        rows = [row for row in listed if row["split"] == split and row["kind"] == "clip"]
+        files = [(data / row["file"], row["identity"]) for row in rows]
+    except KeyError as error:
+        raise ValueError(f"{index} has no column {error}; see docs/training.md for its layout.") from None
     if not rows:
         raise ValueError(f"{index} lists no clips of split {split!r}.")
+    needed = [path for clip, _ in files for path in (clip, clip.with_suffix(".npz"))]
+    missing = [str(path.relative_to(data)) for path in needed if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise ValueError(f"{index} names files that are not there: {', '.join(missing[:3])}{more}.")
     cache.mkdir(parents=True, exist_ok=True)
-    return [_load_clip(data / row["file"], row["identity"], cache) for row in rows]
+    return [_load_clip(path, identity, cache) for path, identity in files]
 
 
 def _load_clip(path: Path, identity: str, cache: Path) -> Clip:
-    points = np.load(path.with_suffix(".npz"))["lmk68"].astype(np.float32)
+    try:
+        points = np.load(path.with_suffix(".npz"))["lmk68"].astype(np.float32)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise ValueError(f"{path.with_suffix('.npz')} holds no landmarks lmk68 ({error}).") from None
     stored = cache / f"{path.stem}.npy"
     if not stored.is_file():
-        capture = cv2.VideoCapture(str(path))
-        frames = []
-        while (result := capture.read())[0]:
-            frames.append(cv2.cvtColor(result[1], cv2.COLOR_BGR2RGB))
+        frames = _decode(path)
         if len(frames) != len(points):
             raise ValueError(f"{path} has {len(frames)} frames, its landmarks {len(points)}.")
-        partial = stored.with_suffix(".part.npy")
-        np.save(partial, np.stack(frames))
-        os.replace(partial, stored)
-    return Clip(path.stem, identity, np.load(stored, mmap_mode="r"), points)
+        _store(stored, frames)
+    frames = np.load(stored, mmap_mode="r")
+    if len(frames) != len(points):
+        raise ValueError(f"{stored} is of another clip: it has {len(frames)} frames, not {len(points)}.")
+    known = stored.with_suffix(".moving.npy")
+    if not known.is_file():
+        _store(known, moving_frames(frames))
+    return Clip(path.stem, identity, frames, points, np.load(known))
+
+
+def moving_frames(frames: np.ndarray) -> np.ndarray:
+    """Indices of the frames (T, H, W, 3) that differ from the one before by `REPEATED` or more; the first
+    always does."""
+    moves = [0]
+    for index in range(1, len(frames)):
+        change = np.abs(frames[index].astype(np.int16) - frames[index - 1]).mean()
+        if change >= REPEATED:
+            moves.append(index)
+    return np.array(moves)
+
+
+def _decode(path: Path) -> np.ndarray:
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (result := capture.read())[0]:
+        frames.append(cv2.cvtColor(result[1], cv2.COLOR_BGR2RGB))
+    capture.release()
+    if not frames:
+        raise ValueError(f"{path} cannot be decoded; make the dataset again.")
+    return np.stack(frames)
+
+
+def _store(path: Path, array: np.ndarray) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.part.npy")
+    try:
+        np.save(partial, array)
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written ({error}); make room for the decoded clips.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def draw_structures(images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
+    """Structure maps (B, T, S, h, w) of `images` (B, T, 3, H, W) in [-1, 1] with `points` (B, T, 68, 2);
+    `guidance` (B,): 0 landmarks, 1 landmarks and edges, 2 edges alone."""
+    size = images.shape[-1]
+    maps = []
+    for picture, place, kind in zip(images, points, guidance.tolist(), strict=True):
+        edges = image_edges((picture + 1) / 2) if kind else None
+        drawn = structure_map(place, size, edges)
+        maps.append(edges_only(drawn) if kind == 2 else drawn)
+    return torch.stack(maps)
 
 
 class Sampler:
     """An endless, seeded stream of batches: identities evenly, a clip of each, a reference and T frames.
 
-    Sample i of the stream depends only on (seed, i), so a resumed run continues where it stopped.
+    Picture i of sample n depends only on (seed, n, i): a resumed run continues where it stopped, and the
+    processes of a group, each with its `rank`, draw what one process with the whole batch would.
     """
 
-    def __init__(self, clips: list[Clip], batch: int, length: int, size: int, seed: int):
-        self.batch, self.length, self.size, self.seed = batch, length, size, seed
+    def __init__(
+        self,
+        clips: list[Clip],
+        batch: int,
+        length: int,
+        size: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        extra: Augmentation | None = None,
+        edges: bool = True,
+    ):
+        self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
+        self.extra, self.edges = extra or Augmentation(), edges
         self.people: dict[str, list[Clip]] = {}
         for clip in clips:
-            if len(clip.points) > length:
+            if len(clip.moving) > length:
                 self.people.setdefault(clip.identity, []).append(clip)
         self.names = sorted(self.people)
+        if not self.names:
+            raise ValueError(f"No clip has more than {length} frames that move; training needs longer ones.")
 
-    def __call__(self, step: int) -> Batch:
-        rng = np.random.default_rng((self.seed, step))
-        samples = [self._sample(rng) for _ in range(self.batch)]
+    def __call__(self, sample: int) -> Batch:
+        first = self.rank * self.batch
+        samples = [
+            self._sample(np.random.default_rng((self.seed, sample, first + i))) for i in range(self.batch)
+        ]
         images, points, guidance, flow, weight = (np.stack(part) for part in zip(*samples, strict=True))
         pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
         return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        """Batches `first` to `last - 1`, each made while the one before is used."""
-        with ThreadPoolExecutor(1) as worker:
-            future = worker.submit(self, first)
-            for step in range(first, last):
-                batch = future.result()
-                if step + 1 < last:
-                    future = worker.submit(self, step + 1)
-                yield batch
+        """Batches `first` to `last - 1`, made while those before are used, by half of the cores."""
+        workers = max(1, min(8, (os.cpu_count() or 1) // 2))
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = deque(pool.submit(self, n) for n in range(first, min(last, first + workers)))
+            try:
+                for n in range(first, last):
+                    batch = waiting.popleft().result()
+                    if n + workers < last:
+                        waiting.append(pool.submit(self, n + workers))
+                    yield batch
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]:
         clips = self.people[self.names[rng.integers(len(self.names))]]
         clip = clips[rng.choice(len(clips), p=_shares(clips))]
-        count = len(clip.points)
+        count = len(clip.moving)
         stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
         start = int(rng.integers(count - stride * (self.length - 1)))
         reference = int(rng.integers(count))
-        order = [reference, *range(start, start + stride * self.length, stride)]
+        order = clip.moving[[reference, *range(start, start + stride * self.length, stride)]]
         if rng.random() < 0.3:
-            order[1:] = order[:0:-1]
-        images, points = _augment(
-            np.stack([clip.frames[i] for i in order]), clip.points[order], self.size, rng
+            order[1:] = order[:0:-1].copy()
+        images, points = augment(
+            np.stack([clip.frames[i] for i in order]), clip.points[order], self.size, rng, self.extra
         )
-        guidance = rng.choice(3, p=(0.5, 0.35, 0.15))
+        guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
         return images, points, guidance, *teach_flow(images, points)
 
 
 def _shares(clips: list[Clip]) -> np.ndarray:
-    lengths = np.sqrt([len(clip.points) for clip in clips])
+    lengths = np.sqrt([len(clip.moving) for clip in clips])
     return lengths / lengths.sum()
-
-
-def _augment(
-    images: np.ndarray, points: np.ndarray, size: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """One similarity to side `size`, mirror and colour change for all of a sample; jitter on points."""
-    side = images.shape[1]
-    if rng.random() < 0.5:
-        images = images[:, :, ::-1]
-        points = points[:, FLIP] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
-    angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
-    centre = ((side - 1) / 2, (side - 1) / 2)
-    matrix = cv2.getRotationMatrix2D(centre, angle, scale * size / side)
-    matrix[:, 2] += (size - side) / 2 + rng.uniform(-0.04, 0.04, 2) * size
-    images = np.stack(
-        [
-            cv2.warpAffine(i, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-            for i in images
-        ]
-    )
-    points = points @ matrix[:, :2].T + matrix[:, 2]
-    gain, shift = rng.uniform(0.8, 1.2, 3) * rng.uniform(0.75, 1.2), rng.uniform(-20, 20)
-    table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
-    images = np.stack([cv2.LUT(image, table[None]) for image in images])
-    jitter = rng.normal(0, rng.uniform(0, 0.6) * size / 256, points.shape)
-    return images, (points + jitter).astype(np.float32)

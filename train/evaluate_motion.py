@@ -127,8 +127,8 @@ def target_points(animator: Animator, source: Source, driver: Driver, kind: Moti
         recording = state.recording or recording
     moved, motion = [], state.motion
     for pts in recording.pts.tolist():
-        if (seen := recording.landmarks(pts)) is not None:
-            points = np.concatenate([seen.points, seen.iris])
+        if (seen := recording.sighting(pts).landmarks) is not None:
+            points = seen.places
             to, motion = follow_driver(points, motion, seen.signals if kind != "copy" else None)
             moved.append(to.points)
     return np.stack(moved).astype(np.float64)

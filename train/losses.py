@@ -5,9 +5,13 @@ B batch, R references, h w a level's grid.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ..models.ops import warp
 
 PARTS = (slice(36, 42), slice(42, 48), slice(48, 68))  # both eyes and the mouth
 
@@ -27,6 +31,40 @@ def affine_regularisation(flow: Tensor, n: int) -> Tensor:
     energy = area * (F.avg_pool2d(x * x, n, stride=1) - mean * mean)
     slope = sum(F.conv2d(x, kernel).square() for kernel in kernels) / (area * (area - 1) / 12)
     return 2 * (energy - slope).clamp_min(0).mean()
+
+
+def sampling_correctness(source: Tensor, target: Tensor, flow: Tensor) -> Tensor:
+    """How much less alike the sampled source is than the best place of it would be (GFLA Eq. 2-3).
+
+        mu(l) = cos(v_s(l + w(l)), v_t(l)),   mu_max(l) = max over l' of cos(v_s(l'), v_t(l))
+        L_c = mean over l of exp(-mu(l) / mu_max(l)) - exp(-1)
+
+    source, target (B, C, h, w): a fixed network's features v_s, v_t of the reference and of the true frame;
+    flow (B, 2, h, w): w, in cells of their grid. The constant, of the authors' code, makes a perfect match 0.
+    Sampling bilinearly sees no further than a cell, so v_s is blurred first by a binomial of 5 x 5 cells
+    (theirs was a Gaussian of 4 x 4, off centre by a third of a cell); mu_max is taken over the blurred too.
+    """
+    source, target = _blur(source.detach().float()), F.normalize(target.detach().float(), dim=1, eps=1e-8)
+    with torch.no_grad():
+        places = F.normalize(source, dim=1, eps=1e-8).flatten(2)
+        best = [  # sample by sample: h w x h w numbers each
+            (a.T @ b).amax(0) for a, b in zip(places, target.flatten(2), strict=True)
+        ]
+        best = torch.stack(best).view(len(flow), *flow.shape[2:]).clamp_min(1e-8)
+    alike = F.cosine_similarity(warp(source, flow.float()), target, dim=1, eps=1e-8)
+    return torch.exp(-alike / best).mean() - math.exp(-1)
+
+
+def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """Style loss (Johnson 2016; Ren 2021 Eq. 17): the mean over taps of mean|G(f) - G(g)| / mean|G(g)| with
+    the Gram matrix G(f) = f f^T / (C h w) of features (B, C, h, w). The papers take the plain difference of
+    VGG-19's; relative, it means the same for any network."""
+    terms = []
+    for f, g in zip(features, truth, strict=True):
+        wanted = _gram(g)
+        error = (_gram(f) - wanted).abs().mean((1, 2))
+        terms.append(error / wanted.abs().mean((1, 2)).clamp_min(1e-12))  # picture by picture
+    return torch.stack(terms).mean()
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
@@ -68,3 +106,16 @@ def critic_hinge(real: Tensor, fake: Tensor) -> Tensor:
 def generator_hinge(fake: Tensor) -> Tensor:
     """The generator's side of the adversarial loss on the critic's score map."""
     return -fake.float().mean()
+
+
+def _gram(features: Tensor) -> Tensor:
+    flat = features.float().flatten(2)
+    return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
+
+
+def _blur(x: Tensor) -> Tensor:
+    taps = x.new_tensor((1, 4, 6, 4, 1)) / 16
+    kernel = taps.expand(x.shape[1], 1, 1, 5)
+    padded = F.pad(x, (2, 2, 2, 2), mode="replicate")
+    rows = F.conv2d(padded, kernel, groups=x.shape[1])
+    return F.conv2d(rows, kernel.mT, groups=x.shape[1])

@@ -53,6 +53,24 @@ def sharpness(image: Image, points: NDArray[np.floating]) -> float:
     return float(cv2.Laplacian(grey[low[1] : high[1], low[0] : high[0]], cv2.CV_64F).var())
 
 
+def residual_error(pair: tuple[Image, Image], truth: tuple[Image, Image]) -> float:
+    """mean|(o_t - o_t-1) - (x_t - x_t-1)| on 0..1 for (before, now) of the output and of the true clip."""
+    moves = [now.astype(np.float32) - before for before, now in (pair, truth)]
+    return float(np.abs(moves[0] - moves[1]).mean() / 255)
+
+
+def still(before: Image, now: Image) -> NDArray[np.bool_]:
+    """(H, W): where the true clip stands still: blurred by 3 px, so that its noise does not count, no channel
+    changes by more than a grey level."""
+    soft = [cv2.GaussianBlur(image, (0, 0), 3).astype(np.int16) for image in (before, now)]
+    return np.abs(soft[1] - soft[0]).max(axis=2) <= 1
+
+
+def change(before: Image, now: Image, where: NDArray[np.bool_]) -> float:
+    """Sum over the places `where` of the change between two frames, grey levels, channels averaged."""
+    return float(np.abs(now.astype(np.int16) - before)[where].mean(axis=1).sum())
+
+
 def landmark_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Mean distance in pixels of two sets of points (68, 2) found by one finder (AKD)."""
     return float(np.linalg.norm(a - b, axis=1).mean())

@@ -1,10 +1,14 @@
-"""A fixed ImageNet SqueezeNet: perceptual loss in training, perceptual distance in evaluation."""
+"""Fixed ImageNet networks: a SqueezeNet for the perceptual loss and the perceptual distance of evaluation, or
+VGG-19, the papers' own, for training."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,9 +16,20 @@ from torch.nn import functional as F
 from ..models.layers import channels_last
 
 TAPS = (1, 4, 7, 10, 12)
+VGG_TAPS = (1, 6, 11, 20, 29)
+VGG_STYLE_TAPS = (8, 17, 26, 31)
+VGG_FILE = "vgg19-dcbb9e9d.pth"
 _FIRES = {3: 96, 4: 128, 5: 128, 7: 256, 8: 256, 9: 384, 10: 384, 12: 512}
 _SQUEEZE = {3: 16, 4: 16, 5: 32, 7: 32, 8: 48, 9: 48, 10: 64, 12: 64}
 _EXPAND = {3: 64, 4: 64, 5: 128, 7: 128, 8: 192, 9: 192, 10: 256, 12: 256}
+
+
+class Grid(NamedTuple):
+    """Features (B, C, h, w) and where they stand: cell k is centred at pixel `first` + `stride` k."""
+
+    features: Tensor
+    stride: int
+    first: float
 
 
 class PerceptualFeatures(nn.Module):
@@ -22,10 +37,6 @@ class PerceptualFeatures(nn.Module):
 
     def __init__(self, path: Path):
         super().__init__()
-        if not path.is_file():
-            raise ValueError(
-                f"There are no perceptual weights at {path}: give --perceptual a SqueezeNet 1.0."
-            )
         layers: list[nn.Module] = [
             nn.Conv2d(3, 96, 7, 2),
             nn.ReLU(inplace=True),
@@ -34,22 +45,98 @@ class PerceptualFeatures(nn.Module):
         for index in range(3, 13):
             layers.append(_Fire(index) if index in _FIRES else nn.MaxPool2d(3, 2, ceil_mode=True))
         self.features = nn.Sequential(*layers)
-        tensors = {k: v for k, v in load_file(path).items() if k.startswith("features.")}
-        self.load_state_dict(tensors)
-        channels_last(self.eval().requires_grad_(False))
+        _load(self, path, "SqueezeNet 1.0")
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features at the five taps of `images` (B, 3, H, W) in [-1, 1]."""
-        mean = images.new_tensor((0.485, 0.456, 0.406))[:, None, None]
-        std = images.new_tensor((0.229, 0.224, 0.225))[:, None, None]
-        x = ((images + 1) / 2 - mean) / std
-        x = x.contiguous(memory_format=torch.channels_last)
-        taps = []
-        for index, layer in enumerate(self.features):
-            x = layer(x)
-            if index in TAPS:
-                taps.append(x)
-        return taps
+        return list(_taps(self.features, images, TAPS).values())
+
+    def content_and_style(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The taps of the perceptual and of the style loss, here the same."""
+        taps = self(images)
+        return taps, taps
+
+    def grids(self, images: Tensor) -> tuple[Grid, Grid]:
+        """Features at strides 8 and 4, for the sampling-correctness loss. Nothing is padded in the first
+        convolution and the pools, so the grid starts inside the picture."""
+        taps = _taps(self.features, images, (4, 7))
+        return Grid(taps[7], 8, 9.0), Grid(taps[4], 4, 5.0)
+
+
+class VggFeatures(nn.Module):
+    """VGG-19 up to relu5_2, frozen; `path`: a state dict in torchvision's names, safetensors or .pth."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 3
+        for block, (width, count) in enumerate(((64, 2), (128, 2), (256, 4), (512, 4), (512, 2))):
+            if block:
+                layers.append(nn.MaxPool2d(2))
+            for _ in range(count):
+                layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU(inplace=True)]
+                inputs = width
+        self.features = nn.Sequential(*layers)
+        _load(self, path, "VGG-19")
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """relu1_1, 2_1, 3_1, 4_1 and 5_1 of `images` (B, 3, H, W) in [-1, 1]."""
+        return list(_taps(self.features, images, VGG_TAPS).values())
+
+    def content_and_style(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """`forward`'s taps, and relu2_2, 3_4, 4_4 and 5_2 for the style loss."""
+        taps = _taps(self.features, images, (*VGG_TAPS, *VGG_STYLE_TAPS))
+        return [taps[i] for i in VGG_TAPS], [taps[i] for i in VGG_STYLE_TAPS]
+
+    def grids(self, images: Tensor) -> tuple[Grid, Grid]:
+        """relu4_1 and relu3_1, for the sampling-correctness loss (GFLA section 3.1)."""
+        taps = _taps(self.features, images, (11, 20))
+        return Grid(taps[20], 8, 3.5), Grid(taps[11], 4, 1.5)
+
+
+Features = PerceptualFeatures | VggFeatures
+
+
+def load_features(kind: str, path: Path | None) -> Features:
+    """The network "squeezenet" (from `path`) or "vgg19" (from `path`, else torch.hub's cache). ValueError in
+    a sentence if there is none or the weights are missing or another network's."""
+    if kind not in ("squeezenet", "vgg19"):
+        raise ValueError(f"There is no perceptual network {kind!r}: choose squeezenet or vgg19.")
+    if kind == "vgg19":
+        return VggFeatures(path or Path(torch.hub.get_dir()) / "checkpoints" / VGG_FILE)
+    if path is None:
+        raise ValueError("SqueezeNet's weights have no home of their own: name them with --perceptual.")
+    return PerceptualFeatures(path)
+
+
+def _load(net: nn.Module, path: Path, name: str) -> None:
+    """Freeze `net` with the weights `features.*` that it has in the file; layers beyond it are left out."""
+    if not path.is_file():
+        raise ValueError(f"There are no perceptual weights at {path}: give --perceptual a {name}.")
+    wanted = net.state_dict()
+    try:
+        if path.suffix == ".safetensors":
+            tensors = load_file(path)
+        else:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        net.load_state_dict({key: tensors[key] for key in wanted})
+    except (SafetensorError, RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+        raise ValueError(f"{path} holds no {name} in torchvision's names ({error}).") from None
+    channels_last(net.eval().requires_grad_(False))
+
+
+def _taps(layers: nn.Sequential, images: Tensor, wanted: tuple[int, ...]) -> dict[int, Tensor]:
+    """Outputs of the layers `wanted`, in their order, of `images` (B, 3, H, W) in [-1, 1]."""
+    mean = images.new_tensor((0.485, 0.456, 0.406))[:, None, None]
+    std = images.new_tensor((0.229, 0.224, 0.225))[:, None, None]
+    x = ((images + 1) / 2 - mean) / std
+    x = x.contiguous(memory_format=torch.channels_last)
+    taps = {}
+    for index, layer in enumerate(list(layers)[: max(wanted) + 1]):
+        x = layer(x)
+        if index in wanted:
+            taps[index] = x
+    return taps
 
 
 class _Fire(nn.Module):

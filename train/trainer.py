@@ -6,20 +6,21 @@ B batch, T frames of a chunk, R references.
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor
-from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
 from ..animate.devices import fast_precision
-from ..animate.structure import edges_only, image_edges, structure_map
 from ..models import (
     Discriminator,
     DiscriminatorConfig,
@@ -29,25 +30,39 @@ from ..models import (
     load_generator,
     save_generator,
 )
-from ..models.generator import FrameOutput, GeneratorMemory
+from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
-from .checkpoint import load_checkpoint, save_checkpoint
-from .config import Stage, TrainConfig
-from .data import Batch, Sampler, load_clips
-from .losses import affine_regularisation, critic_hinge, flow_distance, generator_hinge, part_weight
+from .checkpoint import load_checkpoint, save_checkpoint, whole_or_not
+from .config import Augmentation, Stage, TrainConfig
+from .data import Batch, Clip, Sampler, draw_structures, load_clips
+from .journal import Journal, Terms
+from .losses import critic_hinge, generator_hinge
 from .muon import Muon
-from .perceptual import PerceptualFeatures, perceptual_distance
+from .objective import flow_terms, picture_terms
+from .perceptual import load_features
+from .pictures import picture_grid
 
 CHECKPOINT_SECONDS = 120
-LOG_STEPS = 20
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
+REFUSED = 3  # gradients in a row that are not finite, after which a run stops
 HEADS = ("head8", "head4", "paint", "taps")  # layers of outputs, no directions to be evened: AdamW's
+
+
+class Step(NamedTuple):
+    """One optimiser step: its terms, and the last frame of its chunk to look at (none in the flow stage)."""
+
+    terms: dict[str, Tensor]
+    source: Tensor
+    truth: Tensor
+    output: FrameOutput | None
 
 
 class Trainer:
     """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights.
 
-    Under torchrun every process trains on samples of its own, gradients are averaged, the first writes.
+    Under torchrun each process trains on its part of one batch, gradients are averaged, the first writes.
+    Samples and random draws depend on the seed and the step alone, and checkpoints are taken between samples:
+    a run that was killed and resumed does what an uninterrupted one does.
     """
 
     def __init__(
@@ -61,12 +76,12 @@ class Trainer:
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
-        out.mkdir(parents=True, exist_ok=True)
         self.generator = self._place(Generator(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
-        self.features = self._place(PerceptualFeatures(perceptual)) if perceptual else None
+        wanted = perceptual is not None or config.features == "vgg19"
+        self.features = self._place(load_features(config.features, perceptual)) if wanted else None
         critics = [*self.critic.parameters(), *self.temporal.parameters()]
         self.modules = {
             "generator": self.generator,
@@ -85,9 +100,14 @@ class Trainer:
         self.optimisers = self.generator_optimisers | {
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
-        self.step = 0
+        self.step, self.refused = 0, 0
+        self.recent: list[Terms] = []
+        self.dice = torch.Generator()
         grouped = distributed.is_initialized()
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
+        if config.compile:
+            for block in self.generator.children():
+                block.compile(backend=config.compile)
 
     def start_from(self, weights: str) -> None:
         """Begin with the parameters of a weights file (or shipped name) of the same configuration."""
@@ -97,100 +117,168 @@ class Trainer:
         for module in (self.generator, self.average):
             module.load_state_dict(loaded.state_dict())
 
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "checkpoint.safetensors"
+
     def resume(self) -> None:
         """Continue from the newest checkpoint in the run's folder, if there is one."""
-        path = self.out / "checkpoint.safetensors"
-        if path.is_file():
-            self.step = load_checkpoint(path, self.modules, self.optimisers)["step"]
+        if self.checkpoint.is_file():
+            model = asdict(self.generator.config)
+            loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
+            self.step, self.recent = loop["step"], loop["recent"]
 
     def train(self) -> None:
+        """Run to the end. ValueError, OSError or FloatingPointError in a sentence; the last good checkpoint
+        stays."""
+        self.out.mkdir(parents=True, exist_ok=True)
         clips = load_clips(self.data, "train", self.out / "frames")
-        seed = self.config.seed * self.world + self.rank
-        torch.manual_seed(seed)
-        saved = time.monotonic()
         bar = tqdm(
             total=self.config.steps, initial=self.step, unit="step", mininterval=5, disable=self.rank > 0
         )
-        with (self.out / "metrics.jsonl").open("a") as log:
+        with bar, Journal(self.out, self.step, self.recent, first=self.rank == 0) as journal:
             while self.step < self.config.steps:
-                stage, number = self.config.stage_at(self.step)
-                sampler = Sampler(clips, stage.batch, stage.length, self.generator.config.size, seed)
-                chunks, recent = stage.length // stage.chunk, []
-                left = stage.steps - number
-                for batch in sampler.ahead(self.step, self.step + math.ceil(left / chunks)):
-                    for terms in self._sample_steps(stage, batch):
-                        self.step += 1
-                        bar.update()
-                        recent.append({name: value.detach() for name, value in terms.items()})
-                        if self.step % LOG_STEPS == 0:
-                            values = mean_terms(recent)
-                            recent.clear()
-                            if self.rank == 0:
-                                log.write(
-                                    json.dumps({"step": self.step, "stage": stage.name, **values}) + "\n"
-                                )
-                                log.flush()
-                            bar.set_postfix(values, refresh=False)
-                            if not all(math.isfinite(value) for value in values.values()):
-                                raise FloatingPointError(
-                                    f"Training diverged at step {self.step}: {values}; the checkpoint stays."
-                                )
-                        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                            self.save()
-                            saved = time.monotonic()
-                    if self.step >= self.config.steps or self.config.stage_at(self.step)[0] is not stage:
-                        break
-        self.save()
+                self._train_stage(clips, journal, bar)
+            self.save()
 
     def save(self) -> None:
         """Write the checkpoint and the averaged weights (the first process alone)."""
         if self.rank > 0:
             return
-        save_checkpoint(
-            self.out / "checkpoint.safetensors",
-            self.modules,
-            self.optimisers,
-            {"step": self.step, "config": asdict(self.config)},
-        )
-        save_generator(self.out / "generator.safetensors", self.average)
+        loop = {
+            "step": self.step,
+            "recent": self.recent,
+            "model": asdict(self.generator.config),
+            "config": asdict(self.config),
+        }
+        save_checkpoint(self.checkpoint, self.modules, self.optimisers, loop)
+        weights = self.out / "generator.safetensors"
+        with whole_or_not(weights):
+            save_generator(weights, self.average)
 
-    def _sample_steps(self, stage: Stage, batch: Batch):
-        """One optimiser step a chunk of the sample; yields each step's loss terms."""
+    def _train_stage(self, clips: list[Clip], journal: Journal, bar: tqdm) -> None:
+        """The rest of the stage that the step belongs to; the last sample may be cut short by its end."""
+        config = self.config
+        stage, number = config.stage_at(self.step)
+        begin, chunks = self.step - number, stage.length // stage.chunk
+        edges = find_spec("kornia") is not None  # without it landmarks alone guide
+        sampler = Sampler(
+            clips,
+            stage.batch,
+            stage.length,
+            self.generator.config.size,
+            config.seed,
+            rank=self.rank,
+            extra=config.augmentation,
+            edges=edges,
+        )
+        first, last = (begin + math.ceil(n / chunks) for n in (number, stage.steps))
+        saved = time.monotonic()
+        for batch in journal.timed(sampler.ahead(first, last)):
+            for step in self._sample_steps(stage, batch):
+                self.step += 1
+                bar.update()
+                samples = stage.batch * self.world
+                if means := journal.add(self.step, stage.name, step.terms, samples):
+                    bar.set_postfix(means, refresh=False)
+                if step.output and journal.wants_picture(self.step):
+                    journal.picture(self.step, picture_grid(step.source, step.truth, step.output))
+                if self.step == begin + stage.steps:
+                    break
+            if time.monotonic() - saved > CHECKPOINT_SECONDS and journal.healthy(stage.name):
+                self.save()
+                saved = time.monotonic()
+
+    def _sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
+        """One optimiser step a chunk of the sample."""
         batch = Batch(*(tensor.to(self.device) for tensor in batch))
+        source = batch.images[:, 0]
         structures = draw_structures(batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
         memory = GeneratorMemory()
         for start in range(0, stage.length, stage.chunk):
+            self.dice.manual_seed(self.config.seed * 1_000_003 + self.step)
             part = slice(start, start + stage.chunk)
             truth, points, drawn = (x[:, 1:][:, part] for x in (batch.images, batch.points, structures))
             teacher = (batch.flow[:, part], batch.flow_weight[:, part])
             outputs: list[FrameOutput] = []
             with self._autocast():
-                reference = self.generator.encode_reference(
-                    batch.images[:, 0], structures[:, 0], batch.points[:, 0]
-                )
+                reference = self.generator.encode_reference(source, structures[:, 0], batch.points[:, 0])
                 if stage.flow_only:
                     target = self.generator.structure_encoder(drawn[:, 0])[0]
                     motion, _ = self.generator.estimate_motion(target, points[:, 0], (reference,))
-                    terms = {
-                        "flow": flow_distance(
-                            motion.flows[1], motion.flows[0], teacher[0][:, 0], teacher[1][:, 0]
-                        )
-                    }
+                    terms = flow_terms(stage, motion, teacher, source, truth[:, 0], self.features)
                 else:
-                    outputs, memory = self.generator.animate(drawn, points, reference, memory)
-                    terms = self._reconstruction(outputs, truth, points, teacher)
+                    if start:  # index `start` of the sample is the frame before this chunk
+                        before = (batch.images[:, start], structures[:, start], batch.points[:, start])
+                        memory = self._disturb(memory, *before)
+                    outputs, memory = self._animate(drawn, points, reference, memory)
+                    terms = picture_terms(
+                        stage, outputs, truth, points, teacher, source, self.features, self.dice
+                    )
             if stage.adversarial:
                 terms |= self._critics(torch.stack([output.image for output in outputs], dim=1), truth)
-            yield self._step(stage, terms)
+            terms = self._step(stage, terms)
+            yield Step(terms, source, truth[:, -1], outputs[-1] if outputs else None)
             memory = memory.detach()
+
+    def _animate(
+        self, drawn: Tensor, points: Tensor, reference: Reference, memory: GeneratorMemory
+    ) -> tuple[list[FrameOutput], GeneratorMemory]:
+        """`Generator.animate` over the chunk, frame by frame where activations are to be computed again."""
+        if not self.config.checkpointing:
+            return self.generator.animate(drawn, points, reference, memory)
+        outputs: list[FrameOutput] = []
+        for t in range(drawn.shape[1]):
+            frame = slice(t, t + 1)
+            made, memory = checkpoint(
+                self.generator.animate,
+                drawn[:, frame],
+                points[:, frame],
+                reference,
+                memory,
+                use_reentrant=False,
+            )  # pyright: ignore[reportGeneralTypeIssues]
+            outputs += made
+        return outputs, memory
+
+    def _disturb(
+        self, memory: GeneratorMemory, truth: Tensor, structure: Tensor, points: Tensor
+    ) -> GeneratorMemory:
+        """The memory before a later chunk as `config.augmentation` says: none, or its newest picture blended
+        with the `truth` (B, 3, H, W), or with noise. Drawn for the whole group, so that every process of it
+        does what one process with the whole batch would."""
+        extra = self.config.augmentation
+        drop, mix, noisy = (torch.rand(3, generator=self.dice) < _shares(extra)).tolist()
+        if drop or not memory.previous:
+            return GeneratorMemory()
+        if not (mix or noisy):
+            return memory
+        image, mine = memory.previous[0].image, slice(self.rank * len(truth), (self.rank + 1) * len(truth))
+        everyone = (len(truth) * self.world, 1, 1, 1)
+        if mix:
+            share = torch.rand(everyone, generator=self.dice)[mine].to(self.device)
+            image = image + share * (truth - image)
+        if noisy:
+            spread = 0.1 * torch.rand(everyone, generator=self.dice)
+            noise = spread * torch.randn((everyone[0], *truth.shape[1:]), generator=self.dice)
+            image = (image + noise[mine].to(self.device)).clamp(-1, 1)
+        newest = self.generator.encode_reference(image, structure, points)
+        return GeneratorMemory((newest, *memory.previous[1:]))
 
     def _step(self, stage: Stage, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
         self.generator.zero_grad(set_to_none=True)
         loss.backward()
         self._average_gradients(self.generator)
-        terms["norm"] = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
-        if torch.isfinite(terms["norm"]):
+        norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
+        self.refused = 0 if math.isfinite(float(norm)) else self.refused + 1
+        value = float(loss.detach())
+        if not math.isfinite(value) or self.refused == REFUSED:
+            raise FloatingPointError(
+                f"Training gave no finite number at step {self.step + 1} (loss {value:.3g}, gradient "
+                f"{float(norm):.3g}); the last good checkpoint stays: lower the stage's rate and --resume."
+            )
+        if not self.refused:  # else one overflow in half precision: this sample teaches nothing
             for optimiser in self.generator_optimisers.values():
                 for group in optimiser.param_groups:
                     group["lr"] = self._rate(stage)
@@ -199,53 +287,11 @@ class Trainer:
         with torch.no_grad():
             for averaged, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 averaged.lerp_(value, 1 - decay)
-        return terms
-
-    def _reconstruction(
-        self, outputs: list[FrameOutput], truth: Tensor, points: Tensor, teacher: tuple[Tensor, Tensor]
-    ) -> dict[str, Tensor]:
-        images = torch.cat([output.image for output in outputs])
-        real = truth.transpose(0, 1).flatten(0, 1)  # frame-major, as the outputs
-        parts = part_weight(points.transpose(0, 1).flatten(0, 1), real.shape[-1])
-        side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
-        top, left = torch.randint(0, real.shape[-1] - side + 1, (2,)).tolist()
-        window = (..., slice(top, top + side), slice(left, left + side))
-        flows = [
-            flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
-            for t, output in enumerate(outputs)
-        ]
-        affine = [
-            affine_regularisation(output.motions[level].flow.flatten(0, 1), n)
-            for output in outputs
-            for level, n in enumerate((3, 5))
-        ]
-        generated = torch.cat([output.generated for output in outputs])
-        warped = torch.cat([output.warped for output in outputs])
-        return {
-            "l1": F.l1_loss(images, real),
-            "parts": ((images - real).abs() * parts).sum() / (3 * parts.sum()),
-            "perceptual": self._perceptual(images[window], real[window]),
-            "generated": self._small_losses(generated, real),
-            "warped": self._small_losses(warped, real),
-            "flow": torch.stack(flows).mean(),
-            "affine": torch.stack(affine).mean(),
-        }
-
-    def _small_losses(self, images: Tensor, real: Tensor) -> Tensor:
-        """L1 and perceptual distance at half size: a fourth of the cost."""
-        images, real = F.avg_pool2d(images, 2), F.avg_pool2d(real, 2)
-        return self._perceptual(images, real) + 2 * F.l1_loss(images, real)
-
-    def _perceptual(self, images: Tensor, truth: Tensor) -> Tensor:
-        if self.features is None:
-            return torch.zeros((), device=truth.device)
-        with torch.no_grad():
-            wanted = self.features(truth)
-        return perceptual_distance(self.features(images), wanted).mean()
+        return {name: value.detach() for name, value in terms.items()} | {"norm": norm}
 
     def _critics(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """One step of both critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
-        pick = int(torch.randint(fake.shape[1], ()))
+        pick = int(torch.randint(fake.shape[1], (), generator=self.dice))
         with self._autocast():
             frozen = fake.detach()
             image_loss = critic_hinge(self.critic(truth[:, pick]), self.critic(frozen[:, pick]))
@@ -291,24 +337,12 @@ class Trainer:
 
     def _autocast(self):
         fast = fast_precision(self.device) == torch.bfloat16
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast)
+        # Its cache of cast weights is emptied by the sampler's thread too: gradients would sum by chance.
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast, cache_enabled=False)
 
     def _place(self, net: Net) -> Net:
         return channels_last(net.to(self.device))
 
 
-def mean_terms(steps: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Every term's mean over `steps`, rounded for the log."""
-    return {name: round(float(torch.stack([step[name] for step in steps]).mean()), 5) for name in steps[-1]}
-
-
-def draw_structures(images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
-    """Structure maps (B, T, S, h, w) of `images` (B, T, 3, H, W) in [-1, 1] with `points` (B, T, 68, 2);
-    `guidance` (B,): 0 landmarks, 1 landmarks and edges, 2 edges alone."""
-    size = images.shape[-1]
-    maps = []
-    for picture, place, kind in zip(images, points, guidance.tolist(), strict=True):
-        edges = image_edges((picture + 1) / 2) if kind else None
-        drawn = structure_map(place, size, edges)
-        maps.append(edges_only(drawn) if kind == 2 else drawn)
-    return torch.stack(maps)
+def _shares(extra: Augmentation) -> Tensor:
+    return torch.tensor((extra.drop, extra.mix, extra.noise))

@@ -1,13 +1,16 @@
 """gfla-animate: a portrait and a driving video in, an mp4 out; torch is loaded only for work."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 
+from ..errors import InputError
 from ..files import different_files, existing_file, new_file, video_input
 from ..formats import Output
-from .options import Bar, run, time_option
+from ..job import Job
+from .options import Bar, run, share_option, time_option
 
 _PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 
@@ -22,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-animate", description="Make a still portrait move like the person in a driving video."
     )
-    parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
+    parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp; or a video")
     parser.add_argument(
         "driving",
         metavar="DRIVING",
@@ -37,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
         help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
         "output; udp://, rtmp:// and srt:// send it",
     )
+    parser.add_argument("--save-motion", metavar="OUT.motion", help="keep the motion: numbers, no picture")
+    parser.add_argument("--stats", action="store_true", help="say in the end what each stage took")
+    return add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Give `parser` what can be said of one animation; gfla-render has the same for a batch and its rows."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--motion",
@@ -60,13 +70,48 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--end", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     _add_motion(parser.add_argument_group("motion"))
+    picture = parser.add_argument_group("the picture")
+    picture.add_argument(
+        "--detail",
+        type=share_option,
+        default=1.0,
+        metavar="0..1",
+        help="how much of a large portrait's own sharpness is laid over the 256 face (default 1)",
+    )
+    faces = parser.add_argument_group("faces")
+    faces.add_argument(
+        "--no-face",
+        choices=("hold", "passthrough", "fade", "fail"),
+        default="hold",
+        help="where the driver's face is away: hold the last motion (default), show the portrait unmoved, "
+        "fade to rest and back in half a second, or stop with an error",
+    )
+    faces.add_argument(
+        "--source-face", type=int, metavar="N", help="SOURCE's N-th face from the left (default: the largest)"
+    )
+    faces.add_argument(
+        "--driving-face", type=int, metavar="N", help="the same of DRIVING, where faces first appear in it"
+    )
+    faces.add_argument(
+        "--source-motion",
+        choices=("keep", "replace"),
+        default="keep",
+        help="a SOURCE that is a video keeps its own movement and the driver's is added (default), or its "
+        "turning, tilting and speaking are replaced by the driver's",
+    )
     stream = parser.add_argument_group("stream")
     stream.add_argument(
         "--codec",
         choices=("h264", "h265", "av1", "prores", "vp9"),
         help="another than the output's usual one: h264, for .mov prores, for .webm vp9",
     )
-    stream.add_argument("--stats", action="store_true", help="say in the end what each stage took")
+    told = parser.add_argument_group("provenance")
+    told.add_argument("--label", action="store_true", help="write AI-generated into every frame")
+    told.add_argument(
+        "--sidecar",
+        action="store_true",
+        help="write OUT.json beside OUT: the inputs' and weights' hashes, all settings",
+    )
     return parser
 
 
@@ -85,29 +130,61 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--smoothing", type=float, default=1.0, metavar="S", help="0 off, 1 (default), more if it trembles"
     )
-    group.add_argument("--save-motion", metavar="OUT.motion", help="keep the motion: numbers, no picture")
+
+
+def job_of(options: argparse.Namespace, where: str = "") -> Job:
+    """The job that the options of one animation ask for. where: its place in a manifest."""
+    from ..motion import Manner
+
+    only = None if options.only is None else tuple(options.only.split(","))
+    gains = {part: getattr(options, part) for part in _PARTS}
+    return Job(
+        options.source,
+        options.driving,
+        options.output,
+        loading={"device": options.device, "landmarks": options.landmarks},
+        ways={
+            "motion": Manner(options.motion, **gains, only=only, smoothing=options.smoothing),
+            "guidance": options.guidance,
+            "crop_only": options.crop_only,
+            "detail": options.detail,
+            "no_face": options.no_face,
+            "source_face": options.source_face,
+            "driving_face": options.driving_face,
+        },
+        source_motion=options.source_motion,
+        start=options.start,
+        end=options.end,
+        overwrite=options.overwrite,
+        codec=options.codec,
+        label=options.label,
+        sidecar=options.sidecar,
+        where=where,
+        reference_frame=options.reference_frame,
+    )
 
 
 def _animate(options: argparse.Namespace) -> None:
     from ..motions import SUFFIX, names_motion
 
-    source, driving = existing_file(options.source), options.driving
+    job = job_of(options)
+    source, driving = existing_file(job.source), job.driving
     if not names_motion(driving):
         video_input(driving)
-    output = Output.of(options.output, options.codec, options.overwrite)
+    output = Output.of(job.output, job.codec, job.overwrite)
     if output.path:
         different_files(output.path, source, driving)
+    if job.sidecar and (output.path is None or output.numbered):
+        raise InputError(f"{output.name}: --sidecar goes beside one file; give the output such a name.")
+    if job.sidecar and not job.overwrite and os.path.exists(job.record):
+        raise InputError(f"{job.record}: the file exists; pass --overwrite to replace it.")
 
     if options.save_motion:
         different_files(new_file(options.save_motion, options.overwrite, (SUFFIX,)), source, driving)
 
     from ..animator import Animator
-    from ..motion import Manner
 
-    only = None if options.only is None else tuple(options.only.split(","))
-    gains = {part: getattr(options, part) for part in _PARTS}
-    manner = Manner(options.motion, **gains, only=only, smoothing=options.smoothing)
-    animator = Animator.from_pretrained(device=options.device, landmarks=options.landmarks)
+    animator = Animator.from_pretrained(**job.loading)
     precision = str(animator.precision).removeprefix("torch.")
     device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
     account: list[object] = []
@@ -116,20 +193,24 @@ def _animate(options: argparse.Namespace) -> None:
         path = animator.render(
             source,
             driving,
-            options.output,
-            motion=manner,
-            guidance=options.guidance,
-            crop_only=options.crop_only,
-            start=options.start,
-            end=options.end,
-            overwrite=options.overwrite,
+            job.output,
+            **job.ways,
+            start=job.start,
+            end=job.end,
+            overwrite=job.overwrite,
             progress=bar,
             stats=account.append if options.stats else None,
-            codec=options.codec,
-            reference_frame=options.reference_frame,
+            codec=job.codec,
+            label=job.label,
+            source_motion=job.source_motion,
+            reference_frame=job.reference_frame,
             tracking=tracking,
             save_motion=options.save_motion,
         )
+    if job.sidecar:
+        from ..provenance import write_sidecar
+
+        write_sidecar(job, animator.name, {"device": animator.device.type, "precision": precision})
     if account:
         print(account[0], file=sys.stderr)
     if output.path:

@@ -60,7 +60,7 @@ def _live(options: argparse.Namespace) -> None:
     from ..sinks import Recording, VirtualCamera, Window
     from ..video import Camera, VideoReader
 
-    given = options.driving if options.camera is None else Camera(options.camera)
+    given = options.driving or Camera(options.camera or 0)
     controls, shown = Controls(options.mirror), LiveCount()
     with ExitStack() as stack:
         frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))

@@ -21,6 +21,17 @@ def time_option(text: str) -> Fraction:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def share_option(text: str) -> float:
+    """For argparse: a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1.")
+    return number
+
+
 def run(command: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 for bad input with its one sentence on stderr, 130 for Ctrl-C."""
     handler = _Say()

@@ -113,7 +113,7 @@ class VideoReader:
         self.size = (width, height)
         self.origin = self._first.seconds if start is not None else Fraction(0)
         if start is None and self._container and self._container.format.flags & _DISCONTINUOUS:
-            self.origin = self.zero
+            self.origin = round(self.zero / self.time_base) * self.time_base
         self.frames = self._estimate()
 
     def __enter__(self) -> Self:

@@ -28,10 +28,10 @@ class VideoWriter:
 
     path: its ending decides (formats.py); "-" is standard output, udp:// and rtmp:// the net.
     size: (width, height) of the frames to come; where the codec takes even sizes an odd one loses its last
-    column or row, said once. rate: frames a second, nominal: each frame's own pts decides.
-    time_base: of the frames, seconds a tick. audio_from: the reader whose sound is copied along, cut as it is.
-    comment: the container's comment tag. codec: another than the container's first. alpha: frames will have
-    alpha; left out where the codec cannot hold it.
+    column or row, said once.
+    rate: frames a second, nominal: each frame's own pts decides. time_base: of the frames, seconds a tick.
+    audio_from: the reader whose sound is copied along, cut as it is. comment: the container's comment tag.
+    codec: another than the container's first. alpha: frames will have it; left out where none can be held.
     InputError if the path cannot be written or exists without `overwrite`.
     """
 
@@ -176,13 +176,19 @@ class _Film:
             picture = self._palette(Frame(frame.image, pts, self._tick, frame.alpha))
         else:
             picture = coded(frame, self._size, self._pixels)
-        self._container.mux(self._stream.encode(picture))
+        self._mux(self._stream.encode(picture))
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        try:
+            self._container.mux(packets)
+        except FFmpegError as error:  # the disk, the line, or a clock that the container cannot hold
+            raise InputError(f"{self._output.name}: cannot be written: {error.strerror}.") from error
 
     def cut(self, seconds: Fraction) -> None:
         self._end = seconds
 
     def finish(self) -> None:
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
         if self._sound:
             self._sound.copy_until(self._end)
             self._sound.close()

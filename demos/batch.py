@@ -1,0 +1,33 @@
+"""Animate every portrait of a folder by every video of another: python -m gfla.demos.batch FACES VIDEOS OUT.
+
+Run it again after an interruption, and it finishes what is missing.
+"""
+
+import sys
+from pathlib import Path
+
+from gfla.animate.job import Event, Job
+from gfla.animate.render import render_batch
+
+
+def main(portraits: str, videos: str, out: str) -> int:
+    """Returns how many jobs failed."""
+    Path(out).mkdir(exist_ok=True)
+    jobs = [
+        Job.of(portrait, video, Path(out) / f"{portrait.stem}-{video.stem}.mp4", label=True)
+        for portrait in sorted(Path(portraits).iterdir())
+        for video in sorted(Path(videos).iterdir())
+    ]
+    report = render_batch(jobs, Path(out) / "batch", workers=2, resume=True, watch=tell)
+    for job, error in report.failed:
+        print(f"{job.output}: {error}")
+    return len(report.failed)
+
+
+def tell(event: Event) -> None:
+    if event.kind == "at":
+        print(f"{event.key}: frame {event.frames} of {event.expected}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

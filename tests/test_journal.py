@@ -1,0 +1,102 @@
+"""The record of a run: cut where a killed run left off, and stopping a run that went wrong; what is shown."""
+
+import json
+import resource
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from gfla.models import CONFIGS as NETWORKS
+from gfla.train import journal as module
+from gfla.train.config import TINY
+from gfla.train.data import Sampler, load_clips
+from gfla.train.journal import Journal
+from gfla.train.pictures import attention_heat, flow_colours
+from gfla.train.trainer import Trainer
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(module, "LOG_STEPS", 2)
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+
+
+def test_windows_are_means_and_a_resumed_record_goes_on(short, tmp_path):
+    def terms(value):
+        return {"l1": torch.tensor(float(value))}
+
+    with Journal(tmp_path, 0, [], first=True) as journal:
+        for step in range(1, 6):
+            journal.add(step, "image", terms(step), 4)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "stage": "im')
+    with Journal(tmp_path, 3, [{"l1": 3.0}], first=True) as journal:  # its checkpoint was at step 3
+        journal.add(4, "image", terms(40), 4)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["l1"]) for line in lines] == [(2, 1.5), (4, 21.5)]
+    assert "samples_per_second" in lines[0]
+
+
+def test_divergence_is_a_sentence_and_no_checkpoint(short, tmp_path):
+    with Journal(tmp_path, 0, [], first=True) as journal:
+        for step in range(1, 9):
+            journal.add(step, "image", {"l1": torch.tensor(0.1)}, 1)
+        journal.add(9, "image", {"l1": torch.tensor(3.0)}, 1)
+        assert not journal.healthy("image")
+        with pytest.raises(FloatingPointError, match="diverged at step 10"):
+            journal.add(10, "image", {"l1": torch.tensor(3.0)}, 1)
+        journal.recent.clear()
+        journal.add(11, "image", {"l1": torch.tensor(0.12)}, 1)
+        assert journal.healthy("image")
+
+
+def test_no_finite_number_stops_and_keeps_the_checkpoint(drawn, squeezenet, tmp_path):
+    trainer = Trainer(NETWORKS["face-tiny"], TINY, drawn, tmp_path, squeezenet, "cpu")
+    trainer.save()
+    before = trainer.checkpoint.read_bytes()
+    sampler = Sampler(load_clips(drawn, "train", tmp_path / "frames"), 1, 1, 64, 0, edges=False)
+    stage = replace(TINY.stages[1], l1=float("nan"), batch=1)
+    with pytest.raises(FloatingPointError, match="no finite number at step 1"):
+        next(trainer._sample_steps(stage, sampler(0)))
+    assert trainer.checkpoint.read_bytes() == before
+
+
+def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint(drawn, squeezenet, tmp_path):
+    trainer = Trainer(NETWORKS["face-tiny"], TINY, drawn, tmp_path, squeezenet, "cpu")
+    trainer.save()
+    before = trainer.checkpoint.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="cannot be written"):
+            trainer.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert trainer.checkpoint.read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_colour_wheel():
+    """Right is red, down is between yellow and green, nothing is white."""
+    flow = torch.zeros(2, 2, 2)
+    flow[0, 0, 0], flow[1, 0, 1] = 3, 3
+    colours = flow_colours(flow, longest=3)
+    assert colours[0, 0].tolist() == [255, 0, 0]
+    assert colours[0, 1, 1] == 255
+    assert 100 < colours[0, 1, 0] < 160
+    assert colours[1].min() == 255
+
+
+def test_attention_is_shown_where_it_reads():
+    """Every place reads the tap right of where its flow points, and the flow points one up."""
+    flow, weights = torch.zeros(2, 5, 5), torch.zeros(9, 5, 5)
+    flow[1] = -1
+    weights[5] = 1  # row 1, column 2 of the kernel: in place, one to the right
+    heat = attention_heat(flow, weights)
+    assert heat.sum() == 25
+    expected = np.ones((5, 5))
+    expected[:, 0], expected[4] = 0, 0
+    expected[:4, 4] = 2  # the border repeats
+    expected[0] *= 2
+    assert np.array_equal(heat.numpy(), expected)

@@ -1,0 +1,106 @@
+"""What training reads: repeated frames left out, samples changed alike, bad datasets said in a sentence."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from gfla.train.augment import augment, move_background
+from gfla.train.config import FACE, TINY, Augmentation
+from gfla.train.data import Clip, Sampler, load_clips, moving_frames
+
+
+def test_repeated_frames_are_known_and_never_sampled(face):
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 256, (6, 64, 64, 3)).astype(np.uint8)
+    frames = scenes[[0, 0, 1, 2, 2, 2, 3, 4, 5]]
+    frames[1, 0, 0, 0] ^= 255  # one pixel of 4096 is no movement
+    moving = moving_frames(frames)
+    assert moving.tolist() == [0, 2, 3, 6, 7, 8]
+    clip = Clip("a", "a", frames, np.stack([face() / 4] * 9), moving)
+    sampler = Sampler([clip], batch=1, length=3, size=64, seed=0, edges=False)
+    for n in range(12):
+        images = sampler(n).images[0, 1:]
+        changes = (images[1:] - images[:-1]).abs().mean((1, 2, 3)) * 127.5
+        assert (changes > 0.3).all()
+    with pytest.raises(ValueError, match="more than 6 frames"):
+        Sampler([clip], batch=1, length=6, size=64, seed=0)
+
+
+def test_processes_share_one_batch(drawn, tmp_path):
+    clips = load_clips(drawn, "train", tmp_path)
+    whole = Sampler(clips, batch=4, length=2, size=64, seed=1, edges=False)(5)
+    halves = [Sampler(clips, batch=2, length=2, size=64, seed=1, edges=False, rank=r)(5) for r in range(2)]
+    for part, (a, b) in zip(whole, zip(*halves, strict=True), strict=True):
+        assert np.array_equal(part.numpy(), np.concatenate((a.numpy(), b.numpy())))
+
+
+def test_augmentation_changes_all_frames_alike(face):
+    rng = np.random.default_rng(1)
+    images = np.stack([rng.integers(0, 256, (256, 256, 3)).astype(np.uint8)] * 3)
+    points = np.stack([face()] * 3)
+    plain, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation())
+    changed, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation(blur=1, jpeg=1))
+    assert changed.shape == plain.shape == (3, 128, 128, 3)
+    assert np.array_equal(changed[0], changed[1])
+    assert (
+        np.abs(np.diff(changed[0].astype(int), axis=0)).mean()
+        < np.abs(np.diff(plain[0].astype(int), axis=0)).mean()
+    )
+
+
+def test_the_background_moves_and_the_head_does_not(face):
+    images = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3)).astype(np.uint8)
+    images[1] = images[0]
+    moved = move_background(images, np.stack([face()] * 2), np.array([5.0, 0.0]))
+    assert np.array_equal(moved[0], images[0]), "the reference stays"
+    assert np.array_equal(moved[1, 140:170, 110:140], images[1, 140:170, 110:140])
+    assert np.array_equal(moved[1, :30, 5:30], images[1, :30, :25])
+
+
+def test_runs_have_the_length_that_is_asked():
+    for steps in (1, 2, 3, 7, 100, 4121):
+        assert FACE.scaled(steps).steps == steps
+        assert TINY.scaled(steps).steps == steps
+    assert [stage.name for stage in FACE.scaled(100).stages] == ["flow", "image", "video"]
+    with pytest.raises(ValueError, match="one step"):
+        FACE.scaled(0)
+
+
+def test_bad_datasets_are_sentences(drawn, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(drawn, copy)
+    (copy / "clips" / "drawn000_0.npz").unlink()
+    with pytest.raises(ValueError, match=r"not there: clips/drawn000_0\.npz"):
+        load_clips(copy, "train", tmp_path / "cache")
+    (copy / "clips" / "drawn000_0.npz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="no landmarks"):
+        load_clips(copy, "train", tmp_path / "cache")
+    with pytest.raises(ValueError, match="no clips of split"):
+        load_clips(copy, "test", tmp_path / "cache")
+    (copy / "clips" / "drawn001_0.mp4").write_bytes(b"no video")
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        load_clips(copy, "val", tmp_path / "cache")
+    (copy / "index.csv").write_text("file,split\na,train\n")
+    with pytest.raises(ValueError, match="no column 'kind'"):
+        load_clips(copy, "train", tmp_path / "cache")
+
+
+def test_training_needs_neither_pyav_nor_kornia(drawn, squeezenet, tmp_path):
+    """OpenCV reads the clips; without kornia landmarks alone guide; without tensorboard there is no board."""
+    code = """
+import sys
+for name in ("av", "kornia", "gradio", "tensorboard", "skimage"):
+    sys.modules[name] = None
+import importlib.util as u
+find = u.find_spec
+u.find_spec = lambda name, *more: None if name in ("kornia", "tensorboard") else find(name, *more)
+from gfla.train.cli import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+    arguments = ["--config", "tiny", "--data", str(drawn), "--perceptual", str(squeezenet)]
+    command = [sys.executable, "-c", code, *arguments, "--steps", "4", "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "generator.safetensors").is_file()

@@ -1,0 +1,136 @@
+"""What a sample's outputs cost, term by term, under the names of the weights in `config.Stage`.
+
+B batch, T frames of a chunk, H W the picture; pictures in [-1, 1]. Frames come frame-major: (T B, ...).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..models.flow import FlowOutput
+from ..models.generator import FrameOutput
+from .config import Stage
+from .losses import (
+    affine_regularisation,
+    flow_distance,
+    part_weight,
+    sampling_correctness,
+    style_distance,
+)
+from .perceptual import Features, Grid, perceptual_distance
+
+Teacher = tuple[Tensor, Tensor]
+"""The teacher's flow and its weight, see `data.Batch`: (B, T, 2, H/4, W/4) and (B, T, 1, H/4, W/4)."""
+
+
+def flow_terms(
+    stage: Stage,
+    motion: FlowOutput,
+    teacher: Teacher,
+    source: Tensor,
+    truth: Tensor,
+    features: Features | None,
+) -> dict[str, Tensor]:
+    """Of the Flow Field Estimator alone, on the first frame: source, truth (B, 3, H, W)."""
+    flows = (motion.flows[0], motion.flows[1])
+    terms = {"flow": flow_distance(flows[1], flows[0], teacher[0][:, 0], teacher[1][:, 0])}
+    if stage.correctness and features is not None:
+        terms["correctness"] = correctness(flows, source, truth, features)
+    return terms
+
+
+def picture_terms(
+    stage: Stage,
+    outputs: list[FrameOutput],
+    truth: Tensor,
+    points: Tensor,
+    teacher: Teacher,
+    source: Tensor,
+    features: Features | None,
+    dice: torch.Generator,
+) -> dict[str, Tensor]:
+    """Of T frames: truth (B, T, 3, H, W), points (B, T, 68, 2), source (B, 3, H, W)."""
+    images = torch.cat([output.image for output in outputs])
+    real = truth.transpose(0, 1).flatten(0, 1)
+    parts = part_weight(points.transpose(0, 1).flatten(0, 1), real.shape[-1])
+    side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
+    top, left = torch.randint(0, real.shape[-1] - side + 1, (2,), generator=dice).tolist()
+    window = (..., slice(top, top + side), slice(left, left + side))
+    flows = [
+        flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
+        for t, output in enumerate(outputs)
+    ]
+    affine = [
+        affine_regularisation(output.motions[level].flow.flatten(0, 1), n)
+        for output in outputs
+        for level, n in enumerate((3, 5))
+    ]
+    in_parts = ((images - real).abs() * parts).sum((1, 2, 3)) / (3 * parts.sum((1, 2, 3)))
+    terms = {
+        "l1": F.l1_loss(images, real),
+        "parts": in_parts.mean(),
+        **_perceptual_and_style(stage, images[window], real[window], features),
+        "generated": _small_losses(torch.cat([output.generated for output in outputs]), real, features),
+        "warped": _small_losses(torch.cat([output.warped for output in outputs]), real, features),
+        "flow": torch.stack(flows).mean(),
+        "affine": torch.stack(affine).mean(),
+    }
+    if stage.correctness and features is not None:
+        each = [
+            correctness((o.motions[0].flow, o.motions[1].flow), source, truth[:, t], features)
+            for t, o in enumerate(outputs)
+        ]
+        terms["correctness"] = torch.stack(each).mean()
+    return terms
+
+
+def correctness(flows: tuple[Tensor, Tensor], source: Tensor, truth: Tensor, features: Features) -> Tensor:
+    """Sampling-correctness loss of the source's flow at H/8 and H/4, their sum: flows (B, R, 2, h, w), source
+    and truth (B, 3, H, W)."""
+    with torch.no_grad():
+        grids = zip(features.grids(source), features.grids(truth), strict=True)
+    terms = [
+        sampling_correctness(here.features, there.features, _flow_on_grid(flow[:, 0], here))
+        for flow, (here, there) in zip(flows, grids, strict=True)
+    ]
+    return torch.stack(terms).sum()
+
+
+def _flow_on_grid(flow: Tensor, grid: Grid) -> Tensor:
+    """`flow` (B, 2, h, w) of a level of the same stride, where the cells of `grid` are centred; in cells."""
+    height, width = grid.features.shape[-2:]
+    offset = (grid.first - (grid.stride - 1) / 2) / grid.stride  # of the grid's first cell, in the level's
+    axes = [
+        (torch.arange(count, device=flow.device) + offset + 0.5) * 2 / length - 1
+        for count, length in ((height, flow.shape[-2]), (width, flow.shape[-1]))
+    ]
+    y, x = torch.meshgrid(*axes, indexing="ij")
+    places = torch.stack((x, y), dim=-1).expand(len(flow), -1, -1, -1)
+    return F.grid_sample(flow.float(), places, padding_mode="border", align_corners=False)
+
+
+def _perceptual_and_style(
+    stage: Stage, images: Tensor, truth: Tensor, features: Features | None
+) -> dict[str, Tensor]:
+    if features is None:
+        return {"perceptual": torch.zeros((), device=truth.device)}
+    with torch.no_grad():
+        wanted, wanted_style = features.content_and_style(truth)
+    content, style = features.content_and_style(images)
+    terms = {"perceptual": perceptual_distance(content, wanted).mean()}
+    if stage.style:
+        terms["style"] = style_distance(style, wanted_style)
+    return terms
+
+
+def _small_losses(images: Tensor, real: Tensor, features: Features | None) -> Tensor:
+    """L1 and perceptual distance at half size: a fourth of the cost."""
+    images, real = F.avg_pool2d(images, 2), F.avg_pool2d(real, 2)
+    loss = 2 * F.l1_loss(images, real)
+    if features is not None:
+        with torch.no_grad():
+            wanted = features(real)
+        loss = loss + perceptual_distance(features(images), wanted).mean()
+    return loss
