@@ -16,7 +16,7 @@ def untorn(target: NDArray, source: NDArray, corners: NDArray, areas: tuple[floa
     triangle of the face keeps its size within `areas`: beyond, a warp folds or smears the picture.
 
     target, source: (68, 2). corners: `triangles` of the source. areas: the least and most of a triangle,
-    against its own in the source. A target within them comes back as it is.
+    against its own in the source brought to the target's size. A target within them comes back as it is.
     """
     turn = _similarity(source[_STEADY], target[_STEADY])
     rigid = target[_STEADY].mean(0) + (source - source[_STEADY].mean(0)) @ turn.T

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gfla.animate import InputError
 from gfla.animate.editor import EYES, LIDS, LIPS, Faces, draw, fit, load_face_model, rotation
-from gfla.animate.hold import _FRAME, triangles, untorn
+from gfla.animate.hold import _FRAME, _STEADY, _similarity, triangles, untorn
 from gfla.animate.motion import PARTS, Manner, MotionState, follow_driver, see_person, unlikeness
 from gfla.animate.signals import Signals, smooth, smooth_next
 
@@ -68,20 +68,21 @@ def test_copy_takes_the_points_as_they_are():
 
 
 def folded(points: np.ndarray, who: np.ndarray) -> np.ndarray:
-    """The areas of the watched triangles against their own in the source."""
-    corners = triangles(who[:68].astype(float))
+    """The areas of the watched triangles against their own in the source, brought to the size of `points`."""
+    who, points = who[:68].astype(float), points[:68].astype(float)
+    corners, turn = triangles(who), _similarity(who[_STEADY], points[_STEADY])
 
     def areas(of: np.ndarray) -> np.ndarray:
-        a, b, c = (of[_FRAME][corners][:, i].astype(float) for i in range(3))
+        a, b, c = (of[_FRAME][corners][:, i] for i in range(3))
         (p, q), (r, s) = (b - a).T, (c - a).T
         return p * s - q * r
 
-    return areas(points) / areas(who)
+    return areas(points) / areas(who) / np.linalg.det(turn)
 
 
 def test_a_copy_is_held_back_only_where_it_would_fold():
     """A driver turned to the other side folds the far cheek; one turned less is copied to the bit."""
-    source = shown(DRIVER, yaw=30)
+    source = shown(DRIVER, yaw=20)
     within, beyond = shown(DRIVER, yaw=10), shown(DRIVER, yaw=-38)
     assert folded(beyond, source).min() < 0, "without the hold it is torn"
     copies, _ = run(source, within, beyond, manner=Manner("copy"))
