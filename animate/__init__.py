@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .image import read_image
     from .landmarks import Landmarks, load_landmarker
+    from .motion import Manner
     from .video import Camera, Frame, VideoReader, VideoWriter
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Frame",
     "InputError",
     "Landmarks",
+    "Manner",
     "VideoReader",
     "VideoWriter",
     "load_landmarker",
@@ -30,6 +32,7 @@ _HOME = {
     "Frame": "video",
     "InputError": "errors",
     "Landmarks": "landmarks",
+    "Manner": "motion",
     "VideoReader": "video",
     "VideoWriter": "video",
     "load_landmarker": "landmarks",

@@ -6,6 +6,8 @@ S the side of the network's picture.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import GeneratorMemory
@@ -15,6 +17,7 @@ from .detail import Drawing
 from .landmarks import Landmarks
 from .motion import MotionState
 from .portrait import Portrait
+from .recording import Recording
 from .tracking import Sighting
 
 if TYPE_CHECKING:
@@ -25,10 +28,12 @@ Guidance = Literal["landmarks", "edges"]
 
 class Target(NamedTuple):
     """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
-    structure map (1, 17, S/4, S/4), both on the animator's device."""
+    structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) float32
+    pixels that the irises, which the network is not told of, go aside."""
 
     points: Tensor
     structure: Tensor
+    look: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +43,8 @@ class AnimationState:
     seen: the last driving frame's sighting. square: the driving crop, set by a shot's first face. target: the
     last, and drawing: of it; None before the first face. detail, no_face, driving_face: as in `prepare`.
     presence: how far the motion has faded while the face was away. source: the video whose frames the
-    portrait is made of in turn, None for a picture.
-    shown: whether its face is to be seen now.
+    portrait is made of in turn, None for a picture. shown: whether its face is to be seen now.
+    recording: where the driver's motion is known beforehand, None where it is looked for in each frame.
     """
 
     portrait: Portrait
@@ -57,6 +62,7 @@ class AnimationState:
     presence: Presence = field(default_factory=Presence)
     source: "SourceVideo | None" = None
     shown: bool = True
+    recording: Recording | None = None
 
     @property
     def landmarks(self) -> Landmarks | None:

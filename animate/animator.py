@@ -26,15 +26,17 @@ from .detail import Canvas, Drawing, finish
 from .devices import choose_device, fast_precision
 from .errors import InputError
 from .film import Progress, render
+from .gaze import look_aside
 from .landmarks import Landmarker, Landmarks, load_landmarker
-from .motion import MotionKind, MotionState, follow_driver
+from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
 from .portrait import Portrait, Source, read_source
+from .recording import Recording, Tracked, follow_recording, record
 from .source_video import SourceMotion, SourceVideo
 from .steps import Work, run_step
 from .stream import StreamStats
 from .structure import edges_only, image_edges, structure_map
 from .tracking import Sighting, choose_face, sight
-from .video import Frame
+from .video import Frame, VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class Animator:
         self,
         source: Source | SourceVideo,
         *,
-        motion: MotionKind = "relative",
+        motion: MotionKind | Manner = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
         detail: float = 1.0,
@@ -97,15 +99,16 @@ class Animator:
     ) -> AnimationState:
         """Find the source's face and encode it: the state before the first frame.
 
-        source: a picture's path, RGB (H, W, 3) uint8, or a video's first frame. detail: 0 to 1, see
-        `detail.finish`. no_face: what a driving frame without a face shows, see `absence`. source_face,
-        driving_face: which face, counted from the left from 1; None: the largest.
-        InputError if it cannot be read or shows no such face.
+        source: a picture's path, RGB (H, W, 3) uint8, or a video's first frame. motion: how it follows;
+        without `follow` the first frame is the reference. detail: 0 to 1, see `detail.finish`. no_face: what
+        a driving frame without a face shows, see `absence`. source_face, driving_face: which face, counted
+        from the left from 1; None: the largest. InputError if it cannot be read or shows no such face.
         """
+        manner = motion if isinstance(motion, Manner) else Manner(motion)
         if guidance == "edges":
             if find_spec("kornia") is None:
                 raise InputError("--guidance edges needs kornia; install it with: pip install 'gfla[edges]'.")
-            if motion != "copy":
+            if manner.kind != "copy":
                 log.warning(
                     "Edges carry the driver's face shape along; for another person's portrait take landmarks."
                 )
@@ -120,11 +123,12 @@ class Animator:
             raise InputError(f"{name}: no face found; give a portrait that shows one, from the front.")
         square = face_square(found, (image.shape[1], image.shape[0]))
         portrait = replace(self.portray(image, found, square, guidance), alpha=alpha)
+        places = to_crop(found.places, square, self._size)
         if isinstance(source, SourceVideo):
-            source.begin(found, portrait.points)
+            source.begin(found, places)
         return AnimationState(
             portrait,
-            MotionState(motion, portrait.points, self._size),
+            MotionState(see_person(places), manner, self._size),
             guidance,
             crop_only,
             detail=detail,
@@ -144,6 +148,18 @@ class Animator:
             )
         canvas = Canvas.of(image, square, self._size)
         return Portrait(image, square, canvas, face, points, reference)
+
+    def follow(
+        self, state: AnimationState, recording: Recording, reference_frame: int | None = None
+    ) -> AnimationState:
+        """The state of a stream whose driver was looked at before: its frames' times are the recording's.
+
+        reference_frame: number, from 0, of the frame in which the driver is as the source in the portrait;
+        None for the one most like it. InputError if that cannot be.
+        """
+        edges = state.guidance == "edges"
+        motion, recording = follow_recording(state.motion, recording, reference_frame, edges)
+        return replace(state, motion=motion, recording=recording)
 
     def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
         """Animate one driving frame: the output frame bears its time, the state goes to the next step.
@@ -178,7 +194,7 @@ class Animator:
         driving: str | os.PathLike,
         output: str | os.PathLike,
         *,
-        motion: MotionKind = "relative",
+        motion: MotionKind | Manner = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
         start: Fraction | float | None = None,
@@ -194,12 +210,15 @@ class Animator:
         driving_face: int | None = None,
         source_motion: SourceMotion = "keep",
         label: bool = False,
+        recording: Recording | None = None,
+        reference_frame: int | None = None,
+        tracking: Progress | None = None,
+        save_motion: str | os.PathLike | None = None,
     ) -> Path:
         """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
 
-        driving: whatever VideoReader takes; output: whatever VideoWriter does; codec: another than is usual
-        for that output's name.
-
+        driving: whatever VideoReader takes, or what `open_motion` does; output: whatever VideoWriter does;
+        codec: another than is usual for that output's name.
         start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
         detail to driving_face: see `prepare`. source_motion: of a `source` that is a video: keep its own
         movement and add the driver's, or replace it.
@@ -207,6 +226,8 @@ class Animator:
         cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
         Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
         Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
+        recording: of `driving` (`record`); else a file is looked at first, for `tracking` as progress, and a
+        pipe or a URL as it comes. reference_frame: see `follow`. save_motion: a template to write meanwhile.
         """
         return render(
             self,
@@ -231,7 +252,26 @@ class Animator:
             stats=stats,
             codec=codec,
             label=label,
+            recording=recording,
+            reference_frame=reference_frame,
+            tracking=tracking,
+            save_motion=save_motion,
         )
+
+    def record(
+        self,
+        driving: str | os.PathLike,
+        start: Fraction | float | None = None,
+        end: Fraction | float | None = None,
+        *,
+        driving_face: int | None = None,
+        progress: Progress | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Recording:
+        """The motion of the face `driving_face` (as in `prepare`) in a video, to be rendered any number of
+        times; InputError if there is none."""
+        with VideoReader(driving, start, end) as reader:
+            return record(self.landmarker, reader, driving_face, progress, cancel)
 
     def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:
         """Step's first stage: the driver's face in `image`, given the frame before; see `tracking.sight`."""
@@ -243,11 +283,13 @@ class Animator:
         """Step's second stage: where the source's points are to go; reads the state's portrait, motion,
         square and guidance alone, and returns what they become."""
         square = state.square or face_square(found, (image.shape[1], image.shape[0]))
-        moved, motion = follow_driver(to_crop(found.points, square, self._size), state.motion)
+        seen = to_crop(found.places, square, self._size)
+        signals = found.signals if isinstance(found, Tracked) else None
+        moved, motion = follow_driver(seen, state.motion, signals)
         with self._fast():
-            points = self._tensor(moved)
+            points = self._tensor(moved.points[:68])
             driving = crop(image, square, self._size) if state.guidance == "edges" else None
-            target = Target(points, self._structure(points, driving, state.guidance))
+            target = Target(points, self._structure(points, driving, state.guidance), moved.look)
         return target, motion, square
 
     def generate(
@@ -261,6 +303,7 @@ class Animator:
             face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
             fields = (face, motion.flow[0, 0].float(), motion.mask[0, 0].float())
             face, flow, mask = (field.permute(1, 2, 0).contiguous().cpu().numpy() for field in fields)
+        face = look_aside(face, target.points[0].cpu().numpy(), target.look)
         return Drawing(face, flow, mask[..., 0]), memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
@@ -268,7 +311,7 @@ class Animator:
         with self._fast():
             rest = self._tensor(portrait.points)
             points = rest + float(share) * (target.points - rest)
-            return Target(points, self._structure(points, None, "landmarks"))
+            return Target(points, self._structure(points, None, "landmarks"), float(share) * target.look)
 
     def compose(self, portrait: Portrait, drawing: Drawing | None, *, alone: bool, detail: float) -> Image:
         """Step's last stage: the drawing finished and pasted into the photograph, or `alone` as the network

@@ -61,14 +61,18 @@ def video_input(given: str) -> None:
         video_file(given)
 
 
-def new_file(path: str | os.PathLike, overwrite: bool = False) -> Path:
-    """`path` as a Path for a video to come; InputError if it cannot be written or would replace a file."""
+def new_file(path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[str, ...] = OUTPUTS) -> Path:
+    """`path` as a Path for a video to come, or for what else ends in `suffixes`; InputError if it cannot be
+    written or would replace a file."""
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path}: a directory; name the output file, for example {path / 'out.mp4'}.")
-    numbered = is_pattern(path) and path.suffix.lower() == ".png"
-    if not numbered and path.suffix.lower() not in OUTPUTS:
-        raise InputError(f"{path}: let the output's name end in {', '.join(OUTPUTS)} or in %05d.png.")
+        raise InputError(
+            f"{path}: a directory; name the output file, for example {path / ('out' + suffixes[0])}."
+        )
+    numbered = suffixes is OUTPUTS and is_pattern(path) and path.suffix.lower() == ".png"
+    if not numbered and path.suffix.lower() not in suffixes:
+        endings = ", ".join(suffixes) + (" or in %05d.png" if suffixes is OUTPUTS else "")
+        raise InputError(f"{path}: let the output's name end in {endings}.")
     folder = path.parent
     if not folder.is_dir():
         raise InputError(f"{path}: the folder {folder} does not exist; make it first.")

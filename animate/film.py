@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from .absence import SAYS, NoFace
 from .errors import InputError, Stopped
-from .files import different_files
+from .files import different_files, new_file
 from .formats import Output
+from .motions import SUFFIX
 from .provenance import labelled, tag
+from .recording import MotionReader, Recording, open_motion
+from .recording import save_motion as write_motion
 from .source_video import SourceMotion, SourceVideo, open_source
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
@@ -19,12 +22,15 @@ from .times import Span, clock, list_spans
 from .video import VideoReader, VideoWriter
 
 if TYPE_CHECKING:
+    from .animation_state import AnimationState
     from .animator import Animator
     from .portrait import Source
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
+
+NOT_TWICE = "{}: --save-motion and --reference-frame take a file, read twice."
 
 
 def render(
@@ -43,20 +49,40 @@ def render(
     stats: Callable[[StreamStats], None] | None = None,
     codec: str | None = None,
     label: bool = False,
+    recording: Recording | None = None,
+    reference_frame: int | None = None,
+    tracking: Progress | None = None,
+    save_motion: str | os.PathLike | None = None,
 ) -> Path:
     """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
     target = Output.of(output, codec, overwrite)
     if target.path:
         different_files(target.path, source, driving)
-    with open_source(source, source_motion) as given, VideoReader(driving, start, end) as reader:
+    if save_motion:
+        new_file(save_motion, overwrite, (SUFFIX,))
+    recording = recording or open_motion(driving, start, end)
+    template = recording is not None and recording.points is None
+    opened = MotionReader(recording) if recording and template else VideoReader(driving, start, end)
+    with open_source(source, source_motion) as given, opened as reader:
         state = animator.prepare(given, **ways)
+        if recording is None and looks_first(state, reader, save_motion is not None):
+            face = state.driving_face
+            recording = animator.record(
+                driving, start, end, driving_face=face, progress=tracking, cancel=cancel
+            )
+        if recording is not None:
+            state = animator.follow(state, recording, reference_frame)
+            if save_motion:
+                write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
+        elif save_motion or reference_frame is not None:
+            raise InputError(NOT_TWICE.format(reader.name))
         record = Record(reader, progress, state.no_face)
         with VideoWriter(
             output,
             state.size,
             reader.rate,
             reader.time_base,
-            audio_from=reader,
+            audio_from=reader if isinstance(reader, VideoReader) else None,
             comment=tag(animator.name),
             overwrite=overwrite,
             codec=codec,
@@ -92,10 +118,17 @@ def render(
     return writer.path
 
 
+def looks_first(state: "AnimationState", reader: VideoReader | MotionReader, anyway: bool = False) -> bool:
+    """Whether the driver is looked at before the render: a file whose motion is not just copied, or whose
+    motion is wanted `anyway`."""
+    again = isinstance(reader, VideoReader) and reader.input.path is not None
+    return again and (anyway or state.motion.manner.kind != "copy")
+
+
 class Record:
     """Counts a render's frames and the times at which the driver's face was away."""
 
-    def __init__(self, reader: VideoReader, progress: Progress | None, no_face: NoFace):
+    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None, no_face: NoFace):
         self._no_face: NoFace = no_face
         self._reader, self._progress = reader, progress
         self._done, self._found = 0, False

@@ -1,12 +1,13 @@
-"""Pictures in: what Pillow reads, as upright RGB bytes, because portraits come from phones and scanners."""
+"""Pictures in and out: what Pillow reads, as upright RGB bytes; portraits come from phones and scanners."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import InputError
-from .files import existing_file
+from .files import existing_file, part_file
 
 
 def read_image(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
@@ -28,6 +29,18 @@ def read_image(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: the picture is damaged and cannot be decoded ({error}).") from None
     return _to_rgb(upright)
+
+
+def write_image(image: np.ndarray, path: Path) -> None:
+    """Write RGB (H, W, 3) uint8 as a picture of the kind that `path` ends in, under its name once whole."""
+    part = part_file(path)
+    try:
+        Image.fromarray(image).save(part)
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}.") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _to_rgb(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

@@ -19,7 +19,7 @@ class Job:
     seconds, what to take of `driving`. overwrite: replace `output` if it is there. codec: another than is
     usual for its name. source_motion: as `Animator.render` takes it. label: draw into every
     frame that it is synthetic. sidecar: write a JSON of all this beside the output. where: its place in a
-    manifest.
+    manifest. reference_frame: as `Animator.render` takes it.
     """
 
     source: str
@@ -35,6 +35,7 @@ class Job:
     label: bool = False
     sidecar: bool = False
     where: str = ""
+    reference_frame: int | None = None
 
     @classmethod
     def of(cls, source: str | Path, driving: str | Path, output: str | Path, **more: Any) -> Self:

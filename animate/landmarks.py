@@ -50,6 +50,11 @@ class Landmarks:
         if not 0 <= self.score <= 1:
             raise ValueError(f"score must be in [0, 1], not {self.score}")
 
+    @property
+    def places(self) -> NDArray[np.float32]:
+        """(70, 2): the points, then the irises."""
+        return np.concatenate([self.points, self.iris])
+
 
 class Landmarker(Protocol):
     """What finds and follows faces; holds weights, never the state of a video."""

@@ -71,7 +71,7 @@ class Controls:
         if wish is not None:
             state = replace(wish, seen=state.seen)
         if rest:
-            state = replace(state, motion=replace(state.motion, driver=None), square=None)
+            state = replace(state, motion=state.motion.anew(), square=None)
         return state
 
 

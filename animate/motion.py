@@ -1,166 +1,270 @@
-"""Driving landmarks to this source's landmarks: the driver's motion without the driver's face.
+"""The driver's motion on the source's own face: what changed in the driver, done to the portrait's person.
 
-All points are pixels of square crops of side `size`, x then y, iBUG order: the driver's in the driving crop,
-the source's in the source crop. N landmarks.
+Points are pixels of square crops of side `size`, x then y: the 68 in iBUG order, then the two irises.
 """
 
+import logging
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float32]
-MotionKind = Literal["relative", "copy"]
+from .editor import (
+    GROUPS,
+    LIDS,
+    LIPS,
+    FaceModel,
+    Faces,
+    Floats,
+    angles,
+    draw,
+    fit,
+    load_face_model,
+    openings,
+    own_shape,
+    turn_by,
+)
+from .errors import InputError
+from .hold import triangles, untorn
+from .signals import OneEuro, Signals, calibrate, lid_range, read_signals, smooth_next
 
-_EYES = (slice(36, 42), slice(42, 48))
-_MOUTH = slice(48, 68)
-_STEADY = np.r_[0:4, 13:17, 27:36, [36, 39, 42, 45]]  # ears, nose, eye corners: speech and blinks leave them
-_LIDS = (
-    (37, 41),
-    (38, 40),
-    (43, 47),
-    (44, 46),
-    (61, 67),
-    (62, 66),
-    (63, 65),
-)  # upper, lower: lids and inner lips
-_FRAME = np.r_[0:17:2, 17, 19, 24, 26, 27, 30, 33, [36, 39, 42, 45], 48, 54]  # no lids, no lips
-_AREAS = (0.2, 2.5)  # of a triangle between these points, against its own in the source
-_LOCAL = (0.5, 2.0)  # how much smaller or larger than the face's own scale an eye or mouth may move
+log = logging.getLogger(__name__)
+
+Points = NDArray[np.float32]
+MotionKind = Literal["relative", "absolute", "copy"]
+
+PARTS = ("head", *GROUPS)
+"""What of the motion can be had more or less of, or alone."""
+_TURNS = np.array(
+    [45.0, 30.0, 60.0]
+)  # degrees of yaw, pitch, roll: as far as the model has seen heads turned
+_SIZES = (0.6, 1.6)  # of the head, against the source's own
+_INSIDE = 0.1  # the head's middle stays this share of the crop within it
+_FITS = 0.05  # eye distances, the mean error of a fit that needs no second try
+_AJAR = {"eyes": 0.05, "mouth": 0.005}  # what is less open in the reference frame can close no further
+_AREAS = (0.2, 2.5)  # of a face's triangles, against their own in the source: beyond, it is held back
+_COPY_AREAS = (0.1, 4.0)  # wider: only what folds or smears outright, for copies are to be exact
+_UPPER = 0.8  # of a lid's way is the upper one's; lips share it evenly
+_WITH_LIP = {61: 50, 62: 51, 63: 52, 67: 58, 66: 57, 65: 56}  # the outer lip goes with the inner
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How a source is to follow.
+
+    kind: `relative`, the driver's changes since its reference frame; `absolute`, the driver's pose and
+    expression themselves, on the source's identity; `copy`, the driver's points as they are, but for what
+    would fold the face. head, eyes, mouth, brows, gaze: gains, 1 as the driver does, 0 not at all. only: the
+    parts that move, None for all. smoothing: 0 off and exact, 1 for our tracker's noise.
+    """
+
+    kind: MotionKind = "relative"
+    head: float = 1.0
+    eyes: float = 1.0
+    mouth: float = 1.0
+    brows: float = 1.0
+    gaze: float = 1.0
+    only: tuple[str, ...] | None = None
+    smoothing: float = 1.0
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            if not 0 <= getattr(self, part) <= 3:
+                raise InputError(f"--{part} {getattr(self, part):g}: a gain lies between 0 and 3.")
+        if not 0 <= self.smoothing <= 10:
+            raise InputError(f"--smoothing {self.smoothing:g}: give 0 (off) to 10.")
+        for part in self.only or ():
+            if part not in PARTS:
+                raise InputError(f"--only {part}: there is no such part; choose of {', '.join(PARTS)}.")
+
+    def gain(self, part: str) -> float:
+        """What of a part's motion is to come along."""
+        return getattr(self, part) if self.only is None or part in self.only else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """The source as the face model sees it: points (70, 2); shape (P, 3) with all that is this person's own,
+    so that `draw` gives back the points; what it does in the portrait; units (3,): an opening of 1, in units
+    of the model, lids by the person's own measure; the triangles that must not fold."""
+
+    points: Floats
+    shape: Floats
+    face: Faces
+    does: Signals
+    units: Floats
+    triangles: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Driver:
+    """A driver in a stream: shape (P, 3) and `lid_range` of its first frame, the face of its last."""
+
+    shape: Floats
+    lids: Floats
+    face: Faces
+
+
+@dataclass(frozen=True, eq=False)
 class MotionState:
-    """How a source is moved: the kind, the source's own points and, once seen, the driver's first."""
+    """How a source is moved, and what one frame leaves to the next.
 
-    kind: MotionKind
-    source: Points
+    size: of the crops. reference: what the driver did when it was as the source is in the portrait; the first
+    frame seen, unless it is given. driver: what is known of the driver. smooth: what smoothing carries.
+    beyond: the parts of the motion that were held back so far, in order.
+    """
+
+    source: Person
+    manner: Manner = Manner()
     size: int = 256
-    driver: Points | None = None
+    reference: Signals | None = None
+    driver: Driver | None = None
+    smooth: OneEuro | None = None
+    beyond: tuple[str, ...] = ()
+
+    def anew(self) -> Self:
+        """The state before the first frame: the next one is the reference."""
+        return replace(self, reference=None, driver=None, smooth=None)
 
 
-def follow_driver(driving: Points, state: MotionState) -> tuple[Points, MotionState]:
-    """The source's landmarks for one driving frame, (68, 2) float32, and the state to go on with.
+class Moved(NamedTuple):
+    """Where the source's points go, (70, 2) float32, and by how much of that its eyes look elsewhere: (2, 2)
+    float32 pixels, the irises' own way."""
 
-    `copy` takes the driving points as they are (the same person). `relative` adds to the source's own points
-    what changed in the driver since the first frame seen, as far as the face does not fold (a picture cannot
-    show the other side of a head). Both keep points within half a crop of the crop.
+    points: Points
+    look: Points
+
+
+def see_person(points: NDArray) -> Person:
+    """A source from its points (70, 2)."""
+    points, model = np.asarray(points, np.float64), load_face_model()
+    shape, face = own_shape(model, points)
+    read = read_signals(model, shape, face, points[None])
+    does = calibrate(read, lid_range(read.opening))
+    units = np.ones(3)
+    units[:2] = openings(points[None], face)[0, :2] / np.maximum(does.opening[0, :2], 0.3)
+    return Person(points, shape, face, does, units, triangles(points[:68]))
+
+
+def follow_driver(
+    driving: Points, state: MotionState, signals: Signals | None = None
+) -> tuple[Moved, MotionState]:
+    """Where the source goes for one driving frame's points (70, 2), and the state to go on with.
+
+    signals: what the driver does in this frame, where that was read and smoothed before. A source whose
+    driver is in its reference frame gets exactly its own points (`relative`). All kinds hold the face back
+    where its triangles would fold or smear, `copy` with wider limits (0.1 to 4 times their area in the
+    source, against 0.2 to 2.5), and keep points within half a crop of the crop.
     """
-    if state.kind == "copy":
-        return _bounded(driving, state.size), state
-    if state.driver is None:
-        state = replace(state, driver=driving)
-    assert state.driver is not None
-    source = state.source.astype(np.float64)
-    moved = _transfer(driving.astype(np.float64), state.driver.astype(np.float64), source)
-    moved = _untorn(moved, source)
-    return _bounded(moved, state.size), state
+    if state.manner.kind == "copy":
+        source = state.source
+        held = untorn(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
+        copied = _bounded(np.concatenate([held, driving[68:]]), state.size)
+        return Moved(copied, np.zeros((2, 2), np.float32)), state
+    if signals is None:
+        driver, read = _read(np.asarray(driving, np.float64), state.driver)
+        smoothed, smoothing = smooth_next(read, state.smooth, state.manner.smoothing)
+        signals = calibrate(smoothed, driver.lids)
+        state = replace(state, driver=driver, smooth=smoothing)
+    if state.reference is None:
+        state = replace(state, reference=signals)
+    assert state.reference is not None
+    target, look, beyond = _target(load_face_model(), signals, state.reference, state)
+    for part in sorted(beyond - set(state.beyond)):
+        log.warning("The driver goes beyond what a portrait can show in %s; it is held back there.", part)
+    moved = Moved(_bounded(target, state.size), look.astype(np.float32))
+    return moved, replace(state, beyond=tuple(sorted(beyond.union(state.beyond))))
 
 
-def _transfer(driving: NDArray, first: NDArray, source: NDArray) -> NDArray:
-    """The change from `first` to `driving`, done to `source`; source == first gives `driving` exactly.
-
-    The head's part, a similarity x -> turn (x - centre) + centre', is done to the source's own shape, so none
-    of the driver's shape comes along; what is left (turning out of the plane, speech, lids) is scaled to the
-    source's face, lids and mouth to its own eyes and mouth.
-    """
-    rolls = _roll(first), _roll(source)
-    face_scale = _ratio(first, source, rolls)  # (2,) of width and height
-    to_source = (
-        rolls[1] @ np.diag(face_scale) @ rolls[0].T
-    )  # (2, 2) takes the driver's changes to the source's
-    turn = _similarity(first[_STEADY], driving[_STEADY])
-    centre, moved, own = (p[_STEADY].mean(0) for p in (first, driving, source))
-    rest = driving - moved - (first - centre) @ turn.T  # (N, 2)
-    target = own + (moved - centre) @ to_source.T + (source - own) @ turn.T
-    target[:36] += rest[:36] @ to_source.T
-    for part in (*_EYES, _MOUTH):
-        shared = rest[part].mean(0)
-        scale = _ratio(first[part], source[part], rolls)
-        if part is _MOUTH:  # its height says how far it is open, not how large it is
-            scale = scale[[0, 0]]
-        scale = scale.clip(*(face_scale * limit for limit in _LOCAL))
-        own_part = rolls[1] @ np.diag(scale) @ rolls[0].T
-        target[part] += shared @ to_source.T + (rest[part] - shared) @ own_part.T
-    return _uncrossed(target, driving @ to_source.T, source)
+def unlikeness(signals: Signals, person: Person) -> Floats:
+    """(T,) how far each frame is from what the source does in the portrait, for choosing the reference."""
+    model, own = load_face_model(), person.does
+    turned = angles(signals.turn @ own.turn[0].T) / (8, 8, 12)
+    moved = (signals.expression - own.expression) / np.maximum(model.spread, 0.1)
+    opened = (signals.opening - own.opening) / (0.25, 0.25, 0.06)
+    return (turned**2).sum(1) + (moved**2).mean(1) + (opened**2).mean(1)
 
 
-def _ratio(first: NDArray, source: NDArray, rolls: tuple[NDArray, NDArray]) -> NDArray:
-    """Width and height of `source` over those of `first`, each measured upright: (2,)."""
-    sizes = [np.ptp(points @ roll, axis=0) for points, roll in zip((first, source), rolls, strict=True)]
-    return sizes[1] / np.maximum(sizes[0], 1e-6)
+def _read(points: Floats, driver: Driver | None) -> tuple[Driver, Signals]:
+    model = load_face_model()
+    shape, face = fit(model, points[None], driver.shape if driver else None, driver.face if driver else None)
+    if driver and not np.abs(draw(shape, face, model.expression) - points).mean() < _FITS * face.scale[0]:
+        shape, face = fit(model, points[None], driver.shape)  # the face jumped: not from where it was
+    signals = read_signals(model, shape, face, points[None])
+    return Driver(shape, driver.lids if driver else lid_range(signals.opening), face), signals
 
 
-def _roll(points: NDArray) -> NDArray:
-    """(2, 2) rotation whose columns are the face's own right and down, in the image."""
-    across = points[_EYES[1]].mean(0) - points[_EYES[0]].mean(0)
-    cos, sin = across / max(float(np.hypot(*across)), 1e-6)
-    return np.array([[cos, -sin], [sin, cos]])
+def _target(
+    model: FaceModel, now: Signals, reference: Signals, state: MotionState
+) -> tuple[Floats, Floats, frozenset[str]]:
+    """The source's points (70, 2) when the driver goes from `reference` to `now`, how far its irises look
+    elsewhere in them, (2, 2), and what was held back."""
+    source, manner = state.source, state.manner
+    own = source.face
+    if manner.kind == "absolute":
+        does = source.does
+        reference = reference._replace(turn=does.turn, expression=does.expression, opening=does.opening)
+    pose, beyond = _pose(now, reference, state)
+    gains = np.zeros(len(model.names))
+    for part in GROUPS:
+        gains[model.group(part)] = manner.gain(part)
+    wanted = own.expression + gains * (now.expression - reference.expression)
+    low, high = np.minimum(model.limits[0], own.expression), np.maximum(model.limits[1], own.expression)
+    expression = np.clip(wanted, low, high)
+    for part in GROUPS:
+        excess = np.abs(expression - wanted)[:, model.group(part)]
+        if excess.size and excess.max() > 0.25:
+            beyond.add(f"the {part}")
+    face = pose._replace(expression=expression)
+    points = draw(source.shape, face, model.expression)[0]
+    at_rest = draw(source.shape, pose._replace(expression=own.expression), model.expression)[0]
+    _shut(points, at_rest, face, now.opening[0], reference.opening[0], state)
+    ahead = np.where(model.group("gaze"), own.expression, expression)
+    look = points[68:] - draw(source.shape, pose._replace(expression=ahead), model.expression)[0, 68:]
+    points[:68] = untorn(points[:68], source.points[:68], source.triangles, _AREAS)
+    return points, look, frozenset(beyond)
 
 
-def _similarity(before: NDArray, after: NDArray) -> NDArray:
-    """(2, 2) rotation times scale that best takes `before` to `after` about their centres (least squares)."""
-    a, b = before - before.mean(0), after - after.mean(0)
-    power = max(float((a * a).sum()), 1e-6)
-    cos = float((a * b).sum()) / power
-    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / power
-    return np.array([[cos, -sin], [sin, cos]])
+def _pose(now: Signals, reference: Signals, state: MotionState) -> tuple[Faces, set[str]]:
+    own, gain, beyond = state.source.face, state.manner.gain("head"), set()
+    way = now.turn @ reference.turn.transpose(0, 2, 1)
+    limit = np.maximum(_TURNS, np.abs(angles(own.turn))) + 1e-6
+    turn = turn_by(way, gain) @ own.turn
+    if (np.abs(angles(turn)) > limit).any():
+        beyond.update({"the turn of the head"} if (np.abs(angles(turn)) > limit + 2).any() else ())
+        least, most = 0.0, gain
+        for _ in range(12):  # as much of the turn as the limits leave
+            middle = (least + most) / 2
+            turn = turn_by(way, middle) @ own.turn
+            least, most = (least, middle) if (np.abs(angles(turn)) > limit).any() else (middle, most)
+        turn = turn_by(way, least) @ own.turn
+    growth = (now.scale / reference.scale) ** gain
+    shift = own.shift + gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
+    edge = _INSIDE * state.size
+    inside = np.clip(shift, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
+    if (np.abs(inside - shift) > 2).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
+        beyond.add("the way of the head")
+    return Faces(turn, own.scale * growth.clip(*_SIZES), inside, own.expression), beyond
 
 
-def _untorn(target: NDArray, source: NDArray) -> NDArray:
-    """`target` with what is not turning, scaling and shifting of `source` held back, just so far that every
-    triangle of the face keeps its size within `_AREAS`: beyond, a warp folds or smears the picture."""
-    turn = _similarity(source[_STEADY], target[_STEADY])
-    rigid = target[_STEADY].mean(0) + (source - source[_STEADY].mean(0)) @ turn.T
-    rest = target - rigid
-    corners = _triangles(source[_FRAME])
-    a, b = rigid[_FRAME][corners], rest[_FRAME][corners]  # (M, 3, 2)
-    edges = [(side[:, 1] - side[:, 0], side[:, 2] - side[:, 0]) for side in (a, b)]
-    (p, q), (dp, dq) = edges
-    whole = _cross(p, q)
-    # The area at share s of the rest is a parabola; s stays below its first meeting with a limit.
-    square, slope = _cross(dp, dq) / whole, (_cross(p, dq) + _cross(dp, q)) / whole
-    shares = [1.0]
-    for limit in _AREAS:
-        inside = slope * slope - 4 * square * (1 - limit)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for root in (np.sqrt(inside), -np.sqrt(inside)):
-                share = 2 * (1 - limit) / (root - slope)  # holds for square = 0 too
-                shares.extend(share[(inside >= 0) & (share > 0)])
-    return rigid + min(shares) * rest
-
-
-def _triangles(points: NDArray) -> NDArray:
-    """Delaunay triangles of `points` (N, 2) that are no slivers, as indices (M, 3)."""
-    low, high = points.min(0) - 2, points.max(0) + 2
-    plane = cv2.Subdiv2D((int(low[0]), int(low[1]), *(int(s) + 1 for s in np.ceil(high - low))))
-    plane.insert([(float(x), float(y)) for x, y in points])
-    found = np.asarray(plane.getTriangleList()).reshape(-1, 3, 2)
-    distance = np.abs(found[:, :, None] - points).max(-1)  # (M, 3, N); the outer triangles match no point
-    corners = distance.argmin(-1)[(distance.min(-1) < 0.01).all(-1)]
-    area = np.abs(_cross(*(points[corners[:, i]] - points[corners[:, 0]] for i in (1, 2))))
-    return corners[area > 0.4 * area.mean()]
-
-
-def _cross(a: NDArray, b: NDArray) -> NDArray:
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-
-
-def _uncrossed(target: NDArray, driving: NDArray, source: NDArray) -> NDArray:
-    """Lids and inner lips that would pass through each other meet instead.
-
-    A driver whose mouth closes, open in its first frame, would else pull closed lips inside out.
-    """
-    down = _roll(target)[:, 1]
-    upper, lower = (np.array(side) for side in zip(*_LIDS, strict=True))
-    gap, driver_gap, own_gap = ((p[lower] - p[upper]) @ down for p in (target, driving, source))
-    allowed = np.minimum.reduce((driver_gap, own_gap, np.zeros_like(gap)))
-    missing = np.maximum(allowed - gap, 0)[:, None] / 2 * down
-    target[lower] += missing
-    target[upper] -= missing
-    return target
+def _shut(points: Floats, at_rest: Floats, face: Faces, now: Floats, reference: Floats, state: MotionState):
+    """Set lids and lips of `points` to what the driver's do: in proportion while they close, so that they
+    shut when the driver's shut whatever the size of the source's eyes, and by as much while they open."""
+    down = face.turn[0, :2, 1] / max(float(np.linalg.norm(face.turn[0, :2, 1])), 1e-6)
+    for which, (pairs, part) in enumerate(((LIDS[:2], "eyes"), (LIDS[2:], "eyes"), (LIPS, "mouth"))):
+        gain = state.manner.gain(part)
+        ratio = now[which] / reference[which] if reference[which] > _AJAR[part] else 1.0
+        share = max(1 - gain * (1 - min(ratio, 1.0)), 0.0)
+        more = gain * max(now[which] - reference[which], 0.0) * state.source.units[which] * face.scale[0]
+        above = _UPPER if part == "eyes" else 0.5
+        for up, low in pairs:
+            wanted = share * float((at_rest[low] - at_rest[up]) @ down) + more
+            missing = (wanted - float((points[low] - points[up]) @ down)) * down
+            for point, way in ((up, -above * missing), (low, (1 - above) * missing)):
+                points[point] += way
+                if point in _WITH_LIP:
+                    points[_WITH_LIP[point]] += way
 
 
 def _bounded(points: NDArray, size: int) -> Points:

@@ -11,6 +11,7 @@ from .align import FaceSquare
 from .detail import Canvas
 from .errors import InputError
 from .image import read_image
+from .motion import Person
 
 Image = NDArray[np.uint8]
 Source = str | os.PathLike | Image
@@ -22,8 +23,9 @@ class Portrait:
 
     image: RGB (H, W, 3) uint8. square: where its face is. canvas: where drawings of it are finished.
     face: the crop, (S, S, 3) uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
-    Of a source video's frame, pose: (68, 2) from which the motion departs, where it is not the first frame's.
-    anew: whether its square is another than the frame's before. alpha: (H, W) uint8, None where opaque.
+    Of a source video's frame, pose: the person from whom the motion departs, where it is not the first
+    frame's. anew: whether its square is another than the frame's before. alpha: (H, W) uint8, None where
+    opaque.
     """
 
     image: Image
@@ -32,7 +34,7 @@ class Portrait:
     face: Image
     points: NDArray[np.float32]
     reference: Reference
-    pose: NDArray[np.float32] | None = None
+    pose: Person | None = None
     anew: bool = False
     alpha: Image | None = None
 

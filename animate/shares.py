@@ -14,6 +14,7 @@ from .absence import SAYS
 from .animator import AnimationState, Animator
 from .errors import InputError
 from .files import settle
+from .film import NOT_TWICE, looks_first
 from .formats import Output
 from .job import Job, Share
 from .provenance import labelled, tag
@@ -43,7 +44,7 @@ def write_segments(
     input.
     """
     with VideoReader(job.driving, job.start, job.end) as reader:
-        start = animator.prepare(job.source, **job.ways)
+        start = _known(animator, job, reader, animator.prepare(job.source, **job.ways))
         work = _Work(animator, job, segments, reader, start, length, progress)
         if share is None:
             work.in_order()
@@ -71,6 +72,17 @@ def finish_segments(job: Job, segments: Segments, weights: str) -> int:
         lost = list_spans(ended[1])
         log.warning("%s: damaged; the pictures from %s are lost or show errors.", job.driving, lost)
     return sum(len(segment.pts) for segment in whole)
+
+
+def _known(animator: Animator, job: Job, reader: VideoReader, start: AnimationState) -> AnimationState:
+    """`start` with the driver's motion known beforehand, as `film.render` has it."""
+    if looks_first(start, reader):
+        face = start.driving_face
+        recording = animator.record(job.driving, job.start, job.end, driving_face=face)
+        return animator.follow(start, recording, job.reference_frame)
+    if job.reference_frame is not None:
+        raise InputError(NOT_TWICE.format(reader.name))
+    return start
 
 
 class _Work:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from .align import FaceSquare, crop, face_square
+from .align import FaceSquare, crop, face_square, to_crop
 from .animation_state import AnimationState, Guidance
 from .errors import InputError
 from .files import existing_file
 from .landmarks import Landmarker, Landmarks
+from .motion import see_person
 from .portrait import Portrait, Source
 from .tracking import Sighting, sight
 from .video import Frame, VideoReader
@@ -69,9 +70,9 @@ class SourceVideo:
     def __exit__(self, *_: object) -> None:
         self._reader.close()
 
-    def begin(self, found: Landmarks, points: NDArray[np.float32]) -> None:
-        """Take the first frame's face: its landmarks, and its (68, 2) points in the crop."""
-        self._seen, self._rest = Sighting.first(self.image, found), points
+    def begin(self, found: Landmarks, places: NDArray[np.float32]) -> None:
+        """Take the first frame's face: its landmarks, and its (70, 2) `places` in the crop."""
+        self._seen, self._rest = Sighting.first(self.image, found), places
 
     def advance(self, seconds: Fraction) -> bool:
         """Show the last frame that is due at `seconds`; whether it is another one than before."""
@@ -102,12 +103,12 @@ class SourceVideo:
         best = face_square(seen.landmarks, (self.image.shape[1], self.image.shape[0]))
         anew = seen.cut or not state.shown or not _fits(square, best)
         portrait = painter.portray(self.image, seen.landmarks, best if anew else square, state.guidance)
+        pose = to_crop(seen.landmarks.places, portrait.square, len(portrait.face))
         if seen.cut or self._rest is None:
-            self._rest = portrait.points
-        pose = portrait.points
+            self._rest = pose
         if self._motion == "replace":
             pose = self._rest + (pose.mean(0) - self._rest.mean(0))
-        return replace(state, portrait=replace(portrait, pose=pose, anew=anew), shown=True)
+        return replace(state, portrait=replace(portrait, pose=see_person(pose), anew=anew), shown=True)
 
 
 def open_source(

@@ -32,7 +32,10 @@ def track(animator: "Animator", work: Work) -> Work:
     frame, state = work.frame, work.state
     if state.source is not None:
         state = state.source.follow(frame.seconds, state, animator)
-    seen = animator.track(frame.image, state.seen, state.driving_face)
+    if state.recording is not None:
+        seen = state.recording.sighting(frame.pts)
+    else:
+        seen = animator.track(frame.image, state.seen, state.driving_face)
     if seen.landmarks is None and state.no_face == "fail":
         raise MissingFaceError(frame.seconds)
     return work._replace(state=replace(state, seen=seen))

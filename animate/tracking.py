@@ -46,6 +46,11 @@ class Sighting:
         """Of a first frame in which `found` is the face to watch."""
         return cls(found, _look(image), place=found)
 
+    @classmethod
+    def known(cls, found: Landmarks | None, cut: bool) -> Self:
+        """Of a frame that was looked at before; none can be sighted after it."""
+        return cls(found, np.zeros((_LOOK, _LOOK), np.float32), cut, found)
+
 
 def number_faces(faces: list[Landmarks]) -> list[Landmarks]:
     """The faces from left to right: number N is the N-th, counted from 1, wherever faces have numbers."""

@@ -18,6 +18,7 @@ from .errors import InputError
 from .files import different_files, held
 from .formats import Output
 from .job import Event, Job, Say, Task, job_folder
+from .motions import names_motion
 from .provenance import tag, write_sidecar
 from .segments import Segments, in_segments
 from .shares import finish_segments, write_segments
@@ -62,7 +63,7 @@ class Worker:
         segments = Segments(home, output.path.suffix)
         with held(home / f"share-{task.share.index}.lock" if task.share else home / "job.lock"):
             self._begin(task, home, animator)
-            if not in_segments(output) or is_video(job.source):
+            if not in_segments(output) or is_video(job.source) or names_motion(job.driving):
                 return self._whole(job, animator, progress)
             if not task.join:
                 animator = self._tracked(task, animator)
@@ -76,8 +77,9 @@ class Worker:
         return frames
 
     def _whole(self, job: Job, animator: Animator, progress: Callable[[int, int | None], None]) -> int:
-        """A job without segments: its output is pictures, GIF or WebP, or its source is a video, which has a
-        place of its own to go on from. It begins anew after an interruption."""
+        """A job without segments: its output is pictures, GIF or WebP, its driver a motion without pictures,
+        or its source a video, which has a place of its own to go on from. It begins anew after an
+        interruption."""
         frames = 0
 
         def count(done: int, expected: int | None) -> None:
@@ -96,6 +98,7 @@ class Worker:
             progress=count,
             codec=job.codec,
             source_motion=job.source_motion,
+            reference_frame=job.reference_frame,
             label=job.label,
         )
         _record(job, animator)

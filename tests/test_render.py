@@ -17,6 +17,7 @@ from gfla.animate.cli.animate import add_options, job_of
 from gfla.animate.cli.render import main
 from gfla.animate.job import Event, Job
 from gfla.animate.ledger import Ledger
+from gfla.animate.motion import Manner
 from gfla.animate.render import Report, render_batch
 from PIL import Image
 
@@ -70,8 +71,8 @@ def test_rows_become_jobs(asked: dict, manifest, tmp_path: Path, capsys: Capture
     assert main([path, "--jobs", "3", "--crop-only", "--end", "9", "--resume"]) == 11
     first, second = asked["jobs"]
     assert first.source == str(tmp_path / "a.png")
-    assert first.ways == {**second.ways, "motion": "copy", "crop_only": False}
-    assert second.ways["motion"] == "relative"
+    assert first.ways == {**second.ways, "motion": Manner("copy"), "crop_only": False}
+    assert second.ways["motion"] == Manner()
     assert second.ways["crop_only"] is True
     assert (first.start, first.end, first.label) == (Fraction(3, 2), 9, False)
     assert (second.start, second.end, second.label) == (None, 9, True)

@@ -1,6 +1,7 @@
 """Rendering in segments: the same frames however it is cut off, and nothing rendered twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -193,9 +194,12 @@ def test_no_face_at_all_is_bad_input(
     animator: Animator, job: Job, segments: Segments, make_video, grey_picture
 ):
     make_video("driving.mp4", pts=range(9), size=(96, 96), picture=grey_picture)
-    write_segments(animator, job, segments, length=4)
     with pytest.raises(InputError, match="no face in any frame"):
-        finish_segments(job, segments, animator.name)
+        write_segments(animator, job, segments, length=4)
+    copied = replace(job, ways={"motion": "copy"})  # not looked through before
+    write_segments(animator, copied, segments, length=4)
+    with pytest.raises(InputError, match="no face in any frame"):
+        finish_segments(copied, segments, animator.name)
     assert not Path(job.output).exists()
 
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ..errors import InputError
-from ..files import different_files, existing_file, video_input
+from ..files import different_files, existing_file, new_file, video_input
 from ..formats import Output
 from ..job import Job
 from .options import Bar, run, share_option, time_option
+
+_PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "driving",
         metavar="DRIVING",
-        help="the video that moves it: a file, frames/%%05d.png, a URL, or - for standard input",
+        help="the video that moves it: a file, frames/%%05d.png, a URL, or - for standard input; or a "
+        "motion: a .motion file, blink, nod, shake, smile, talk or look-around",
     )
     parser.add_argument(
         "-o",
@@ -37,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
         "output; udp://, rtmp:// and srt:// send it",
     )
+    parser.add_argument("--save-motion", metavar="OUT.motion", help="keep the motion: numbers, no picture")
     parser.add_argument("--stats", action="store_true", help="say in the end what each stage took")
     return add_options(parser)
 
@@ -46,10 +50,11 @@ def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--motion",
-        choices=("relative", "copy"),
+        choices=("relative", "absolute", "copy"),
         default="relative",
-        help="relative (default): the driver's changes, on the source's own face; copy: the driver's "
-        "landmarks themselves, for the same person",
+        help="relative (default): the driver's changes since its reference frame, on the source's own face; "
+        "absolute: the driver's pose and expression, on the source's face; copy: the driver's landmarks "
+        "themselves, for the same person",
     )
     parser.add_argument(
         "--guidance",
@@ -64,6 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--start", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--end", type=time_option, metavar="TIME", help="seconds or h:mm:ss of DRIVING")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    _add_motion(parser.add_argument_group("motion"))
     picture = parser.add_argument_group("the picture")
     picture.add_argument(
         "--detail",
@@ -109,15 +115,36 @@ def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
+def _add_motion(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--reference-frame",
+        type=int,
+        metavar="N",
+        help="frame of DRIVING, from 0, in which it is as the portrait (default: the one most like it)",
+    )
+    for part in _PARTS:
+        group.add_argument(
+            f"--{part}", type=float, default=1.0, metavar="GAIN", help=f"gain of the motion of the {part}"
+        )
+    group.add_argument("--only", metavar="PARTS", help=f"move these alone, of {','.join(_PARTS)}")
+    group.add_argument(
+        "--smoothing", type=float, default=1.0, metavar="S", help="0 off, 1 (default), more if it trembles"
+    )
+
+
 def job_of(options: argparse.Namespace, where: str = "") -> Job:
     """The job that the options of one animation ask for. where: its place in a manifest."""
+    from ..motion import Manner
+
+    only = None if options.only is None else tuple(options.only.split(","))
+    gains = {part: getattr(options, part) for part in _PARTS}
     return Job(
         options.source,
         options.driving,
         options.output,
         loading={"device": options.device, "landmarks": options.landmarks},
         ways={
-            "motion": options.motion,
+            "motion": Manner(options.motion, **gains, only=only, smoothing=options.smoothing),
             "guidance": options.guidance,
             "crop_only": options.crop_only,
             "detail": options.detail,
@@ -133,13 +160,17 @@ def job_of(options: argparse.Namespace, where: str = "") -> Job:
         label=options.label,
         sidecar=options.sidecar,
         where=where,
+        reference_frame=options.reference_frame,
     )
 
 
 def _animate(options: argparse.Namespace) -> None:
+    from ..motions import SUFFIX, names_motion
+
     job = job_of(options)
     source, driving = existing_file(job.source), job.driving
-    video_input(driving)
+    if not names_motion(driving):
+        video_input(driving)
     output = Output.of(job.output, job.codec, job.overwrite)
     if output.path:
         different_files(output.path, source, driving)
@@ -148,13 +179,17 @@ def _animate(options: argparse.Namespace) -> None:
     if job.sidecar and not job.overwrite and os.path.exists(job.record):
         raise InputError(f"{job.record}: the file exists; pass --overwrite to replace it.")
 
+    if options.save_motion:
+        different_files(new_file(options.save_motion, options.overwrite, (SUFFIX,)), source, driving)
+
     from ..animator import Animator
 
     animator = Animator.from_pretrained(**job.loading)
     precision = str(animator.precision).removeprefix("torch.")
     device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
     account: list[object] = []
-    with closing(Bar(device, f"weights: {animator.name}")) as bar:
+    tracking = Bar("looking at the driver")
+    with closing(tracking), closing(Bar(device, f"weights: {animator.name}")) as bar:
         path = animator.render(
             source,
             driving,
@@ -168,6 +203,9 @@ def _animate(options: argparse.Namespace) -> None:
             codec=job.codec,
             label=job.label,
             source_motion=job.source_motion,
+            reference_frame=job.reference_frame,
+            tracking=tracking,
+            save_motion=options.save_motion,
         )
     if job.sidecar:
         from ..provenance import write_sidecar

@@ -1,0 +1,113 @@
+"""gfla-edit: a portrait and named controls in, the changed portrait out, still or by key frames a video."""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing
+from fractions import Fraction
+
+from ..controls import CONTROLS, check_control, key_frames
+from ..errors import InputError
+from ..files import OUTPUTS, different_files, existing_file, new_file
+from ..times import parse_time
+from .options import Bar, run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (default: the command line's); returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return run(lambda: _edit(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gfla-edit",
+        description="Change a portrait's pose and expression: 0 is as it is; left, right: in the picture.",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", required=True, help="a .png, or with --key a video such as .mp4"
+    )
+    for name, meaning in CONTROLS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=meaning)
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="TIME:CONTROL=X[,...]",
+        help="for a video, once for each moment: --key 0:yaw=-15 --key 1:yaw=15,smile=0.6",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--crop-only", action="store_true", help="the 256 square, not the whole photograph")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    return parser
+
+
+def _edit(options: argparse.Namespace) -> None:
+    source = existing_file(options.source)
+    values = {name: getattr(options, name) for name in CONTROLS if getattr(options, name) is not None}
+    for name, value in values.items():
+        check_control(name, value)
+    keys = parse_keys(options.key)
+    if not values and not keys:
+        raise InputError("Nothing to change: give a control, for example --yaw 15, or --key for a video.")
+    output = new_file(options.output, options.overwrite, OUTPUTS if keys else (".png",))
+    different_files(output, source)
+
+    import numpy as np
+
+    from ..animator import Animator
+    from ..image import write_image
+    from ..recording import MotionReader, recorded
+
+    animator = Animator.from_pretrained(device=options.device)
+    if not keys:
+        recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
+        state = animator.follow(animator.prepare(source, crop_only=options.crop_only), recording)
+        (frame,) = animator.animate(state, MotionReader(recording))
+        write_image(frame.image, output)
+    else:
+        curves = key_frames(keys)
+        count = len(next(iter(curves.values())))
+        steady = {name: np.full(count, value) for name, value in values.items()}
+        recording = recorded({**steady, **curves}, "edit")
+        with closing(Bar(f"weights: {animator.name}")) as bar:
+            animator.render(
+                source,
+                "edit",
+                output,
+                crop_only=options.crop_only,
+                overwrite=options.overwrite,
+                progress=bar,
+                recording=recording,
+            )
+    print(output)
+
+
+def parse_keys(given: Sequence[str]) -> dict[Fraction, dict[str, float]]:
+    """{seconds: {control: value}} of TIME:CONTROL=X[,CONTROL=X...]. InputError for what cannot be read.
+
+    >>> parse_keys(["0:yaw=-15", "1.5:yaw=15,smile=0.6"])
+    {Fraction(0, 1): {'yaw': -15.0}, Fraction(3, 2): {'yaw': 15.0, 'smile': 0.6}}
+    """
+    keys: dict[Fraction, dict[str, float]] = {}
+    for text in given:
+        time, separator, settings = text.rpartition(":")
+        if not separator:
+            raise InputError(f"--key {text}: write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6.")
+        at = keys.setdefault(parse_time(time), {})
+        for setting in settings.split(","):
+            name, _, number = setting.partition("=")
+            name = name.strip().replace("-", "_")
+            try:
+                value = float(number)
+            except ValueError:
+                raise InputError(
+                    f"--key {text}: write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6."
+                ) from None
+            check_control(name, value)
+            at[name] = value
+    return keys
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,135 @@
+"""Motion without the person: what a face does in a frame, as numbers that are smoothed, kept and given on.
+
+T frames, K directions of the face model's expression. Signals are of image pixels or of any other unit of
+length: only ratios and differences over the scale are used.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .editor import FaceModel, Faces, Floats, angles, draw, openings, rotation
+
+_REACH = 4  # frames to each side that the two-sided smoothing looks
+_NEAR = 2.5  # noise deviations up to which two values may be one
+_LIPS_SHUT = 0.02  # model's units that a tracker still sees between shut lips, on val
+_LIDS_SHUT, _LEAST_OPEN = 0.65, 0.85  # as `lid_range` says; on val
+_OPEN = 0.95  # of what is usual counts as open: noise is no blink
+_SLOW, _FAST = 0.04, 0.16  # one-euro: cycles a frame at rest, and more for each noise deviation a frame
+
+
+class Signals(NamedTuple):
+    """What T faces do.
+
+    Attributes:
+        turn: (T, 3, 3) rotations of the head. scale: (T,). shift: (T, 2). expression: (T, K).
+        opening: (T, 3) of the eye 36-41 and the eye 42-47, 1 as the person usually has them and 0 shut, and
+        of the lips, in units of the face model, 0 shut.
+    """
+
+    turn: Floats
+    scale: Floats
+    shift: Floats
+    expression: Floats
+    opening: Floats
+
+    def at(self, index: int) -> Self:
+        """The one frame, T = 1."""
+        return type(self)(*(part[index : index + 1] for part in self))
+
+
+def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray) -> Signals:
+    """What the person of `shape` (P, 3) does in `points` (T, P, 2), fitted as `faces`; the opening of the
+    eyes is yet that of the points, against the shape's, for `calibrate` to make sense of."""
+    at_rest = faces._replace(expression=np.zeros_like(faces.expression))
+    rest = openings(draw(shape, at_rest, model.expression), at_rest)
+    opening = openings(points, faces)
+    opening[:, :2] /= np.maximum(rest[:, :2], 0.03)
+    opening[:, 2] -= _LIPS_SHUT
+    return Signals(*faces, np.maximum(opening, 0))
+
+
+def lid_range(opening: Floats) -> Floats:
+    """(2, 2): how far each eye is open when it is open, and what of that is left when it is shut, as read.
+
+    Our tracker sees shut lids two thirds open; a driver that is seen to shut them further is believed.
+    """
+    wide = np.maximum(np.percentile(opening[:, :2], 75, axis=0), _LEAST_OPEN)
+    return np.stack([wide, np.minimum(np.percentile(opening[:, :2], 0.5, axis=0) / wide, _LIDS_SHUT)])
+
+
+def calibrate(signals: Signals, lids: Floats) -> Signals:
+    """The signals with the eyes' opening 1 at what is usual and 0 where shut; lids: `lid_range`."""
+    wide, shut = lids
+    ratio = signals.opening[:, :2] / wide
+    eyes = np.where(ratio > 1, ratio, np.clip((ratio - shut) / (_OPEN - shut), 0, 1))
+    return signals._replace(opening=np.concatenate([eyes, signals.opening[:, 2:]], 1))
+
+
+def smooth(signals: Signals, frames: NDArray[np.int64], strength: float = 1.0) -> Signals:
+    """Two-sided: each value the mean of those near in time and, within the tracker's noise, in value, so that
+    blinks and quick turns stay as they are.
+
+    frames: (T,) the number of each in the video; gaps are no neighbours. strength: 0 is off and exact, 1 for
+    our tracker's noise, more for noisier drivers.
+    """
+    if strength == 0 or len(frames) < 2:
+        return signals
+    values, noise = _values(signals)
+    total, weight = values.copy(), np.ones_like(values)
+    for step in range(1, _REACH + 1):
+        ahead, behind = values[step:], values[:-step]
+        apart = frames[step:] - frames[:-step]
+        near = np.exp(-0.5 * (apart / (_REACH / 2)) ** 2)[:, None] * (apart <= _REACH)[:, None]
+        share = near * np.exp(-0.5 * ((ahead - behind) / (noise * strength * _NEAR)) ** 2)
+        for mine, other, at in ((behind, ahead, slice(0, -step)), (ahead, behind, slice(step, None))):
+            total[at] += share * (other - mine) + share * mine
+            weight[at] += share
+    return _signals(total / weight, signals)
+
+
+@dataclass(frozen=True, eq=False)
+class OneEuro:
+    """Causal smoothing of one stream (Casiez et al. 2012), its numbers in noise deviations and frames.
+
+    value: (V,) the last smoothed values. speed: (V,) their change a frame, smoothed.
+    """
+
+    value: Floats
+    speed: Floats
+
+
+def smooth_next(
+    signal: Signals, last: OneEuro | None, strength: float = 1.0
+) -> tuple[Signals, OneEuro | None]:
+    """The next frame (T = 1) smoothed, and what to pass with the one after. strength: 0 is off and exact."""
+    if strength == 0:
+        return signal, None
+    values, noise = _values(signal)
+    now = values[0]
+    if last is None:
+        return signal, OneEuro(now, np.zeros_like(now))
+    change = (now - last.value) / (noise * strength)
+    speed = last.speed + 0.7 * (change - last.speed)
+    rate = 2 * np.pi * (_SLOW + _FAST * np.maximum(np.abs(speed) - 1, 0))
+    value = last.value + rate / (1 + rate) * (now - last.value)
+    return _signals(value[None], signal), OneEuro(value, speed)
+
+
+def _values(signals: Signals) -> tuple[Floats, Floats]:
+    """The signals as (T, V) plain numbers, and what each deviates by chance."""
+    size = signals.scale[:, None]
+    count = signals.expression.shape[1]
+    values = np.concatenate(
+        [angles(signals.turn), np.log(size), signals.shift, signals.expression, signals.opening], 1
+    )
+    unit = float(np.median(size))
+    noise = np.r_[np.full(3, 0.5), 0.004, np.full(2, 0.008 * unit), np.full(count, 0.06), 0.03, 0.03, 0.01]
+    return values, noise
+
+
+def _signals(values: Floats, like: Signals) -> Signals:
+    parts = np.split(values, np.cumsum([3, 1, 2, like.expression.shape[1]]), axis=1)
+    return Signals(rotation(parts[0]), np.exp(parts[1][:, 0]), *parts[2:])
