@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animate.editor import EYES, LIDS, LIPS, FaceModel, save_face_model
-from .data import FLIP, find_dataset
+from .augment import FLIP
+from .data import find_dataset
 
 # fmt: off
 MESH = np.array([
