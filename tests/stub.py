@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from conftest import plain_face
 from gfla.animate import Animator, VideoReader
+from gfla.animate.detail import Drawing
 from gfla.animate.landmarks import Landmarks
 from gfla.animate.live import Controls, LiveCount, Newest, animate_live
 from gfla.animate.sinks import Recording
@@ -42,7 +43,9 @@ def stub_animator(seconds: float) -> Animator:
 
     def wait(target, portrait, memory):
         time.sleep(seconds)
-        return portrait.face, memory
+        side = portrait.face.shape[0]
+        flow, mask = np.zeros((side, side, 2), np.float32), np.ones((side, side), np.float32)
+        return Drawing(portrait.face, flow, mask), memory
 
     animator.generate = wait
     return animator
