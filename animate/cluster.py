@@ -25,10 +25,12 @@ class RayCrew:
     def __init__(self, address: str, folder: Path, load: Callable[..., Any] | None, length: int):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            import ray
-            from ray.exceptions import RayError
-            from ray.util.queue import Queue
-            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+            import ray  # pyright: ignore[reportMissingImports]  (optional)
+            from ray.exceptions import RayError  # pyright: ignore[reportMissingImports]  (optional)
+            from ray.util.queue import Queue  # pyright: ignore[reportMissingImports]  (optional)
+            from ray.util.scheduling_strategies import (  # pyright: ignore[reportMissingImports]
+                NodeAffinitySchedulingStrategy,
+            )
         except ImportError:
             raise InputError("--ray needs Ray; install it with: pip install 'gfla[cluster]'.") from None
         _answers(address)

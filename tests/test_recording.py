@@ -16,7 +16,15 @@ from gfla.animate.editor import EYES, load_face_model
 from gfla.animate.gaze import look_aside
 from gfla.animate.motion import Manner, MotionState, follow_driver, see_person
 from gfla.animate.motions import SHIPPED
-from gfla.animate.recording import MotionReader, Recording, load_motion, open_motion, recorded, save_motion
+from gfla.animate.recording import (
+    MotionReader,
+    Recording,
+    Tracked,
+    load_motion,
+    open_motion,
+    recorded,
+    save_motion,
+)
 from gfla.models import CONFIGS, Generator
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -56,7 +64,7 @@ def targets(points: np.ndarray, recording: Recording, **manner) -> list[np.ndarr
     state = replace(state, reference=recording.reference_signals(state.source))
     moved = []
     for pts in recording.pts.tolist():
-        if (seen := recording.sighting(pts).landmarks) is not None:
+        if isinstance(seen := recording.sighting(pts).landmarks, Tracked):
             moved.append(follow_driver(points, state, seen.signals)[0].points)
     return moved
 

@@ -26,7 +26,7 @@ from ..animate import Animator, VideoReader, read_image
 from ..animate.editor import angles, fit, load_face_model, openings
 from ..animate.landmarks import Landmarker
 from ..animate.motion import MotionKind, follow_driver
-from ..animate.recording import Recording, record
+from ..animate.recording import Recording, Tracked, record
 from .data import find_dataset
 
 KINDS: tuple[MotionKind, ...] = ("relative", "copy")
@@ -127,7 +127,7 @@ def target_points(animator: Animator, source: Source, driver: Driver, kind: Moti
         recording = state.recording or recording
     moved, motion = [], state.motion
     for pts in recording.pts.tolist():
-        if (seen := recording.sighting(pts).landmarks) is not None:
+        if isinstance(seen := recording.sighting(pts).landmarks, Tracked):
             points = seen.places
             to, motion = follow_driver(points, motion, seen.signals if kind != "copy" else None)
             moved.append(to.points)
