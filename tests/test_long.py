@@ -106,7 +106,8 @@ def soak(make_video: MakeVideo, tmp_path: Path, seconds: int) -> None:
             listener.kill()
     times = [int(line.split(",")[2]) for line in received.read_text().splitlines() if line[0] != "#"]
     print(told, len(times), "received")
-    assert told["frames"] + told["dropped"] >= 0.95 * 25 * told["seconds"] - 25
+    offered = told["frames"] + told["dropped"]  # whatever the load, the file keeps its own clock
+    assert abs(offered - 25 * told["seconds"]) < 25 + 0.001 * 25 * told["seconds"]
     assert len(times) >= 0.98 * told["frames"] - 30  # those before the first key frame are not shown
     assert all(a < b for a, b in pairwise(times))
     lasted = Fraction(times[-1] - times[0], 90_000)
