@@ -120,7 +120,8 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
         "--reference-frame",
         type=int,
         metavar="N",
-        help="frame of DRIVING, from 0, in which it is as the portrait (default: the one most like it)",
+        help="frame of DRIVING, from 0, in which it is as the portrait (default: the one most like it; of what "
+        "can be read only once, a pipe or a URL, the first face: there is no look-ahead)",
     )
     for part in _PARTS:
         group.add_argument(
