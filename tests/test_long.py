@@ -64,6 +64,14 @@ def test_memory_does_not_grow_sample(make_video: MakeVideo, tmp_path: Path):
     assert abs(peaks[1]["memory"] - peaks[0]["memory"]) < 50 * 2**20
 
 
+def test_looking_at_a_driver_keeps_no_picture(make_video: MakeVideo, tmp_path: Path):
+    """The walk before the render, eight times as long: the same memory; once it kept a picture a frame."""
+    before, after = (
+        run("look", clip_of(make_video, tmp_path, (320, 180), 4, times))["memory"] for times in (1, 8)
+    )
+    assert after - before < 20 * 2**20  # 700 pictures have 120 MB
+
+
 @pytest.mark.long
 def test_memory_of_ten_seconds_one_minute_and_ten_minutes(make_video: MakeVideo, tmp_path: Path):
     peaks = {}
