@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Generator, GeneratorMemory, load_generator
+from ..models import Ahead, Generator, GeneratorMemory, load_generator
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
@@ -293,20 +293,24 @@ class Animator:
             target = Target(points, self._structure(points, driving, state.guidance), moved.look)
         return target, motion, square
 
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead:
+        """Step's third stage: the part of the network that needs no frame before this one, a third of it."""
+        with self._fast():
+            return self.generator.look_ahead(target.structure, target.points, portrait.reference)
+
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
     ) -> tuple[Drawing, GeneratorMemory]:
-        """Step's third stage, the network: the animated crop and the memory for the next."""
+        """Step's fourth stage, the rest of the network: the animated crop and the memory for the next."""
+        ahead = target.ahead or self.look_ahead(target, portrait)
         with self._fast():
-            images, memory, ((*_, motion),) = self.generator(
-                target.structure[:, None], target.points[:, None], portrait.reference, memory
-            )
-            face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            fields = (face, motion.flow[0, 0].float(), motion.mask[0, 0].float())
+            output, previous = self.generator.frame(ahead, portrait.reference, memory.previous)
+            face = (output.image[0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
+            fields = (face, *(field[0, 0].float() for field in output.motions[-1]))
             face, flow, mask = (field.permute(1, 2, 0).contiguous().cpu().numpy() for field in fields)
         after = target.points[0].cpu().numpy()
         drawing = Drawing(look_aside(face, after, target.look), flow, mask[..., 0])
-        return close_lids(drawing, portrait.face, portrait.points, after), memory
+        return close_lids(drawing, portrait.face, portrait.points, after), GeneratorMemory(previous)
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""

@@ -49,7 +49,7 @@ def core_shares(device: torch.device) -> dict[str, int]:
     cores = torch.get_num_threads()
     quarter = max(1, cores // 4)
     most = quarter if device.type != "cpu" else max(1, cores - quarter)
-    return {"track": quarter, "aim": 1, "generate": most, "compose": quarter}
+    return {"track": quarter, "aim": 1, "look_ahead": quarter, "generate": most, "compose": quarter}
 
 
 def take_cores(count: int) -> None:
