@@ -66,10 +66,17 @@ def look_ahead(animator: "Animator", work: Work) -> Work:
     return work._replace(target=work.target._replace(ahead=ahead))
 
 
-def generate(animator: "Animator", work: Work) -> Work:
+def forget(work: Work) -> Work:
+    """Without the memory of another shot: no smear from one into the next."""
     state = work.state
-    if (state.seen and state.seen.cut) or state.portrait.anew:  # no smear from one shot into the next
-        state = replace(state, memory=GeneratorMemory())
+    if (state.seen and state.seen.cut) or state.portrait.anew:
+        return work._replace(state=replace(state, memory=GeneratorMemory()))
+    return work
+
+
+def generate(animator: "Animator", work: Work) -> Work:
+    work = forget(work)
+    state = work.state
     if work.target is not None:
         drawing, memory = animator.generate(work.target, state.portrait, state.memory)
         state = replace(state, drawing=drawing, memory=memory)

@@ -19,9 +19,10 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
-from .prior import similarity_flow, spline_flow
+from .prior import Spline, similarity_flow
 
 CANDIDATES = 3  # still, rigid, spline
+STRIDE = 4  # of the finest level at which they are blended
 
 
 class Motion(NamedTuple):
@@ -131,11 +132,12 @@ class FlowEstimator(Hourglass):
         return FlowOutput(flows, logits)
 
 
-def candidate_flows(config: GeneratorConfig, points: Tensor, places: Tensor) -> Tensor:
-    """The flows known in closed form, still, rigid and spline: (B, R, K, 2, h, w) float32, pixels of H/4, from
-    landmarks `points` (B, N, 2) of the target and `places` (B, R, N, 2) of the references."""
-    priors = [prior(points, places, config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)]
-    return torch.stack((torch.zeros_like(priors[0]), *priors), dim=2)
+def candidate_flows(target: Spline, places: Tensor) -> Tensor:
+    """The flows known in closed form, still, rigid and spline: (B, R, K, 2, h, w) float32, pixels of H/4,
+    from the landmarks of `target` to `places` (B, R, N, 2), the references'."""
+    rigid = similarity_flow(target.points, places, target.size, stride=STRIDE)
+    flows = (torch.zeros_like(rigid), rigid, target.flow(places))
+    return torch.stack(flows, dim=2) / STRIDE
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

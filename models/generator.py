@@ -15,9 +15,10 @@ from torch.nn import functional as F
 
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
-from .flow import FlowEstimator, FlowOutput, Motion, candidate_flows
+from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
+from .prior import Spline
 
 
 class Reference(NamedTuple):
@@ -63,13 +64,13 @@ class Ahead(NamedTuple):
 
     Attributes:
         structure4: the target's structure features at H/4. x8: the decoder's first features, at H/8.
-        points: (B, N, 2) the target's landmarks. motion: of the source alone. warped: (B, 3, H, W) its pixels
+        target: the spline from its landmarks. motion: of the source alone. warped: (B, 3, H, W) its pixels
             under the full-size flow.
     """
 
     structure4: Tensor
     x8: Tensor
-    points: Tensor
+    target: Spline
     motion: FlowOutput
     warped: Tensor
 
@@ -158,8 +159,9 @@ class Generator(nn.Module):
         """The part of a frame, `structure` (B, S, H/4, W/4) and `points` (B, N, 2), before any other frame
         matters: a third of its work."""
         structure4, structure8 = self.structure_encoder(structure)
-        motion, warped = self.estimate_motion(structure4, points, (reference,))
-        return Ahead(structure4, self.before8(structure8), points, motion, warped)
+        target = Spline.through(points, self.config.size, STRIDE)
+        motion, warped = self._motion_of_source(structure4, target, (reference,))
+        return Ahead(structure4, self.before8(structure8), target, motion, warped)
 
     def frame(
         self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
@@ -167,7 +169,7 @@ class Generator(nn.Module):
         """The frame of `ahead`, and the previous frames of the next: at most `config.previous`, it first."""
         output = self._frame(ahead, (reference, *previous))
         if self.config.previous:
-            newest = self._encode(output.image, ahead.structure4, ahead.points)
+            newest = self._encode(output.image, ahead.structure4, ahead.target.points)
             previous = (newest, *previous)[: self.config.previous]
         return output, previous
 
@@ -182,22 +184,26 @@ class Generator(nn.Module):
     ) -> tuple[FlowOutput, Tensor]:
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
-        motion = self._motion(structure4, points, references)
+        target = Spline.through(points, self.config.size, STRIDE)
+        return self._motion_of_source(structure4, target, references)
+
+    def _motion_of_source(self, structure4: Tensor, target: Spline, references: tuple[Reference, ...]):
+        motion = self._motion(structure4, target, references)
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
-    def _motion(self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...], first: int = 0):
+    def _motion(self, structure4: Tensor, target: Spline, references: tuple[Reference, ...], first: int = 0):
         places = torch.stack([reference.points for reference in references], dim=1)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        return self.flow(structure4, halves, self.candidates(points, places), first)
+        return self.flow(structure4, halves, self.candidates(target, places), first)
 
-    def candidates(self, points: Tensor, places: Tensor) -> Tensor:
+    def candidates(self, target: Spline, places: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""
-        return candidate_flows(self.config, points, places)
+        return candidate_flows(target, places)
 
     def _frame(self, ahead: Ahead, references: tuple[Reference, ...]) -> FrameOutput:
         structure4, warped, motion = ahead.structure4, ahead.warped, ahead.motion
         if references[1:]:
-            motion = motion.join(self._motion(structure4, ahead.points, references[1:], first=1))
+            motion = motion.join(self._motion(structure4, ahead.target, references[1:], first=1))
         flows, logits = motion
         x, motion8, weights8 = self._attend(self.attention8, 0, ahead.x8, references, flows[0], logits[0])
         x = self.up4(self.body8(x)) + self.structure4(structure4)

@@ -1,4 +1,4 @@
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false, reportCallIssue=false
 """Backward warping as Triton kernels, and how kernels here sample a map: `gpu_attention` does it too.
 
 All is computed in float32, whatever is stored; maps are read channels last. Gradients of what is sampled are

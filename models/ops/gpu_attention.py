@@ -1,4 +1,4 @@
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false, reportCallIssue=false
 """Local attention as one Triton kernel forward and one backward: no map between its parts leaves the chip.
 
 A place's weights are predicted, the (k + 1)^2 integer taps with the bilinear weights folded in are gathered,

@@ -1,4 +1,4 @@
-"""`make bench`: how fast everything is, as a table and as JSON, in ratios to an earlier JSON where one is given.
+"""`make bench`: how fast everything is, as a table and as JSON, in ratios to an earlier JSON.
 
 python -m bench [ops generator scaling streams film training] [--out FILE] [--against FILE] [--device cuda]
 """

@@ -1,4 +1,4 @@
-"""The shipped generator's frame in each of its forms, on one thread and on all, with its distance from float32."""
+"""The shipped generator's frame in each of its forms, on one thread and on all, and how far from float32."""
 
 from collections.abc import Callable
 from functools import partial

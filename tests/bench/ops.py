@@ -81,7 +81,9 @@ def _both(
         return lambda: torch.autograd.grad(call(impl).float().square().sum(), leaves)
 
     impls: list[Impl] = ["reference", "fused"]
-    moved = sum(t.numel() * t.element_size() for t in (*inputs, forward("fused")()))
+    with torch.no_grad():
+        out = call("fused")
+    moved = sum(t.numel() * t.element_size() for t in (*inputs, out))
     rows: list[Row] = []
     for name, way, times in (("forward", forward, 1), ("with backward", whole, 3)):
         forms = {impl: way(impl) for impl in impls}
