@@ -4,10 +4,11 @@ One stream waits for its own last frame; a batch of streams fills a GPU meanwhil
 that is not finite is made again in float32, and none ever gets into the memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ..models import GeneratorMemory
 from .detail import Drawing
@@ -39,48 +40,40 @@ def draw(
             if fast and None not in aheads:
                 ahead = _joined(aheads)
             else:
+                if not fast:
+                    reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
                 ahead = animator.generator.look_ahead(structure, points, reference)
             output, newest = animator.generator.frame(ahead, reference, previous)
             finite = bool(output.image.isfinite().all())
             if finite or animator.precision == torch.float32:
                 break
     with animator.computing():
-        faces = (output.image.float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        motion = output.motions[-1]
-        fields = (faces, motion.flow[:, 0].float(), motion.mask[:, 0].float())
-        faces, flows, masks = (field.permute(0, 2, 3, 1).contiguous().cpu().numpy() for field in fields)
+        fields = (output.image, *(field[:, 0] for field in output.motions[-1]))
+        faces, flows, masks = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in fields)
+        faces = (faces.clamp(-1, 1) * 127.5 + 127.5).round().byte()
+        faces, flows, masks = (field.contiguous().cpu().numpy() for field in (faces, flows, masks))
     drawn: list[Drawn] = []
     for index, (target, portrait) in enumerate(zip(targets, portraits, strict=True)):
         after = target.points[0].cpu().numpy()
         face = look_aside(faces[index], after, target.look)
         drawing = Drawing(face, flows[index], masks[index, ..., 0])
-        memory = GeneratorMemory(_part(newest, index, len(targets)) if finite else ())
+        own = slice(index, index + 1)
+        memory = GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
         drawn.append((close_lids(drawing, portrait.face, portrait.points, after), memory))
     return drawn
 
 
 def _joined(values: Sequence[Any]) -> Any:
     """Equal structures of tensors (B, ...) as one whose batch is all of theirs."""
+    return values[0] if len(values) == 1 else _mapped(lambda *tensors: torch.cat(tensors), *values)
+
+
+def _mapped(change: Callable[..., Tensor], *values: Any) -> Any:
+    """`change` of the tensors that stand at the same place in all `values`, nested tuples."""
     first = values[0]
-    if len(values) == 1:
+    if isinstance(first, Tensor):
+        return change(*values)
+    if not isinstance(first, tuple):
         return first
-    if isinstance(first, torch.Tensor):
-        return torch.cat(list(values))
-    if isinstance(first, tuple):
-        return _like(first, [_joined(parts) for parts in zip(*values, strict=True)])
-    return first
-
-
-def _part(value: Any, index: int, count: int) -> Any:
-    """The structure of tensors that belongs to sample `index` of `count`."""
-    if count == 1:
-        return value
-    if isinstance(value, torch.Tensor):
-        return value[index : index + 1]
-    if isinstance(value, tuple):
-        return _like(value, [_part(part, index, count) for part in value])
-    return value
-
-
-def _like(value: tuple, parts: list[Any]) -> Any:
-    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    parts = [_mapped(change, *those) for those in zip(*values, strict=True)]
+    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)

@@ -1,4 +1,4 @@
-"""A training step on made-up samples: forward, the pixel loss, backward, the optimiser, by batch and chunk."""
+"""A training step on made-up samples: forward, the pixel loss, backward, optimiser; float32 and bfloat16."""
 
 import torch
 from bench.sample import inputs_for
