@@ -47,7 +47,8 @@ class Spline(NamedTuple):
             kernel = kernel + SMOOTHING * torch.eye(knots.shape[1], device=knots.device)
             affine = F.pad(knots, (0, 1), value=1.0)
             top, bottom = torch.cat((kernel, affine), dim=2), F.pad(affine.mT, (0, 3))
-            factors, pivots = torch.linalg.lu_factor(torch.cat((top, bottom), dim=1))
+            # Smoothed, the system is never singular: to ask whether it was would make a GPU wait.
+            factors, pivots, _ = torch.linalg.lu_factor_ex(torch.cat((top, bottom), dim=1))
             cells = size // stride
             grid = _grid(cells, target.device).mT.unflatten(2, (cells, cells))  # (1, 2, n, n)
             centre = grid[0, 0, 0]  # of cells, along either side

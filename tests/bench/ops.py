@@ -32,18 +32,18 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
             (kernel * kernel,),
         ]
         source, target, *weights = [torch.randn(s, device=device, dtype=dtype) * 0.3 for s in shapes]
-        inputs = [source, target, _flow(side, device), *weights]
+        inputs = [source, target, smooth_flow(side, device), *weights]
         call = _attention(inputs)
         taps = side * side * kernel * kernel
         operations = 2 * taps * (2 * channels * hidden + hidden + channels)
         rows += _both(case, call, inputs, floor, operations, device, repeats)
     for case, (channels, side) in WARP.items():
-        inputs = [torch.randn(1, channels, side, side, device=device, dtype=dtype), _flow(side, device)]
+        inputs = [torch.randn(1, channels, side, side, device=device, dtype=dtype), smooth_flow(side, device)]
         rows += _both(case, _warp(inputs), inputs, floor, 8 * channels * side * side, device, repeats)
     return rows
 
 
-def _flow(side: int, device: torch.device) -> Tensor:
+def smooth_flow(side: int, device: torch.device) -> Tensor:
     """A smooth flow, as faces have: random memory access would measure something else."""
     coarse = torch.randn(1, 2, 8, 8, device=device) * side / 16
     return torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic")

@@ -1,10 +1,19 @@
 """Made-up inputs of a generator, for the parts that do not need a picture of anybody."""
 
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import torch
-from gfla.models import Generator, Reference
+from gfla.models import CONFIGS, Generator, Reference, load_generator
+from gfla.models.layers import channels_last
 from torch import Tensor
+
+
+def face_generator(device: torch.device) -> Generator:
+    """The shipped generator; where weights cannot be read for want of safetensors, one as large."""
+    if find_spec("safetensors"):
+        return load_generator("face-256", device)
+    return channels_last(Generator(CONFIGS["face-256"]).to(device)).eval()
 
 
 class Inputs(NamedTuple):

@@ -1,15 +1,15 @@
 """One stream against 2 to 16 in lockstep: a batch fills what a frame that waits for the last leaves idle."""
 
 import torch
-from bench.sample import inputs_for
+from bench.sample import face_generator, inputs_for
 from bench.timing import Row, compare
 from gfla.animate.devices import fast_precision
-from gfla.models import GeneratorMemory, load_generator
+from gfla.models import GeneratorMemory
 
 
 def measure(device: torch.device, repeats: int) -> list[Row]:
     """A frame of every stream of a batch; frames/s are of all streams together."""
-    generator, precision = load_generator("face-256", device), fast_precision(device)
+    generator, precision = face_generator(device), fast_precision(device)
     rows: list[Row] = []
     for count in (1, 2, 4, 8, 16):
         structure, points, reference = inputs_for(generator, count)
