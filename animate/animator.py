@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Generator, GeneratorMemory, load_generator
+from ..models import AttentionFlow, Generator, GeneratorMemory, load_generator
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
@@ -52,7 +52,7 @@ class Animator:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Generator | AttentionFlow,
         landmarker: Landmarker,
         *,
         device: str | torch.device = "cpu",

@@ -1,6 +1,7 @@
 """Networks: tensors in, tensors out; no video, no files but weights, no state of their own."""
 
-from .config import CONFIGS, DiscriminatorConfig, GeneratorConfig
+from .attention_flow import AttentionFlow
+from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .generator import FrameOutput, Generator, GeneratorMemory, Reference
@@ -8,6 +9,8 @@ from .weights import load_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
+    "AttentionFlow",
+    "AttentionFlowConfig",
     "Discriminator",
     "DiscriminatorConfig",
     "FrameOutput",

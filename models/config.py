@@ -31,6 +31,21 @@ class GeneratorConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttentionFlowConfig(GeneratorConfig):
+    """The model of Ren 2021 (`attention_flow`); the widths it shares with the generator mean the same."""
+
+    previous: int = 0
+    key_channels: int = 64
+    """K: channels of keys and queries at both levels."""
+    alpha: float = 100.0
+    """How sharp the attention is (Eq. 2)."""
+    attention: bool = True
+    """Without: the Flow Model of the paper's ablation (section 4.2)."""
+    flow: bool = True
+    """Without: its Attention Model."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig:
     """A patch critic: over images (3 channels) or over residuals between consecutive frames."""
 

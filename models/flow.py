@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
+from .prior import similarity_flow, spline_flow
 
 CANDIDATES = 3  # still, rigid, spline
 
@@ -44,24 +45,41 @@ class FlowOutput(NamedTuple):
     logits: tuple[Tensor, Tensor, Tensor]
 
 
-class FlowEstimator(nn.Module):
-    """Flows and share logits for R references from the target's structure and the references' halves."""
+class Hourglass(nn.Module):
+    """Features at H/4 down to H/32 and up again with skips, so every place sees the whole picture."""
 
-    def __init__(self, config: GeneratorConfig):
+    def __init__(self, widths: tuple[int, int, int, int]):
         super().__init__()
-        f4, f8, f16, f32 = config.flow_channels
-        structure = config.channels[1]
-        self.reference_half = conv(structure + config.channels[1], 2 * f4)
-        self.candidate_half = conv(2 * (CANDIDATES - 1), f4)
-        self.target_half = conv(structure, f4)
-        self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
-        self.enter = conv(f4, f4)
+        f4, f8, f16, f32 = widths
         self.down8, self.body8 = Down(f4, f8), Residual(f8, norm=True)
         self.down16, self.body16 = Down(f8, f16), Residual(f16, norm=True)
         self.down32, self.body32 = Down(f16, f32), Residual(f32, norm=True)
         self.up16, self.merge16 = Up(f32, f16, kernel=1), Residual(f16, norm=True)
         self.up8, self.merge8 = Up(f16, f8, kernel=1), Residual(f8, norm=True)
         self.up4, self.merge4 = Up(f8, f4, kernel=1), Residual(f4)
+
+    def down_and_up(self, x4: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, f4, H/4, W/4) to features at H/8 and at H/4."""
+        x8 = self.body8(self.down8(x4))
+        x16 = self.body16(self.down16(x8))
+        x32 = self.body32(self.down32(x16))
+        x16 = self.merge16(x16 + self.up16(x32))
+        x8 = self.merge8(x8 + self.up8(x16))
+        return x8, self.merge4(x4 + self.up4(x8))
+
+
+class FlowEstimator(Hourglass):
+    """Flows and share logits for R references from the target's structure and the references' halves."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__(config.flow_channels)
+        f4, f8, _, _ = config.flow_channels
+        structure = config.channels[1]
+        self.reference_half = conv(structure + config.channels[1], 2 * f4)
+        self.candidate_half = conv(2 * (CANDIDATES - 1), f4)
+        self.target_half = conv(structure, f4)
+        self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
+        self.enter = conv(f4, f4)
         self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
         self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
         with torch.no_grad():
@@ -82,13 +100,7 @@ class FlowEstimator(nn.Module):
         moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
         x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
         x = x + self.kind[:count, :, None, None] + self.target_half(structure)[:, None]
-        x4 = activate(self.enter(activate(x.flatten(0, 1))))
-        x8 = self.body8(self.down8(x4))
-        x16 = self.body16(self.down16(x8))
-        x32 = self.body32(self.down32(x16))
-        x16 = self.merge16(x16 + self.up16(x32))
-        x8 = self.merge8(x8 + self.up8(x16))
-        x4 = self.merge4(x4 + self.up4(x8))
+        x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
             out8 = self.head8(activate(x8).float())
             out4 = self.head4(activate(x4).float())
@@ -109,6 +121,13 @@ class FlowEstimator(nn.Module):
             flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1[:, None]),
             logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1[:, None]),
         )
+
+
+def candidate_flows(config: GeneratorConfig, points: Tensor, places: Tensor) -> Tensor:
+    """The flows known in closed form, still, rigid and spline: (B, R, K, 2, h, w) float32, pixels of H/4, from
+    landmarks `points` (B, N, 2) of the target and `places` (B, R, N, 2) of the references."""
+    priors = [prior(points, places, config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)]
+    return torch.stack((torch.zeros_like(priors[0]), *priors), dim=2)
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

@@ -15,10 +15,9 @@ from torch.nn import functional as F
 
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
-from .flow import FlowEstimator, FlowOutput, Motion
+from .flow import FlowEstimator, FlowOutput, Motion, candidate_flows
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import similarity_flow, spline_flow
 
 
 class Reference(NamedTuple):
@@ -65,15 +64,16 @@ class FrameOutput(NamedTuple):
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. generated: the part painted by the decoder, (B, 3, H, W).
         warped: (B, 3, H, W) the source's own pixels under the full-size flow.
-        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone.
-        attention: weights (B, R, k * k, h, w) at H/8 and H/4.
+        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone; none of a model that
+        moves nothing.
+        attention: weights (B, R, k * k, h, w) at H/8 and H/4; none of a model without local attention.
     """
 
     image: Tensor
     generated: Tensor
     warped: Tensor
-    motions: tuple[Motion, Motion, Motion]
-    attention: tuple[Tensor, Tensor]
+    motions: tuple[Motion, ...]
+    attention: tuple[Tensor, ...]
 
 
 class Generator(nn.Module):
@@ -113,7 +113,7 @@ class Generator(nn.Module):
         points: Tensor,
         reference: Reference,
         memory: GeneratorMemory | None = None,
-    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, Motion, Motion]]]:
+    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, ...]]]:
         """Frames for `structure` (B, T, S, H/4, W/4) and `points` (B, T, N, 2): images (B, T, 3, H, W) in
         [-1, 1], the memory for the next call, and every frame's motions. T = 1 live, more in training: a clip
         in one call equals the clip frame by frame."""
@@ -152,13 +152,13 @@ class Generator(nn.Module):
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
         places = torch.stack([reference.points for reference in references], dim=1)
-        candidates = [
-            prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)
-        ]
-        candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        motion = self.flow(structure4, halves, candidates)
+        motion = self.flow(structure4, halves, self.candidates(points, places))
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
+
+    def candidates(self, points: Tensor, places: Tensor) -> Tensor:
+        """See `flow.candidate_flows`."""
+        return candidate_flows(self.config, points, places)
 
     def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
         structure4, structure8 = structures
@@ -169,23 +169,31 @@ class Generator(nn.Module):
         x = self.up4(self.body8(x)) + self.structure4(structure4)
         x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
         x = self.up2(self.body4(x))
+        image, generated, mask = self._paint(x, warped, logits[2])
+        return FrameOutput(
+            image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
+        )
 
+    def _paint(self, x: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The last layers, from H/2: the picture, its painted part and the share of the warped source."""
         # Pixels come from the source alone: warped again and again, previous frames would only blur.
         x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
         painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
         generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
-        mask = shares(logits[2], painted[:, 3:])
-        image = fuse(generated, warped[:, None], mask)
-        return FrameOutput(
-            image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
-        )
+        mask = shares(logits, painted[:, 3:])
+        return fuse(generated, warped[:, None], mask), generated, mask
 
     def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):
         features = torch.stack([reference.features[level] for reference in references], dim=1)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(x, features, halves, flow)
+        fused, mask = self._fuse(x, sampled, logits)
+        return fused, Motion(flow, mask), weights
+
+    def _fuse(self, x: Tensor, sampled: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """What is generated and what is sampled, (B, C, h, w) and (B, R, C, h, w), as one; and the shares."""
         mask = shares(logits)
-        return fuse(x, sampled, mask.to(x.dtype)), Motion(flow, mask), weights
+        return fuse(x, sampled, mask.to(x.dtype)), mask
 
 
 class ImageEncoder(nn.Module):

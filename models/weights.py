@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .config import GeneratorConfig, config_from_json
+from .attention_flow import AttentionFlow
+from .config import AttentionFlowConfig, GeneratorConfig, config_from_json
 from .generator import Generator
 from .layers import channels_last
 
@@ -52,7 +53,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     return floats, json.loads(metadata["config"])
 
 
-def save_generator(path: str | Path, generator: Generator) -> None:
+def save_generator(path: str | Path, generator: Generator | AttentionFlow) -> None:
     save_weights(path, generator, asdict(generator.config))
 
 
@@ -62,18 +63,24 @@ def weights_file(name: str | Path) -> Path:
     return shipped if shipped.is_file() else Path(name)
 
 
-def load_generator(name: str | Path = "face-256", device: str | torch.device = "cpu") -> Generator:
-    """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file.
+def load_generator(
+    name: str | Path = "face-256", device: str | torch.device = "cpu"
+) -> Generator | AttentionFlow:
+    """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file,
+    which says of which model it is.
 
     Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
-    known = {field.name for field in fields(GeneratorConfig)}
-    if set(values) != known:
+    known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
+    if set(values) == others:
+        generator = AttentionFlow(config_from_json(AttentionFlowConfig, values))
+    elif set(values) == known:
+        generator = Generator(config_from_json(GeneratorConfig, values))
+    else:
         raise ValueError(
             f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
         )
-    generator = Generator(config_from_json(GeneratorConfig, values))
     try:
         generator.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
