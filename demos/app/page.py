@@ -1,7 +1,6 @@
 """The page: a header and the tabs, each built by a file of its own."""
 
 import gradio as gr
-
 from gfla.demos.app.animate_tab import animate_tab
 from gfla.demos.app.edit_tab import edit_tab
 from gfla.demos.app.service import Service

@@ -15,13 +15,12 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
-from starlette.requests import HTTPConnection
-from starlette.routing import BaseRoute
-
 from gfla.animate import Animator
 from gfla.demos.app.page import page
 from gfla.demos.app.service import Limits, Service
 from gfla.demos.app.theme import CSS, theme
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
 
 
 @dataclass(eq=False)
@@ -80,7 +79,7 @@ def start(
 
 
 def routes(service: Service) -> Sequence[BaseRoute]:
-    """What is served beside the page: every endpoint asks `logged_in` first and knows the visitor by token."""
+    """What is served beside the page: each asks `logged_in` and knows the visitor by token."""
     return []
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-
 from gfla.animate import Animator, InputError
 from gfla.demos.app.session import Visit, Visits
 

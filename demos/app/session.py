@@ -1,6 +1,6 @@
 """Who is here: a folder and a token for each visitor, gone when the visitor is.
 
-A visit is known by gradio's session hash (a browser tab, or a client); what it made is reached by its token alone.
+A visit is known by gradio's session hash (a browser tab, or a client), what it made by its token alone.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""How the page looks: our own theme over gradio's, with the system's fonts alone, so that nothing is fetched."""
+"""How the page looks: our own theme, with the fonts of the system alone, so that nothing is fetched."""
 
 from pathlib import Path
 
