@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import AttentionFlow, Generator, GeneratorMemory, load_generator
+from ..models import AttentionFlow, FrameOutput, Generator, GeneratorMemory, load_generator
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
@@ -29,6 +29,7 @@ from .film import Progress, render
 from .gaze import look_aside
 from .landmarks import Landmarker, Landmarks, load_landmarker
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
+from .pictures import as_picture
 from .portrait import Portrait, Source, read_source
 from .recording import Recording, Tracked, follow_recording, record
 from .source_video import SourceMotion, SourceVideo
@@ -296,15 +297,20 @@ class Animator:
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
     ) -> tuple[Drawing, GeneratorMemory]:
         """Step's third stage, the network: the animated crop and the memory for the next."""
+        output, memory = self.examine(target, portrait, memory)
+        motion = output.motions[2]
+        face = look_aside(as_picture(output.image[0]), target.points[0].cpu().numpy(), target.look)
+        flow = motion.flow[0, 0].float().permute(1, 2, 0).contiguous().cpu().numpy()
+        return Drawing(face, flow, motion.mask[0, 0, 0].float().cpu().numpy()), memory
+
+    def examine(
+        self, target: Target, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[FrameOutput, GeneratorMemory]:
+        """As `generate`, with all that the network made."""
+        structure, points = target.structure[:, None], target.points[:, None]
         with self._fast():
-            images, memory, ((*_, motion),) = self.generator(
-                target.structure[:, None], target.points[:, None], portrait.reference, memory
-            )
-            face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            fields = (face, motion.flow[0, 0].float(), motion.mask[0, 0].float())
-            face, flow, mask = (field.permute(1, 2, 0).contiguous().cpu().numpy() for field in fields)
-        face = look_aside(face, target.points[0].cpu().numpy(), target.look)
-        return Drawing(face, flow, mask[..., 0]), memory
+            (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
+        return output, memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""
