@@ -79,11 +79,9 @@ class AttentionFlow(nn.Module):
         `structure` (B, S, H/4, W/4), `points` (B, N, 2)."""
         return self._deform(structure, self.structure_encoder(structure)[0], points, reference)[0]
 
-    def synthesise(
-        self, structure: Tensor, points: Tensor, reference: Reference
-    ) -> tuple[FrameOutput, tuple[Deformation, Deformation]]:
-        """One picture, Eq. 7, and how it came about. Its `warped` is the reference under the full-size flow,
-        its masks are the flow's share 1 - m; no local attention weights exist."""
+    def synthesise(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
+        """One picture, Eq. 7. Its `warped` is the reference under the full-size flow, its masks are the flow's
+        share 1 - m; there are no local attention weights."""
         structure4, structure8 = self.structure_encoder(structure)
         levels, flow1 = self._deform(structure, structure4, points, reference)
         aligned = [level.aligned for level in levels]
@@ -95,7 +93,8 @@ class AttentionFlow(nn.Module):
             Motion(flow1[:, None], double(double(shares[1]))[:, None]),
         )
         warped = warp(reference.image.float(), flow1)
-        return FrameOutput(image, image, warped, motions, ()), levels
+        attended = tuple(level.attended for level in levels) if self.config.attention else ()
+        return FrameOutput(image, image, warped, motions, (), attended)
 
     def animate(
         self,
@@ -106,7 +105,7 @@ class AttentionFlow(nn.Module):
     ) -> tuple[list[FrameOutput], GeneratorMemory]:
         """As `Generator.animate`: `structure` (B, T, S, H/4, W/4), `points` (B, T, N, 2)."""
         frames = zip(structure.unbind(1), points.unbind(1), strict=True)
-        outputs = [self.synthesise(drawn, places, reference)[0] for drawn, places in frames]
+        outputs = [self.synthesise(drawn, places, reference) for drawn, places in frames]
         return outputs, memory or GeneratorMemory()
 
     def forward(

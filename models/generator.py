@@ -67,6 +67,7 @@ class FrameOutput(NamedTuple):
         motions: `Motion` at H/8 and H/4 over all references, at H of the source alone; none of a model that
         moves nothing.
         attention: weights (B, R, k * k, h, w) at H/8 and H/4; none of a model without local attention.
+        attended: (B, 3, h, w) the source, resized to H/8 and H/4, under paper 2's attention; else none.
     """
 
     image: Tensor
@@ -74,6 +75,7 @@ class FrameOutput(NamedTuple):
     warped: Tensor
     motions: tuple[Motion, ...]
     attention: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
 
 
 class Generator(nn.Module):

@@ -57,7 +57,9 @@ def test_without_one_way_the_other_is_taken_everywhere(off, choice):
     model = randomised(config)
     image, structure, points = inputs()
     reference = model.encode_reference(image, structure[:, 0], points[:, 0])
-    output, levels = model.synthesise(structure[:, 0], points[:, 0], reference)
+    output = model.synthesise(structure[:, 0], points[:, 0], reference)
+    levels = model.deform(structure[:, 0], points[:, 0], reference)
+    assert bool(output.attended) == (off == "flow")
     assert output.image.shape == image.shape
     assert all((level.choice == choice).all() for level in levels)
     assert all((level.flow == 0).all() == (off == "flow") for level in levels)
@@ -73,8 +75,8 @@ def test_every_parameter_learns():
     model = randomised().train()
     image, structure, points = inputs(frames=2)
     reference = model.encode_reference(image, structure[:, 0], points[:, 0])
-    output, levels = model.synthesise(structure[:, 1], points[:, 1], reference)
-    (output.image.square().mean() + sum(level.attended.square().mean() for level in levels)).backward()
+    output = model.synthesise(structure[:, 1], points[:, 1], reference)
+    (output.image.square().mean() + sum(a.square().mean() for a in output.attended)).backward()
     silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert not silent
 

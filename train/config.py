@@ -36,6 +36,10 @@ class Stage:
     """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
+    attention: float = 0.0
+    """Weight of the attention loss, for models that attend (Ren 2021 Eq. 10)."""
+    face: float = 0.0
+    """Weight of the perceptual distance of the faces alone (Ren 2021 Eq. 16)."""
     adversarial: float = 0.0
     temporal: float = 0.0
 
