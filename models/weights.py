@@ -20,6 +20,8 @@ from .generator import Generator
 from .layers import channels_last
 
 FOLDER = Path(__file__).parent / "weights"
+_ADDED = {"task": "face", "width": None}
+"""Settings that older files do not name, as they were then."""
 
 
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
@@ -68,6 +70,7 @@ def load_generator(name: str | Path = "face-256", device: str | torch.device = "
     Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
+    values = _ADDED | values
     known = {field.name for field in fields(GeneratorConfig)}
     if set(values) != known:
         raise ValueError(
