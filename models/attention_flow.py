@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import AttentionFlowConfig, GeneratorConfig
-from .flow import FlowEstimator, Hourglass, Motion, candidate_flows
+from .flow import FlowEstimator, Hourglass, Motion
 from .generator import FrameOutput, GeneratorMemory, ImageEncoder, Reference, StructureEncoder
 from .layers import Residual, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
+from .prior import candidate_flows
 
 Align = Callable[[int, Tensor], Tensor]
 
@@ -131,11 +132,11 @@ class AttentionFlow(nn.Module):
         return (coarse, fine), flows[2]
 
     def _flows(self, structure4: Tensor, points: Tensor, reference: Reference) -> tuple[Tensor, ...]:
-        size = self.config.size
+        shape = self.config.shape
         if not self.flow:
-            batch = len(structure4)
-            return tuple(reference.image.new_zeros(batch, 2, size // s, size // s) for s in (8, 4, 1))
-        candidates = candidate_flows(self.config, points, reference.points[:, None])
+            still = reference.image.new_zeros(len(structure4), 2, *shape)
+            return still[..., ::8, ::8], still[..., ::4, ::4], still
+        candidates = candidate_flows(self.config.task, points, reference.points[:, None], shape, stride=4) / 4
         output = self.flow(structure4, reference.flow_half[:, None], candidates)
         return tuple(flow[:, 0] for flow in output.flows)
 

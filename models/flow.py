@@ -1,9 +1,9 @@
 """Flow Field Estimator (GFLA section 3.1): where every place of the new picture is found in each reference.
 
-It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline)
-and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4. Every reference
-is judged by the same weights; shares over {generated, references} are a softmax, so any number of references
-fits.
+It blends flows known in closed form (for a face: stay still, follow the head rigidly, follow the landmark
+spline; see `prior`) and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4.
+Every reference is judged by the same weights; shares over {generated, references} are a softmax, so any number
+of references fits.
 
 B batch, R references, K candidate flows, h w a level's grid.
 """
@@ -19,9 +19,7 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
-from .prior import similarity_flow, spline_flow
-
-CANDIDATES = 3  # still, rigid, spline
+from .prior import CANDIDATES
 
 
 class Motion(NamedTuple):
@@ -74,17 +72,17 @@ class FlowEstimator(Hourglass):
     def __init__(self, config: GeneratorConfig):
         super().__init__(config.flow_channels)
         f4, f8, _, _ = config.flow_channels
-        structure = config.channels[1]
+        structure, candidates = config.channels[1], CANDIDATES[config.task]
         self.reference_half = conv(structure + config.channels[1], 2 * f4)
-        self.candidate_half = conv(2 * (CANDIDATES - 1), f4)
+        self.candidate_half = conv(2 * (candidates - 1), f4) if candidates > 1 else None
         self.target_half = conv(structure, f4)
         self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
         self.enter = conv(f4, f4)
-        self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
-        self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
+        self.head8 = conv(f8, 3 + candidates, zero=True)
+        self.head4 = conv(f4, 4 + candidates, zero=True)
         with torch.no_grad():
             assert self.head8.bias is not None
-            self.head8.bias[-1] = 1.0  # lean towards the spline
+            self.head8.bias[-1] = 1.0  # lean towards the finest
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
         """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part
@@ -93,12 +91,14 @@ class FlowEstimator(Hourglass):
 
     def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor) -> FlowOutput:
         """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
-        w): flows at H/4 in pixels of H/4, the spline last."""
+        w): flows at H/4 in pixels of H/4, the finest last."""
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)
-        moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
-        x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
+        x = warp(moved, candidates[:, -1]) + still
+        if self.candidate_half is not None:
+            x = x + self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
+        x = x.unflatten(0, (batch, count))
         x = x + self.kind[:count, :, None, None] + self.target_half(structure)[:, None]
         x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
@@ -121,13 +121,6 @@ class FlowEstimator(Hourglass):
             flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1[:, None]),
             logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1[:, None]),
         )
-
-
-def candidate_flows(config: GeneratorConfig, points: Tensor, places: Tensor) -> Tensor:
-    """The flows known in closed form, still, rigid and spline: (B, R, K, 2, h, w) float32, pixels of H/4, from
-    landmarks `points` (B, N, 2) of the target and `places` (B, R, N, 2) of the references."""
-    priors = [prior(points, places, config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)]
-    return torch.stack((torch.zeros_like(priors[0]), *priors), dim=2)
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The global-flow local-attention generator for video: structures in, frames out, state in and out.
 
 B batch, T frames, R references (the source first, then the previous generated frames, newest first),
-S structure channels, H W the picture, N landmarks.
+S structure channels, H W the picture, N points of a pose (landmarks, joints or a view: the config's `task`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch.nn import functional as F
 
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
-from .flow import FlowEstimator, FlowOutput, Motion, candidate_flows
+from .flow import FlowEstimator, FlowOutput, Motion
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
+from .prior import candidate_flows
 
 
 class Reference(NamedTuple):
@@ -26,7 +27,8 @@ class Reference(NamedTuple):
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. points: (B, N, 2) float32 pixels, x then y.
         flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4).
-        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net.
+        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net; no channels
+            where there is no attention.
     """
 
     image: Tensor
@@ -66,7 +68,8 @@ class FrameOutput(NamedTuple):
         warped: (B, 3, H, W) the source's own pixels under the full-size flow.
         motions: `Motion` at H/8 and H/4 over all references, at H of the source alone; none of a model that
         moves nothing.
-        attention: weights (B, R, k * k, h, w) at H/8 and H/4; none of a model without local attention.
+        attention: weights (B, R, k * k, h, w) at H/8 and H/4, no taps where there is no attention; none of a
+        model that has no local attention.
         attended: (B, 3, h, w) the source, resized to H/8 and H/4, under paper 2's attention; else none.
     """
 
@@ -89,8 +92,8 @@ class Generator(nn.Module):
         self.image_encoder = ImageEncoder(config)
         self.flow = FlowEstimator(config)
         k8, k4 = config.kernel_sizes
-        self.attention8 = LocalAttention(c8, config.attention_hidden, k8)
-        self.attention4 = LocalAttention(c4, config.attention_hidden, k4)
+        self.attention8 = LocalAttention(c8, config.attention_hidden, k8) if k8 else None
+        self.attention4 = LocalAttention(c4, config.attention_hidden, k4) if k4 else None
         self.before8 = residuals(c8, 1)
         self.body8 = residuals(c8, config.blocks[2])
         self.up4, self.body4 = Up(c8, c4), residuals(c4, config.blocks[1])
@@ -105,7 +108,7 @@ class Generator(nn.Module):
 
         Args:
             image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4), its structure map in [0, 1].
-            points: (B, N, 2) its landmarks, pixels, x then y.
+            points: (B, N, 2) its pose's points: pixels, x then y, or a view in degrees.
         """
         return self._encode(image, self.structure_encoder(structure)[0], points)
 
@@ -145,8 +148,12 @@ class Generator(nn.Module):
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
         features4, features8 = self.image_encoder(image)
         flow_half = self.flow.encode_reference(structure4, features4)
-        halves = (self.attention8.encode_reference(features8), self.attention4.encode_reference(features4))
-        return Reference(image, points, flow_half, (features8, features4), halves)
+        features = (features8, features4)
+        half8, half4 = (
+            attention.encode_reference(level) if attention else level[:, :0]
+            for attention, level in zip((self.attention8, self.attention4), features, strict=True)
+        )
+        return Reference(image, points, flow_half, features, (half8, half4))
 
     def estimate_motion(
         self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
@@ -159,8 +166,8 @@ class Generator(nn.Module):
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
     def candidates(self, points: Tensor, places: Tensor) -> Tensor:
-        """See `flow.candidate_flows`."""
-        return candidate_flows(self.config, points, places)
+        """See `prior.candidate_flows`; at H/4, pixels of H/4."""
+        return candidate_flows(self.config.task, points, places, self.config.shape, stride=4) / 4
 
     def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
         structure4, structure8 = structures
@@ -185,7 +192,9 @@ class Generator(nn.Module):
         mask = shares(logits, painted[:, 3:])
         return fuse(generated, warped[:, None], mask), generated, mask
 
-    def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):
+    def _attend(self, attention: LocalAttention | None, level: int, x, references, flow, logits):
+        if attention is None:
+            return x, Motion(flow, shares(logits)), flow[:, :, :0]
         features = torch.stack([reference.features[level] for reference in references], dim=1)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(x, features, halves, flow)

@@ -1,9 +1,10 @@
-"""Geometry first: dense backward flows from landmarks in closed form, which the network blends and refines.
+"""Geometry first: dense backward flows from a pose in closed form, which the network blends and refines.
 
-A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face.
-Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
-for hair and neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision
-the spline explodes at large head turns.
+Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
+face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
+for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). Of a view nothing is known.
+All are solved and evaluated in float32 at least, outside autocast: in half precision the spline explodes at
+large head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
@@ -14,8 +15,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .config import Task
+from .limbs import limb_flows
+
+CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 1}
+"""How many flows `candidate_flows` gives."""
 SMOOTHING = 1e-2
 BORDER_POINTS = 16
+
+
+def candidate_flows(
+    task: Task, target: Tensor, references: Tensor, shape: tuple[int, int], stride: int
+) -> Tensor:
+    """What is known of the flow from points `target` (B, N, 2) and `references` (B, R, N, 2) alone, in a
+    picture of `shape` (height, width): (B, R, K, 2, h, w) in pixels of the full picture, K from `CANDIDATES`.
+    The first stays still, the last is the finest: spline or limbs."""
+    if task == "view":
+        return target.new_zeros(*references.shape[:2], 1, 2, shape[0] // stride, shape[1] // stride)
+    if task == "person":
+        flows = limb_flows(target, references, shape, stride)
+    else:
+        flows = tuple(prior(target, references, shape[0], stride) for prior in (similarity_flow, spline_flow))
+    return torch.stack((torch.zeros_like(flows[0]), *flows), dim=2)
 
 
 def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:

@@ -2,8 +2,9 @@
 
 Paper 1 (Ren 2020, section 4.3): `Baseline`, `GlobalAttention`, `BilinearSampling`, `Paper` (the full model as
 printed, which takes no pixels from the source). Paper 2 (Ren 2021, section 4.2): `Baseline` again, and
-`AttentionFlow` with its config's `attention` or `flow` off. Ours: `NoPrior`, `SummedBlends`, and `Paper` for the
-generator without its warped-source skip. What training alone decides (losses, memory) is in `train/ablations.py`.
+`AttentionFlow` with its config's `attention` or `flow` off. Ours: `NoPrior`, `SummedBlends`, and `Paper` for
+the generator without its warped-source skip. What training alone decides (losses, memory) is said in
+`train/ablations.py`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from .generator import Generator
 from .layers import channels_last
 
 FOLDER = Path(__file__).parent / "weights"
+_ADDED = {"task": "face", "width": None}
+"""Settings that older files do not name, as they were then."""
 
 
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
@@ -72,6 +74,7 @@ def load_generator(
     Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
+    values = _ADDED | values
     known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
     if set(values) == others:
         generator = AttentionFlow(config_from_json(AttentionFlowConfig, values))

@@ -69,16 +69,16 @@ def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
 
 
 def attention_distance(attended: Sequence[Tensor], truth: Tensor) -> Tensor:
-    """Attention loss (Ren 2021 Eq. 10): mean|W_a(x_r, C) - x_t|, summed over the levels. `attended`: (B, 3, h, w)
-    the resized reference under the attention; `truth` (B, 3, H, W), averaged down to each level."""
+    """Attention loss (Ren 2021 Eq. 10): mean|W_a(x_r, C) - x_t|, summed over the levels. `attended`: (B, 3,
+    h, w) the resized reference under the attention; `truth` (B, 3, H, W), averaged down to each level."""
     sizes = [F.adaptive_avg_pool2d(truth, picture.shape[-2:]) for picture in attended]
     return sum((F.l1_loss(a, b) for a, b in zip(attended, sizes, strict=True)), truth.new_zeros(()))
 
 
 def face_crops(images: Tensor, eyes: Tensor) -> Tensor:
-    """The faces of `images` (B, 3, H, W) for the face loss (Ren 2021 Eq. 16): (B, 3, S, S) with S = H / 4, 32 at
-    least; the square of 2.5 eye distances across, H / 8 at least, around the middle of the `eyes` (B, 2, 2) pixels,
-    x then y, moved inside the picture; all grey, 0, where an eye is unknown (NaN): nothing is lost there."""
+    """The faces of `images` (B, 3, H, W) for the face loss (Ren 2021 Eq. 16): (B, 3, S, S), S = H / 4, 32 at
+    least; the square of 2.5 eye distances across, H / 8 at least, around the middle of the `eyes` (B, 2, 2)
+    pixels, x then y, moved inside; all grey, 0, where an eye is unknown (NaN): nothing is lost there."""
     height, width = images.shape[-2:]
     known = ~eyes.isnan().flatten(1).any(1)
     eyes = eyes.nan_to_num(0.0)
