@@ -45,7 +45,7 @@ def sampling_correctness(source: Tensor, target: Tensor, flow: Tensor) -> Tensor
     Sampling bilinearly sees no further than a cell, so v_s is blurred first by a binomial of 5 x 5 cells
     (theirs was a Gaussian of 4 x 4, off centre by a third of a cell); mu_max is taken over the blurred too.
     """
-    source, target = _blur(source.detach().float()), F.normalize(target.detach().float(), dim=1, eps=1e-8)
+    source, target = blur(source.detach().float()), F.normalize(target.detach().float(), dim=1, eps=1e-8)
     with torch.no_grad():
         places = F.normalize(source, dim=1, eps=1e-8).flatten(2)
         best = [  # sample by sample: h w x h w numbers each
@@ -141,7 +141,8 @@ def _gram(features: Tensor) -> Tensor:
     return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
 
 
-def _blur(x: Tensor) -> Tensor:
+def blur(x: Tensor) -> Tensor:
+    """Each channel of `x` (B, C, h, w) under a binomial of 5 x 5 cells; the border repeats."""
     taps = x.new_tensor((1, 4, 6, 4, 1)) / 16
     kernel = taps.expand(x.shape[1], 1, 1, 5)
     padded = F.pad(x, (2, 2, 2, 2), mode="replicate")

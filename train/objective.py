@@ -90,10 +90,15 @@ def correctness(flows: tuple[Tensor, Tensor], source: Tensor, truth: Tensor, fea
     """Sampling-correctness loss of the source's flow at H/8 and H/4, their sum: flows (B, R, 2, h, w), source
     and truth (B, 3, H, W)."""
     with torch.no_grad():
-        grids = zip(features.grids(source), features.grids(truth), strict=True)
+        here, there = features.grids(source), features.grids(truth)
+    return correctness_on(tuple(flow[:, 0] for flow in flows), here, there)
+
+
+def correctness_on(flows: tuple[Tensor, ...], source: tuple[Grid, ...], truth: tuple[Grid, ...]) -> Tensor:
+    """The same of flows (B, 2, h, w), on features that are there already."""
     terms = [
-        sampling_correctness(here.features, there.features, _flow_on_grid(flow[:, 0], here))
-        for flow, (here, there) in zip(flows, grids, strict=True)
+        sampling_correctness(here.features, there.features, _flow_on_grid(flow, here))
+        for flow, here, there in zip(flows, source, truth, strict=True)
     ]
     return torch.stack(terms).sum()
 
