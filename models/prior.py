@@ -35,9 +35,7 @@ def candidate_flows(
     if task == "person":
         flows = limb_flows(target, references, shape, stride)
     else:
-        flows = tuple(
-            prior(target, references, shape[0], stride) for prior in (similarity_flow, spline_flow)
-        )
+        flows = tuple(prior(target, references, shape[0], stride) for prior in (similarity_flow, spline_flow))
     return torch.stack((torch.zeros_like(flows[0]), *flows), dim=2)
 
 

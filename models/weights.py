@@ -15,13 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .config import GeneratorConfig, config_from_json
+from .config import ADDED_SETTINGS, GeneratorConfig, config_from_json
 from .generator import Generator
 from .layers import channels_last
 
 FOLDER = Path(__file__).parent / "weights"
-_ADDED = {"task": "face", "width": None}
-"""Settings that older files do not name, as they were then."""
 
 
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
@@ -70,7 +68,7 @@ def load_generator(name: str | Path = "face-256", device: str | torch.device = "
     Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
-    values = _ADDED | values
+    values = ADDED_SETTINGS | values
     known = {field.name for field in fields(GeneratorConfig)}
     if set(values) != known:
         raise ValueError(

@@ -44,10 +44,14 @@ def prepare(arguments: list[str] | None = None) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="gfla-train", description="Train a generator on a folder of clips, resumable, on one command."
+        prog="gfla-train", description="Train a generator on a dataset, resumable, on one command."
     )
     parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
-    parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="the dataset (faces: folder with index.csv, default GFLA_DATA; persons and views: puppets)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
         "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
@@ -75,8 +79,10 @@ def _train(options: argparse.Namespace) -> None:
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    data = find_dataset(options.data)
-    schedule = SCHEDULES[options.config]
+    name: str = options.config
+    network = CONFIGS[NETWORKS.get(name, name)]
+    data = find_dataset(options.data) if network.task == "face" else options.data
+    schedule = SCHEDULES[name]
     if options.init:
         schedule = schedule.without_flow()
     if options.steps:
@@ -87,8 +93,6 @@ def _train(options: argparse.Namespace) -> None:
         if not perceptual.is_file():
             print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
             perceptual = None
-    name: str = options.config
-    network = CONFIGS[NETWORKS.get(name, name)]
     trainer = Trainer(network, schedule, data, options.out, perceptual, device)
     if trainer.checkpoint.exists() and not options.resume:
         raise ValueError(
