@@ -129,7 +129,6 @@ class Poser:
         *,
         rate: Fraction = Fraction(25),
         overwrite: bool = False,
-        codec: str | None = None,
         expected: int | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Path:
@@ -139,7 +138,7 @@ class Poser:
         raises Stopped.
         """
         with VideoWriter(
-            output, state.size, rate, 1 / rate, comment=tag(self.name), overwrite=overwrite, codec=codec
+            output, state.size, rate, 1 / rate, comment=tag(self.name), overwrite=overwrite
         ) as writer:
             held = [state]
 

@@ -74,7 +74,6 @@ def test_what_cannot_be_read_is_named(tmp_path, text, words):
     with pytest.raises(InputError, match=words) as error:
         read_poses(path)
     assert "bad.json" in str(error.value)
+    path.unlink()
     with pytest.raises(InputError, match="folder"):
-        empty = tmp_path / "empty"
-        empty.mkdir()
-        read_poses(empty)
+        read_poses(tmp_path)

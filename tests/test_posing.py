@@ -62,11 +62,12 @@ def test_one_by_one_equals_the_video_and_an_unknown_pose_is_held(weights, person
     pictures = list(poser.animate(state, poses))
     assert np.abs(pictures[0].astype(int) - pictures[1]).max() > 2
     np.testing.assert_array_equal(pictures[1], pictures[2])
-    out = poser.render(state, poses, tmp_path / "out.mkv", rate=Fraction(10), codec="ffv1")
+    poser.render(state, poses, tmp_path / "%03d.png")
+    written = [cv2.imread(str(path))[..., ::-1] for path in sorted(tmp_path.glob("*.png"))[:3]]
+    np.testing.assert_array_equal(written, pictures)
+    out = poser.render(state, poses, tmp_path / "out.mkv", rate=Fraction(10))
     with VideoReader(out) as reader:
-        frames = list(reader)
-    assert [frame.seconds for frame in frames] == [0, Fraction(1, 10), Fraction(2, 10)]
-    assert np.abs(frames[1].image.astype(int) - pictures[1]).mean() < 2
+        assert [frame.seconds for frame in reader] == [0, Fraction(1, 10), Fraction(2, 10)]
 
 
 def test_poses_of_another_picture_are_fitted_to_the_trunk():
