@@ -20,8 +20,8 @@ class GeneratorConfig:
     """Height of the image in pixels, and its width if no other is given; multiples of 32."""
     width: int | None = None
     structure_channels: int = 17
-    """Channels of a structure map: of a face drawn edges, 14 distances, part label, image edges; of a person 18
-    heat maps; of a view 18 azimuths, three elevations and the place, x and y."""
+    """Channels of a structure map: of a face drawn edges, 14 distances, part label, image edges; of a person
+    18 heat maps; of a view 18 azimuths, three elevations and the place, x and y."""
     previous: int = 1
     """How many previously generated frames are references beside the source."""
     channels: tuple[int, int, int] = (16, 48, 96)
@@ -39,6 +39,10 @@ class GeneratorConfig:
     def shape(self) -> tuple[int, int]:
         """(height, width) of the image in pixels."""
         return self.size, self.width or self.size
+
+
+ADDED_SETTINGS: dict[str, Any] = {"task": "face", "width": None}
+"""Settings that older files do not name, as they were then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,12 @@ _PAPER: dict[str, Any] = {
     "flow_channels": (64, 128, 256, 256),
     "attention_hidden": 128,
 }
-_SMALL: dict[str, Any] = {"channels": (16, 32, 64), "blocks": (1, 1, 2), "flow_channels": (32, 48, 64, 64)}
+_SMALL: dict[str, Any] = {
+    "size": 96,
+    "channels": (16, 32, 64),
+    "blocks": (1, 1, 2),
+    "flow_channels": (32, 48, 64, 64),
+}
 _TINY: dict[str, Any] = {
     "size": 64,
     "channels": (8, 8, 16),
@@ -96,12 +105,12 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "face-tiny": replace(_FACE, **_TINY),
     "person-256": replace(_PERSON, **_PAPER),
     "person-128x64": replace(_PERSON, **_PAPER, size=128, width=64, kernel_sizes=(0, 3)),
-    "person-128": replace(_PERSON, **_SMALL, size=128),
+    "person-96": replace(_PERSON, **_SMALL),
     "person-tiny": replace(_PERSON, **_TINY),
     "view-256": replace(_VIEW, **_PAPER),
-    "view-128": replace(_VIEW, **_SMALL, size=128),
+    "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
     "view-tiny": replace(_VIEW, **_TINY),
 }
 """The named configurations: of the papers' settings for DeepFashion (`person-256`), Market-1501
-(`person-128x64`) and ShapeNet (`view-256`); those of 128 are small; `tiny` ones are for tests and for trying a
-training command."""
+(`person-128x64`) and ShapeNet (`view-256`); `person-96` and `view-64` are small, for puppets; `tiny` ones are
+for tests and for trying a training command."""

@@ -2,8 +2,8 @@
 
 It blends flows known in closed form (for a face: stay still, follow the head rigidly, follow the landmark
 spline; see `prior`) and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4.
-Every reference is judged by the same weights; shares over {generated, references} are a softmax, so any number
-of references fits.
+Every reference is judged by the same weights; shares over {generated, references} are a softmax, so any
+number of references fits.
 
 B batch, R references, K candidate flows, h w a level's grid.
 """

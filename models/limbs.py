@@ -32,13 +32,13 @@ _SHARP = 4.0  # how soon one limb's say gives way to the next one's
 def limb_flows(
     target: Tensor, references: Tensor, shape: tuple[int, int], stride: int
 ) -> tuple[Tensor, Tensor]:
-    """Two backward flows from joints `target` (B, 18, 2) to `references` (B, R, 18, 2), pixels of a picture of
-    `shape` (height, width), x then y, NaN where a joint is unknown: of the trunk alone for all places, and of
-    all limbs. Each (B, R, 2, h, w) float32, pixels of the full picture, at the centres of cells of `stride`
-    pixels. Limbs that are not known in both have no say; with none known nothing moves."""
+    """Two backward flows from joints `target` (B, 18, 2) to `references` (B, R, 18, 2), pixels of a picture
+    of `shape` (height, width), x then y, NaN where a joint is unknown: of the trunk alone for all places,
+    and of all limbs. Each (B, R, 2, h, w) float32, pixels of the full picture, at the centres of cells of
+    `stride` pixels. Limbs that are not known in both have no say; with none known nothing moves."""
     with torch.autocast(target.device.type, enabled=False):
         here, there = _extended(target.float()[:, None]), _extended(references.float())
-        first, last, reach = zip(*_AXES, strict=True)
+        first, last, _ = zip(*_AXES, strict=True)
         start, end = here[..., first, :], here[..., last, :]  # (B, 1, L, 2)
         goal, goal_end = there[..., first, :], there[..., last, :]  # (B, R, L, 2)
         known = ~(start + end + goal + goal_end).isnan().any(-1)  # (B, R, L)
@@ -50,28 +50,52 @@ def limb_flows(
         across[..., 0] = growth * _turn(here, there, size)
 
         grid = _cells(shape, stride, target.device)  # (P, 2)
-        place = grid - start[..., None, :]  # (B, 1, L, P, 2)
-        length = axis.square().sum(-1, keepdim=True) + (0.05 * size[..., None, None]).square()  # (B, 1, L, 1)
-        along = (place * axis[..., None, :]).sum(-1) / length  # (B, 1, L, P), 0 to 1 between the joints
-        side = place @ _normal(axis)[..., None]  # (B, 1, L, P, 1) pixels
-        width = side * across[..., None, None]  # (B, R, L, P, 1)
+        along, side, distance = _places(grid, start, axis, size)
+        width = side * across[..., None]  # (B, R, L, P)
         moved = (
             goal[..., None, :]
             + along.clamp(-3, 3)[..., None] * goal_axis[..., None, :]
-            + width * _normal(goal_axis)[..., None, :]
+            + width[..., None] * _normal(goal_axis)[..., None, :]
         )
         flows = torch.where(known[..., None, None], moved - grid, 0)  # (B, R, L, P, 2)
-
-        beyond = (along - along.clamp(0, 1)) * length.sqrt()
-        distance = (beyond.square() + side[..., 0].square()).sqrt() / (
-            size[..., None, None] * grid.new_tensor(reach)[:, None]
-        )
-        say = torch.where(known[..., None], -_SHARP * distance.square(), -1e4)  # (B, R, L, P)
-        ground = say.new_full((*say.shape[:2], 1, say.shape[-1]), -_SHARP * _FAR**2)
-        weight = torch.cat((say, ground), dim=2).softmax(dim=2)[:, :, :-1]
-        limbs = (weight[..., None] * flows).sum(dim=2)  # (B, R, P, 2)
+        limbs = (_says(distance, known)[..., None] * flows).sum(dim=2)  # (B, R, P, 2)
         cells = (shape[0] // stride, shape[1] // stride)
-        return tuple(flow.mT.unflatten(-1, cells) for flow in (flows[:, :, 0], limbs))  # pyright: ignore
+        return flows[:, :, 0].mT.unflatten(-1, cells), limbs.mT.unflatten(-1, cells)
+
+
+def near_limbs(joints: Tensor, shape: tuple[int, int], stride: int) -> Tensor:
+    """Where the person of `joints` (B, 18, 2) roughly is: (B, 1, h, w) in [0, 1]; zero if no limb is
+    known."""
+    with torch.autocast(joints.device.type, enabled=False):
+        points = _extended(joints.float())
+        first, last, _ = zip(*_AXES, strict=True)
+        start, end = points[:, first], points[:, last]
+        known = ~(start + end).isnan().any(-1)
+        start, end = (torch.nan_to_num(p, nan=0.0) for p in (start, end))
+        grid = _cells(shape, stride, joints.device)
+        *_, distance = _places(grid, start, end - start, _size(points))
+        near = _says(distance, known).sum(1, keepdim=True)
+        return near.unflatten(-1, (shape[0] // stride, shape[1] // stride))
+
+
+def _places(grid: Tensor, start: Tensor, axis: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the places `grid` (P, 2) are, seen from limbs that begin at `start` and go along `axis` (..., L,
+    2) of persons of `size` (...,): along, 0 to 1 between the joints; across, in pixels; and how far off, in
+    the limb's reaches. Each (..., L, P)."""
+    place = grid - start[..., None, :]  # (..., L, P, 2)
+    length = torch.maximum(axis.square().sum(-1, keepdim=True), (0.05 * size[..., None, None]).square())
+    along = (place * axis[..., None, :]).sum(-1) / length
+    side = (place @ _normal(axis)[..., None])[..., 0]
+    beyond = (along - along.clamp(0, 1)) * length.sqrt()
+    reach = grid.new_tensor([reach for *_, reach in _AXES])[:, None]
+    return along, side, (beyond.square() + side.square()).sqrt() / (size[..., None, None] * reach)
+
+
+def _says(distance: Tensor, known: Tensor) -> Tensor:
+    """Each limb's say in each place (..., L, P); what they leave of one is the ground's."""
+    say = torch.where(known[..., None], -_SHARP * distance.square(), -1e4)
+    ground = say.new_full((*say.shape[:-2], 1, say.shape[-1]), -_SHARP * _FAR**2)
+    return torch.cat((say, ground), dim=-2).softmax(dim=-2)[..., :-1, :]
 
 
 def _extended(joints: Tensor) -> Tensor:
@@ -102,7 +126,7 @@ def _turn(here: Tensor, there: Tensor, size: Tensor) -> Tensor:
         return (shoulders * _normal(axis)).sum(-1)[..., 0] / _size(points)
 
     a, b = width(here), width(there)
-    ratio = a * b / (a.square() + 0.15**2)
+    ratio = a * b / a.square().clamp_min(0.15**2)
     return torch.nan_to_num(ratio, nan=1.0).clamp(-1.3, 1.3)
 
 

@@ -16,13 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .attention_flow import AttentionFlow
-from .config import AttentionFlowConfig, GeneratorConfig, config_from_json
+from .config import ADDED_SETTINGS, AttentionFlowConfig, GeneratorConfig, config_from_json
 from .generator import Generator
 from .layers import channels_last
 
 FOLDER = Path(__file__).parent / "weights"
-_ADDED = {"task": "face", "width": None}
-"""Settings that older files do not name, as they were then."""
 
 
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
@@ -74,7 +72,7 @@ def load_generator(
     Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
-    values = _ADDED | values
+    values = ADDED_SETTINGS | values
     known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
     if set(values) == others:
         generator = AttentionFlow(config_from_json(AttentionFlowConfig, values))

@@ -116,6 +116,30 @@ FACE = TrainConfig(
         Stage(name="video", steps=720, batch=2, length=18, chunk=3, adversarial=0.02, temporal=0.02),
     )
 )
+PAIRS = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
+        Stage(name="image", steps=2000, batch=8, rate=6e-4, affine=0.002),
+        Stage(name="critic", steps=500, batch=8, rate=3e-4, affine=0.002, adversarial=0.02),
+    ),
+    ema=0.997,
+)
+PAPER_PAIRS = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=40_000, batch=8, flow_only=True, flow=1.0, correctness=1.0),
+        Stage(
+            name="image", steps=200_000, batch=8, affine=0.002, correctness=0.2, style=0.1, adversarial=0.02
+        ),
+    ),
+    ema=0.9978,
+)
+"""For photographs, whose flow nobody knows: the papers' sampling correctness teaches it."""
+TINY_PAIRS = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
+        Stage(name="image", steps=14, batch=2, correctness=0.1, style=0.1, adversarial=0.02),
+    ),
+)
 TINY = TrainConfig(
     stages=(
         Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
@@ -129,6 +153,13 @@ CONFIGS: dict[str, TrainConfig] = {
     "face-256-paper": FACE,
     "face-tiny": TINY,
     "tiny": TINY.scaled(600),
+    "person-256": PAPER_PAIRS,
+    "person-128x64": PAPER_PAIRS,
+    "person-96": PAIRS,
+    "person-tiny": TINY_PAIRS,
+    "view-256": PAPER_PAIRS,
+    "view-64": PAIRS,
+    "view-tiny": TINY_PAIRS,
 }
 NETWORKS = {"tiny": "face-tiny"}
 """The network's name where it is not the schedule's: `tiny` is `face-tiny` for some two minutes of a CPU."""

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..models.config import Task
+from ..models.limbs import near_limbs
 from ..models.ops import warp
 
 PARTS = (slice(36, 42), slice(42, 48), slice(48, 68))  # both eyes and the mouth
@@ -108,6 +110,17 @@ def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor)
     coarse = ((flow8[:, 0] - wanted8).abs() * weight8).mean((1, 2, 3))
     length = (wanted4.abs() * weight).mean((1, 2, 3))
     return ((fine + 2 * coarse) / (length + 0.2)).mean()
+
+
+def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Where a small mistake matters, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H,
+    W) in [0, 1]: a face's eyes and mouth, a person's body; of a thing everywhere."""
+    if task == "face":
+        return part_weight(points, shape[-1])
+    if task == "view":
+        return points.new_ones(len(points), 1, *shape)
+    near = near_limbs(points, (shape[0], shape[1]), stride=4)
+    return F.interpolate(near, size=tuple(shape), mode="bilinear", align_corners=False)
 
 
 def part_weight(points: Tensor, size: int) -> Tensor:

@@ -15,7 +15,6 @@ from .config import Stage
 from .losses import (
     affine_regularisation,
     flow_distance,
-    part_weight,
     sampling_correctness,
     style_distance,
 )
@@ -45,19 +44,20 @@ def picture_terms(
     stage: Stage,
     outputs: list[FrameOutput],
     truth: Tensor,
-    points: Tensor,
+    weight: Tensor,
     teacher: Teacher,
     source: Tensor,
     features: Features | None,
     dice: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Of T frames: truth (B, T, 3, H, W), points (B, T, 68, 2), source (B, 3, H, W)."""
+    """Of T frames: truth (B, T, 3, H, W), source (B, 3, H, W); weight (T B, 1, H, W), frame-major: where
+    L1 counts again, see `losses.detail_weight`."""
     images = torch.cat([output.image for output in outputs])
     real = truth.transpose(0, 1).flatten(0, 1)
-    parts = part_weight(points.transpose(0, 1).flatten(0, 1), real.shape[-1])
-    side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
-    top, left = torch.randint(0, real.shape[-1] - side + 1, (2,), generator=dice).tolist()
-    window = (..., slice(top, top + side), slice(left, left + side))
+    height, width = (side * 7 // 8 for side in real.shape[-2:])  # a crop anywhere, so that the features'
+    free = (real.shape[-2] - height + 1, real.shape[-1] - width + 1)  # own grid is not learnt
+    top, left = (int(torch.randint(0, room, (), generator=dice)) for room in free)
+    window = (..., slice(top, top + height), slice(left, left + width))
     flows = [
         flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
         for t, output in enumerate(outputs)
@@ -67,7 +67,7 @@ def picture_terms(
         for output in outputs
         for level, n in enumerate((3, 5))
     ]
-    in_parts = ((images - real).abs() * parts).sum((1, 2, 3)) / (3 * parts.sum((1, 2, 3)))
+    in_parts = ((images - real).abs() * weight).sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3))).clamp_min(1)
     terms = {
         "l1": F.l1_loss(images, real),
         "parts": in_parts.mean(),

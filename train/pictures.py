@@ -29,11 +29,11 @@ def picture_grid(source: Tensor, target: Tensor, output: FrameOutput, rows: int 
     The flow's colour is its direction, its strength its length, white is none (`flow_colours`). The mask is
     the share taken from the source's pixels, the attention is `attention_heat` at H/4.
     """
-    side = source.shape[-1]
+    shape = source.shape[-2:]
     lines = []
     for b in range(min(rows, len(source))):
         flow, mask = output.motions[2].flow[b, 0], output.motions[2].mask[b, 0, 0]
-        heat = resized(attention_heat(output.motions[1].flow[b, 0], output.attention[1][b, 0]), side)
+        heat = resized(attention_heat(output.motions[1].flow[b, 0], output.attention[1][b, 0]), shape)
         pictures = [source[b], target[b], output.image[b], output.generated[b], output.warped[b]]
         lines.append(
             np.hstack([*map(as_picture, pictures), flow_colours(flow), grey(mask), grey(heat / heat.max())])
