@@ -5,7 +5,7 @@ from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, Generator
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .generator import FrameOutput, Generator, GeneratorMemory, Reference
-from .weights import load_generator, read_weights, save_generator, save_weights
+from .weights import load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
@@ -21,6 +21,7 @@ __all__ = [
     "Reference",
     "frame_residuals",
     "load_generator",
+    "new_generator",
     "read_weights",
     "save_generator",
     "save_weights",

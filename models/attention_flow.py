@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .config import AttentionFlowConfig, GeneratorConfig
 from .flow import FlowEstimator, Hourglass, Motion
-from .generator import FrameOutput, GeneratorMemory, ImageEncoder, Reference, StructureEncoder
+from .generator import Deformed, FrameOutput, GeneratorMemory, ImageEncoder, Reference, StructureEncoder
 from .layers import Residual, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
 from .prior import candidate_flows
@@ -73,16 +73,22 @@ class AttentionFlow(nn.Module):
             keys = self.key_encoder(F.pixel_unshuffle(image, 4))
         return Reference(image, points, half, (features8, features4), keys)
 
-    def deform(
+    def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
+        """As `Generator.deform`, with what is attended."""
+        levels = self.deformations(structure, points, reference)
+        flows = tuple(level.flow[:, None] for level in levels) if self.flow else ()
+        return Deformed(flows, tuple(level.attended for level in levels) if self.key_encoder else ())
+
+    def deformations(
         self, structure: Tensor, points: Tensor, reference: Reference
     ) -> tuple[Deformation, Deformation]:
-        """The deformation estimation module alone, at H/8 and H/4: what the first stage of training trains.
-        `structure` (B, S, H/4, W/4), `points` (B, N, 2)."""
+        """All that the deformation estimation module finds (section 3.1), at H/8 and H/4: `structure` (B, S,
+        H/4, W/4), `points` (B, N, 2)."""
         return self._deform(structure, self.structure_encoder(structure)[0], points, reference)[0]
 
     def synthesise(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
-        """One picture, Eq. 7. Its `warped` is the reference under the full-size flow, its masks are the flow's
-        share 1 - m; there are no local attention weights."""
+        """One picture, Eq. 7. Its `warped` is the reference under the full-size flow, its masks are the
+        flow's share 1 - m; there are no local attention weights."""
         structure4, structure8 = self.structure_encoder(structure)
         levels, flow1 = self._deform(structure, structure4, points, reference)
         aligned = [level.aligned for level in levels]

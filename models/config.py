@@ -107,10 +107,15 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "person-128x64": replace(_PERSON, **_PAPER, size=128, width=64, kernel_sizes=(0, 3)),
     "person-96": replace(_PERSON, **_SMALL),
     "person-tiny": replace(_PERSON, **_TINY),
+    "person-256-attention-flow": AttentionFlowConfig(
+        task="person", structure_channels=18, **_PAPER, key_channels=256
+    ),
+    "face-96-attention-flow": AttentionFlowConfig(**_SMALL),
+    "face-tiny-attention-flow": AttentionFlowConfig(**_TINY, key_channels=16),
     "view-256": replace(_VIEW, **_PAPER),
     "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
     "view-tiny": replace(_VIEW, **_TINY),
 }
 """The named configurations: of the papers' settings for DeepFashion (`person-256`), Market-1501
 (`person-128x64`) and ShapeNet (`view-256`); `person-96` and `view-64` are small, for puppets; `tiny` ones are
-for tests and for trying a training command."""
+for tests and for trying a training command; those with `attention-flow` are paper 2's."""

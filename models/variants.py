@@ -101,16 +101,23 @@ class GlobalAttention(nn.Module):
         return [self._frame(drawn, reference) for drawn in structure.unbind(1)], GeneratorMemory()
 
     def _frame(self, structure: Tensor, reference: Unmoved) -> FrameOutput:
-        def align(level: int, x: Tensor) -> Tensor:
-            keys, queries = self.correlated(level, x, reference)
-            return x + attention_warp(reference.features[level], keys, queries, self.ALPHA).to(x.dtype)
-
-        image = self.synthesis(*self.structure_encoder(structure), align)
+        image, _ = self._attend(structure, reference)
         return FrameOutput(image, image, reference.image, (), ())
 
-    def correlated(self, level: int, x: Tensor, reference: Unmoved) -> tuple[Tensor, Tensor]:
-        """Keys (B, K, h, w) of the source and queries (B, K, h, w) of the target's features `x`."""
-        return self.keys[level](reference.features[level]), self.queries[level](x)
+    def keys_and_queries(self, structure: Tensor, reference: Unmoved) -> tuple[Tensor, Tensor]:
+        """What is compared at H/4 for one picture, (B, K, H/4, W/4) each: `structure` (B, S, H/4, W/4)."""
+        return self._attend(structure, reference)[1]
+
+    def _attend(self, structure: Tensor, reference: Unmoved) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The picture (B, 3, H, W), and the keys and queries at H/4."""
+        seen: list[tuple[Tensor, Tensor]] = []
+
+        def align(level: int, x: Tensor) -> Tensor:
+            features = reference.features[level]
+            seen.append((self.keys[level](features), self.queries[level](x)))
+            return x + attention_warp(features, *seen[-1], self.ALPHA).to(x.dtype)
+
+        return self.synthesis(*self.structure_encoder(structure), align), seen[1]
 
 
 class Baseline(nn.Module):

@@ -63,6 +63,11 @@ def weights_file(name: str | Path) -> Path:
     return shipped if shipped.is_file() else Path(name)
 
 
+def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
+    """An untrained model of the kind that `config` is of."""
+    return AttentionFlow(config) if isinstance(config, AttentionFlowConfig) else Generator(config)
+
+
 def load_generator(
     name: str | Path = "face-256", device: str | torch.device = "cpu"
 ) -> Generator | AttentionFlow:
@@ -74,14 +79,12 @@ def load_generator(
     tensors, values = read_weights(weights_file(name))
     values = ADDED_SETTINGS | values
     known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
-    if set(values) == others:
-        generator = AttentionFlow(config_from_json(AttentionFlowConfig, values))
-    elif set(values) == known:
-        generator = Generator(config_from_json(GeneratorConfig, values))
-    else:
+    if set(values) not in (known, others):
         raise ValueError(
             f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
         )
+    kind = AttentionFlowConfig if set(values) == others else GeneratorConfig
+    generator = new_generator(config_from_json(kind, values))
     try:
         generator.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

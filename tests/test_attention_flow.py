@@ -37,7 +37,7 @@ def test_deformations_are_the_equations():
     reference = model.encode_reference(image, structure[:, 0], points[:, 0])
     assert model.query_encoder is not None
     queries = model.query_encoder(structure[:, 0])
-    for level, deformation in enumerate(model.deform(structure[:, 0], points[:, 0], reference)):
+    for level, deformation in enumerate(model.deformations(structure[:, 0], points[:, 0], reference)):
         small = F.avg_pool2d(image, (8, 4)[level])
         keys, features = reference.attention_halves[level], reference.features[level]
         attended, flowed = attention_warp(small, keys, queries[level]), warp(small, deformation.flow)
@@ -58,7 +58,7 @@ def test_without_one_way_the_other_is_taken_everywhere(off, choice):
     image, structure, points = inputs()
     reference = model.encode_reference(image, structure[:, 0], points[:, 0])
     output = model.synthesise(structure[:, 0], points[:, 0], reference)
-    levels = model.deform(structure[:, 0], points[:, 0], reference)
+    levels = model.deformations(structure[:, 0], points[:, 0], reference)
     assert bool(output.attended) == (off == "flow")
     assert output.image.shape == image.shape
     assert all((level.choice == choice).all() for level in levels)

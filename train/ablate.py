@@ -1,7 +1,7 @@
-"""Trains the variants of an ablation side by side, on the same pairs in the same order, and writes their table.
+"""Trains the variants of an ablation side by side, on the same pairs in the same order; writes their table.
 
-Every batch is drawn, and seen by the fixed network, once for all variants. What was trained is kept: given again
-with more steps, the command goes on; killed, it goes on from the newest checkpoint.
+Every batch is drawn, and seen by the fixed network, once for all variants. What was trained is kept: given
+again with more steps, the command goes on; killed, it goes on from the newest checkpoint.
 
     python -m gfla.train.ablate gfla --out runs/gfla --steps 600 --seeds 2
 """
@@ -127,7 +127,7 @@ def ablate(
     held = PuppetPairs(out, 1, (pairs + 1) // 2, size)
     true = true_features(held.__getitem__, pairs, features)
     results = [_scored(run, held, true, features) for run in tqdm(runs, unit="run", desc="scoring")]
-    return write_table(folder / "table.md", variants, results)
+    return write_table(folder / "table.md", [(v.name, v.published) for v in variants], results)
 
 
 def _scored(run: Run, held: PuppetPairs, true: NDArray, features: PerceptualFeatures) -> Result:

@@ -1,7 +1,7 @@
 """What the papers' ablations compare: models, losses and the papers' own figures, one row each.
 
-Shared by all rows of a set: data, seeds, steps, the optimiser, widths. Both papers train in stages: a model that
-estimates a deformation trains that alone at first; one that does not paints from the first step.
+Shared by all rows of a set: data, seeds, steps, the optimiser, widths. Both papers train in stages: a model
+that estimates a deformation trains that alone at first; one that does not paints from the first step.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PAPER_1 = Stage(
     name="paper 1", steps=0, batch=8, l1=2.0, perceptual=1.0, style=0.05, correctness=0.5, affine=0.002
 )
 PAPER_2 = replace(PAPER_1, name="paper 2", l1=0.0, attention=2.0, face=0.3)
-"""Weights for our losses, which are relative (`losses`): the papers' own are for VGG-19's. Paper 2 has no L1."""
+"""Weights for our losses, which are relative (`losses`); the papers' are for VGG-19's. Paper 2 has no L1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One row. build: the model of a network's config. stage: the weights of its losses. published: the paper's
-    own figures, of another data set."""
+    """One row. build: the model of a network's config. stage: the weights of its losses. published: the
+    paper's own figures, of another data set."""
 
     name: str
     build: Callable[[GeneratorConfig], nn.Module]

@@ -77,6 +77,15 @@ def attention_distance(attended: Sequence[Tensor], truth: Tensor) -> Tensor:
     return sum((F.l1_loss(a, b) for a, b in zip(attended, sizes, strict=True)), truth.new_zeros(()))
 
 
+def find_eyes(task: Task, points: Tensor) -> Tensor:
+    """The eyes (B, 2, 2) among a pose's points (B, N, 2), NaN where unknown, as for a thing."""
+    if task == "face":
+        return torch.stack([points[:, part].mean(1) for part in PARTS[:2]], dim=1)
+    if task == "person":
+        return points[:, (14, 15)]
+    return points.new_full((len(points), 2, 2), math.nan)
+
+
 def face_crops(images: Tensor, eyes: Tensor) -> Tensor:
     """The faces of `images` (B, 3, H, W) for the face loss (Ren 2021 Eq. 16): (B, 3, S, S), S = H / 4, 32 at
     least; the square of 2.5 eye distances across, H / 8 at least, around the middle of the `eyes` (B, 2, 2)

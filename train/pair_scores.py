@@ -1,7 +1,7 @@
 """How good a model's pictures of pairs are: Frechet distance, perceptual distance, SSIM and L1.
 
-Without downloads: SqueezeNet's features stand in for Inception's in the Frechet distance and for AlexNet's in LPIPS,
-so the figures are compared with each other, never with a paper's.
+Without downloads: SqueezeNet's features stand in for Inception's in the Frechet distance and for AlexNet's in
+LPIPS, so the figures are compared with each other, never with a paper's.
 """
 
 from __future__ import annotations

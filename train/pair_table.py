@@ -4,47 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..animate.files import part_file
-from .ablations import Variant
-from .pair_scores import Scores
 
 _PUBLISHED = {"fid": "FID", "lpips": "LPIPS", "ssim": "SSIM"}
+_NAMES = {"frechet": "Frechet", "ssim": "SSIM", "l1": "L1", "residual": "residual, thousandths"}
 
 
 class Result(NamedTuple):
-    """One run's: of a variant, with a seed, after so many steps."""
+    """One run's: of a variant, with a seed, after so many steps. scores: a named tuple of numbers."""
 
     name: str
     seed: int
     steps: int
     parameters: int
-    scores: Scores
+    scores: Any
 
 
-def write_table(path: Path, variants: Sequence[Variant], results: Sequence[Result]) -> str:
-    """The table in Markdown, written to `path` whole: mean over seeds and, after it, half the distance between
-    the least and the largest."""
-    published = [key for key in _PUBLISHED if any(key in variant.published for variant in variants)]
-    head = [
-        "",
-        "parameters",
-        "Frechet",
-        "perceptual",
-        "SSIM",
-        "L1",
-        *(f"paper: {_PUBLISHED[k]}" for k in published),
-    ]
-    lines = [head, ["---"] * len(head)]
-    for variant in variants:
-        own = [result for result in results if result.name == variant.name]
+def write_table(path: Path, rows: Sequence[tuple[str, dict[str, str]]], results: Sequence[Result]) -> str:
+    """The table in Markdown, written to `path` whole: a row a variant, given by its name and the paper's own
+    figures; of each score the mean over seeds and half the distance between the least and the largest."""
+    published = [key for key in _PUBLISHED if any(key in figures for _, figures in rows)]
+    columns = results[0].scores._fields
+    head = ["", "parameters", "steps", *(_NAMES.get(column, column) for column in columns)]
+    lines = [[*head, *(f"paper: {_PUBLISHED[key]}" for key in published)]]
+    lines.append(["---"] * len(lines[0]))
+    for name, figures in rows:
+        own = [result for result in results if result.name == name]
         if own:
-            columns = [_spread([s[i] for _, _, _, _, s in own]) for i in range(len(Scores._fields))]
-            theirs = [variant.published.get(key, "") for key in published]
-            lines.append([variant.name, f"{own[0].parameters:,}", *columns, *theirs])
+            scores = [_spread([getattr(result.scores, column) for result in own]) for column in columns]
+            first = [name, f"{own[0].parameters:,}", f"{own[0].steps:,} x {len(own)} seeds"]
+            lines.append([*first, *scores, *(figures.get(key, "") for key in published)])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
     part = part_file(path)
     part.write_text(table)
@@ -53,11 +46,11 @@ def write_table(path: Path, variants: Sequence[Variant], results: Sequence[Resul
 
 
 def _spread(values: Sequence[float]) -> str:
-    """
+    """Mean and half the range, with three significant digits, four decimals at most.
+
     >>> _spread([0.5, 0.52])
     '0.510 ± 0.010'
     """
-    digits = max(0, 3 - int(np.floor(np.log10(max(abs(np.mean(values)), 1e-9))) - 1) - 1) if values else 0
-    digits = min(digits, 4)
-    half = (max(values) - min(values)) / 2
-    return f"{np.mean(values):.{digits}f} ± {half:.{digits}f}"
+    mean, half = float(np.mean(values)), (max(values) - min(values)) / 2
+    digits = min(max(0, 2 - int(np.floor(np.log10(max(abs(mean), 1e-9))))), 4)
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"

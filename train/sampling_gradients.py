@@ -2,11 +2,11 @@
 
     python -m gfla.train.sampling_gradients -o sampling_gradients.png
 
-Features are those of the shipped generator's encoder at H/4, of drawn persons; "meaningless" ones come of the same
-encoder before training. A target is the source moved by a known distance; where the flow starts from nothing, the
-gradient of the squared difference should point the way. By ways of sampling: bilinear, as Eq. A.16; bilinear of
-features blurred by 5 x 5 cells, as in our sampling-correctness loss; local attention of k x k taps, weighted by
-their likeness to the target.
+Features are those of the shipped generator's encoder at H/4, of drawn persons; "meaningless" ones come of the
+same encoder before training. A target is the source moved by a known distance; where the flow starts from
+nothing, the gradient of the squared difference should point the way. By ways of sampling: bilinear, as Eq.
+A.16; bilinear of features blurred by 5 x 5 cells, as in our sampling-correctness loss; local attention of k x
+k taps, weighted by their likeness to the target.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _MARGIN = 9  # cells at the border that are not judged: beyond it nothing is kno
 class Analysis(NamedTuple):
     """What was measured.
 
-    formula: largest differences of autograd from Eq. A.17 and A.18. similarity: cosines of horizontally adjacent
-    features, and size: lengths of the flow's gradient |df/dx| over the features' own length, each (N,), by kind of
-    features. right: shares of places whose gradient points within 90 degrees of the true way, by way of sampling,
-    a number for each of `DISTANCES`; one half is chance.
+    formula: largest differences of autograd from Eq. A.17 and A.18. similarity: cosines of horizontally
+    adjacent features, and size: lengths of the flow's gradient |df/dx| over the features' own length, each
+    (N,), by kind of features. right: shares of places whose gradient points within 90 degrees of the true
+    way, by way of sampling, a number for each of `DISTANCES`; one half is chance.
     """
 
     formula: tuple[float, float]
@@ -179,8 +179,8 @@ def report(analysis: Analysis) -> str:
     lines = [
         f"Autograd equals Eq. A.17 to {analysis.formula[0]:.0e} and Eq. A.18 to {analysis.formula[1]:.0e}.",
         *(
-            f"Neighbours among {kind} features: cosine {np.median(analysis.similarity[kind]):.2f} in the median; "
-            f"the flow's gradient is under a tenth of the feature's length at "
+            f"Neighbours among {kind} features: cosine {np.median(analysis.similarity[kind]):.2f} in the "
+            f"median; the flow's gradient is under a tenth of the feature's length at "
             f"{100 * np.mean(analysis.size[kind] < 0.1):.0f} % of places."
             for kind in analysis.size
         ),
