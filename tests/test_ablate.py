@@ -53,14 +53,14 @@ def test_every_variant_trains_in_its_stages(name, pairs, features, tmp_path):
         before = [p.clone() for p in run.model.parameters()]
         moves = deform(run.model, batch) is not None
         assert moves == (variant.name not in ("Baseline", "Global-Attn"))
-        run.train(batch, seen, features, deformation=1)
-        run.train(batch, seen, features, deformation=1)
+        run.train(batch, seen, features, deformation_steps=1)
+        run.train(batch, seen, features, deformation_steps=1)
         changed = [not torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True)]
         assert np.mean(changed) > 0.7, variant.name
         if isinstance(run.model, Generator):
             first = Run(variant, 1, 64, tmp_path)
             paint = first.model.paint.weight.clone()
-            first.train(batch, seen, features, deformation=1)
+            first.train(batch, seen, features, deformation_steps=1)
             assert torch.equal(paint, first.model.paint.weight), "the first stage paints nothing"
 
 
@@ -70,7 +70,7 @@ def test_a_resumed_run_is_an_uninterrupted_one(pairs, features, tmp_path):
     def go(run, steps):
         for step in steps:
             batch = pairs.batch(0, step, 2)
-            run.train(batch, see(features, batch), features, deformation=1)
+            run.train(batch, see(features, batch), features, deformation_steps=1)
         return run
 
     whole = go(Run(variant, 0, 64, tmp_path / "none"), range(3))

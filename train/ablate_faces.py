@@ -1,4 +1,4 @@
-"""What each idea of the face generator is worth: trained without it from one flow checkpoint, measured on val.
+"""What each idea of the face generator is worth: trained without it from one flow checkpoint, scored on val.
 
     python -m gfla.train.ablate_faces --data DATA --out runs/faces
 

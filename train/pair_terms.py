@@ -77,7 +77,8 @@ def deformation_terms(stage: Stage, moved: Deformed, pairs: Pairs, seen: Seen) -
     for."""
     terms = {}
     if moved.flows and stage.correctness:
-        terms["correctness"] = correctness_on(moved.flows, seen.source_grids, seen.target_grids)
+        flows = tuple(flow[:, 0] for flow in moved.flows)
+        terms["correctness"] = correctness_on(flows, seen.source_grids, seen.target_grids)
     if moved.flows and stage.affine:
         each = [affine_regularisation(flow[:, 0], n) for flow, n in zip(moved.flows, (3, 5), strict=True)]
         terms["affine"] = torch.stack(each).sum()
