@@ -8,6 +8,7 @@ from gfla.train.losses import (
     critic_hinge,
     flow_distance,
     generator_hinge,
+    hidden_share,
     part_weight,
 )
 
@@ -71,3 +72,14 @@ def test_parts_weigh_eyes_and_mouth_whatever_their_opening():
     assert weight[100, 62] > 0.9
     assert weight[70, 20] < 0.01
     assert weight[5, 5] < 0.01
+
+
+def test_a_share_of_what_the_source_hides_costs_and_of_what_it_shows_does_not():
+    shown = (torch.arange(16.0).view(1, 1, 4, 4) > 7).float()
+    fine = shown.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert hidden_share(shown, fine, shown) == 0
+    assert hidden_share(0 * shown, 0 * fine, shown) == 0
+    half = hidden_share(torch.full_like(shown, 0.5), torch.full_like(fine, 0.5), shown)
+    assert half.item() == pytest.approx(np.log(2) / 2, abs=1e-5)
+    wrong = hidden_share(1 - shown, 1 - fine, shown)
+    assert half < wrong < 10

@@ -34,6 +34,8 @@ class Stage:
     affine: float = 0.01
     correctness: float = 0.0
     """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
+    hidden: float = 0.0
+    """Weight of the source's share where it is known to show nothing of the place: for an exact teacher."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
     adversarial: float = 0.0
@@ -117,8 +119,7 @@ FACE = TrainConfig(
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
-        Stage(name="image", steps=2000, batch=8, rate=6e-4, affine=0.002),
-        Stage(name="critic", steps=500, batch=8, rate=3e-4, affine=0.002, adversarial=0.02),
+        Stage(name="image", steps=2500, batch=8, rate=6e-4, affine=0.002, hidden=0.5),
     ),
     ema=0.997,
 )

@@ -15,6 +15,7 @@ from .config import Stage
 from .losses import (
     affine_regularisation,
     flow_distance,
+    hidden_share,
     sampling_correctness,
     style_distance,
 )
@@ -77,6 +78,12 @@ def picture_terms(
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
     }
+    if stage.hidden:
+        shares = [
+            hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], teacher[1][:, t])
+            for t, o in enumerate(outputs)
+        ]
+        terms["hidden"] = torch.stack(shares).mean()
     if stage.correctness and features is not None:
         each = [
             correctness((o.motions[0].flow, o.motions[1].flow), source, truth[:, t], features)
