@@ -77,11 +77,9 @@ class Poser:
         """Load weights for `task` by shipped name or path. InputError if there are none or for another."""
         chosen, _ = choose_device(device)
         try:
-            generator = load_generator(name, chosen)
+            generator = load_generator(name, chosen, task)
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
-        if generator.config.task != task:
-            raise InputError(f"{name}: these weights are for a {generator.config.task}, not for a {task}.")
         return cls(generator, device=chosen, name=str(name))
 
     def prepare(self, image: Image, points: Points) -> PoseState:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .config import ADDED_SETTINGS, GeneratorConfig, config_from_json
+from .config import ADDED_SETTINGS, GeneratorConfig, Task, config_from_json
 from .generator import Generator
 from .layers import channels_last
 
@@ -62,10 +62,12 @@ def weights_file(name: str | Path) -> Path:
     return shipped if shipped.is_file() else Path(name)
 
 
-def load_generator(name: str | Path = "face-256", device: str | torch.device = "cpu") -> Generator:
+def load_generator(
+    name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
+) -> Generator:
     """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file.
 
-    Raises FileNotFoundError or ValueError with one sentence for the user.
+    task: what they must be for. Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
     values = ADDED_SETTINGS | values
@@ -74,6 +76,8 @@ def load_generator(name: str | Path = "face-256", device: str | torch.device = "
         raise ValueError(
             f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
         )
+    if task and values["task"] != task:
+        raise ValueError(f"{name}: these weights are for a {values['task']}, not for a {task}.")
     generator = Generator(config_from_json(GeneratorConfig, values))
     try:
         generator.load_state_dict(tensors, strict=True)
