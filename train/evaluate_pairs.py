@@ -59,7 +59,7 @@ class PairScores:
         lines = [f"| | {head} | parameters |", "|---" * (len(columns) + 2) + "|"]
         for method, row in self.means.items():
             size = f"{self.parameters / 1e6:.2f} M" if method == "ours" else ""
-            values = " | ".join(f"{row[c]:.2f}" if c == "fid" else f"{row[c]:.4f}" for c in columns)
+            values = " | ".join(f"{row[c]:.4f}" if row[c] < 10 else f"{row[c]:.1f}" for c in columns)
             lines.append(f"| {method} | {values} | {size} |")
         return "\n".join([*lines, f"\n{self.pairs} pairs."])
 
