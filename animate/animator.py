@@ -79,7 +79,7 @@ class Animator:
         """
         chosen, reason = choose_device(device)
         try:
-            generator = load_generator(name, chosen)
+            generator = load_generator(name, chosen, "face")
             landmarker = load_landmarker(landmarks, device=chosen)
         except InputError:
             raise

@@ -34,13 +34,17 @@ Points = NDArray[np.float32]
 
 
 class Fit(NamedTuple):
-    """How a picture lies in the network's: scaled by `scale` and moved by (x, y) pixels; its part of the
-    network's picture is `inner`, (top, bottom, left, right)."""
+    """How a picture lies in the network's: scaled by `scale`, as its part `inner`, (top, bottom, left,
+    right) pixels."""
 
     scale: float
-    x: float
-    y: float
     inner: tuple[int, int, int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of that part."""
+        top, bottom, left, right = self.inner
+        return right - left, bottom - top
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +60,7 @@ class PoseState:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the pictures to come."""
-        top, bottom, left, right = self.fit.inner
-        return right - left, bottom - top
+        return self.fit.size
 
 
 class Poser:
@@ -74,24 +77,21 @@ class Poser:
         """Load weights for `task` by shipped name or path. InputError if there are none or for another."""
         chosen, _ = choose_device(device)
         try:
-            generator = load_generator(name, chosen)
+            generator = load_generator(name, chosen, task)
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
-        if generator.config.task != task:
-            raise InputError(f"{name}: these weights are for a {generator.config.task}, not for a {task}.")
         return cls(generator, device=chosen, name=str(name))
 
     def prepare(self, image: Image, points: Points) -> PoseState:
         """The state before the first pose: `image` (h, w, 3) uint8 RGB, in which the person's joints are
         `points` (18, 2) pixels, or the thing is seen from (1, 2) degrees."""
         fit = fit_picture(image.shape[:2], self.generator.config.shape)
-        matrix = np.array([[fit.scale, 0, fit.x], [0, fit.scale, fit.y]])
         height, width = self.generator.config.shape
         way = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
-        if way == cv2.INTER_AREA:  # warping alone would skip pixels
-            small = cv2.resize(image, None, fx=fit.scale, fy=fit.scale, interpolation=way)
-            image, matrix = small, np.array([[1, 0, fit.x], [0, 1, fit.y]])
-        picture = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        scaled = cv2.resize(image, fit.size, interpolation=way)
+        top, bottom, left, right = fit.inner
+        edges = (top, height - bottom, left, width - right)
+        picture = cv2.copyMakeBorder(scaled, *edges, cv2.BORDER_REPLICATE)
         points = self._fitted(points, fit)
         with self._fast():
             pixels = torch.from_numpy(picture).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -173,7 +173,8 @@ class Poser:
     def _fitted(self, points: Points, fit: Fit) -> Points:
         if self.task != "person":
             return points.astype(np.float32)
-        return (points * fit.scale + (fit.x, fit.y)).astype(np.float32)
+        top, _, left, _ = fit.inner  # pixel centres are at integers
+        return ((points + 0.5) * fit.scale - 0.5 + (left, top)).astype(np.float32)
 
     def _structure(self, points: Tensor) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):
@@ -193,12 +194,12 @@ def fit_picture(size: tuple[int, ...], shape: tuple[int, int]) -> Fit:
     """The largest place for a picture of `size` (height, width) in the middle of one of `shape`, undistorted.
 
     >>> fit_picture((100, 50), (64, 64))
-    Fit(scale=0.64, x=16.0, y=0.0, inner=(0, 64, 16, 48))
+    Fit(scale=0.64, inner=(0, 64, 16, 48))
     """
     scale = min(shape[0] / size[0], shape[1] / size[1])
     height, width = round(size[0] * scale), round(size[1] * scale)
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
-    return Fit(scale, float(left), float(top), (top, top + height, left, left + width))
+    return Fit(scale, (top, top + height, left, left + width))
 
 
 def follow_person(poses: list[Points], own: Points) -> list[Points]:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .attention_flow import AttentionFlow
-from .config import ADDED_SETTINGS, AttentionFlowConfig, GeneratorConfig, config_from_json
+from .config import ADDED_SETTINGS, AttentionFlowConfig, GeneratorConfig, Task, config_from_json
 from .generator import Generator
 from .layers import channels_last
 
@@ -69,12 +69,12 @@ def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
 
 
 def load_generator(
-    name: str | Path = "face-256", device: str | torch.device = "cpu"
+    name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
 ) -> Generator | AttentionFlow:
     """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file,
     which says of which model it is.
 
-    Raises FileNotFoundError or ValueError with one sentence for the user.
+    task: what they must be for. Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
     values = ADDED_SETTINGS | values
@@ -83,6 +83,8 @@ def load_generator(
         raise ValueError(
             f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
         )
+    if task and values["task"] != task:
+        raise ValueError(f"{name}: these weights are for a {values['task']}, not for a {task}.")
     kind = AttentionFlowConfig if set(values) == others else GeneratorConfig
     generator = new_generator(config_from_json(kind, values))
     try:

@@ -2,10 +2,10 @@
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from gfla.animate.image import read_image
 from gfla.animate.puppets import draw_pair
 from gfla.models import CONFIGS, Generator, save_generator
 from gfla.train import metrics
@@ -29,7 +29,7 @@ def test_the_table_has_the_methods_and_the_sheet_its_columns(task, squeezenet, t
     means = json.loads((tmp_path / "report" / "results.json").read_text())["means"]
     assert {"ssim", "ssim_wide", "l1", "perceptual", "frechet"} == means["ours"].keys()
     assert 0 <= means["ours"]["l1"] < 1
-    sheet = cv2.imread(str(tmp_path / "report" / "sheet.png"))
+    sheet, _ = read_image(tmp_path / "report" / "sheet.png")
     assert sheet.shape == (4 * 64, (3 + len(methods)) * 64, 3)
     assert (tmp_path / "report" / "study.html").read_text().count('"pair"') == 4
 

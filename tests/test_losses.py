@@ -11,6 +11,7 @@ from gfla.train.losses import (
     find_eyes,
     flow_distance,
     generator_hinge,
+    hidden_share,
     part_weight,
 )
 from torch.nn import functional as F
@@ -102,3 +103,12 @@ def test_eyes_are_found_by_task():
     assert torch.equal(find_eyes("face", points)[:, 0], points[:, 36:42].mean(1))
     assert torch.equal(find_eyes("person", points[:, :18])[:, 1], points[:, 15])
     assert find_eyes("view", points[:, :1]).isnan().all()
+def test_a_share_of_what_the_source_hides_costs_and_of_what_it_shows_does_not():
+    shown = (torch.arange(16.0).view(1, 1, 4, 4) > 7).float()
+    fine = shown.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    assert hidden_share(shown, fine, shown) == 0
+    assert hidden_share(0 * shown, 0 * fine, shown) == 0
+    half = hidden_share(torch.full_like(shown, 0.5), torch.full_like(fine, 0.5), shown)
+    assert half.item() == pytest.approx(np.log(2) / 2, abs=1e-5)
+    wrong = hidden_share(1 - shown, 1 - fine, shown)
+    assert half < wrong < 10

@@ -1,12 +1,30 @@
 """DeepFashion and Market-1501 in their published layout, in miniature."""
 
+import csv
+import json
+
 import numpy as np
 import pytest
 from gfla.animate.puppets import draw_pair
 from gfla.train.cli import main
 from gfla.train.pairs import PairSampler, open_pairs
-from gfla.train.person_lists import PersonList, kind_of, write_person_list
+from gfla.train.person_lists import PersonList, kind_of
 from PIL import Image
+
+
+def write_fashion(folder, phase, pictures, pairs):
+    """One phase in DeepFashion's layout. pictures: by name, the picture and its joints; pairs: of names."""
+    (folder / phase).mkdir(parents=True, exist_ok=True)
+    height, width = 256, 176
+    with (folder / f"fasion-annotation-{phase}.csv").open("w", newline="") as file:
+        file.write("name:keypoints_y:keypoints_x\n")
+        for name, (image, joints) in pictures.items():
+            Image.fromarray(image).save(folder / phase / name)
+            scaled = joints * (width / image.shape[1], height / image.shape[0])
+            x, y = (np.where(np.isnan(axis), -1, np.rint(axis)).astype(int).tolist() for axis in scaled.T)
+            file.write(f"{name}:{json.dumps(y)}:{json.dumps(x)}\n")
+    with (folder / f"fasion-pairs-{phase}.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("from", "to"), *pairs])
 
 
 @pytest.fixture
@@ -35,7 +53,7 @@ def fashion(tmp_path):
             for name, drawn in zip(names, pair, strict=True):
                 pictures[name] = (drawn.image, drawn.joints)
             pairs += [tuple(names), tuple(reversed(names))]
-        write_person_list(tmp_path, phase, pictures, pairs)
+        write_fashion(tmp_path, phase, pictures, pairs)
     return tmp_path
 
 

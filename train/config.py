@@ -34,6 +34,8 @@ class Stage:
     affine: float = 0.01
     correctness: float = 0.0
     """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
+    hidden: float = 0.0
+    """Weight of the source's share where it is known to show nothing of the place: for an exact teacher."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
     attention: float = 0.0
@@ -113,14 +115,15 @@ FACE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
         Stage(name="image", steps=2800, batch=4),
-        Stage(name="video", steps=720, batch=2, length=18, chunk=3, adversarial=0.02, temporal=0.02),
-    )
+        Stage(name="clips", steps=1600, batch=2, length=9, chunk=3),
+        Stage(name="video", steps=320, batch=2, length=18, chunk=3, adversarial=0.01, temporal=0.01),
+    ),
+    augmentation=Augmentation(drop=0.2, mix=0.1, noise=0.1),
 )
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
-        Stage(name="image", steps=2000, batch=8, rate=6e-4, affine=0.002),
-        Stage(name="critic", steps=500, batch=8, rate=3e-4, affine=0.002, adversarial=0.02),
+        Stage(name="image", steps=2500, batch=8, rate=6e-4, affine=0.002, hidden=0.5),
     ),
     ema=0.997,
 )

@@ -59,7 +59,7 @@ class PairScores:
         lines = [f"| | {head} | parameters |", "|---" * (len(columns) + 2) + "|"]
         for method, row in self.means.items():
             size = f"{self.parameters / 1e6:.2f} M" if method == "ours" else ""
-            values = " | ".join(f"{row[c]:.2f}" if c == "fid" else f"{row[c]:.4f}" for c in columns)
+            values = " | ".join(f"{row[c]:.4f}" if row[c] < 10 else f"{row[c]:.1f}" for c in columns)
             lines.append(f"| {method} | {values} | {size} |")
         return "\n".join([*lines, f"\n{self.pairs} pairs."])
 
@@ -80,7 +80,7 @@ def evaluate_pairs(
     poser = Poser.from_pretrained(weights, task, "cpu")
     config = poser.generator.config
     pairs = open_pairs(task, data, config.shape, "val")
-    count = min(count, pairs.count)
+    count = min(count, pairs.total)
     features = PerceptualFeatures(perceptual) if perceptual else None
     pooled = {"fid": inception, "frechet": PooledFeatures(features) if features else None}
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -123,8 +123,8 @@ def draw_joints(joints: NDArray[np.float32], shape: tuple[int, int]) -> Picture:
             continue
         right = {a, b} & {2, 3, 4, 8, 9, 10, 14, 16}
         colour = (255, 150, 60) if right else (70, 160, 255) if max(a, b) > 4 else (240, 240, 240)
-        ends = [tuple(np.rint(joints[i] * 8).astype(int).tolist()) for i in (a, b)]
-        cv2.line(canvas, *ends, colour, max(1, shape[0] // 64), cv2.LINE_AA, 3)
+        (x0, y0), (x1, y1) = np.rint(joints[[a, b]] * 8).astype(int).tolist()
+        cv2.line(canvas, (x0, y0), (x1, y1), colour, max(1, shape[0] // 64), cv2.LINE_AA, 3)
     return canvas
 
 

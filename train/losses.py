@@ -121,6 +121,16 @@ def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor)
     return ((fine + 2 * coarse) / (length + 0.2)).mean()
 
 
+def hidden_share(mask4: Tensor, mask1: Tensor, shown: Tensor) -> Tensor:
+    """-log(1 - m) of the source's shares m, mask4 (B, 1, H/4, W/4) and mask1 (B, 1, H, W), where the source
+    is known not to show the place, 1 - shown (B, 1, H/4, W/4): that must be painted. Without it, as in GFLA,
+    the mask learns that late and leaves ghosts of moved limbs. Where it shows it nothing is asked: the flow
+    may be wrong."""
+    with torch.autocast(shown.device.type, enabled=False):
+        masks = torch.cat((mask4.float(), F.avg_pool2d(mask1.float(), 4)), dim=1)
+        return (-torch.log1p(-masks.clamp(max=1 - 1e-4)) * (1 - shown)).mean()
+
+
 def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Where a small mistake matters, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H,
     W) in [0, 1]: a face's eyes and mouth, a person's body; of a thing everywhere."""

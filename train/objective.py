@@ -16,6 +16,7 @@ from .losses import (
     attention_distance,
     face_crops,
     flow_distance,
+    hidden_share,
     sampling_correctness,
     style_distance,
 )
@@ -85,6 +86,12 @@ def picture_terms(
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
     }
+    if stage.hidden:
+        shares = [
+            hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], teacher[1][:, t])
+            for t, o in enumerate(outputs)
+        ]
+        terms["hidden"] = torch.stack(shares).mean()
     if stage.correctness and features is not None:
         each = [
             correctness((o.motions[0].flow, o.motions[1].flow), source, truth[:, t], features)

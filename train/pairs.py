@@ -38,7 +38,7 @@ class Pair(NamedTuple):
 class Pairs(NamedTuple):
     """How many pairs there are, and pair `index` of them."""
 
-    count: int
+    total: int
     pair: Callable[[int], Pair]
 
 
@@ -51,7 +51,7 @@ class PairSampler:
     def __call__(self, sample: int) -> Batch:
         first = self.rank * self.batch
         dice = (np.random.default_rng((self.seed, sample, first + i)) for i in range(self.batch))
-        pairs = [self.pairs.pair(int(rng.integers(self.pairs.count))) for rng in dice]
+        pairs = [self.pairs.pair(int(rng.integers(self.pairs.total))) for rng in dice]
         return collate([(pair.images, pair.points, 0, pair.flow[None], pair.weight[None]) for pair in pairs])
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:

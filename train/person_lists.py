@@ -74,25 +74,6 @@ def kind_of(folder: Path) -> str | None:
     return next((kind for kind in _FRAMES if (folder / f"{kind}-pairs-train.csv").is_file()), None)
 
 
-def write_person_list(folder: Path, phase: Phase, pictures: dict[str, tuple], pairs: list[tuple]) -> None:
-    """Write a dataset of one phase in DeepFashion's layout, for those who have their own pictures.
-
-    pictures: by file name, RGB (H, W, 3) uint8 and joints (18, 2) pixels of it, NaN if unknown. pairs: of
-    names, source and target.
-    """
-    (folder / phase).mkdir(parents=True, exist_ok=True)
-    height, width = _FRAMES["fasion"]
-    with (folder / f"fasion-annotation-{phase}.csv").open("w", newline="") as file:
-        file.write("name:keypoints_y:keypoints_x\n")
-        for name, (image, joints) in pictures.items():
-            Image.fromarray(image).save(folder / phase / name)
-            scaled = joints * (width / image.shape[1], height / image.shape[0])
-            x, y = (np.where(np.isnan(axis), -1, np.rint(axis)).astype(int).tolist() for axis in scaled.T)
-            file.write(f"{name}:{json.dumps(y)}:{json.dumps(x)}\n")
-    with (folder / f"fasion-pairs-{phase}.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("from", "to"), *pairs])
-
-
 def _rows(table: Path, separator: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if not table.is_file():
         raise ValueError(f"There is no table {table}; see docs/training.md for the layout.")

@@ -58,9 +58,9 @@ class ViewFile:
         return images, np.array([[(10 * h, v)] for h, v in views], np.float32)
 
     def _picture(self, key: str) -> NDArray[np.uint8]:
-        if key not in self.file:
+        if f"{key}/image" not in self.file:
             raise ValueError(f"{self.path} holds no view {key}.")
-        image = np.asarray(self.file[key]["image"])
+        image = np.asarray(self.file[f"{key}/image"])
         if image.shape[0] == 3:
             image = image.transpose(1, 2, 0)
         picture = Image.fromarray(np.ascontiguousarray(image[..., :3]).astype(np.uint8))

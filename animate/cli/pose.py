@@ -98,22 +98,17 @@ def _pose(options: argparse.Namespace) -> None:
 
 def _puppet(seed: int):
     """A drawn person of 256 x 256, standing, and their joints."""
-    from ..puppets import Camera, Pose, choose_look, draw
+    from ..puppets import STAGE, Pose, choose_look, draw
 
-    drawn = draw(
-        choose_look(seed),
-        Pose(turn=15, right_arm_out=22, left_arm_out=22),
-        Camera(4, 214, 128, 124),
-        (256, 256),
-    )
+    pose = Pose(turn=15, right_arm_out=22, left_arm_out=22)
+    drawn = draw(choose_look(seed), pose, STAGE, (256, 256))
     return drawn.image, drawn.joints
 
 
 def _sequence(name: str):
-    from ..puppets import Camera, act, choose_look, draw
+    from ..puppets import STAGE, act, choose_look, draw
 
-    look = choose_look(0)
-    return [draw(look, pose, Camera(4, 214, 128, 124), (256, 256)).joints for pose in act(name)]
+    return [draw(choose_look(0), pose, STAGE, (256, 256)).joints for pose in act(name)]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from .body import Camera, Pose, blend
 from .looks import choose_look
 from .paint import Drawn, draw
 
+STAGE = Camera(4.0, 214.0, 128.0, 124.0)
+"""Shows the whole figure in a picture of 256 x 256."""
 SEQUENCES = ("walk", "wave", "turn", "dance")
 
 

@@ -58,6 +58,10 @@ class Camera(NamedTuple):
     x: float
     y: float
 
+    def scaled(self, share: float) -> Camera:
+        """For a picture `share` times as large."""
+        return Camera(self.elevation, self.scale * share, self.x * share, self.y * share)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Build:

@@ -60,12 +60,13 @@ def weave(
         choice = (along + np.abs(across % 2 - 1)) % 2 < 1
     else:
         choice = np.zeros((height, width), bool)
-    return np.where(choice[..., None], np.uint8(colours[1]), np.uint8(colours[0]))
+    ground, figure = np.array(colours[:2], np.uint8)
+    return np.where(choice[..., None], figure, ground)
 
 
 def print_logo(rng: np.random.Generator, texture: Texture, row: float, column: float, size: float) -> None:
     """Draw a mark of about `size` pixels into `texture`: a letter or number, a star, a ring or a heart."""
-    colour = tuple(int(c) for c in (choose_colours(rng, 2)[rng.integers(2)]))
+    colour = choose_colours(rng, 2)[int(rng.integers(2))]
     if np.abs(np.subtract(colour, texture.mean((0, 1)))).sum() < 120:
         colour = (250, 245, 235) if texture.mean() < 128 else (30, 30, 45)
     place = (round(column), round(row))

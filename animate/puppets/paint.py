@@ -227,7 +227,7 @@ def _texture(look: Look, name: str, camera: Camera) -> NDArray[np.uint8]:
     if share >= 0.9:
         return texture
     height, width = (max(4, round(side * share)) for side in texture.shape[:2])
-    return cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(texture, (width, height), interpolation=cv2.INTER_AREA)  # pyright: ignore[reportReturnType]
 
 
 def _shadow(image: NDArray[np.float32], body: Body, camera: Camera) -> None:

@@ -71,8 +71,8 @@ def draw_views(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Vie
     rng = np.random.default_rng((seed, index, 1))
     solid = choose_solid(int(rng.integers(2**31)))
     elevation = float(rng.choice(ELEVATIONS))
-    views = [(float(rng.choice(AZIMUTHS)), elevation) for _ in range(2)]
-    return Views(*(draw_solid(solid, *view, size) for view in views), *views)
+    first, second = ((float(rng.choice(AZIMUTHS)), elevation) for _ in range(2))
+    return Views(draw_solid(solid, *first, size), draw_solid(solid, *second, size), first, second)
 
 
 def choose_solid(seed: int) -> Solid:
@@ -233,7 +233,7 @@ def _paste(image, parts, texture: Texture, corners: NDArray[np.float32], shade: 
     """One face over `image`; returns the homography from the texture's pixels to the picture's."""
     height, width = parts.shape
     side = np.array([[0, 0], [_SIDE, 0], [_SIDE, _SIDE], [0, _SIDE]], np.float32) - 0.5
-    homography = cv2.getPerspectiveTransform(side, corners)
+    homography = np.asarray(cv2.getPerspectiveTransform(side, corners), np.float64)
     x0, y0 = np.floor(corners.min(0) - 1).astype(int).clip(0, (width, height))
     x1, y1 = (np.ceil(corners.max(0)).astype(int) + 2).clip(0, (width, height))
     box, shape = (slice(y0, y1), slice(x0, x1)), (int(x1 - x0), int(y1 - y0))
