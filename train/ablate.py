@@ -28,7 +28,7 @@ from .cli import run_command
 from .data import find_dataset, perceptual_weights
 from .pair_scores import Scores, score, true_features
 from .pair_table import Result, write_table
-from .pair_terms import Pairs, Seen, autocast, deform, deformation_terms, deformed, paint, picture_terms, see
+from .pair_terms import TERMS, Pairs, Seen, autocast, deform, deformation_terms, deformed, paint, picture_terms, see
 from .perceptual import Features, PerceptualFeatures
 from .puppet_pairs import PuppetPairs
 
@@ -87,7 +87,8 @@ class Run:
         return {"model": self.model, "average": self.average}
 
     def _identity(self) -> dict:
-        return {"variant": self.variant.name, "stage": asdict(self.variant.stage)} | asdict(self.config)
+        weights = {name: getattr(self.variant.stage, name) for name in TERMS}
+        return {"variant": self.variant.name, "weights": weights} | asdict(self.config)
 
 
 def ablate(

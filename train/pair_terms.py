@@ -20,6 +20,10 @@ from .objective import correctness_on, face_distance
 from .perceptual import Features, Grid, perceptual_distance
 
 
+TERMS = ("correctness", "affine", "attention", "perceptual", "l1", "style", "face")
+"""Every loss here, under the name of its weight in `config.Stage`."""
+
+
 class Pairs(NamedTuple):
     """B pairs. images: (2, B, 3, H, W), source then target. structures: (2, B, S, H/4, W/4). points: (2, B,
     N, 2) pixels, x then y, NaN where unknown."""
