@@ -3,11 +3,12 @@
 from .config import CONFIGS, DiscriminatorConfig, GeneratorConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
-from .generator import FrameOutput, Generator, GeneratorMemory, Reference
+from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
 from .weights import load_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
+    "Ahead",
     "Discriminator",
     "DiscriminatorConfig",
     "FrameOutput",
