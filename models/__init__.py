@@ -4,11 +4,12 @@ from .attention_flow import AttentionFlow
 from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
-from .generator import FrameOutput, Generator, GeneratorMemory, Reference
+from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
 from .weights import load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
+    "Ahead",
     "AttentionFlow",
     "AttentionFlowConfig",
     "Discriminator",

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import AttentionFlowConfig, GeneratorConfig
-from .flow import FlowEstimator, Hourglass, Motion
+from .flow import STRIDE, FlowEstimator, Hourglass, Motion, candidate_flows
 from .generator import Deformed, FrameOutput, GeneratorMemory, ImageEncoder, Reference, StructureEncoder
 from .layers import Residual, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
-from .prior import candidate_flows
+from .prior import see_pose
 
 Align = Callable[[int, Tensor], Tensor]
 
@@ -112,8 +112,17 @@ class AttentionFlow(nn.Module):
     ) -> tuple[list[FrameOutput], GeneratorMemory]:
         """As `Generator.animate`: `structure` (B, T, S, H/4, W/4), `points` (B, T, N, 2)."""
         frames = zip(structure.unbind(1), points.unbind(1), strict=True)
-        outputs = [self.synthesise(drawn, places, reference) for drawn, places in frames]
-        return outputs, memory or GeneratorMemory()
+        return [self.look_ahead(drawn, places, reference) for drawn, places in frames], GeneratorMemory()
+
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
+        """As `Generator.look_ahead`: no frame needs another, so all of it is done ahead."""
+        return self.synthesise(structure, points, reference)
+
+    def frame(
+        self, ahead: FrameOutput, reference: Reference, previous: tuple[Reference, ...]
+    ) -> tuple[FrameOutput, tuple[Reference, ...]]:
+        """As `Generator.frame`."""
+        return ahead, ()
 
     def forward(
         self,
@@ -142,7 +151,8 @@ class AttentionFlow(nn.Module):
         if not self.flow:
             still = reference.image.new_zeros(len(structure4), 2, *shape)
             return still[..., ::8, ::8], still[..., ::4, ::4], still
-        candidates = candidate_flows(self.config.task, points, reference.points[:, None], shape, stride=4) / 4
+        known = see_pose(self.config.task, points, shape, STRIDE)
+        candidates = candidate_flows(known, reference.points[:, None])
         output = self.flow(structure4, reference.flow_half[:, None], candidates)
         return tuple(flow[:, 0] for flow in output.flows)
 

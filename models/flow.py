@@ -19,7 +19,9 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
-from .prior import CANDIDATES
+from .prior import CANDIDATES, Known
+
+STRIDE = 4  # of the finest level at which candidate flows are blended
 
 
 class Motion(NamedTuple):
@@ -37,10 +39,19 @@ class Motion(NamedTuple):
 
 
 class FlowOutput(NamedTuple):
-    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8 and H/4; at H of the source alone (R = 1)."""
+    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8 and H/4; at H of the source alone (R = 1),
+    where it is among the references."""
 
-    flows: tuple[Tensor, Tensor, Tensor]
-    logits: tuple[Tensor, Tensor, Tensor]
+    flows: tuple[Tensor, ...]
+    logits: tuple[Tensor, ...]
+
+    def join(self, previous: FlowOutput) -> FlowOutput:
+        """The source's, self, and those of the previous frames."""
+
+        def pairs(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return (torch.cat((a[0], b[0]), dim=1), torch.cat((a[1], b[1]), dim=1), a[2])
+
+        return FlowOutput(pairs(self.flows, previous.flows), pairs(self.logits, previous.logits))
 
 
 class Hourglass(nn.Module):
@@ -89,9 +100,10 @@ class FlowEstimator(Hourglass):
         to be read where the spline points, one in place."""
         return self.reference_half(torch.cat((structure, features), dim=1))
 
-    def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor) -> FlowOutput:
+    def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor, first: int = 0) -> FlowOutput:
         """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
-        w): flows at H/4 in pixels of H/4, the finest last."""
+        w): flows at H/4 in pixels of H/4, the finest last. first: the first reference's number; 0 is the
+        source. References are judged one by one: those of two calls are those of one."""
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)
@@ -99,7 +111,7 @@ class FlowEstimator(Hourglass):
         if self.candidate_half is not None:
             x = x + self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
         x = x.unflatten(0, (batch, count))
-        x = x + self.kind[:count, :, None, None] + self.target_half(structure)[:, None]
+        x = x + self.kind[first : first + count, :, None, None] + self.target_half(structure)[:, None]
         x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
             out8 = self.head8(activate(x8).float())
@@ -113,14 +125,19 @@ class FlowEstimator(Hourglass):
             )
             logit8 = out8[:, 2:3]
             logit4 = double(logit8) + out4[:, 2:3]
-            source = slice(None, None, count)  # the first reference of each sample: pixels come from it alone
-            flow1 = 4 * double(double(flow4[source]))
-            logit1 = double(double(out4[source, 3:4]))
-        each = (batch, count)
-        return FlowOutput(
-            flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1[:, None]),
-            logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1[:, None]),
-        )
+            flows, logits = (flow8, flow4), (logit8, logit4)
+            flows, logits = (tuple(x.unflatten(0, (batch, count)) for x in both) for both in (flows, logits))
+            if first == 0:  # pixels come from the source alone
+                flows += (4 * double(double(flows[1][:, 0]))[:, None],)
+                logits += (double(double(out4[::count, 3:4]))[:, None],)
+        return FlowOutput(flows, logits)
+
+
+def candidate_flows(target: Known, places: Tensor) -> Tensor:
+    """The flows known in closed form, from the pose of `target` to `places` (B, R, N, 2), the references':
+    (B, R, K, 2, h, w) float32, pixels of H/4. The first stays still, the last is the finest: spline or
+    limbs."""
+    return target.flows(places) / STRIDE
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
-from .flow import FlowEstimator, FlowOutput, Motion
+from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import candidate_flows
+from .prior import Known, see_pose
 
 
 class Reference(NamedTuple):
@@ -70,6 +70,22 @@ class Deformed(NamedTuple):
 
     flows: tuple[Tensor, ...]
     attended: tuple[Tensor, ...] = ()
+
+
+class Ahead(NamedTuple):
+    """What of a frame needs no frame before it, so that it can be computed while that one is being made.
+
+    Attributes:
+        structure4: the target's structure features at H/4. x8: the decoder's first features, at H/8.
+        target: what its pose tells of flows. motion: of the source alone. warped: (B, 3, H, W) its pixels
+            under the full-size flow.
+    """
+
+    structure4: Tensor
+    x8: Tensor
+    target: Known
+    motion: FlowOutput
+    warped: Tensor
 
 
 class FrameOutput(NamedTuple):
@@ -149,13 +165,29 @@ class Generator(nn.Module):
         previous = (memory or GeneratorMemory()).previous
         outputs: list[FrameOutput] = []
         for t in range(structure.shape[1]):
-            structures = self.structure_encoder(structure[:, t])
-            output = self._frame(structures, points[:, t], (reference, *previous))
-            if self.config.previous:
-                newest = self._encode(output.image, structures[0], points[:, t])
-                previous = (newest, *previous)[: self.config.previous]
+            output, previous = self.frame(
+                self.look_ahead(structure[:, t], points[:, t], reference), reference, previous
+            )
             outputs.append(output)
         return outputs, GeneratorMemory(previous)
+
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> Ahead:
+        """The part of a frame, `structure` (B, S, H/4, W/4) and `points` (B, N, 2), before any other frame
+        matters: a third of its work."""
+        structure4, structure8 = self.structure_encoder(structure)
+        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
+        motion, warped = self._motion_of_source(structure4, target, (reference,))
+        return Ahead(structure4, self.before8(structure8), target, motion, warped)
+
+    def frame(
+        self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
+    ) -> tuple[FrameOutput, tuple[Reference, ...]]:
+        """The frame of `ahead`, and the previous frames of the next: at most `config.previous`, it first."""
+        output = self._frame(ahead, (reference, *previous))
+        if self.config.previous:
+            newest = self._encode(output.image, ahead.structure4, ahead.target.points)
+            previous = (newest, *previous)[: self.config.previous]
+        return output, previous
 
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
         features4, features8 = self.image_encoder(image)
@@ -177,21 +209,28 @@ class Generator(nn.Module):
     ) -> tuple[FlowOutput, Tensor]:
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
-        places = torch.stack([reference.points for reference in references], dim=1)
-        halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        motion = self.flow(structure4, halves, self.candidates(points, places))
+        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
+        return self._motion_of_source(structure4, target, references)
+
+    def _motion_of_source(self, structure4: Tensor, target: Known, references: tuple[Reference, ...]):
+        motion = self._motion(structure4, target, references)
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
-    def candidates(self, points: Tensor, places: Tensor) -> Tensor:
-        """See `prior.candidate_flows`; at H/4, pixels of H/4."""
-        return candidate_flows(self.config.task, points, places, self.config.shape, stride=4) / 4
+    def _motion(self, structure4: Tensor, target: Known, references: tuple[Reference, ...], first: int = 0):
+        places = torch.stack([reference.points for reference in references], dim=1)
+        halves = torch.stack([reference.flow_half for reference in references], dim=1)
+        return self.flow(structure4, halves, self.candidates(target, places), first)
 
-    def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
-        structure4, structure8 = structures
-        (flows, logits), warped = self.estimate_motion(structure4, points, references)
+    def candidates(self, target: Known, places: Tensor) -> Tensor:
+        """See `flow.candidate_flows`."""
+        return candidate_flows(target, places)
 
-        x = self.before8(structure8)
-        x, motion8, weights8 = self._attend(self.attention8, 0, x, references, flows[0], logits[0])
+    def _frame(self, ahead: Ahead, references: tuple[Reference, ...]) -> FrameOutput:
+        structure4, warped, motion = ahead.structure4, ahead.warped, ahead.motion
+        if references[1:]:
+            motion = motion.join(self._motion(structure4, ahead.target, references[1:], first=1))
+        flows, logits = motion
+        x, motion8, weights8 = self._attend(self.attention8, 0, ahead.x8, references, flows[0], logits[0])
         x = self.up4(self.body8(x)) + self.structure4(structure4)
         x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
         x = self.up2(self.body4(x))

@@ -20,6 +20,7 @@ from .config import GeneratorConfig
 from .generator import FrameOutput, Generator, GeneratorMemory, ImageEncoder, StructureEncoder
 from .layers import Down, activate, conv, residuals
 from .ops import attention_warp, warp
+from .prior import Known
 
 
 class Paper(Generator):
@@ -56,8 +57,8 @@ class SummedBlends(Generator):
 class NoPrior(Generator):
     """No spline prior: the flow is learnt from nothing."""
 
-    def candidates(self, points: Tensor, places: Tensor) -> Tensor:
-        return torch.zeros_like(super().candidates(points, places))
+    def candidates(self, target: Known, places: Tensor) -> Tensor:
+        return torch.zeros_like(super().candidates(target, places))
 
 
 class Unmoved(NamedTuple):

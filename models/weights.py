@@ -11,8 +11,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .attention_flow import AttentionFlow
@@ -25,6 +23,8 @@ FOLDER = Path(__file__).parent / "weights"
 
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
     """Write `module`'s parameters in float16 and `config` (JSON-able); whole or not at all."""
+    from safetensors.torch import save_file
+
     path = Path(path)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
@@ -38,6 +38,8 @@ def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     """The parameters in float32 and the configuration. Raises ValueError naming the file when it is not
     one of ours, FileNotFoundError when it is missing."""
+    from safetensors import SafetensorError, safe_open  # whoever only computes does without
+
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no weights file {path}.")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gfla.animate.puppets import Camera, Pose, choose_look, draw, true_flow
 from gfla.models.limbs import limb_flows, near_limbs
-from gfla.models.prior import CANDIDATES, candidate_flows
+from gfla.models.prior import CANDIDATES, see_pose
 
 SHAPE = (128, 96)
 
@@ -65,6 +65,6 @@ def test_the_body_is_near_the_limbs():
 @pytest.mark.parametrize(("task", "count"), [("face", 68), ("person", 18), ("view", 1)])
 def test_each_task_has_its_candidates(task, count):
     points = torch.rand(2, count, 2) * 60
-    flows = candidate_flows(task, points, points[:, None], (64, 64), stride=4)
+    flows = see_pose(task, points, (64, 64), stride=4).flows(points[:, None])
     assert flows.shape == (2, 1, CANDIDATES[task], 2, 16, 16)
     assert (flows[:, :, 0] == 0).all()

@@ -103,6 +103,8 @@ def test_eyes_are_found_by_task():
     assert torch.equal(find_eyes("face", points)[:, 0], points[:, 36:42].mean(1))
     assert torch.equal(find_eyes("person", points[:, :18])[:, 1], points[:, 15])
     assert find_eyes("view", points[:, :1]).isnan().all()
+
+
 def test_a_share_of_what_the_source_hides_costs_and_of_what_it_shows_does_not():
     shown = (torch.arange(16.0).view(1, 1, 4, 4) > 7).float()
     fine = shown.repeat_interleave(4, 2).repeat_interleave(4, 3)

@@ -28,7 +28,18 @@ from .cli import run_command
 from .data import find_dataset, perceptual_weights
 from .pair_scores import Scores, score, true_features
 from .pair_table import Result, write_table
-from .pair_terms import TERMS, Pairs, Seen, autocast, deform, deformation_terms, deformed, paint, picture_terms, see
+from .pair_terms import (
+    TERMS,
+    Pairs,
+    Seen,
+    autocast,
+    deform,
+    deformation_terms,
+    deformed,
+    paint,
+    picture_terms,
+    see,
+)
 from .perceptual import Features, PerceptualFeatures
 from .puppet_pairs import PuppetPairs
 

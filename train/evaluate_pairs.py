@@ -22,8 +22,8 @@ from tqdm import tqdm
 from ..animate.joints import LIMBS
 from ..animate.posing import Poser
 from ..models.config import Task
+from ..models.limbs import limb_flows
 from ..models.ops import warp
-from ..models.prior import candidate_flows
 from . import metrics
 from .distances import Inception, Lpips, PooledFeatures, frechet_distance
 from .pairs import Pair, open_pairs
@@ -133,7 +133,7 @@ def _made(poser: Poser, pair: Pair) -> dict[str, Picture]:
     made = {"source": source}
     if poser.task == "person":
         points = torch.from_numpy(pair.points)
-        flow = candidate_flows("person", points[1:], points[:1, None], shape, stride=1)[:, 0, -1]
+        flow = limb_flows(points[1:], points[:1, None], shape, stride=1)[1][:, 0]
         pixels = torch.from_numpy(np.ascontiguousarray(source)).permute(2, 0, 1)[None].float()
         made["prior"] = warp(pixels, flow)[0].permute(1, 2, 0).round().byte().numpy()
     made["ours"] = poser.step(pair.points[1], poser.prepare(source, pair.points[0]))[0]

@@ -19,7 +19,6 @@ from .losses import affine_regularisation, attention_distance, find_eyes, style_
 from .objective import correctness_on, face_distance
 from .perceptual import Features, Grid, perceptual_distance
 
-
 TERMS = ("correctness", "affine", "attention", "perceptual", "l1", "style", "face")
 """Every loss here, under the name of its weight in `config.Stage`."""
 

@@ -1,4 +1,5 @@
-"""The ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made.
+"""The ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made. On CUDA the
+Triton kernels of `gpu` beside this file do the same in one pass.
 
 The kernel net's first convolution commutes with bilinear sampling, so it is taken once over the source and
 then sampled where the flow points ("convolve, then sample"). The weighted sum over k * k bilinear taps is
@@ -8,6 +9,9 @@ is torch's fused attention, block by block: the matrix of every place with every
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +20,10 @@ from .reference import positions
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
+    if _has_kernels(source):
+        from . import gpu
+
+        return gpu.warp(source, flow)
     x, y = positions(_at_least_float32(flow))
     return _sample(source, x, y).to(source.dtype)
 
@@ -43,6 +51,10 @@ def attend(
     negative_slope: float = 0.1,
 ) -> tuple[Tensor, Tensor]:
     """Local attention from the two convolved halves; see `local_attention` in this package."""
+    if _has_kernels(source):
+        from . import gpu_attention as gpu
+
+        return gpu.attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
     k = round(tap_weight.shape[0] ** 0.5)
     margin = k // 2 + 1
     x, y = positions(_at_least_float32(flow))
@@ -84,6 +96,16 @@ def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) 
     return warped.mT.unflatten(2, queries.shape[-2:]).to(values.dtype)
 
 
+def _has_kernels(source: Tensor) -> bool:
+    """Whether the Triton form of the ops beside this file can take it."""
+    return source.is_cuda and source.dtype != torch.float64 and _has_triton()
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
 def _at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
@@ -111,13 +133,16 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     kernel = F.pad(kernel * (1 - ax), (0, 0, 0, 0, 0, 1)) + F.pad(kernel * ax, (0, 0, 0, 0, 1, 0))
     rows = (0, 0, 0, 0, 0, 0)
     kernel = F.pad(kernel * (1 - ay), (*rows, 0, 1)) + F.pad(kernel * ay, (*rows, 1, 0))
-    taps = torch.arange(k + 1, device=source.device) - k // 2
-    column = (x0.long()[..., None] + taps).clamp(0, width - 1)  # (B, h, w, k + 1)
-    row = (y0.long()[..., None] + taps).clamp(0, height - 1)
-    base = torch.arange(batch, device=source.device)[:, None, None, None] * height
-    index = ((row + base)[..., :, None] * width + column[..., None, :]).flatten(3)  # (B, h, w, (k+1)^2)
-    table = source.to(dtype).permute(0, 2, 3, 1).reshape(-1, channels).contiguous()
+    # Beyond the border the border repeats: k pixels of it are enough for any place that a tap can read.
+    table = F.pad(source.to(dtype), (k,) * 4, mode="replicate").permute(0, 2, 3, 1).reshape(-1, channels)
+    least = -1 - k // 2
+    column = x0.clamp(least, width - 1 + k // 2).nan_to_num(least).int() - least
+    row = y0.clamp(least, height - 1 + k // 2).nan_to_num(least).int() - least
+    picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * (height + 2 * k)
+    taps = torch.arange(k + 1, device=source.device, dtype=torch.int32)
+    taps = (taps[:, None] * (width + 2 * k) + taps).flatten()
+    index = ((picture + row) * (width + 2 * k) + column).reshape(-1, 1) + taps  # (B h w, (k + 1)^2)
     scores = kernel.flatten(1, 2).permute(0, 2, 3, 1).reshape(-1, (k + 1) ** 2).contiguous()
     with torch.autocast(source.device.type, enabled=False):
-        out = F.embedding_bag(index.reshape(-1, (k + 1) ** 2), table, per_sample_weights=scores, mode="sum")
+        out = F.embedding_bag(index, table, per_sample_weights=scores, mode="sum")
     return out.view(batch, h, w, channels).permute(0, 3, 1, 2).to(source.dtype)
