@@ -292,7 +292,7 @@ class Animator:
             target = Target(points, self._structure(points, driving, state.guidance), moved.look)
         return target, motion, square
 
-    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead:
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
         """Step's third stage: the part of the network that needs no frame before this one, a third of it."""
         with self.computing():
             return self.generator.look_ahead(target.structure, target.points, portrait.reference)

@@ -46,8 +46,9 @@ class Variant:
 
 def _attention_flow(attention: bool = True, flow: bool = True) -> Callable[[GeneratorConfig], nn.Module]:
     def build(config: GeneratorConfig) -> nn.Module:
-        both = {"attention": attention, "flow": flow}
-        return AttentionFlow(AttentionFlowConfig(**asdict(config), **both, key_channels=32))
+        return AttentionFlow(
+            AttentionFlowConfig(**asdict(config), attention=attention, flow=flow, key_channels=32)
+        )
 
     return build
 

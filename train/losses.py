@@ -73,7 +73,7 @@ def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
 def attention_distance(attended: Sequence[Tensor], truth: Tensor) -> Tensor:
     """Attention loss (Ren 2021 Eq. 10): mean|W_a(x_r, C) - x_t|, summed over the levels. `attended`: (B, 3,
     h, w) the resized reference under the attention; `truth` (B, 3, H, W), averaged down to each level."""
-    sizes = [F.adaptive_avg_pool2d(truth, picture.shape[-2:]) for picture in attended]
+    sizes = [F.adaptive_avg_pool2d(truth, (picture.shape[-2], picture.shape[-1])) for picture in attended]
     return sum((F.l1_loss(a, b) for a, b in zip(attended, sizes, strict=True)), truth.new_zeros(()))
 
 
