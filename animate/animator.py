@@ -304,10 +304,8 @@ class Animator:
         (drawn,) = draw(self, [target], [portrait], [memory])
         return drawn
 
-    def examine(
-        self, target: Target, portrait: Portrait, memory: GeneratorMemory
-    ) -> tuple[FrameOutput, GeneratorMemory]:
-        """As `generate`, with all that the network made."""
+    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
+        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
         structure, points = target.structure[:, None], target.points[:, None]
         with self.computing():
             (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
