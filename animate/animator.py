@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import FrameOutput, Generator, GeneratorMemory, load_generator
+from ..models import Generator, GeneratorMemory, load_generator
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
@@ -28,6 +28,7 @@ from .errors import InputError
 from .film import Progress, render
 from .gaze import look_aside
 from .landmarks import Landmarker, Landmarks, load_landmarker
+from .lids import close_lids
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
 from .pictures import as_picture
 from .portrait import Portrait, Source, read_source
@@ -298,15 +299,14 @@ class Animator:
     ) -> tuple[Drawing, GeneratorMemory]:
         """Step's third stage, the network: the animated crop and the memory for the next."""
         output, memory = self.examine(target, portrait, memory)
-        motion = output.motions[2]
-        face = look_aside(as_picture(output.image[0]), target.points[0].cpu().numpy(), target.look)
+        motion, after = output.motions[2], target.points[0].cpu().numpy()
+        face = look_aside(as_picture(output.image[0]), after, target.look)
         flow = motion.flow[0, 0].float().permute(1, 2, 0).contiguous().cpu().numpy()
-        return Drawing(face, flow, motion.mask[0, 0, 0].float().cpu().numpy()), memory
+        drawing = Drawing(face, flow, motion.mask[0, 0, 0].float().cpu().numpy())
+        return close_lids(drawing, portrait.face, portrait.points, after), memory
 
-    def examine(
-        self, target: Target, portrait: Portrait, memory: GeneratorMemory
-    ) -> tuple[FrameOutput, GeneratorMemory]:
-        """As `generate`, with all that the network made."""
+    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
+        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
         structure, points = target.structure[:, None], target.points[:, None]
         with self._fast():
             (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
