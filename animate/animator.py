@@ -216,6 +216,7 @@ class Animator:
         reference_frame: int | None = None,
         tracking: Progress | None = None,
         save_motion: str | os.PathLike | None = None,
+        show: Callable[[Frame], object] | None = None,
     ) -> Path:
         """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
 
@@ -230,6 +231,7 @@ class Animator:
         Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
         recording: of `driving` (`record`); else a file is looked at first, for `tracking` as progress, and a
         pipe or a URL as it comes. reference_frame: see `follow`. save_motion: a template to write meanwhile.
+        show: is given each frame once it is written, by the thread that writes.
         """
         return render(
             self,
@@ -258,6 +260,7 @@ class Animator:
             reference_frame=reference_frame,
             tracking=tracking,
             save_motion=save_motion,
+            show=show,
         )
 
     def record(

@@ -3,5 +3,8 @@
 from gfla.demos.app.service import Service
 
 
-def edit_tab(service: Service) -> None:
-    """Build the tab inside the one that is open."""
+import gradio as gr
+
+
+def edit_tab(service: Service, page: gr.Blocks) -> None:
+    """Build the tab of `page` inside the one that is open."""

@@ -6,7 +6,7 @@ from gfla.demos.app.edit_tab import edit_tab
 from gfla.demos.app.service import Service
 
 TABS = (("Animate", animate_tab), ("Edit", edit_tab))
-"""Names and what builds them: `build(service)` is called inside the open tab."""
+"""Names and what builds them: `build(service, page)` is called inside the open tab."""
 
 
 def page(service: Service) -> gr.Blocks:
@@ -15,7 +15,7 @@ def page(service: Service) -> gr.Blocks:
         with gr.Tabs():
             for name, build in TABS:
                 with gr.Tab(name, id=name.lower()):
-                    build(service)
+                    build(service, blocks)
 
         def leave(request: gr.Request) -> None:
             service.visits.close(str(request.session_hash))

@@ -9,7 +9,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from gfla.animate import InputError
+from gradio.utils import get_upload_folder
+
+if TYPE_CHECKING:
+    from gfla.demos.app.playing import Playing
 
 
 @dataclass(eq=False)
@@ -26,10 +32,28 @@ class Visit:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     cancel: threading.Event = field(default_factory=threading.Event)
     uploads: set[Path] = field(default_factory=set)
+    shown: "dict[str, Path | Playing]" = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     busy: int = 0
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False
+
+    def sent(self, path: str) -> Path:
+        """A file that gradio says this visitor sent; it is deleted with the visit. InputError for any other:
+        only what lies in gradio's own folder of uploads is read."""
+        file = Path(path).resolve()
+        if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
+            raise InputError("This file is not here any more; send it once more.")
+        self.uploads.add(file)
+        return file
+
+    def give(self, thing: "Path | Playing") -> str:
+        """The address, relative to the page, under which this visitor alone is given a file or a film in the
+        making."""
+        suffix = thing.suffix if isinstance(thing, Path) else ".mp4"
+        name = f"{secrets.token_hex(8)}{suffix}"
+        self.shown[name] = thing
+        return f"gfla/{self.token}/{name}"
 
 
 class Visits:
