@@ -97,8 +97,8 @@ reads what a later one changes, which is why they may work on different frames a
 
 
 def run_step(animator: "Animator", work: Work, *, alone: bool = False) -> Work:
-    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit. alone:
-    with all the cores instead, which is sooner done where nothing else is to be."""
+    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit.
+    alone: with all the cores instead, which is sooner done where there is nothing else to do."""
     shares = core_shares(animator.device, alone=alone)
     for part in STEP:
         with taking(shares[part.__name__]):
