@@ -28,6 +28,7 @@ from .errors import InputError
 from .film import Progress, render
 from .gaze import look_aside
 from .landmarks import Landmarker, Landmarks, load_landmarker
+from .lids import close_lids
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
 from .portrait import Portrait, Source, read_source
 from .recording import Recording, Tracked, follow_recording, record
@@ -306,8 +307,9 @@ class Animator:
             face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
             fields = (face, motion.flow[0, 0].float(), motion.mask[0, 0].float())
             face, flow, mask = (field.permute(1, 2, 0).contiguous().cpu().numpy() for field in fields)
-        face = look_aside(face, target.points[0].cpu().numpy(), target.look)
-        return Drawing(face, flow, mask[..., 0]), memory
+        after = target.points[0].cpu().numpy()
+        drawing = Drawing(look_aside(face, after, target.look), flow, mask[..., 0])
+        return close_lids(drawing, portrait.face, portrait.points, after), memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""
