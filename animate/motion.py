@@ -41,6 +41,7 @@ _TURNS = np.array(
 )  # degrees of yaw, pitch, roll: as far as the model has seen heads turned
 _SIZES = (0.6, 1.6)  # of the head, against the source's own
 _INSIDE = 0.1  # the head's middle stays this share of the crop within it
+_STRAY = (0.05, 0.1)  # of the crop: a head that goes far leaves its neck; from where it is slowed, the most
 _FITS = 0.05  # eye distances, the mean error of a fit that needs no second try
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # what is less open in the reference frame can close no further
 _AREAS = (0.2, 2.5)  # of a face's triangles, against their own in the source: beyond, it is held back
@@ -240,12 +241,21 @@ def _pose(now: Signals, reference: Signals, state: MotionState) -> tuple[Faces, 
             least, most = (least, middle) if (np.abs(angles(turn)) > limit).any() else (middle, most)
         turn = turn_by(way, least) @ own.turn
     growth = (now.scale / reference.scale) ** gain
-    shift = own.shift + gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
+    shift = gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
     edge = _INSIDE * state.size
-    inside = np.clip(shift, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
-    if (np.abs(inside - shift) > 2).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
+    slowed = own.shift + shift * _slowed(np.linalg.norm(shift), state.size)
+    inside = np.clip(slowed, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
+    if (np.abs(inside - own.shift - shift) > 4).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
         beyond.add("the way of the head")
     return Faces(turn, own.scale * growth.clip(*_SIZES), inside, own.expression), beyond
+
+
+def _slowed(length: float, size: int) -> float:
+    """What share of a way of `length` pixels the head goes."""
+    free, most = (share * size for share in _STRAY)
+    if length <= free:
+        return 1.0
+    return (free + (most - free) * (1 - np.exp(-(length - free) / (most - free)))) / length
 
 
 def _shut(points: Floats, at_rest: Floats, face: Faces, now: Floats, reference: Floats, state: MotionState):

@@ -203,6 +203,17 @@ def test_beyond_what_a_portrait_can_show_is_held_back_and_said_once(caplog: pyte
     assert np.abs(targets[-1] - targets[-2]).max() < 0.5
 
 
+def test_a_head_that_goes_far_is_slowed_and_never_goes_back(caplog: pytest.LogCaptureFixture):
+    ways = [0, 6, 20, 40, 70]
+    source = shown(DRIVER)
+    targets, state = run(source, *(shown(DRIVER, at=(128 + way, 140)) for way in ways))
+    gone = [float((target - source)[:, 0].mean()) for target in targets]
+    assert gone[1] == pytest.approx(6, abs=0.3), "small ways are gone whole"
+    assert gone[1] < gone[2] < gone[3] < gone[4] < 0.1 * 256 + 1
+    assert state.beyond == ("the way of the head",)
+    assert len(caplog.records) == 1
+
+
 def test_absurd_points_stay_near_the_crop():
     wild = shown(DRIVER) * np.float32(1e4)
     for kind in ("relative", "absolute", "copy"):

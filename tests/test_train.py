@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from gfla.animate.landmarks import MIRROR
 from gfla.models import load_generator
-from gfla.train.augment import FLIP
 from gfla.train.cli import main
 from gfla.train.data import Sampler, load_clips
 from gfla.train.perceptual import PerceptualFeatures, perceptual_distance
@@ -55,7 +55,7 @@ def test_samples_depend_on_seed_and_step_alone(drawn, tmp_path):
 
 
 def test_mirroring_twice_is_nothing():
-    assert np.array_equal(FLIP[FLIP], np.arange(68))
+    assert np.array_equal(MIRROR[MIRROR], np.arange(70))
 
 
 def test_the_teacher_finds_a_known_shift():

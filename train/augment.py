@@ -12,19 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animate.landmarks import MIRROR
 from .config import Augmentation
 
 Images = NDArray[np.uint8]
 Points = NDArray[np.float32]
-
-# fmt: off
-FLIP = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-])
-# fmt: on
-"""Where each of the 68 points comes from in a mirrored face."""
 
 
 def augment(
@@ -35,7 +27,7 @@ def augment(
     side = images.shape[1]
     if rng.random() < 0.5:
         images = images[:, :, ::-1]
-        points = points[:, FLIP] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
+        points = points[:, MIRROR[:68]] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
     centre = ((side - 1) / 2, (side - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, angle, scale * size / side)

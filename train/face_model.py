@@ -21,19 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animate.editor import EYES, LIDS, LIPS, FaceModel, save_face_model
-from .augment import FLIP
+from ..animate.landmarks import MIRROR
 from .data import find_dataset
+from .tracker_faces import MESH
 
-# fmt: off
-MESH = np.array([
-    127, 234, 93, 132, 58, 172, 150, 176, 152, 400, 379, 397, 288, 361, 323, 454, 356,
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 98, 97, 2, 326, 327,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178, 468, 473,
-])
-# fmt: on
-"""The mesh's points in iBUG order, then the irises of the eyes 36-41 and 42-47."""
-MIRROR = np.array([*FLIP, 69, 68])
 STEADY = np.r_[0:3, 14:17, 27:31, [36, 39, 42, 45]]
 EYE, BROWS, MOUTH, IRISES = np.r_[36:42], np.r_[17:27], np.r_[3:14, 31:36, 48:68], np.r_[68:70]
 IDENTITIES = 24

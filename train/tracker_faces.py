@@ -14,31 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..animate.landmarks import MIRROR
 from ..animate.upright import face_pose
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
-IRIS = (468, 473)
-"""Mesh points at the centres of the irises of the eyes 36-41 and 42-47."""
-
-_PAIRS = [(i, 16 - i) for i in range(8)] + [(17 + i, 26 - i) for i in range(5)]
-_PAIRS += [(31, 35), (32, 34), (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
-_PAIRS += [(48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 64), (61, 63), (67, 65), (68, 69)]
-MIRROR = np.arange(70)
-for _a, _b in _PAIRS:
-    MIRROR[_a], MIRROR[_b] = _b, _a
-
-
 # fmt: off
-IBUG = [
+MESH = np.array([
     127, 234, 93, 132, 58, 172, 150, 176, 152, 400, 379, 397, 288, 361, 323, 454, 356,
     70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 98, 97, 2, 326, 327,
     33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178,
-]
+    61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178, 468, 473,
+])
 # fmt: on
-"""Mesh points that are the 68."""
+"""The 478-point mesh's points in iBUG order, then the irises of the eyes 36-41 and 42-47."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,7 @@ def read_points(path: Path) -> Points:
     with np.load(path) as arrays:
         points, mesh = arrays["lmk68"], arrays["mesh"]
     points, mesh = points.reshape(-1, 68, 2), mesh.reshape(-1, 478, 3)
-    return np.concatenate([points, mesh[:, IRIS, :2]], 1).astype(np.float32)
+    return np.concatenate([points, mesh[:, MESH[68:], :2]], 1).astype(np.float32)
 
 
 def read_meshes(path: Path) -> NDArray[np.float32]:
@@ -154,7 +144,7 @@ def turned(face: Face, mesh: NDArray[np.float32], rng: np.random.Generator) -> F
         for k in (0, 1)
     )
     image = cv2.remap(face.image, field_x, field_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return Face(image, there[[*IBUG, *IRIS], :2], float(abs(head_yaw(there))))  # type: ignore[arg-type]
+    return Face(image, there[MESH, :2], float(abs(head_yaw(there))))  # type: ignore[arg-type]
 
 
 def read_frames(path: Path, every: int = 1) -> list[tuple[int, Image]]:

@@ -17,19 +17,15 @@ def side_by_side(driving: Path | str, portrait: Path, film: Path) -> Path:
         return target
     still = None if isinstance(driving, Path) else read_image(portrait)[0]
     with VideoReader(film) as made, VideoReader(driving if isinstance(driving, Path) else film) as given:
-        left, shown = iter(given), still
-        coming = next(left)
+        left = iter(given)
+        coming: Frame | None = next(left)
+        shown = coming.image if still is None else still
         width, height = made.size
         with VideoWriter(target, (2 * width, height), made.rate, made.time_base, audio_from=made) as writer:
             for frame in made:
-                while (
-                    still is None
-                    and coming is not None
-                    and coming.seconds - given.zero <= frame.seconds - made.zero
-                ):
+                at = frame.seconds - made.zero
+                while still is None and coming is not None and coming.seconds - given.zero <= at:
                     shown, coming = coming.image, next(left, None)
-                if shown is None:
-                    shown = coming.image
                 pair = np.concatenate([_fitted(shown, width, height), frame.image], axis=1)
                 writer.write(Frame(pair, frame.pts, frame.time_base))
     return target

@@ -17,8 +17,7 @@ _RUNS = 3  # of a visitor are kept
 
 @dataclass(frozen=True)
 class Run:
-    """A run that left a film. order: what was asked. output: the film. recording: of the driver, None where it
-    was not kept."""
+    """A run that left a film. order: what was asked. recording: the driver's, if it was kept."""
 
     order: Order
     output: Path
@@ -32,6 +31,7 @@ class Desk:
     folder: Path
     run: Run | None = None
     progress: Progress = field(default_factory=Progress)
+    _asked: object = None
     _turn: int = 0
     _runs: int = 0
     _prepared: tuple[Path, AnimationState] | None = None
@@ -39,8 +39,12 @@ class Desk:
     _looking: threading.Lock = field(default_factory=threading.Lock)
     _preparing: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> Callable[[], bool]:
-        """A new look begins: what was under way is of no use any more. Returns whether this one is so."""
+    def begin(self, asked: object) -> Callable[[], bool] | None:
+        """A new look begins: what was under way is of no use any more. Returns what tells whether that is so
+        of this one, or None where just this was `asked` last."""
+        if asked == self._asked:
+            return None
+        self._asked = asked
         self._turn += 1
         mine = self._turn
         return lambda: self._turn != mine

@@ -70,13 +70,14 @@ def make(
         progress.done, progress.expected, progress.looking = done, expected, True
 
     def rendered(done: int, expected: int | None) -> None:
-        began or began.append(time.perf_counter())
+        if not began:
+            began.append(time.perf_counter())
         progress.done, progress.expected, progress.looking = done, expected, False
         progress.seconds = time.perf_counter() - began[0]
 
     def work() -> None:
         try:
-            with _notes(progress.notes):
+            with _Notes(progress.notes):
                 animator.render(
                     order.portrait,
                     order.driving,
@@ -110,8 +111,8 @@ def make(
         thread.join()
 
 
-class _notes:
-    """Collects what a render warns of; the loggers of its own modules alone, for others may draw meanwhile."""
+class _Notes:
+    """Collects what a render warns of, and its own modules alone: others may draw meanwhile."""
 
     def __init__(self, notes: list[str]):
         self._handler = _Collect(notes)

@@ -1,6 +1,5 @@
-"""The page's own pieces of HTML: figures, progress, the player, things to pick; every text in them escaped."""
+"""The page's own pieces of HTML: headings, figures, tables, progress; every text in them is escaped."""
 
-import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -9,7 +8,6 @@ import gradio as gr
 from gfla.animate.times import clock
 from gfla.demos.app.making import Progress
 from gfla.demos.app.pictures import Image, as_source, within
-from gfla.demos.app.samples import Sample
 
 
 def figures(pictures: Iterable[tuple[Image | None, str, str]]) -> str:
@@ -40,18 +38,30 @@ def hint(text: str) -> str:
     return f'<p class="hint">{escape(text)}</p>'
 
 
+def quiet(text: str) -> str:
+    """A small line."""
+    return f'<p class="consent">{escape(text)}</p>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of plain texts under their heads."""
+    heads = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows)
+    return f'<table class="list"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
 def bar(words: str, share: float | None, image: Image | None = None) -> str:
     """A progress bar that says where it is. share: 0 to 1, None if unknown. image: the frame under work."""
     now = "" if share is None else f' aria-valuenow="{round(100 * share)}"'
     width = "100%" if share is None else f"{100 * share:.1f}%"
     kind = "bar unknown" if share is None else "bar"
-    thumb = (
-        "" if image is None else f'<img src="{as_source(within(image, 96), 75)}" alt="the frame under work">'
-    )
+    thumb = ""
+    if image is not None:
+        thumb = f'<img src="{as_source(within(image, 96), 75)}" alt="The frame under work">'
+    values = f'aria-label="Progress" aria-valuemin="0" aria-valuemax="100"{now}'
     return (
         f'<div class="progress">{thumb}<div class="grow"><p role="status">{escape(words)}</p>'
-        f'<div class="{kind}" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"{now}>'
-        f'<div style="width:{width}"></div></div></div></div>'
+        f'<div class="{kind}" role="progressbar" {values}><div style="width:{width}"></div></div></div></div>'
     )
 
 
@@ -77,105 +87,3 @@ def lasting(seconds: float) -> str:
 def moment(seconds: Any) -> str:
     """A time in a video, to the tenth."""
     return clock(seconds)[:-2]
-
-
-class Picks(gr.HTML):
-    """Pictures to pick one of, as buttons; the event `pick` carries the name."""
-
-    def __init__(self, samples: Sequence[Sample], label: str, **more: Any):
-        buttons = "".join(
-            f'<button type="button" class="pick" data-name="{escape(each.name)}" aria-pressed="false">'
-            f'<img src="{each.thumb}" alt=""><span>{escape(each.name)}</span></button>'
-            for each in samples
-        )
-        super().__init__(
-            "",
-            html_template=f'<div class="picks" role="group" aria-label="{escape(label)}">{buttons}</div>',
-            js_on_load=_PICK,
-            apply_default_css=False,
-            **more,
-        )
-
-    def get_block_name(self) -> str:
-        return "html"
-
-
-_PICK = """
-const mark = () => element.querySelectorAll('.pick').forEach(
-    (each) => each.setAttribute('aria-pressed', String(each.dataset.name === props.value)));
-element.addEventListener('click', (event) => {
-    const button = event.target.closest('.pick');
-    if (!button) return;
-    props.value = button.dataset.name;
-    mark();
-    trigger('pick', {name: button.dataset.name});
-});
-watch('value', mark);
-mark();
-"""
-
-
-class Player(gr.HTML):
-    """A video. Its value is `film(...)`: a film in the making is followed, and when it is done it plays on from
-    there."""
-
-    def __init__(self, **more: Any):
-        super().__init__(
-            "{}",
-            html_template='<div class="player"></div>',
-            js_on_load=_PLAY,
-            apply_default_css=False,
-            **more,
-        )
-
-    def get_block_name(self) -> str:
-        return "html"
-
-
-def film(address: str | None, *, making: bool = False, name: str = "", label: str = "") -> str:
-    """What a Player shows. address: where the video is, None for nothing. making: it is still growing. name: of
-    the file to save it as. label: what a screen reader says."""
-    return json.dumps({"address": address, "making": making, "name": name, "label": label})
-
-
-_PLAY = """
-let shown = null;
-const place = () => {
-    let box = element.querySelector('.player');
-    if (!box) { box = document.createElement('div'); box.className = 'player'; element.append(box); }
-    return box;
-};
-const show = () => {
-    const film = JSON.parse(props.value || '{}');
-    const box = place();
-    if (shown && shown.address === film.address && box.firstChild) return;
-    const old = box.querySelector('video');
-    const at = old && shown && shown.making && !film.making ? old.currentTime : 0;
-    const still = old ? old.paused && !old.ended : false;
-    shown = film;
-    if (old) { old.pause(); old.removeAttribute('src'); old.load(); }
-    box.replaceChildren();
-    if (!film.address) return;
-    const video = document.createElement('video');
-    video.controls = true;
-    video.playsInline = true;
-    video.autoplay = !still;
-    video.muted = film.making;
-    video.loop = !film.making;
-    video.dataset.making = String(film.making);
-    video.setAttribute('aria-label', film.label || 'The animated portrait');
-    video.addEventListener('loadedmetadata', () => { if (at && at < video.duration) video.currentTime = at; });
-    video.src = film.address;
-    box.append(video);
-    if (!film.making && film.name) {
-        const link = document.createElement('a');
-        link.className = 'save';
-        link.href = film.address;
-        link.download = film.name;
-        link.textContent = 'Download ' + film.name;
-        box.append(link);
-    }
-};
-watch('value', show);
-show();
-"""

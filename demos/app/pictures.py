@@ -72,6 +72,8 @@ def marked(image: Image, points: NDArray[np.floating]) -> Image:
     return drawn
 
 
-def wireframe(points: NDArray[np.floating], of: int = 256) -> Image:
-    """Landmarks alone, of a face in a square of side `of`, (SIDE, SIDE, 3): what a motion has to show."""
-    return marked(np.full((SIDE, SIDE, 3), _NIGHT, np.uint8), points * (SIDE / of))
+def wireframe(points: NDArray[np.floating]) -> Image:
+    """Landmarks alone, as large as fits, (SIDE, SIDE, 3): what a motion has to show."""
+    low, high = points[:68].min(0), points[:68].max(0)
+    placed = (points - (low + high) / 2) * (0.62 * SIDE / float((high - low).max())) + SIDE / 2
+    return marked(np.full((SIDE, SIDE, 3), _NIGHT, np.uint8), placed)

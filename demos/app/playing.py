@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from gfla.animate.video import Frame
 from gfla.animate.video.pixels import coded
 from gfla.demos.app.pictures import Image, within
@@ -28,7 +29,7 @@ class Playing:
         self.last: Image | None = None
         self.closed = False
         self._file: io.FileIO = open(path, "wb", buffering=0)  # noqa: SIM115, closed by close
-        self._container: av.container.OutputContainer | None = None
+        self._container: OutputContainer | None = None
         self._first = 0
 
     def show(self, frame: Frame) -> None:
@@ -62,9 +63,9 @@ class Playing:
                 await asyncio.sleep(0.05)
 
     def _begin(self, size: tuple[int, int], frame: Frame) -> None:
-        self._container = av.open(self._file, "w", format="mp4", options=_FRAGMENTED)
+        container = self._container = av.open(self._file, "w", format="mp4", options=_FRAGMENTED)
         options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "21"}
-        self._stream = self._container.add_stream("libx264", rate=self._rate, options=options)
+        self._stream = container.add_stream("libx264", rate=self._rate, options=options)
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context

@@ -1,4 +1,4 @@
-"""What is there to try: the shipped portrait and driver, drawn people who do not exist, the shipped motions."""
+"""What there is to try: the shipped portrait, driver and motions, and drawn people who do not exist."""
 
 import shutil
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gfla.animate.talking_head import Pose, TalkingHead
 from gfla.animate.video import VideoReader
 from gfla.demos.app.pictures import Image, as_source, within
 
-_DRAWN = {"Mara": 2, "Theo": 3, "Ida": 14}
+_DRAWN = {"Mara": 15, "Theo": 3, "Ida": 14}
 _MOTION_PERSON = 6
 _AT_ITS_MOST = {
     "blink": Pose(blink=1),

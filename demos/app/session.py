@@ -7,6 +7,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,10 @@ class Visit:
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False
 
-    def sent(self, path: str) -> Path:
-        """A file that gradio says this visitor sent; it is deleted with the visit. InputError for any other:
-        only what lies in gradio's own folder of uploads is read."""
-        file = Path(path).resolve()
+    def sent(self, file_data: Mapping[str, Any]) -> Path:
+        """The file of gradio's FileData that this visitor sent; it is deleted with the visit. InputError for
+        any other: only what lies in gradio's own folder of uploads is read."""
+        file = Path(str(file_data.get("path"))).resolve()
         if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
             raise InputError("This file is not here any more; send it once more.")
         self.uploads.add(file)
