@@ -115,8 +115,7 @@ def table(batch: Batch, visit: Visit, packed: str | None = None) -> str:
     rows = "".join(_row(line, visit) for line in batch.lines)
     link = ""
     if packed:
-        words = f"Download {len(batch.outputs)} films as a zip"
-        link = f'<a class="save" href="{packed}" download="animations.zip">{words}</a>'
+        link = f'<a class="save" href="{packed}" download="animations.zip">Download what is done as a zip</a>'
     return (
         f'<div class="batch"><p role="status">{ended} of {len(batch.lines)} jobs</p>'
         '<table class="list"><thead><tr><th scope="col">Portrait</th><th scope="col">Driver</th>'
@@ -135,7 +134,7 @@ def _row(line: Line, visit: Visit) -> str:
     elif line.state == "done":
         output = Path(line.job.output)
         line.address = line.address or visit.give(output)
-        state += f' <a href="{line.address}" download="{escape(output.name)}">{line.done} frames</a>'
+        state += f' <a href="{line.address}" download="{escape(output.name)}">Download {line.done} frames</a>'
     if line.note:
         state += f"<p>{escape(sentence(InputError(line.note)))}</p>"
     return f"<tr><td>{escape(line.portrait)}</td><td>{escape(line.driver)}</td><td>{state}</td></tr>"

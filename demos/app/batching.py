@@ -134,7 +134,7 @@ class Batch:
         rows.writerow(("source", "driving", "output", "state", "note"))
         for line in self.lines:
             cells = (line.portrait, line.driver, Path(line.job.output).name, line.state, line.note)
-            rows.writerow([f"'{cell}" if cell[:1] in "=+-@" else cell for cell in cells])
+            rows.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in cells])
         return text.getvalue()
 
 

@@ -13,6 +13,7 @@ from gfla.animate.recording import MotionReader, Recording
 from gfla.demos.app.pictures import wireframe, within
 
 _KEPT = 12  # states of a walk, some 4 MB each
+_NEAR = 25  # frames from the first face on, among which the first to show is chosen
 
 
 @dataclass(eq=False)
@@ -32,10 +33,11 @@ class Walk:
 
     @property
     def telling(self) -> int:
-        """A frame in which much is done: the one least like the portrait."""
+        """A frame near the beginning in which much is done: the one least like the portrait."""
         ready = self.recording.ready(self.start.motion.manner.smoothing)
         seen = np.flatnonzero(ready.found)
-        return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.source))])
+        near = max(1, int((seen < seen[0] + _NEAR).sum()))
+        return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.source)[:near])])
 
     def look(self, number: int, cancel: Callable[[], bool]) -> Inside | None:
         """Frame `number`, from 0; None if there is no face in it or `cancel` said True on the way."""

@@ -44,7 +44,7 @@ def live_tab(service: Service, page: gr.Blocks) -> None:
         with gr.Column(scale=7, min_width=320, elem_classes="stage"), gr.Column(elem_classes="card"):
             markup.heading("Live", 2)
             view = widgets.live(_VIEW, "live", elem_id="live-view")
-            gr.HTML(markup.hint(_ABOUT), apply_default_css=False)
+            gr.HTML(f'<p class="consent">{_ABOUT}</p>', apply_default_css=False)
 
     @spoken
     def seat(request: gr.Request, portrait: Mapping[str, Any] | None) -> str:
