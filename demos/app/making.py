@@ -54,7 +54,7 @@ def make(
     *,
     recording: Recording | None = None,
     cancel: Callable[[], bool],
-    show: Callable[[Frame], object],
+    show: Callable[[Frame], object] | None = None,
     every: float = 0.25,
 ) -> Iterator[Progress]:
     """Render `order` into `output`; tells how far it is each `every` seconds and when it is done.

@@ -2,6 +2,7 @@
 
 import gradio as gr
 from gfla.demos.app.animate_tab import animate_tab
+from gfla.demos.app.api import add_api
 from gfla.demos.app.batch_tab import batch_tab
 from gfla.demos.app.edit_tab import edit_tab
 from gfla.demos.app.head import foot, head
@@ -28,6 +29,7 @@ def page(service: Service) -> gr.Blocks:
                 with gr.Tab(name, id=name.lower().replace(" ", "-")):
                     build(service, blocks)
         foot()
+        add_api(service)
 
         def leave(request: gr.Request) -> None:
             service.visits.close(str(request.session_hash))

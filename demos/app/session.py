@@ -39,6 +39,11 @@ class Visit:
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False
 
+    @property
+    def public(self) -> Path:
+        """A folder from which gradio gives files to whoever knows their whole path."""
+        return Path(get_upload_folder()) / self.token
+
     def sent(self, file_data: Mapping[str, Any]) -> Path:
         """The file of gradio's FileData that this visitor sent; it is deleted with the visit. InputError for
         any other: only what lies in gradio's own folder of uploads is read."""
@@ -127,5 +132,6 @@ class Visits:
         others = {path for other in self._visits.values() for path in other.uploads}
         for path in visit.uploads - others:
             path.unlink(missing_ok=True)
+        shutil.rmtree(visit.public, ignore_errors=True)
         visit.uploads.clear()
         visit.kept.clear()

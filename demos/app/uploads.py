@@ -10,7 +10,7 @@ from gfla.animate.times import clock
 from gfla.demos.app.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
-_PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "MPO")
+_PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _BEGINNINGS = (
     (4, b"ftyp"),
     (4, b"moov"),
@@ -32,6 +32,7 @@ text, would have FFmpeg open whatever file or address it names."""
 def check_portrait(path: str | Path, limits: Limits) -> Path:
     """The picture's path; InputError if it is none or too large."""
     file = _small(path, limits)
+    Image.init()
     try:
         with Image.open(file, formats=_PICTURES) as image:
             width, height = image.size
