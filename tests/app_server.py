@@ -1,4 +1,4 @@
-"""A running app for the tests: the real page and tracker, a generator of toy size whose pace tests may set."""
+"""A running app for the tests: the real page and tracker, a generator of toy size whose pace tests set."""
 
 import shutil
 import time

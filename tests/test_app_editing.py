@@ -1,4 +1,4 @@
-"""Edits: controls at rest change nothing, key frames and commands say the same, the close view holds the face."""
+"""Edits: controls at rest change nothing, key frames and commands agree, the close view holds the face."""
 
 from fractions import Fraction
 

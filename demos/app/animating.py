@@ -104,11 +104,7 @@ class Animating:
             output = folder / f"{order.portrait.stem[:60]}-{Path(order.driving).stem[:60]}.mp4"
             playing = Playing(folder / "playing.mp4", recording.rate if recording else None)
             address, begun, progress = visit.give(playing), False, Progress()
-            ways: dict[str, Any] = {
-                "recording": recording,
-                "cancel": visit.cancel.is_set,
-                "show": playing.show,
-            }
+            ways: dict[str, Any] = {"cancel": visit.cancel.is_set, "show": playing.show}
             try:
                 for progress in make(self.service.animator, order, output, recording=recording, **ways):
                     film = same

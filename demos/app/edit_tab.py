@@ -50,7 +50,7 @@ PRESETS: dict[str, dict[str, float]] = {
 def edit_tab(service: Service, page: gr.Blocks) -> None:
     """Build the tab of `page` inside the one that is open."""
     events, samples = Editing(service), service.samples
-    with gr.Row(elem_classes="desk"):
+    with gr.Row(elem_classes="desk edit"):
         with gr.Column(scale=6, min_width=320):
             with gr.Column(elem_classes="card follow"):
                 view = widgets.view(EMPTY, elem_id="view")
@@ -58,7 +58,7 @@ def edit_tab(service: Service, page: gr.Blocks) -> None:
                     reset = gr.Button("Reset", size="sm", elem_id="reset")
                     save = gr.Button("Save picture", size="sm", elem_id="save")
                 saver = widgets.saver(elem_id="saver")
-            with gr.Column(elem_classes="card"):
+            with gr.Column(elem_classes="card late"):
                 markup.heading("A short film", 3)
                 keys = gr.HTML(keys_list({}), elem_id="keys", apply_default_css=False)
                 with gr.Row(elem_classes="buttons", equal_height=True):
@@ -68,7 +68,7 @@ def edit_tab(service: Service, page: gr.Blocks) -> None:
                 film = gr.Button("Make the film", variant="primary", elem_id="film")
                 told = gr.HTML("", apply_default_css=False)
                 player = widgets.player(elem_id="edit-player")
-            with gr.Accordion("As a command", open=False, elem_classes="card"):
+            with gr.Accordion("As a command", open=False, elem_classes="card late"):
                 command = gr.Textbox(
                     label="What makes the same in a terminal",
                     interactive=False,

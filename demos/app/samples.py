@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -59,17 +60,16 @@ def make_samples(folder: Path) -> Samples:
     portraits = [_portrait("Eileen", folder / "astronaut.jpg")]
     for name, seed in _DRAWN.items():
         path = folder / f"{name.lower()}.png"
-        image = TalkingHead(seed).render(Pose()).image
+        image = _draw(seed)
         write_image(image, path)
         portraits.append(Sample(name, path, _thumb(image)))
     with VideoReader(folder / "driver.mp4") as reader:
         first = next(iter(reader)).image
-    person = TalkingHead(_MOTION_PERSON)
     return Samples(
         tuple(portraits),
         (
             Sample("A speech", folder / "driver.mp4", _thumb(first)),
-            *(Sample(name, None, _thumb(person.render(_AT_ITS_MOST[name]).image)) for name in SHIPPED),
+            *(Sample(name, None, _thumb(_draw(_MOTION_PERSON, name))) for name in SHIPPED),
         ),
     )
 
@@ -79,6 +79,17 @@ def _named(samples: tuple[Sample, ...], name: str) -> Sample:
         if sample.name == name:
             return sample
     raise InputError(f"{name}: there is no such sample.")
+
+
+@cache
+def _person(seed: int) -> TalkingHead:
+    return TalkingHead(seed)
+
+
+@cache
+def _draw(seed: int, motion: str = "") -> Image:
+    """A drawn person at rest, or at the most of a motion: drawing takes a tenth of a second."""
+    return _person(seed).render(_AT_ITS_MOST.get(motion, Pose())).image
 
 
 def _portrait(name: str, path: Path) -> Sample:

@@ -20,7 +20,7 @@ from gfla.demos.app.limits import Limits
 from gfla.demos.app.living import live_routes
 from gfla.demos.app.page import page
 from gfla.demos.app.service import Service
-from gfla.demos.app.theme import CSS, theme
+from gfla.demos.app.theme import style, theme
 from starlette.routing import BaseRoute
 
 
@@ -67,7 +67,7 @@ def start(
                 prevent_thread_lock=True,
                 quiet=True,
                 theme=theme(),
-                css_paths=[CSS],
+                head=style(),
                 max_file_size=service.limits.bytes,
                 footer_links=["api"],
                 run_history=False,

@@ -95,4 +95,6 @@ def spoken(function: Callable) -> Callable:
 def sentence(error: BaseException) -> str:
     """An InputError for a visitor: the file's name without its folder."""
     words = str(error).split(" ")
-    return " ".join(Path(word).name + ":" if word.endswith(":") and "/" in word else word for word in words)
+    return " ".join(
+        Path(word).name if word.startswith("/") and word.endswith(":") else word for word in words
+    )

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from gradio.themes import Base, Color, colors, sizes
 
-CSS = Path(__file__).parent / "style.css"
 FONTS = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", "monospace")
 _PAPER = Color(
@@ -21,6 +20,11 @@ _PAPER = Color(
     c900="#191b21",
     c950="#111318",
 )
+
+
+def style() -> str:
+    """What the page's <head> holds: our style as it is, for gradio rewrites what it is given as `css`."""
+    return f"<style>{(Path(__file__).parent / 'style.css').read_text()}</style>"
 
 
 def theme() -> Base:
