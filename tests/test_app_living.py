@@ -149,6 +149,8 @@ def test_one_more_than_there_are_places_gets_a_sentence(
     monkeypatch.setattr(living, "_LEFT", 60.0)
     status, said, _ = post(second, face())
     assert (status, b"Somebody else is live" in said) == (503, True)
+    assert post(visitor[1] + "?leave=1", b"")[0] == 204
+    assert post(second, face())[0] == 200
     server.service.visits.close("second")
 
 

@@ -134,7 +134,7 @@ def _row(line: Line, visit: Visit) -> str:
     elif line.state == "done":
         output = Path(line.job.output)
         line.address = line.address or visit.give(output)
-        state += f' <a href="{line.address}" download="{escape(output.name)}">Download {line.done} frames</a>'
+        state += f' <a href="{line.address}" download="{escape(output.name)}">Download</a>'
     if line.note:
         state += f"<p>{escape(sentence(InputError(line.note)))}</p>"
     return f"<tr><td>{escape(line.portrait)}</td><td>{escape(line.driver)}</td><td>{state}</td></tr>"

@@ -32,7 +32,10 @@ const draw = (image) => {
 };
 
 const stop = (words = 'Stopped.', bad = false) => {
-    if (stream) stream.getTracks().forEach((track) => track.stop());
+    if (stream) {
+        stream.getTracks().forEach((track) => track.stop());
+        fetch(`${place().address}?leave=1`, { method: 'POST', keepalive: true }).catch(() => {});
+    }
     stream = null;
     camera.srcObject = null;
     element.querySelector('.live').dataset.on = 'false';

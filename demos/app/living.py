@@ -70,6 +70,11 @@ class Places:
             self._seen[token] = now
             return True
 
+    def leave(self, token: str) -> None:
+        """That visitor's place is free."""
+        with self._lock:
+            self._seen.pop(token, None)
+
 
 def begin(service: Service, visit: Visit, state: AnimationState) -> str:
     """Let this visitor move the portrait of `state`; returns the address to send frames to, relative to the
@@ -79,7 +84,8 @@ def begin(service: Service, visit: Visit, state: AnimationState) -> str:
 
 
 def live_routes(service: Service) -> list[Route]:
-    """POST gfla/TOKEN/live?mirror=0|1&calibrate=0|1: a JPEG in, a JPEG out, its header X-Face 0 or 1."""
+    """POST gfla/TOKEN/live?mirror=0|1&calibrate=0|1: a JPEG in, a JPEG out, its header X-Face 0 or 1; with
+    leave=1 nothing but that this was the last."""
     places = Places(service.limits.live)
     thread = ThreadPoolExecutor(1, "live")
 
@@ -90,6 +96,9 @@ def live_routes(service: Service) -> list[Route]:
         living: Living | None = visit.kept.get(LIVE) if visit else None
         if visit is None or living is None:
             return PlainTextResponse("This page is not known here any more; load it anew.", 404)
+        if request.query_params.get("leave") == "1":
+            places.leave(visit.token)
+            return Response(status_code=204)
         if not places.take(visit.token):
             return PlainTextResponse("Somebody else is live at this moment; try again in a while.", 503)
         sent = bytearray()
