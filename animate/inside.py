@@ -84,7 +84,9 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
         return None
     memory = state.memory
     with taking(shares["generate"]):
-        output, _ = animator.examine(target, state.portrait, memory)
+        structure, points = target.structure[:, None], target.points[:, None]
+        with animator.computing():
+            (output,), _ = animator.generator.animate(structure, points, state.portrait.reference, memory)
     side = state.portrait.face.shape[0]
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     return Inside(

@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import Animator, InputError
+from gfla.demos.app.limits import Limits
+from gfla.demos.app.samples import make_samples
 from gfla.demos.app.session import Visit, Visits
 
 log = logging.getLogger(__name__)
@@ -19,23 +21,10 @@ JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 """For events that render: one at a time over all visitors; the others wait in the queue."""
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 2}
 """For events that draw one picture: they do not wait for a render."""
+LOOK: dict[str, Any] = {"concurrency_id": "look", "concurrency_limit": 2}
+"""For events that look through a driver: beside a render, but not all at once."""
 UNSEEN: dict[str, Any] = {"api_visibility": "private"}
 """For events of the page itself: clients have endpoints of their own (`api`)."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one visitor may send, and how many may wait.
-
-    bytes: of an upload. seconds: of a driving video. side: pixels of a picture's or video's longer side.
-    queue: runs that may wait. files: of a batch.
-    """
-
-    bytes: int = 200 * 2**20
-    seconds: float = 180.0
-    side: int = 4096
-    queue: int = 16
-    files: int = 64
 
 
 @dataclass(eq=False)
@@ -48,6 +37,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.visits = Visits(self.folder / "visits")
+        self.samples = make_samples(self.folder / "samples")
 
     def visit(self, request: gr.Request) -> Visit:
         """The visitor who asks."""
@@ -105,4 +95,6 @@ def spoken(function: Callable) -> Callable:
 def sentence(error: BaseException) -> str:
     """An InputError for a visitor: the file's name without its folder."""
     words = str(error).split(" ")
-    return " ".join(Path(word).name + ":" if word.endswith(":") and "/" in word else word for word in words)
+    return " ".join(
+        Path(word).name if word.startswith("/") and word.endswith(":") else word for word in words
+    )

@@ -7,9 +7,16 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from gfla.animate import InputError
+from gradio.utils import get_upload_folder
+
+if TYPE_CHECKING:
+    from gfla.demos.app.playing import Playing
 
 
 @dataclass(eq=False)
@@ -26,10 +33,33 @@ class Visit:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     cancel: threading.Event = field(default_factory=threading.Event)
     uploads: set[Path] = field(default_factory=set)
+    shown: "dict[str, Path | Playing]" = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     busy: int = 0
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False
+
+    @property
+    def public(self) -> Path:
+        """A folder from which gradio gives files to whoever knows their whole path."""
+        return Path(get_upload_folder()) / self.token
+
+    def sent(self, file_data: Mapping[str, Any]) -> Path:
+        """The file of gradio's FileData that this visitor sent; it is deleted with the visit. InputError for
+        any other: only what lies in gradio's own folder of uploads is read."""
+        file = Path(str(file_data.get("path"))).resolve()
+        if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
+            raise InputError("This file is not here any more; send it once more.")
+        self.uploads.add(file)
+        return file
+
+    def give(self, thing: "Path | Playing") -> str:
+        """The address, relative to the page, under which this visitor alone is given a file or a film in the
+        making."""
+        suffix = thing.suffix if isinstance(thing, Path) else ".mp4"
+        name = f"{secrets.token_hex(8)}{suffix}"
+        self.shown[name] = thing
+        return f"gfla/{self.token}/{name}"
 
 
 class Visits:
@@ -102,5 +132,6 @@ class Visits:
         others = {path for other in self._visits.values() for path in other.uploads}
         for path in visit.uploads - others:
             path.unlink(missing_ok=True)
+        shutil.rmtree(visit.public, ignore_errors=True)
         visit.uploads.clear()
         visit.kept.clear()
