@@ -16,7 +16,7 @@ def frame(index, size=(96, 64)):
 
 
 def times(data):
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [float(picture.time) for picture in container.decode(video=0)]
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import gradio as gr
 from gfla.animate import InputError
 from gfla.animate.motions import SHIPPED
+from gfla.animate.recording import Recording
 from gfla.demos.app import markup, widgets
 from gfla.demos.app.compare import side_by_side
 from gfla.demos.app.desk import Run, desk_of
-from gfla.demos.app.looking import first_face, glimpse, portrait_face
+from gfla.demos.app.looking import glimpse, look_ahead, portrait_face
 from gfla.demos.app.making import Order, Progress, make
+from gfla.demos.app.markup import Figure
 from gfla.demos.app.playing import Playing
 from gfla.demos.app.service import Service, spoken
 from gfla.demos.app.session import Visit
@@ -58,30 +60,35 @@ class Animating:
         source = desk.prepared(animator, self._portrait(visit, portrait)) if portrait else None
         driver = self._driver(visit, driving, picked)
         both = source is not None and driver is not None
-        face = portrait_face(source) if source else None
-        first = None
-        if isinstance(driver, Path) and desk.known(driver) is None:
-            first = first_face(animator, driver)
-        coming = "The preview comes when there are a portrait and a driver"
-        figures = [
-            (face, _PORTRAIT, "Portrait"),
-            (first, _DRIVER, "Driver" if first is None else "Driver, first frame"),
-            (None, coming, "Preview"),
+        shown: list[Figure] = [
+            (portrait_face(source) if source else None, _PORTRAIT, "Portrait"),
+            (None, _DRIVER, "Driver"),
+            (None, "The preview comes when there are a portrait and a driver", "Preview"),
         ]
-        yield markup.figures(figures), on if both else off, command
+        yield markup.figures(shown), on if both else off, command
         if driver is None:
             return
-        recording = desk.look(animator, driver, over)
-        if recording is None or source is None:
+        if source is None:
+            desk.look(animator, driver, over)  # meanwhile
             return
-        found = glimpse(animator, source, driver, recording, settings.manner, settings.crop_only)
-        figures = [
-            (found.portrait, _PORTRAIT, "Portrait"),
-            (found.driver, _DRIVER, found.says_driver),
-            (found.result, _RESULT, found.says_result),
-        ]
-        if not over():
-            yield markup.figures(figures), on, command
+
+        def found(recording: Recording) -> str:
+            seen = glimpse(animator, source, driver, recording, settings.manner, settings.crop_only)
+            return markup.figures(
+                [
+                    (seen.portrait, _PORTRAIT, "Portrait"),
+                    (seen.driver, _DRIVER, seen.says_driver),
+                    (seen.result, _RESULT, seen.says_result),
+                ]
+            )
+
+        unknown = isinstance(driver, Path) and desk.known(driver) is None
+        beginning = look_ahead(animator, Path(driver)) if unknown else None
+        if beginning is not None and not over():
+            yield found(beginning), on, command
+        recording = desk.look(animator, driver, over)
+        if recording is not None and not over():
+            yield found(recording), on, command
 
     def _run(
         self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any

@@ -36,8 +36,13 @@ class Service:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self.visits = Visits(self.folder / "visits")
+        self.visits = Visits(self.folder / "visits", self.cache)
         self.samples = make_samples(self.folder / "samples")
+
+    @property
+    def cache(self) -> Path:
+        """Where gradio lays what visitors send and what it shows."""
+        return self.folder / "cache"
 
     def visit(self, request: gr.Request) -> Visit:
         """The visitor who asks."""
