@@ -30,6 +30,7 @@ from .gaze import look_aside
 from .landmarks import Landmarker, Landmarks, load_landmarker
 from .lids import close_lids
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
+from .pictures import as_picture
 from .portrait import Portrait, Source, read_source
 from .recording import Recording, Tracked, follow_recording, record
 from .source_video import SourceMotion, SourceVideo
@@ -300,16 +301,19 @@ class Animator:
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
     ) -> tuple[Drawing, GeneratorMemory]:
         """Step's third stage, the network: the animated crop and the memory for the next."""
-        with self._fast():
-            images, memory, ((*_, motion),) = self.generator(
-                target.structure[:, None], target.points[:, None], portrait.reference, memory
-            )
-            face = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            fields = (face, motion.flow[0, 0].float(), motion.mask[0, 0].float())
-            face, flow, mask = (field.permute(1, 2, 0).contiguous().cpu().numpy() for field in fields)
-        after = target.points[0].cpu().numpy()
-        drawing = Drawing(look_aside(face, after, target.look), flow, mask[..., 0])
+        output, memory = self.examine(target, portrait, memory)
+        motion, after = output.motions[2], target.points[0].cpu().numpy()
+        face = look_aside(as_picture(output.image[0]), after, target.look)
+        flow = motion.flow[0, 0].float().permute(1, 2, 0).contiguous().cpu().numpy()
+        drawing = Drawing(face, flow, motion.mask[0, 0, 0].float().cpu().numpy())
         return close_lids(drawing, portrait.face, portrait.points, after), memory
+
+    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
+        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
+        structure, points = target.structure[:, None], target.points[:, None]
+        with self._fast():
+            (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
+        return output, memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""

@@ -60,13 +60,17 @@ def aim(animator: "Animator", work: Work) -> Work:
 
 
 def generate(animator: "Animator", work: Work) -> Work:
-    state = work.state
-    if (state.seen and state.seen.cut) or state.portrait.anew:  # no smear from one shot into the next
-        state = replace(state, memory=GeneratorMemory())
+    state = replace(work.state, memory=memory_for(work.state))
     if work.target is not None:
         drawing, memory = animator.generate(work.target, state.portrait, state.memory)
         state = replace(state, drawing=drawing, memory=memory)
     return work._replace(state=state, target=None)
+
+
+def memory_for(state: "AnimationState") -> GeneratorMemory:
+    """What the frame that is aimed at remembers: nothing at a cut, lest one shot smear into the next."""
+    anew = (state.seen and state.seen.cut) or state.portrait.anew
+    return GeneratorMemory() if anew else state.memory
 
 
 def compose(animator: "Animator", work: Work) -> Work:
@@ -92,9 +96,10 @@ STEP: dict[Part, tuple[str, ...]] = {
 reads what a later one changes, which is why they may work on different frames at once."""
 
 
-def run_step(animator: "Animator", work: Work) -> Work:
-    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit."""
-    shares = core_shares(animator.device)
+def run_step(animator: "Animator", work: Work, *, alone: bool = False) -> Work:
+    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit.
+    alone: with all the cores instead, which is sooner done where there is nothing else to do."""
+    shares = core_shares(animator.device, alone=alone)
     for part in STEP:
         with taking(shares[part.__name__]):
             work = part(animator, work)

@@ -146,8 +146,8 @@ def test_edges_guide_alone_and_say_what_they_carry(
     state = animator.prepare(source, guidance="edges")
     assert "driver's face shape" in caplog.text
     seen = []
-    forward = animator.generator.forward
-    monkeypatch.setattr(animator.generator, "forward", lambda s, *a: seen.append(s) or forward(s, *a))
+    animate = animator.generator.animate
+    monkeypatch.setattr(animator.generator, "animate", lambda s, *a: seen.append(s) or animate(s, *a))
     animator.step(frames[0], state)
     (structure,) = seen
     assert not structure[:, :, :16].any()

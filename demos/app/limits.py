@@ -8,7 +8,8 @@ class Limits:
     """What one visitor may send, and how many may wait.
 
     bytes: of an upload. seconds: of a driving video. side: pixels of a picture's or video's longer side.
-    queue: runs that may wait. files: of a batch.
+    queue: runs that may wait. files: of a batch. live: visitors
+    who may be live at once.
     """
 
     bytes: int = 200 * 2**20
@@ -16,3 +17,4 @@ class Limits:
     side: int = 4096
     queue: int = 32
     files: int = 64
+    live: int = 1

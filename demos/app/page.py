@@ -3,11 +3,20 @@
 import gradio as gr
 from gfla.demos.app.animate_tab import animate_tab
 from gfla.demos.app.api import add_api
+from gfla.demos.app.batch_tab import batch_tab
 from gfla.demos.app.edit_tab import edit_tab
 from gfla.demos.app.head import foot, head
+from gfla.demos.app.inside_tab import inside_tab
+from gfla.demos.app.live_tab import live_tab
 from gfla.demos.app.service import Service
 
-TABS = (("Animate", animate_tab), ("Edit", edit_tab))
+TABS = (
+    ("Animate", animate_tab),
+    ("Edit", edit_tab),
+    ("Live", live_tab),
+    ("Look inside", inside_tab),
+    ("Batch", batch_tab),
+)
 """Names and what builds them: `build(service, page)` is called inside the open tab."""
 
 
@@ -17,7 +26,7 @@ def page(service: Service) -> gr.Blocks:
         head(service.animator)
         with gr.Tabs():
             for name, build in TABS:
-                with gr.Tab(name, id=name.lower()):
+                with gr.Tab(name, id=name.lower().replace(" ", "-")):
                     build(service, blocks)
         foot()
         add_api(service)

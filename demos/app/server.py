@@ -17,6 +17,7 @@ import gradio as gr
 from gfla.animate import Animator
 from gfla.demos.app.films import film_routes
 from gfla.demos.app.limits import Limits
+from gfla.demos.app.living import live_routes
 from gfla.demos.app.page import page
 from gfla.demos.app.service import Service
 from gfla.demos.app.theme import style, theme
@@ -85,4 +86,4 @@ def start(
 
 def routes(service: Service) -> Sequence[BaseRoute]:
     """What is served beside the page: each asks `access.logged_in` and knows the visitor by token."""
-    return [*film_routes(service)]
+    return [*live_routes(service), *film_routes(service)]
