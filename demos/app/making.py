@@ -55,7 +55,7 @@ def make(
     recording: Recording | None = None,
     cancel: Callable[[], bool],
     show: Callable[[Frame], object] | None = None,
-    every: float = 0.25,
+    every: float = 0.2,
 ) -> Generator[Progress, None, None]:
     """Render `order` into `output`; tells how far it is each `every` seconds and when it is done.
 
