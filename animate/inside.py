@@ -30,7 +30,7 @@ from .pictures import (
     structure_channels,
     structure_picture,
 )
-from .steps import Work, aim, memory_for, track
+from .steps import Work, aim, forget, track
 from .structure import EDGE_CHANNEL
 from .video import Frame
 
@@ -78,10 +78,11 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     for part in (track, aim):
         with taking(shares[part.__name__]):
             work = part(animator, work)
+    work = forget(work)
     state, target = work.state, work.target
     if target is None or state.square is None:
         return None
-    memory = memory_for(state)
+    memory = state.memory
     with taking(shares["generate"]):
         output, _ = animator.examine(target, state.portrait, memory)
     side = state.portrait.face.shape[0]
