@@ -269,8 +269,7 @@ class Animator:
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Recording:
-        """The motion of the face `driving_face` (as in `prepare`) in a video, to be rendered any number of
-        times; InputError if there is none."""
+        """The motion of the face `driving_face` (as in `prepare`) in a video; InputError if there is none."""
         with VideoReader(driving, start, end) as reader:
             return record(self.landmarker, reader, driving_face, progress, cancel)
 
