@@ -1,9 +1,9 @@
-# One command each, on a fresh machine: demo, test, check. Everything lives in .venv, made on first use.
+# One command each, on a fresh machine: demo, test, check, bench. Everything lives in .venv, made on first use.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-long check
+.PHONY: demo test test-long check bench
 
 demo: .venv/.core
 	mkdir -p outputs
@@ -23,6 +23,11 @@ check: .venv/.dev
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 	.venv/bin/python -m pytest
+
+# Parts, and earlier figures to compare with: make bench ARGS="ops --against earlier.json"
+bench: .venv/.dev
+	mkdir -p outputs
+	PYTHONPATH=tests .venv/bin/python -m bench --out outputs/bench.json $(ARGS)
 
 # torch goes first and pinned: what comes after it would otherwise choose its version.
 .venv/.core: pyproject.toml constraints.txt

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import GeneratorMemory
+from ..models import Ahead, FrameOutput, GeneratorMemory
 from .absence import NoFace, Presence
 from .align import FaceSquare
 from .detail import Drawing
@@ -29,11 +29,13 @@ Guidance = Literal["landmarks", "edges"]
 class Target(NamedTuple):
     """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
     structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) float32
-    pixels that the irises, which the network is not told of, go aside."""
+    pixels that the irises, which the network is not told of, go aside. ahead: what the network made of it
+    before its turn came; None until then, and in every state."""
 
     points: Tensor
     structure: Tensor
     look: NDArray[np.float32]
+    ahead: Ahead | FrameOutput | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,19 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Generator, GeneratorMemory, load_generator
+from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, load_generator
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
 from .detail import Canvas, Drawing, finish
 from .devices import choose_device, fast_precision
+from .draw import draw
 from .errors import InputError
 from .film import Progress, render
-from .gaze import look_aside
 from .landmarks import Landmarker, Landmarks, load_landmarker
-from .lids import close_lids
 from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
-from .pictures import as_picture
 from .portrait import Portrait, Source, read_source
 from .recording import Recording, Tracked, follow_recording, record
 from .source_video import SourceMotion, SourceVideo
@@ -54,7 +52,7 @@ class Animator:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Generator | AttentionFlow,
         landmarker: Landmarker,
         *,
         device: str | torch.device = "cpu",
@@ -79,7 +77,7 @@ class Animator:
         """
         chosen, reason = choose_device(device)
         try:
-            generator = load_generator(name, chosen)
+            generator = load_generator(name, chosen, "face")
             landmarker = load_landmarker(landmarks, device=chosen)
         except InputError:
             raise
@@ -143,7 +141,7 @@ class Animator:
         """The portrait of the face `found` in `image` (H, W, 3) uint8, seen in `square`."""
         face = crop(image, square, self._size)
         points = to_crop(found.points, square, self._size)
-        with self._fast():
+        with self.computing():
             places = self._tensor(points)
             reference = self.generator.encode_reference(
                 self._picture(face), self._structure(places, face, guidance), places
@@ -291,33 +289,27 @@ class Animator:
         seen = to_crop(found.places, square, self._size)
         signals = found.signals if isinstance(found, Tracked) else None
         moved, motion = follow_driver(seen, state.motion, signals)
-        with self._fast():
+        with self.computing():
             points = self._tensor(moved.points[:68])
             driving = crop(image, square, self._size) if state.guidance == "edges" else None
             target = Target(points, self._structure(points, driving, state.guidance), moved.look)
         return target, motion, square
 
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
+        """Step's third stage: the part of the network that needs no frame before this one, a third of it."""
+        with self.computing():
+            return self.generator.look_ahead(target.structure, target.points, portrait.reference)
+
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
     ) -> tuple[Drawing, GeneratorMemory]:
-        """Step's third stage, the network: the animated crop and the memory for the next."""
-        output, memory = self.examine(target, portrait, memory)
-        motion, after = output.motions[2], target.points[0].cpu().numpy()
-        face = look_aside(as_picture(output.image[0]), after, target.look)
-        flow = motion.flow[0, 0].float().permute(1, 2, 0).contiguous().cpu().numpy()
-        drawing = Drawing(face, flow, motion.mask[0, 0, 0].float().cpu().numpy())
-        return close_lids(drawing, portrait.face, portrait.points, after), memory
-
-    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
-        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
-        structure, points = target.structure[:, None], target.points[:, None]
-        with self._fast():
-            (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
-        return output, memory
+        """Step's fourth stage, the rest of the network: the animated crop and the memory for the next."""
+        (drawn,) = draw(self, [target], [portrait], [memory])
+        return drawn
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""
-        with self._fast():
+        with self.computing():
             rest = self._tensor(portrait.points)
             points = rest + float(share) * (target.points - rest)
             return Target(points, self._structure(points, None, "landmarks"), float(share) * target.look)
@@ -347,7 +339,8 @@ class Animator:
         return torch.from_numpy(points).to(self.device)[None]
 
     @contextmanager
-    def _fast(self) -> Iterator[None]:
-        fast = self.precision == torch.bfloat16
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+    def computing(self, fast: bool = True) -> Iterator[None]:
+        """Inference, in the animator's precision, or in float32 where not `fast`."""
+        half = fast and self.precision != torch.float32
+        with torch.inference_mode(), torch.autocast(self.device.type, self.precision, enabled=half):
             yield

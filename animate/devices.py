@@ -1,5 +1,6 @@
 """Which device to compute on and in which precision, and why, so that nobody has to guess."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ import cv2
 import torch
 
 from .errors import InputError
+
+_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
+"""What ONEDNN_MAX_CPU_ISA may hold torch's convolutions to, that does not multiply in bfloat16."""
 
 
 def choose_device(asked: str = "auto") -> tuple[str, str]:
@@ -36,7 +40,9 @@ def fast_precision(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if device.type == "cpu":
         can = torch.cpu.get_capabilities()
-        return torch.bfloat16 if can.get("amx_bf16") or can.get("avx512_bf16") else torch.float32
+        there = can.get("amx_bf16") or can.get("avx512_bf16")
+        allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() not in _WITHOUT_BFLOAT16
+        return torch.bfloat16 if there and allowed else torch.float32
     return torch.float32
 
 
@@ -50,8 +56,8 @@ def core_shares(device: torch.device, *, alone: bool = False) -> dict[str, int]:
     quarter = max(1, cores // 4)
     most = quarter if device.type != "cpu" else max(1, cores - quarter)
     if alone and device.type == "cpu":
-        return dict.fromkeys(("track", "aim", "generate", "compose"), cores)
-    return {"track": quarter, "aim": 1, "generate": most, "compose": quarter}
+        return dict.fromkeys(("track", "aim", "look_ahead", "generate", "compose"), cores)
+    return {"track": quarter, "aim": 1, "look_ahead": quarter, "generate": most, "compose": quarter}
 
 
 def take_cores(count: int) -> None:

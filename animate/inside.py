@@ -30,7 +30,7 @@ from .pictures import (
     structure_channels,
     structure_picture,
 )
-from .steps import Work, aim, memory_for, track
+from .steps import Work, aim, forget, track
 from .structure import EDGE_CHANNEL
 from .video import Frame
 
@@ -78,12 +78,18 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     for part in (track, aim):
         with taking(shares[part.__name__]):
             work = part(animator, work)
+    work = forget(work)
     state, target = work.state, work.target
     if target is None or state.square is None:
         return None
-    memory = memory_for(state)
-    with taking(shares["generate"]):
-        output, _ = animator.examine(target, state.portrait, memory)
+    memory = state.memory
+    with taking(shares["generate"]), animator.computing():
+        structure, points, reference = (
+            target.structure[:, None],
+            target.points[:, None],
+            state.portrait.reference,
+        )
+        (output,), _ = animator.generator.animate(structure, points, reference, memory)
     side = state.portrait.face.shape[0]
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     return Inside(

@@ -174,6 +174,6 @@ def close_up(picture: Picture, centre: tuple[float, float], reach: int) -> Pictu
     return enlarged(picture[top : top + 2 * reach, left : left + 2 * reach], side)
 
 
-def resized(values: Tensor, side: int) -> Tensor:
-    """`values` (h, w) at (side, side), each place as large a square."""
-    return F.interpolate(values[None, None].float(), size=(side, side), mode="nearest")[0, 0]
+def resized(values: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`values` (h, w) at `shape` (height, width), each place as large a rectangle."""
+    return F.interpolate(values[None, None].float(), size=shape, mode="nearest")[0, 0]

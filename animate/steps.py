@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Work(NamedTuple):
     """A frame on its way through a step: the driving frame, in the end the animated one, and what is known.
 
-    state: as the frame before left it, at last as this one leaves it. target: between aim and generate.
+    state: as the frame before left it, at last as this one leaves it. target: from aim to generate.
     """
 
     frame: Frame
@@ -59,18 +59,28 @@ def aim(animator: "Animator", work: Work) -> Work:
     return work._replace(state=state, target=target)
 
 
+def look_ahead(animator: "Animator", work: Work) -> Work:
+    if work.target is None:
+        return work
+    ahead = animator.look_ahead(work.target, work.state.portrait)
+    return work._replace(target=work.target._replace(ahead=ahead))
+
+
+def forget(work: Work) -> Work:
+    """Without the memory of another shot: no smear from one into the next."""
+    state = work.state
+    if (state.seen and state.seen.cut) or state.portrait.anew:
+        return work._replace(state=replace(state, memory=GeneratorMemory()))
+    return work
+
+
 def generate(animator: "Animator", work: Work) -> Work:
-    state = replace(work.state, memory=memory_for(work.state))
+    work = forget(work)
+    state = work.state
     if work.target is not None:
         drawing, memory = animator.generate(work.target, state.portrait, state.memory)
         state = replace(state, drawing=drawing, memory=memory)
     return work._replace(state=state, target=None)
-
-
-def memory_for(state: "AnimationState") -> GeneratorMemory:
-    """What the frame that is aimed at remembers: nothing at a cut, lest one shot smear into the next."""
-    anew = (state.seen and state.seen.cut) or state.portrait.anew
-    return GeneratorMemory() if anew else state.memory
 
 
 def compose(animator: "Animator", work: Work) -> Work:
@@ -89,6 +99,7 @@ Part = Callable[["Animator", Work], Work]
 STEP: dict[Part, tuple[str, ...]] = {
     track: ("seen", "portrait", "shown"),
     aim: ("motion", "square", "target", "presence"),
+    look_ahead: (),
     generate: ("drawing", "memory"),
     compose: (),
 }

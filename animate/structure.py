@@ -1,9 +1,10 @@
-"""Landmarks to a structure map, a frame to an edge map: what guides the generator, in training too.
+"""A pose to a structure map, a frame to an edge map: what guides the generator, in training too.
 
 Drawn on the tensor's device, from exact distances to line segments, so it is differentiable and the same at
-any resolution. B batch, H W the picture, P grid places, E edges.
+any resolution. B batch, H W the picture, E edges, M their segments, n the side of the grid that is drawn.
 
-Channels: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges.
+Channels of a face: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges; of a
+person one heat map a joint; of a view its code.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ..models.config import Task
 
 STRUCTURE_CHANNELS = 17
 EDGE_CHANNEL = 16
@@ -65,19 +68,17 @@ def structure_map(points: Tensor, size: int, edges: Tensor | None = None, stride
     """
     points = _with_forehead(points.float())
     cells = size // stride
-    centre = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
-    y, x = torch.meshgrid(centre, centre, indexing="ij")
-    grid = torch.stack((x.flatten(), y.flatten()), dim=-1)  # (P, 2)
-    distances = _distances(points, grid)
+    centres = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
+    distances = _distances(points, centres)
     drawn = (_LINE_WIDTH - distances.amin(dim=1, keepdim=True) / stride).clamp(0, 1)
     label = torch.zeros_like(drawn)
-    for (part, _), inside in zip(_PARTS, _insides(points, grid), strict=True):
+    for (part, _), inside in zip(_PARTS, _insides(points, centres), strict=True):
         label = label.masked_fill(inside[:, None], part / 6)
     channels = torch.cat((drawn, (distances / (size / 4)).clamp(max=1), label), dim=1)
     image_channel = channels.new_zeros(len(points), 1, cells, cells)
     if edges is not None:
         image_channel = F.avg_pool2d(edges.float(), stride)
-    return torch.cat((channels.unflatten(2, (cells, cells)), image_channel), dim=1)
+    return torch.cat((channels, image_channel), dim=1)
 
 
 def image_edges(image: Tensor) -> Tensor:
@@ -101,28 +102,77 @@ def _with_forehead(points: Tensor) -> Tensor:
     return torch.cat((points, mirrored.flip(1)), dim=1)
 
 
-def _distances(points: Tensor, grid: Tensor) -> Tensor:
-    """Distance in pixels from `grid` (P, 2) to each of the 14 edges of `points` (B, N, 2): (B, E, P)."""
+def _distances(points: Tensor, centres: Tensor) -> Tensor:
+    """Distance in pixels from every place of the grid of `centres` (n,), rows by columns, to each of the 14
+    edges of `points` (B, N, 2): (B, E, n, n).
+
+    Along and across a segment both coordinates are a sum of a row's part and a column's part, so that few
+    operations are done at every place.
+    """
     pairs = [(a, b) for edge in _EDGES for a, b in pairwise(edge)]
     starts, ends = (list(side) for side in zip(*pairs, strict=True))
-    start, step = points[:, starts, None], (points[:, ends] - points[:, starts])[:, :, None]  # (B, M, 1, 2)
-    sx, sy = start.unbind(-1)
-    dx, dy = step.unbind(-1)
-    px, py = grid[:, 0] - sx, grid[:, 1] - sy  # (B, M, P)
-    along = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-6)).clamp(0, 1)
-    square = (px - along * dx).square() + (py - along * dy).square()
+    start, step = points[:, starts], points[:, ends] - points[:, starts]  # (B, M, 2)
+    length = step.square().sum(-1, keepdim=True).clamp_min(1e-6).sqrt()
+    rightwards = torch.tensor((1.0, 0.0), device=points.device)  # of a segment that is a point
+    ux, uy = torch.where(length > 2e-3, step / length, rightwards)[..., None].unbind(2)  # (B, M, 1)
+    px, py = (centres - start[..., None]).unbind(2)  # (B, M, n)
+    along = (py * uy)[..., :, None] + (px * ux)[..., None, :]  # (B, M, n, n)
+    beyond = along - along.clamp_min(0).minimum(length[..., None])
+    across = (py * ux)[..., :, None] - (px * uy)[..., None, :]
+    square = torch.addcmul(across.square(), beyond, beyond)
     nearest = [part.amin(dim=1) for part in square.split([len(edge) - 1 for edge in _EDGES], dim=1)]
     return torch.stack(nearest, dim=1).clamp_min(1e-8).sqrt()
 
 
-def _insides(points: Tensor, grid: Tensor) -> list[Tensor]:
-    """For each face part, which of `grid` (P, 2) lie inside its polygon, by the even-odd rule: (B, P)."""
+def _insides(points: Tensor, centres: Tensor) -> list[Tensor]:
+    """For each face part, which places of the grid of `centres` (n,) lie inside its polygon, by the even-odd
+    rule: (B, n, n). Where an edge crosses a row depends on the row alone."""
     starts = [index for _, polygon in _PARTS for index in polygon]
     ends = [index for _, polygon in _PARTS for index in (*polygon[1:], polygon[0])]
-    x, y = grid.unbind(-1)
     ax, ay = points[:, starts, None].unbind(-1)  # (B, M, 1)
     bx, by = points[:, ends, None].unbind(-1)
-    spans = (ay > y) != (by > y)
-    crossing = ax + (y - ay) * ((bx - ax) / torch.where(by == ay, 1.0, by - ay))
-    hits = (spans & (x < crossing)).split([len(polygon) for _, polygon in _PARTS], dim=1)
-    return [part.sum(dim=1) % 2 == 1 for part in hits]
+    spans = (ay > centres) != (by > centres)  # (B, M, n)
+    crossing = ax + (centres - ay) * ((bx - ax) / torch.where(by == ay, 1.0, by - ay))
+    crossing = torch.where(spans, crossing, -torch.inf)
+    hits = (centres < crossing[..., None]).split([len(polygon) for _, polygon in _PARTS], dim=1)
+    return [part.sum(dim=1, dtype=torch.uint8) % 2 == 1 for part in hits]
+
+
+def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
+    """The structure map of a pose's points (B, N, 2), whatever the `task`, in a picture of `shape` (height,
+    width): (B, S, height / stride, width / stride) float in [0, 1]. A face's picture is square."""
+    if task == "person":
+        return joint_maps(points, shape, stride)
+    if task == "view":
+        return view_maps(points, shape, stride)
+    return structure_map(points, shape[0], stride=stride)
+
+
+def joint_maps(joints: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
+    """A Gaussian of height 1 about each of `joints` (B, 18, 2), pixels of a picture of `shape`, x then y;
+    zero for NaN: (B, 18, h, w). Its sigma is the 6 pixels of GFLA's code at a height of 256, and less in
+    proportion for smaller pictures, down to a place of the grid."""
+    sigma = max(6 * shape[0] / 256, float(stride))
+    y, x = (torch.arange(side // stride, device=joints.device) * stride + (stride - 1) / 2 for side in shape)
+    across = joints[..., 0, None].float() - x  # (B, 18, w)
+    down = joints[..., 1, None].float() - y  # (B, 18, h)
+    near = torch.exp(-(across.square()[:, :, None] + down.square()[..., None]) / (2 * sigma**2))
+    return torch.nan_to_num(near, nan=0.0)
+
+
+def view_maps(views: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
+    """The code of `views` (B, 1, 2), azimuth and elevation in degrees, in every place: (B, 23, h, w). 18
+    azimuths, 20 degrees apart, and the elevations 0, 10 and 20 are GFLA's one-hot code; what lies between two
+    is shared by them. Two channels more say the place, x and y in [0, 1], which a constant map does not."""
+    azimuth, elevation = views.float().unbind(-1)  # (B, 1)
+    steps = torch.arange(18, device=views.device)
+    apart = (azimuth / 20 - steps) % 18
+    turned = (1 - torch.minimum(apart, 18 - apart)).clamp_min(0)  # (B, 18)
+    raised = 1 - (elevation.clamp(0, 20) / 10 - torch.arange(3, device=views.device)).abs()
+    code = torch.cat((turned, raised.clamp_min(0)), dim=1)
+    height, width = (side // stride for side in shape)
+    y, x = (torch.linspace(0, 1, side, device=views.device) for side in (height, width))
+    place = torch.stack((x.expand(height, -1), y[:, None].expand(-1, width)))
+    return torch.cat(
+        (code[..., None, None].expand(-1, -1, height, width), place.expand(len(code), -1, -1, -1)), dim=1
+    )

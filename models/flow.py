@@ -1,9 +1,9 @@
 """Flow Field Estimator (GFLA section 3.1): where every place of the new picture is found in each reference.
 
-It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline)
-and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4. Every reference
-is judged by the same weights; shares over {generated, references} are a softmax, so any number of references
-fits.
+It blends flows known in closed form (for a face: stay still, follow the head rigidly, follow the landmark
+spline; see `prior`) and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4.
+Every reference is judged by the same weights; shares over {generated, references} are a softmax, so any
+number of references fits.
 
 B batch, R references, K candidate flows, h w a level's grid.
 """
@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
+from .prior import CANDIDATES, Known
 
-CANDIDATES = 3  # still, rigid, spline
+STRIDE = 4  # of the finest level at which candidate flows are blended
 
 
 class Motion(NamedTuple):
@@ -38,57 +39,80 @@ class Motion(NamedTuple):
 
 
 class FlowOutput(NamedTuple):
-    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8 and H/4; at H of the source alone (R = 1)."""
+    """Flows (B, R, 2, h, w) and logits (B, R, 1, h, w) at H/8 and H/4; at H of the source alone (R = 1),
+    where it is among the references."""
 
-    flows: tuple[Tensor, Tensor, Tensor]
-    logits: tuple[Tensor, Tensor, Tensor]
+    flows: tuple[Tensor, ...]
+    logits: tuple[Tensor, ...]
+
+    def join(self, previous: FlowOutput) -> FlowOutput:
+        """The source's, self, and those of the previous frames."""
+
+        def pairs(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return (torch.cat((a[0], b[0]), dim=1), torch.cat((a[1], b[1]), dim=1), a[2])
+
+        return FlowOutput(pairs(self.flows, previous.flows), pairs(self.logits, previous.logits))
 
 
-class FlowEstimator(nn.Module):
-    """Flows and share logits for R references from the target's structure and the references' halves."""
+class Hourglass(nn.Module):
+    """Features at H/4 down to H/32 and up again with skips, so every place sees the whole picture."""
 
-    def __init__(self, config: GeneratorConfig):
+    def __init__(self, widths: tuple[int, int, int, int]):
         super().__init__()
-        f4, f8, f16, f32 = config.flow_channels
-        structure = config.channels[1]
-        self.reference_half = conv(structure + config.channels[1], 2 * f4)
-        self.candidate_half = conv(2 * (CANDIDATES - 1), f4)
-        self.target_half = conv(structure, f4)
-        self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
-        self.enter = conv(f4, f4)
+        f4, f8, f16, f32 = widths
         self.down8, self.body8 = Down(f4, f8), Residual(f8, norm=True)
         self.down16, self.body16 = Down(f8, f16), Residual(f16, norm=True)
         self.down32, self.body32 = Down(f16, f32), Residual(f32, norm=True)
         self.up16, self.merge16 = Up(f32, f16, kernel=1), Residual(f16, norm=True)
         self.up8, self.merge8 = Up(f16, f8, kernel=1), Residual(f8, norm=True)
         self.up4, self.merge4 = Up(f8, f4, kernel=1), Residual(f4)
-        self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
-        self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
+
+    def down_and_up(self, x4: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, f4, H/4, W/4) to features at H/8 and at H/4."""
+        x8 = self.body8(self.down8(x4))
+        x16 = self.body16(self.down16(x8))
+        x32 = self.body32(self.down32(x16))
+        x16 = self.merge16(x16 + self.up16(x32))
+        x8 = self.merge8(x8 + self.up8(x16))
+        return x8, self.merge4(x4 + self.up4(x8))
+
+
+class FlowEstimator(Hourglass):
+    """Flows and share logits for R references from the target's structure and the references' halves."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__(config.flow_channels)
+        f4, f8, _, _ = config.flow_channels
+        structure, candidates = config.channels[1], CANDIDATES[config.task]
+        self.reference_half = conv(structure + config.channels[1], 2 * f4)
+        self.candidate_half = conv(2 * (candidates - 1), f4) if candidates > 1 else None
+        self.target_half = conv(structure, f4)
+        self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
+        self.enter = conv(f4, f4)
+        self.head8 = conv(f8, 3 + candidates, zero=True)
+        self.head4 = conv(f4, 4 + candidates, zero=True)
         with torch.no_grad():
             assert self.head8.bias is not None
-            self.head8.bias[-1] = 1.0  # lean towards the spline
+            self.head8.bias[-1] = 1.0  # lean towards the finest
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
         """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part
         to be read where the spline points, one in place."""
         return self.reference_half(torch.cat((structure, features), dim=1))
 
-    def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor) -> FlowOutput:
+    def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor, first: int = 0) -> FlowOutput:
         """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
-        w): flows at H/4 in pixels of H/4, the spline last."""
+        w): flows at H/4 in pixels of H/4, the finest last. first: the first reference's number; 0 is the
+        source. References are judged one by one: those of two calls are those of one."""
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)
-        moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
-        x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
-        x = x + self.kind[:count, :, None, None] + self.target_half(structure)[:, None]
-        x4 = activate(self.enter(activate(x.flatten(0, 1))))
-        x8 = self.body8(self.down8(x4))
-        x16 = self.body16(self.down16(x8))
-        x32 = self.body32(self.down32(x16))
-        x16 = self.merge16(x16 + self.up16(x32))
-        x8 = self.merge8(x8 + self.up8(x16))
-        x4 = self.merge4(x4 + self.up4(x8))
+        x = warp(moved, candidates[:, -1]) + still
+        if self.candidate_half is not None:
+            x = x + self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
+        x = x.unflatten(0, (batch, count))
+        x = x + self.kind[first : first + count, :, None, None] + self.target_half(structure)[:, None]
+        x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
             out8 = self.head8(activate(x8).float())
             out4 = self.head4(activate(x4).float())
@@ -101,14 +125,19 @@ class FlowEstimator(nn.Module):
             )
             logit8 = out8[:, 2:3]
             logit4 = double(logit8) + out4[:, 2:3]
-            source = slice(None, None, count)  # the first reference of each sample: pixels come from it alone
-            flow1 = 4 * double(double(flow4[source]))
-            logit1 = double(double(out4[source, 3:4]))
-        each = (batch, count)
-        return FlowOutput(
-            flows=(flow8.unflatten(0, each), flow4.unflatten(0, each), flow1[:, None]),
-            logits=(logit8.unflatten(0, each), logit4.unflatten(0, each), logit1[:, None]),
-        )
+            flows, logits = (flow8, flow4), (logit8, logit4)
+            flows, logits = (tuple(x.unflatten(0, (batch, count)) for x in both) for both in (flows, logits))
+            if first == 0:  # pixels come from the source alone
+                flows += (4 * double(double(flows[1][:, 0]))[:, None],)
+                logits += (double(double(out4[::count, 3:4]))[:, None],)
+        return FlowOutput(flows, logits)
+
+
+def candidate_flows(target: Known, places: Tensor) -> Tensor:
+    """The flows known in closed form, from the pose of `target` to `places` (B, R, N, 2), the references':
+    (B, R, K, 2, h, w) float32, pixels of H/4. The first stays still, the last is the finest: spline or
+    limbs."""
+    return target.flows(places) / STRIDE
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

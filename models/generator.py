@@ -1,7 +1,7 @@
 """The global-flow local-attention generator for video: structures in, frames out, state in and out.
 
 B batch, T frames, R references (the source first, then the previous generated frames, newest first),
-S structure channels, H W the picture, N landmarks.
+S structure channels, H W the picture, N points of a pose (landmarks, joints or a view: the config's `task`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
-from .flow import FlowEstimator, FlowOutput, Motion
+from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import similarity_flow, spline_flow
+from .prior import Known, see_pose
 
 
 class Reference(NamedTuple):
@@ -27,7 +27,8 @@ class Reference(NamedTuple):
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. points: (B, N, 2) float32 pixels, x then y.
         flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4).
-        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net.
+        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net; no channels
+            where there is no attention.
     """
 
     image: Tensor
@@ -59,21 +60,53 @@ class GeneratorMemory:
         return GeneratorMemory(tuple(reference.detach() for reference in self.previous))
 
 
+class Deformed(NamedTuple):
+    """How a model means to move its references, before it paints: what a first stage of training trains.
+
+    Attributes:
+        flows: (B, R, 2, h, w) at H/8 and H/4, as `Motion.flow`; none of a model without flow.
+        attended: as `FrameOutput.attended`.
+    """
+
+    flows: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
+
+
+class Ahead(NamedTuple):
+    """What of a frame needs no frame before it, so that it can be computed while that one is being made.
+
+    Attributes:
+        structure4: the target's structure features at H/4. x8: the decoder's first features, at H/8.
+        target: what its pose tells of flows. motion: of the source alone. warped: (B, 3, H, W) its pixels
+            under the full-size flow.
+    """
+
+    structure4: Tensor
+    x8: Tensor
+    target: Known
+    motion: FlowOutput
+    warped: Tensor
+
+
 class FrameOutput(NamedTuple):
     """One frame and how it came about.
 
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. generated: the part painted by the decoder, (B, 3, H, W).
         warped: (B, 3, H, W) the source's own pixels under the full-size flow.
-        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone.
-        attention: weights (B, R, k * k, h, w) at H/8 and H/4.
+        motions: `Motion` at H/8 and H/4 over all references, at H of the source alone; none of a model that
+        moves nothing.
+        attention: weights (B, R, k * k, h, w) at H/8 and H/4, no taps where there is no attention; none of a
+        model that has no local attention.
+        attended: (B, 3, h, w) the source, resized to H/8 and H/4, under paper 2's attention; else none.
     """
 
     image: Tensor
     generated: Tensor
     warped: Tensor
-    motions: tuple[Motion, Motion, Motion]
-    attention: tuple[Tensor, Tensor]
+    motions: tuple[Motion, ...]
+    attention: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
 
 
 class Generator(nn.Module):
@@ -87,8 +120,8 @@ class Generator(nn.Module):
         self.image_encoder = ImageEncoder(config)
         self.flow = FlowEstimator(config)
         k8, k4 = config.kernel_sizes
-        self.attention8 = LocalAttention(c8, config.attention_hidden, k8)
-        self.attention4 = LocalAttention(c4, config.attention_hidden, k4)
+        self.attention8 = LocalAttention(c8, config.attention_hidden, k8) if k8 else None
+        self.attention4 = LocalAttention(c4, config.attention_hidden, k4) if k4 else None
         self.before8 = residuals(c8, 1)
         self.body8 = residuals(c8, config.blocks[2])
         self.up4, self.body4 = Up(c8, c4), residuals(c4, config.blocks[1])
@@ -103,7 +136,7 @@ class Generator(nn.Module):
 
         Args:
             image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4), its structure map in [0, 1].
-            points: (B, N, 2) its landmarks, pixels, x then y.
+            points: (B, N, 2) its pose's points: pixels, x then y, or a view in degrees.
         """
         return self._encode(image, self.structure_encoder(structure)[0], points)
 
@@ -113,7 +146,7 @@ class Generator(nn.Module):
         points: Tensor,
         reference: Reference,
         memory: GeneratorMemory | None = None,
-    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, Motion, Motion]]]:
+    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, ...]]]:
         """Frames for `structure` (B, T, S, H/4, W/4) and `points` (B, T, N, 2): images (B, T, 3, H, W) in
         [-1, 1], the memory for the next call, and every frame's motions. T = 1 live, more in training: a clip
         in one call equals the clip frame by frame."""
@@ -132,60 +165,102 @@ class Generator(nn.Module):
         previous = (memory or GeneratorMemory()).previous
         outputs: list[FrameOutput] = []
         for t in range(structure.shape[1]):
-            structures = self.structure_encoder(structure[:, t])
-            output = self._frame(structures, points[:, t], (reference, *previous))
-            if self.config.previous:
-                newest = self._encode(output.image, structures[0], points[:, t])
-                previous = (newest, *previous)[: self.config.previous]
+            output, previous = self.frame(
+                self.look_ahead(structure[:, t], points[:, t], reference), reference, previous
+            )
             outputs.append(output)
         return outputs, GeneratorMemory(previous)
+
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> Ahead:
+        """The part of a frame, `structure` (B, S, H/4, W/4) and `points` (B, N, 2), before any other frame
+        matters: a third of its work."""
+        structure4, structure8 = self.structure_encoder(structure)
+        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
+        motion, warped = self._motion_of_source(structure4, target, (reference,))
+        return Ahead(structure4, self.before8(structure8), target, motion, warped)
+
+    def frame(
+        self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
+    ) -> tuple[FrameOutput, tuple[Reference, ...]]:
+        """The frame of `ahead`, and the previous frames of the next: at most `config.previous`, it first."""
+        output = self._frame(ahead, (reference, *previous))
+        if self.config.previous:
+            newest = self._encode(output.image, ahead.structure4, ahead.target.points)
+            previous = (newest, *previous)[: self.config.previous]
+        return output, previous
 
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
         features4, features8 = self.image_encoder(image)
         flow_half = self.flow.encode_reference(structure4, features4)
-        halves = (self.attention8.encode_reference(features8), self.attention4.encode_reference(features4))
-        return Reference(image, points, flow_half, (features8, features4), halves)
+        features = (features8, features4)
+        half8, half4 = (
+            attention.encode_reference(level) if attention else level[:, :0]
+            for attention, level in zip((self.attention8, self.attention4), features, strict=True)
+        )
+        return Reference(image, points, flow_half, features, (half8, half4))
+
+    def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
+        """The flows alone to a target of `structure` (B, S, H/4, W/4) and `points` (B, N, 2)."""
+        motion, _ = self.estimate_motion(self.structure_encoder(structure)[0], points, (reference,))
+        return Deformed(motion.flows[:2])
 
     def estimate_motion(
         self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
     ) -> tuple[FlowOutput, Tensor]:
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
-        places = torch.stack([reference.points for reference in references], dim=1)
-        candidates = [
-            prior(points, places, self.config.size, stride=4) / 4 for prior in (similarity_flow, spline_flow)
-        ]
-        candidates = torch.stack((torch.zeros_like(candidates[0]), *candidates), dim=2)  # (B, R, K, 2, h, w)
-        halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        motion = self.flow(structure4, halves, candidates)
+        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
+        return self._motion_of_source(structure4, target, references)
+
+    def _motion_of_source(self, structure4: Tensor, target: Known, references: tuple[Reference, ...]):
+        motion = self._motion(structure4, target, references)
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
-    def _frame(self, structures: tuple[Tensor, Tensor], points: Tensor, references: tuple[Reference, ...]):
-        structure4, structure8 = structures
-        (flows, logits), warped = self.estimate_motion(structure4, points, references)
+    def _motion(self, structure4: Tensor, target: Known, references: tuple[Reference, ...], first: int = 0):
+        places = torch.stack([reference.points for reference in references], dim=1)
+        halves = torch.stack([reference.flow_half for reference in references], dim=1)
+        return self.flow(structure4, halves, self.candidates(target, places), first)
 
-        x = self.before8(structure8)
-        x, motion8, weights8 = self._attend(self.attention8, 0, x, references, flows[0], logits[0])
+    def candidates(self, target: Known, places: Tensor) -> Tensor:
+        """See `flow.candidate_flows`."""
+        return candidate_flows(target, places)
+
+    def _frame(self, ahead: Ahead, references: tuple[Reference, ...]) -> FrameOutput:
+        structure4, warped, motion = ahead.structure4, ahead.warped, ahead.motion
+        if references[1:]:
+            motion = motion.join(self._motion(structure4, ahead.target, references[1:], first=1))
+        flows, logits = motion
+        x, motion8, weights8 = self._attend(self.attention8, 0, ahead.x8, references, flows[0], logits[0])
         x = self.up4(self.body8(x)) + self.structure4(structure4)
         x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
         x = self.up2(self.body4(x))
-
-        # Pixels come from the source alone: warped again and again, previous frames would only blur.
-        x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
-        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
-        generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
-        mask = shares(logits[2], painted[:, 3:])
-        image = fuse(generated, warped[:, None], mask)
+        image, generated, mask = self._paint(x, warped, logits[2])
         return FrameOutput(
             image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
         )
 
-    def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):
+    def _paint(self, x: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The last layers, from H/2: the picture, its painted part and the share of the warped source."""
+        # Pixels come from the source alone: warped again and again, previous frames would only blur.
+        x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
+        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
+        generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
+        mask = shares(logits, painted[:, 3:])
+        return fuse(generated, warped[:, None], mask), generated, mask
+
+    def _attend(self, attention: LocalAttention | None, level: int, x, references, flow, logits):
+        if attention is None:
+            return x, Motion(flow, shares(logits)), flow[:, :, :0]
         features = torch.stack([reference.features[level] for reference in references], dim=1)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(x, features, halves, flow)
+        fused, mask = self._fuse(x, sampled, logits)
+        return fused, Motion(flow, mask), weights
+
+    def _fuse(self, x: Tensor, sampled: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """What is generated and what is sampled, (B, C, h, w) and (B, R, C, h, w), as one; and the shares."""
         mask = shares(logits)
-        return fuse(x, sampled, mask.to(x.dtype)), Motion(flow, mask), weights
+        return fuse(x, sampled, mask.to(x.dtype)), mask
 
 
 class ImageEncoder(nn.Module):

@@ -1,21 +1,122 @@
-"""Geometry first: dense backward flows from landmarks in closed form, which the network blends and refines.
+"""Geometry first: dense backward flows from a pose in closed form, which the network blends and refines.
 
-A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face.
-Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
-for hair and neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision
-the spline explodes at large head turns.
+Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
+face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
+for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). Of a view nothing is known.
+All are solved and evaluated in float32 at least, outside autocast: in half precision the spline explodes at
+large head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .config import Task
+from .limbs import limb_flows
+
+CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 1}
+"""How many flows are known beforehand."""
 SMOOTHING = 1e-2
 BORDER_POINTS = 16
+
+
+class Spline(NamedTuple):
+    """The spline from one target's landmarks, factored: its flow to any reference is then a small product.
+
+    Attributes:
+        points: (B, N, 2) the target's landmarks, pixels of the picture, x then y. size: its side.
+        factors, pivots: of the spline's system, (B, K + 3, K + 3), K knots. basis: (B, K + 3, n, n) at the
+            centres of the cells.
+    """
+
+    points: Tensor
+    size: int
+    factors: Tensor
+    pivots: Tensor
+    basis: Tensor
+
+    @classmethod
+    def through(cls, points: Tensor, size: int, stride: int) -> Spline:
+        """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers; to be
+        evaluated at the centres of cells of `stride` pixels."""
+        with torch.autocast(points.device.type, enabled=False):
+            target = (points.float() + 0.5) / size
+            knots = torch.cat((target, _border(target.device).expand(len(target), -1, -1)), dim=1)
+            x, y = knots[..., None].unbind(2)  # (B, K, 1)
+            kernel = _radial((x - x.mT).square() + (y - y.mT).square())
+            kernel = kernel + SMOOTHING * torch.eye(knots.shape[1], device=knots.device)
+            affine = F.pad(knots, (0, 1), value=1.0)
+            top, bottom = torch.cat((kernel, affine), dim=2), F.pad(affine.mT, (0, 3))
+            # Smoothed, the system is never singular: to ask whether it was would make a GPU wait.
+            factors, pivots, _ = torch.linalg.lu_factor_ex(torch.cat((top, bottom), dim=1))
+            cells = size // stride
+            grid = _grid(cells, target.device).mT.unflatten(2, (cells, cells))  # (1, 2, n, n)
+            centre = grid[0, 0, 0]  # of cells, along either side
+            square = (centre - y).square()[..., :, None] + (centre - x).square()[..., None, :]
+            plane = F.pad(grid, (0, 0, 0, 0, 0, 1), value=1.0).expand(len(knots), -1, -1, -1)
+            basis = torch.cat((_radial(square), plane), dim=1)
+        return cls(points, size, factors, pivots, basis)
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, rigid and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2, n, n), pixels."""
+        rigid = similarity_flow(self.points, references, self.size, self.size // self.basis.shape[-1])
+        return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
+
+    def flow(self, references: Tensor) -> Tensor:
+        """See `spline_flow`."""
+        with torch.autocast(self.points.device.type, enabled=False):
+            moves = (references.float() - self.points.float()[:, None]) / self.size  # (B, R, N, 2)
+            moves = moves.permute(0, 2, 1, 3).flatten(2)
+            moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # the border rests
+            solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)
+            flow = (self.size * solution).mT @ self.basis.flatten(2)
+        return flow.unflatten(2, self.basis.shape[2:]).unflatten(1, (-1, 2))
+
+
+class Limbs(NamedTuple):
+    """A person's joints (B, 18, 2) in a picture of `shape` (height, width), pixels; see `limbs`."""
+
+    points: Tensor
+    shape: tuple[int, int]
+    stride: int
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, trunk and limbs to joints `references` (B, R, 18, 2): (B, R, 3, 2, h, w), pixels."""
+        trunk, limbs = limb_flows(self.points, references, self.shape, self.stride)
+        return torch.stack((torch.zeros_like(trunk), trunk, limbs), dim=2)
+
+
+class View(NamedTuple):
+    """A thing's view (B, 1, 2), which tells no flow, in a picture of `shape` (height, width)."""
+
+    points: Tensor
+    shape: tuple[int, int]
+    stride: int
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still alone, for views `references` (B, R, 1, 2): zeros (B, R, 1, 2, h, w)."""
+        cells = (side // self.stride for side in self.shape)
+        return references.new_zeros(*references.shape[:2], 1, 2, *cells, dtype=torch.float32)
+
+
+Known = Spline | Limbs | View
+"""What a target's pose tells of the flow to any reference."""
+
+
+def see_pose(task: Task, points: Tensor, shape: tuple[int, int], stride: int) -> Known:
+    """What the points (B, N, 2) of a pose tell, in a picture of `shape` (height, width), to be evaluated at
+    the centres of cells of `stride` pixels."""
+    if task == "person":
+        return Limbs(points, shape, stride)
+    if task == "view":
+        return View(points, shape, stride)
+    return Spline.through(points, shape[0], stride)
 
 
 def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
@@ -25,19 +126,7 @@ def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> T
     at the centres of cells of `stride` pixels: (B, R, 2, size // stride, size // stride), float32, in pixels
     of the full picture.
     """
-    with torch.autocast(target.device.type, enabled=False):
-        target, references = (target.float() + 0.5) / size, (references.float() + 0.5) / size
-        batch, count = target.shape[0], references.shape[1]
-        border = _border(target.device)
-        knots = torch.cat((target, border.expand(batch, -1, -1)), dim=1)  # (B, K, 2)
-        moves = (references - target[:, None]).transpose(1, 2)  # (B, N, R, 2)
-        moves = F.pad(moves.flatten(2), (0, 0, 0, len(border) + 3))  # (B, K + 3, 2R)
-        system = _system(knots)
-        solution = torch.linalg.solve(system, moves)
-        cells = size // stride
-        grid = _grid(cells, target.device).expand(batch, -1, -1)
-        flow = _affine(grid) @ solution[:, -3:] + _kernel(grid, knots) @ solution[:, :-3]
-        return size * flow.view(batch, cells, cells, count, 2).permute(0, 3, 4, 1, 2)
+    return Spline.through(target, size, stride).flow(references)
 
 
 def similarity_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
@@ -71,21 +160,6 @@ def _border(device: torch.device) -> Tensor:
     return torch.stack((x, y), dim=-1)
 
 
-def _system(knots: Tensor) -> Tensor:
-    """[K + smoothing I, P; P^T, 0] with K the pairwise kernel and P the affine part: (B, K + 3, K + 3)."""
-    kernel = _kernel(knots, knots) + SMOOTHING * torch.eye(knots.shape[1], device=knots.device)
-    affine = _affine(knots)
-    top = torch.cat((kernel, affine), dim=2)
-    bottom = F.pad(affine.transpose(1, 2), (0, 3))
-    return torch.cat((top, bottom), dim=1)
-
-
-def _affine(points: Tensor) -> Tensor:
-    return F.pad(points, (0, 1), value=1.0)
-
-
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    """r^2 log r between every point of a (B, P, 2) and of b (B, K, 2): (B, P, K)."""
-    across, down = ((a[:, :, None, i] - b[:, None, :, i]).square() for i in (0, 1))
-    square = across + down
-    return 0.5 * square * square.clamp_min(1e-12).log()
+def _radial(square: Tensor) -> Tensor:
+    """r^2 log r from r^2."""
+    return torch.xlogy(square, square) / 2

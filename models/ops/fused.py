@@ -1,11 +1,16 @@
-"""The two ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made.
+"""The ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made. On CUDA the
+Triton kernels of `gpu` beside this file do the same in one pass.
 
 The kernel net's first convolution commutes with bilinear sampling, so it is taken once over the source and
 then sampled where the flow points ("convolve, then sample"). The weighted sum over k * k bilinear taps is
-folded into (k + 1)^2 integer taps and done by one gather-and-add (`embedding_bag`).
+folded into (k + 1)^2 integer taps and done by one gather-and-add (`embedding_bag`). Attention over all places
+is torch's fused attention, block by block: the matrix of every place with every place is never made.
 """
 
 from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -15,6 +20,10 @@ from .reference import positions
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
+    if _has_kernels(source):
+        from . import gpu
+
+        return gpu.warp(source, flow)
     x, y = positions(_at_least_float32(flow))
     return _sample(source, x, y).to(source.dtype)
 
@@ -42,6 +51,10 @@ def attend(
     negative_slope: float = 0.1,
 ) -> tuple[Tensor, Tensor]:
     """Local attention from the two convolved halves; see `local_attention` in this package."""
+    if _has_kernels(source):
+        from . import gpu_attention as gpu
+
+        return gpu.attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
     k = round(tap_weight.shape[0] ** 0.5)
     margin = k // 2 + 1
     x, y = positions(_at_least_float32(flow))
@@ -66,6 +79,31 @@ def local_attention(
     source_hidden = convolve_source(source, source_weight)
     target_hidden = convolve_target(target, target_weight, bias)
     return attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
+
+
+def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) -> Tensor:
+    channels, depth = values.shape[1], keys.shape[1]
+    rows = [
+        F.normalize(_at_least_float32(keys), dim=1, eps=1e-8),
+        F.normalize(_at_least_float32(queries), dim=1, eps=1e-8),
+        _at_least_float32(values),
+    ]
+    rows = [x.flatten(2).mT[:, None] for x in rows]  # (B, 1, places, channels): one head
+    # Fused kernels want one depth for all; zeros change no cosine.
+    k, q, v = (F.pad(x, (0, max(channels, depth) - x.shape[-1])).contiguous() for x in rows)
+    with torch.autocast(values.device.type, enabled=False):
+        warped = F.scaled_dot_product_attention(q, k, v, scale=alpha)[:, 0, :, :channels]
+    return warped.mT.unflatten(2, queries.shape[-2:]).to(values.dtype)
+
+
+def _has_kernels(source: Tensor) -> bool:
+    """Whether the Triton form of the ops beside this file can take it."""
+    return source.is_cuda and source.dtype != torch.float64 and _has_triton()
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
@@ -95,13 +133,16 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     kernel = F.pad(kernel * (1 - ax), (0, 0, 0, 0, 0, 1)) + F.pad(kernel * ax, (0, 0, 0, 0, 1, 0))
     rows = (0, 0, 0, 0, 0, 0)
     kernel = F.pad(kernel * (1 - ay), (*rows, 0, 1)) + F.pad(kernel * ay, (*rows, 1, 0))
-    taps = torch.arange(k + 1, device=source.device) - k // 2
-    column = (x0.long()[..., None] + taps).clamp(0, width - 1)  # (B, h, w, k + 1)
-    row = (y0.long()[..., None] + taps).clamp(0, height - 1)
-    base = torch.arange(batch, device=source.device)[:, None, None, None] * height
-    index = ((row + base)[..., :, None] * width + column[..., None, :]).flatten(3)  # (B, h, w, (k+1)^2)
-    table = source.to(dtype).permute(0, 2, 3, 1).reshape(-1, channels).contiguous()
+    # Beyond the border the border repeats: k pixels of it are enough for any place that a tap can read.
+    table = F.pad(source.to(dtype), (k,) * 4, mode="replicate").permute(0, 2, 3, 1).reshape(-1, channels)
+    least = -1 - k // 2
+    column = x0.clamp(least, width - 1 + k // 2).nan_to_num(least).int() - least
+    row = y0.clamp(least, height - 1 + k // 2).nan_to_num(least).int() - least
+    picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * (height + 2 * k)
+    taps = torch.arange(k + 1, device=source.device, dtype=torch.int32)
+    taps = (taps[:, None] * (width + 2 * k) + taps).flatten()
+    index = ((picture + row) * (width + 2 * k) + column).reshape(-1, 1) + taps  # (B h w, (k + 1)^2)
     scores = kernel.flatten(1, 2).permute(0, 2, 3, 1).reshape(-1, (k + 1) ** 2).contiguous()
     with torch.autocast(source.device.type, enabled=False):
-        out = F.embedding_bag(index.reshape(-1, (k + 1) ** 2), table, per_sample_weights=scores, mode="sum")
+        out = F.embedding_bag(index, table, per_sample_weights=scores, mode="sum")
     return out.view(batch, h, w, channels).permute(0, 3, 1, 2).to(source.dtype)

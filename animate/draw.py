@@ -1,0 +1,80 @@
+"""What the generator makes of targets, as drawings: of one stream, or of many in one batch.
+
+One stream waits for its own last frame; a batch of streams fills a GPU meanwhile. In half precision a frame
+that is not finite is made again in float32, and none ever gets into the memory.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..models import GeneratorMemory
+from .detail import Drawing
+from .gaze import look_aside
+from .lids import close_lids
+from .portrait import Portrait
+
+if TYPE_CHECKING:
+    from .animation_state import Target
+    from .animator import Animator
+
+Drawn = tuple[Drawing, GeneratorMemory]
+
+
+def draw(
+    animator: "Animator",
+    targets: Sequence["Target"],
+    portraits: Sequence[Portrait],
+    memories: Sequence[GeneratorMemory],
+) -> list[Drawn]:
+    """Each stream's drawing and its memory for the next frame; all memories hold as many frames."""
+    reference = _joined([portrait.reference for portrait in portraits])
+    previous = _joined([memory.previous for memory in memories])
+    structure = _joined([target.structure for target in targets])
+    points = _joined([target.points for target in targets])
+    aheads = [target.ahead for target in targets]
+    ahead: Any  # of this generator's own kind
+    for fast in (True, False):
+        with animator.computing(fast):
+            if fast and None not in aheads:
+                ahead = _joined(aheads)
+            else:
+                if not fast:
+                    reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
+                ahead = animator.generator.look_ahead(structure, points, reference)
+            output, newest = animator.generator.frame(ahead, reference, previous)
+            finite = bool(output.image.isfinite().all())
+            if finite or animator.precision == torch.float32:
+                break
+    with animator.computing():
+        fields = (output.image, *(field[:, 0] for field in output.motions[-1]))
+        faces, flows, masks = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in fields)
+        faces = (faces.clamp(-1, 1) * 127.5 + 127.5).round().byte()
+        faces, flows, masks = (field.contiguous().cpu().numpy() for field in (faces, flows, masks))
+    drawn: list[Drawn] = []
+    for index, (target, portrait) in enumerate(zip(targets, portraits, strict=True)):
+        after = target.points[0].cpu().numpy()
+        face = look_aside(faces[index], after, target.look)
+        drawing = Drawing(face, flows[index], masks[index, ..., 0])
+        own = slice(index, index + 1)
+        memory = GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
+        drawn.append((close_lids(drawing, portrait.face, portrait.points, after), memory))
+    return drawn
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    """Equal structures of tensors (B, ...) as one whose batch is all of theirs."""
+    return values[0] if len(values) == 1 else _mapped(lambda *tensors: torch.cat(tensors), *values)
+
+
+def _mapped(change: Callable[..., Tensor], *values: Any) -> Any:
+    """`change` of the tensors that stand at the same place in all `values`, nested tuples."""
+    first = values[0]
+    if isinstance(first, Tensor):
+        return change(*values)
+    if not isinstance(first, tuple):
+        return first
+    parts = [_mapped(change, *those) for those in zip(*values, strict=True)]
+    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
