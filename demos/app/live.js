@@ -87,7 +87,9 @@ const run = async (mine) => {
         calibrate = false;
         let answer;
         try {
-            answer = await fetch(`${place().address}?${asked}`, { method: 'POST', body: await frame() });
+            const body = await frame();
+            if (stream !== mine) return; // stopped meanwhile: the place is somebody else's
+            answer = await fetch(`${place().address}?${asked}`, { method: 'POST', body });
             if (!answer.ok) return stop(await answer.text(), true);
             const image = await createImageBitmap(await answer.blob());
             if (stream !== mine) return;
