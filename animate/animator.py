@@ -219,15 +219,17 @@ class Animator:
         """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
 
         driving: whatever VideoReader takes, or what `open_motion` does; output: whatever VideoWriter does;
-        codec: another than is usual for that output's name. start, end: seconds, what to take of `driving`.
-        progress: called with frames done and expected. detail to driving_face: see `prepare`. source_motion:
-        of a `source` that is a video: keep its own movement and add the driver's, or replace it. label: draw
-        into every frame that it is synthetic. cancel: asked before each frame; True ends the video there.
-        stats: gets the account in the end. Returns the output's path. InputError for bad input, with no
-        output left; warnings are logged once. Ctrl-C ends the video as `cancel` does and raises Stopped; a
-        second one leaves no file. recording: of `driving` (`record`); else a file is looked at first, for
-        `tracking` as progress, and a pipe or a URL as it comes. reference_frame: see `follow`. save_motion: a
-        template to write meanwhile. show: is given each frame once it is written, by that thread.
+        codec: another than is usual for that output's name.
+        start, end: seconds, what to take of `driving`. progress: called with frames done and expected.
+        detail to driving_face: see `prepare`. source_motion: of a `source` that is a video: keep its own
+        movement and add the driver's, or replace it.
+        label: draw into every frame that it is synthetic.
+        cancel: asked before each frame; True ends the video there. stats: gets the account in the end.
+        Returns the output's path. InputError for bad input, with no output left; warnings are logged once.
+        Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
+        recording: of `driving` (`record`); else a file is looked at first, for `tracking` as progress, and a
+        pipe or a URL as it comes. reference_frame: see `follow`. save_motion: a template to write meanwhile.
+        show: is given each frame once it is written, by the thread that writes.
         """
         return render(
             self,
@@ -269,7 +271,8 @@ class Animator:
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
     ) -> Recording:
-        """The motion of the face `driving_face` (as in `prepare`) in a video; InputError if there is none."""
+        """The motion of the face `driving_face` (as in `prepare`) in a video, to be rendered any number of
+        times; InputError if there is none."""
         with VideoReader(driving, start, end) as reader:
             return record(self.landmarker, reader, driving_face, progress, cancel)
 
@@ -303,13 +306,6 @@ class Animator:
         """Step's fourth stage, the rest of the network: the animated crop and the memory for the next."""
         (drawn,) = draw(self, [target], [portrait], [memory])
         return drawn
-
-    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
-        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
-        structure, points = target.structure[:, None], target.points[:, None]
-        with self.computing():
-            (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
-        return output, memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""
