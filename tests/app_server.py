@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from gfla.animate import Animator, load_landmarker
@@ -27,20 +28,20 @@ def toy_animator(pace: Pace) -> Animator:
     """It finds faces as ours does and draws nonsense, another for other points."""
     torch.manual_seed(0)
     animator = Animator(Generator(CONFIGS["face-tiny"]), load_landmarker("builtin"), name="toy")
-    generate = animator.generate
+    generate: Any = animator.generate
 
     def paced(*arguments):
         time.sleep(pace.seconds)
         return generate(*arguments)
 
-    animator.generate = paced
+    vars(animator)["generate"] = paced
     return animator
 
 
 @contextmanager
-def toy_server(pace: Pace, **more) -> Iterator[Server]:
+def toy_server(pace: Pace, limits: Limits = LIMITS, auth: tuple[str, str] | None = None) -> Iterator[Server]:
     """The app on a free port of this machine."""
-    with start(toy_animator(pace), **({"limits": LIMITS} | more)) as server:
+    with start(toy_animator(pace), limits=limits, auth=auth) as server:
         yield server
 
 

@@ -8,10 +8,9 @@ from gfla.demos.app.session import Visits
 
 
 @pytest.fixture
-def visits(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+def visits(tmp_path):
     (tmp_path / "cache").mkdir()
-    return Visits(tmp_path / "visits", idle=60)
+    return Visits(tmp_path / "visits", tmp_path / "cache", idle=60)
 
 
 def upload(tmp_path, name, text="x"):

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 from gfla.demos.app import markup, widgets
 from gfla.demos.app.animating import BESIDE, EMPTY, Animating
-from gfla.demos.app.inputs import RAW, consent, portrait_input, video_input
+from gfla.demos.app.inputs import RAW, consent, file_data, portrait_input, video_input
 from gfla.demos.app.service import JOB, LOOK, UNSEEN, Service
 from gfla.demos.app.settings import NAMES, Settings, build_settings, remembered
 
@@ -51,9 +51,9 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
     def choose_portrait(event: gr.EventData) -> str:
         return str(samples.portrait(event.name).file)
 
-    def choose_driver(event: gr.EventData) -> str | None:
+    def choose_driver(event: gr.EventData) -> Any:
         file = samples.driver(event.name).file
-        return None if file is None else str(file)
+        return None if file is None else file_data(file)
 
     def keep(*values: Any) -> dict[str, Any]:
         return dict(zip(NAMES, values, strict=True))
@@ -64,7 +64,7 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", **UNSEEN}
     asked = [portrait, driving, drivers, *controls]
     portraits.pick(choose_portrait, None, portrait, queue=False, **quiet)
-    picked = drivers.pick(choose_driver, None, driving, queue=False, **quiet)
+    picked = drivers.pick(choose_driver, None, driving, postprocess=False, queue=False, **quiet)
     portrait.input(lambda: "", None, portraits, queue=False, **quiet)
     driving.input(lambda: "", None, drivers, queue=False, **quiet)
     found = [seen, run, command]

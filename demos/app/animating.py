@@ -1,6 +1,5 @@
 """What happens in the tab Animate: the look at what was given, the run, the comparison."""
 
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,13 +7,15 @@ from typing import Any
 import gradio as gr
 from gfla.animate import InputError
 from gfla.animate.motions import SHIPPED
+from gfla.animate.recording import Recording
 from gfla.demos.app import markup, widgets
 from gfla.demos.app.compare import side_by_side
-from gfla.demos.app.desk import Run, desk_of
-from gfla.demos.app.looking import first_face, glimpse, portrait_face
-from gfla.demos.app.making import Order, Progress, make
-from gfla.demos.app.playing import Playing
-from gfla.demos.app.service import Service, spoken
+from gfla.demos.app.desk import desk_of
+from gfla.demos.app.looking import glimpse, look_ahead, portrait_face
+from gfla.demos.app.making import Order
+from gfla.demos.app.markup import Figure
+from gfla.demos.app.running import run
+from gfla.demos.app.service import Service, excuse, spoken
 from gfla.demos.app.session import Visit
 from gfla.demos.app.settings import Settings
 from gfla.demos.app.uploads import check_driving, check_portrait
@@ -58,66 +59,57 @@ class Animating:
         source = desk.prepared(animator, self._portrait(visit, portrait)) if portrait else None
         driver = self._driver(visit, driving, picked)
         both = source is not None and driver is not None
-        face = portrait_face(source) if source else None
-        first = None
-        if isinstance(driver, Path) and desk.known(driver) is None:
-            first = first_face(animator, driver)
-        coming = "The preview comes when there are a portrait and a driver"
-        figures = [
-            (face, _PORTRAIT, "Portrait"),
-            (first, _DRIVER, "Driver" if first is None else "Driver, first frame"),
-            (None, coming, "Preview"),
+        shown: list[Figure] = [
+            (portrait_face(source) if source else None, _PORTRAIT, "Portrait"),
+            (None, _DRIVER, "Driver"),
+            (None, "The preview comes when there are a portrait and a driver", "Preview"),
         ]
-        yield markup.figures(figures), on if both else off, command
+        yield markup.figures(shown), on if both else off, command
         if driver is None:
             return
-        recording = desk.look(animator, driver, over)
-        if recording is None or source is None:
+        if source is None:
+            desk.look(animator, driver, over)  # meanwhile
             return
-        found = glimpse(animator, source, driver, recording, settings.manner, settings.crop_only)
-        figures = [
-            (found.portrait, _PORTRAIT, "Portrait"),
-            (found.driver, _DRIVER, found.says_driver),
-            (found.result, _RESULT, found.says_result),
-        ]
-        if not over():
-            yield markup.figures(figures), on, command
+
+        def found(recording: Recording) -> str:
+            seen = glimpse(animator, source, driver, recording, settings.manner, settings.crop_only)
+            return markup.figures(
+                [
+                    (seen.portrait, _PORTRAIT, "Portrait"),
+                    (seen.driver, _DRIVER, seen.says_driver),
+                    (seen.result, _RESULT, seen.says_result),
+                ]
+            )
+
+        unknown = isinstance(driver, Path) and desk.known(driver) is None
+        beginning = look_ahead(animator, Path(driver)) if unknown else None
+        if beginning is not None and not over():
+            yield found(beginning), on, command
+        recording = desk.look(animator, driver, over)
+        if recording is not None and not over():
+            yield found(recording), on, command
 
     def _run(
         self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
     ) -> Iterator[tuple]:
         """Yields the player's film, the progress, and the buttons: run, stop, side by side."""
-        visit = self.service.visit(request)
-        desk, settings = desk_of(visit), Settings(*values)
+        visit, settings = self.service.visit(request), Settings(*values)
         driver = self._driver(visit, driving, picked)
         if not portrait or driver is None:
             raise InputError("Choose a portrait and a driver first.")
         order = Order(self._portrait(visit, portrait), driver, settings.ways, settings.label)
-        same, gone, there = gr.skip(), gr.Button(visible=False), gr.Button(visible=True)
+        name = f"{order.portrait.stem[:60]}-{Path(order.driving).stem[:60]}.mp4"
+        gone, there = gr.Button(visible=False), gr.Button(visible=True)
+        buttons: tuple = (gone, there, gone)
         with self.service.job(visit):
-            yield widgets.film(None), markup.bar("Starting", None), gone, there, gone
-            while desk.is_looking and not visit.cancel.is_set():  # the look before the run is not over yet
-                yield same, markup.run_bar(desk.progress, None), same, same, same
-                time.sleep(0.2)
-            recording = desk.known(order.driving)
-            folder = desk.new_run()
-            output = folder / f"{order.portrait.stem[:60]}-{Path(order.driving).stem[:60]}.mp4"
-            playing = Playing(folder / "playing.mp4", recording.rate if recording else None)
-            address, begun, progress = visit.give(playing), False, Progress()
-            ways: dict[str, Any] = {"cancel": visit.cancel.is_set, "show": playing.show}
             try:
-                for progress in make(self.service.animator, order, output, recording=recording, **ways):
-                    film = same
-                    if not begun and playing.last is not None:
-                        film, begun = widgets.film(address, making=True), True
-                    yield film, markup.run_bar(progress, playing.last), same, same, same
-            finally:
-                playing.close()
-            desk.run = Run(order, output, recording)
-            notes = [note.partition(": ")[2] or note for note in progress.notes]
-            told = markup.notes([_done(progress, visit.cancel.is_set()), *notes])
-            film = widgets.film(visit.give(output), name=output.name)
-            yield film, told, there, gone, gr.Button(BESIDE, visible=True)
+                for film, told in run(self.service.animator, visit, order, name):
+                    yield film, told, *buttons
+                    buttons = (gr.skip(),) * 3
+            except Exception as error:
+                yield widgets.film(None), markup.notes([excuse(error)]), there, gone, gone
+                raise
+        yield gr.skip(), gr.skip(), there, gone, gr.Button(BESIDE, visible=True)
 
     def _compare(self, request: gr.Request, label: str) -> tuple:
         """The last run's film beside its driver, or alone again; and what the button says next."""
@@ -143,10 +135,3 @@ class Animating:
 def named(sent: Sent, usual: str) -> str:
     """What the visitor calls the file."""
     return str(sent.get("orig_name") or Path(str(sent.get("path"))).name) if sent else usual
-
-
-def _done(progress: Progress, cancelled: bool) -> str:
-    if cancelled and progress.expected and progress.done < progress.expected:
-        return f"Stopped. The first {progress.done} of {progress.expected} frames are kept."
-    rate = (progress.done - 1) / progress.seconds if progress.seconds else 0.0
-    return f"Done: {progress.done} frames, {rate:.1f} a second."

@@ -12,6 +12,7 @@ from gfla.animate.motion import PARTS
 from gfla.animate.motions import SHIPPED
 from gfla.demos.app.desk import desk_of
 from gfla.demos.app.editing import draw
+from gfla.demos.app.inputs import file_data
 from gfla.demos.app.looking import glimpse
 from gfla.demos.app.making import Order, make
 from gfla.demos.app.pictures import Image
@@ -73,7 +74,7 @@ def add_api(service: Service) -> None:
             cancel = visit.cancel.is_set
             for _ in make(service.animator, order, output, recording=recording, cancel=cancel):
                 pass
-            return _file(output)
+            return file_data(output)
 
     def edit(
         request: gr.Request, portrait: gr.FileData, controls: dict[str, float] | None = None
@@ -153,8 +154,4 @@ def _place(visit: Visit, name: str) -> Path:
 def _picture(visit: Visit, image: Image, name: str) -> Any:
     path = _place(visit, f"{name}.png")
     write_image(image, path)
-    return _file(path)
-
-
-def _file(path: Path) -> Any:
-    return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+    return file_data(path)

@@ -18,10 +18,10 @@ from gfla.animate.recording import MotionReader, recorded
 from gfla.animate.video import Frame
 from gfla.demos.app import markup, widgets
 from gfla.demos.app.animating import Sent, named
-from gfla.demos.app.desk import Run, desk_of
-from gfla.demos.app.making import Order, Progress, make
+from gfla.demos.app.desk import desk_of
+from gfla.demos.app.making import Order
 from gfla.demos.app.pictures import Image, as_source, within
-from gfla.demos.app.playing import Playing
+from gfla.demos.app.running import run
 from gfla.demos.app.service import Service, spoken
 from gfla.demos.app.uploads import check_portrait
 
@@ -110,28 +110,14 @@ class Editing:
     def _film(self, request: gr.Request) -> Iterator[tuple[Any, Any]]:
         """Yields the player's film by the key frames and the progress."""
         visit = self.service.visit(request)
-        edit, desk = self._edit(visit.kept), desk_of(visit)
+        edit = self._edit(visit.kept)
         if len(edit.keys) < 2:
             raise InputError("Add two key frames at least: move the sliders, then Add, for each of them.")
         recording = recorded(key_frames(edit.keys), "edit")
+        order = Order(edit.portrait, "edit", {})
+        name = f"{edit.portrait.stem[:80]}-edited.mp4"
         with self.service.job(visit):
-            yield widgets.film(None), markup.bar("Starting", None)
-            folder = desk.new_run()
-            output = folder / f"{edit.portrait.stem[:80]}-edited.mp4"
-            playing = Playing(folder / "playing.mp4", recording.rate)
-            order, progress, begun = Order(edit.portrait, "edit", {}), Progress(), False
-            ways: dict[str, Any] = {"cancel": visit.cancel.is_set, "show": playing.show}
-            try:
-                for progress in make(self.service.animator, order, output, recording=recording, **ways):
-                    film: Any = gr.skip()
-                    if not begun and playing.last is not None:
-                        film, begun = widgets.film(visit.give(playing), making=True), True
-                    yield film, markup.run_bar(progress, playing.last)
-            finally:
-                playing.close()
-            desk.run = Run(order, output, recording)
-            told = markup.notes([f"Done: {progress.done} frames."])
-            yield widgets.film(visit.give(output), name=output.name), told
+            yield from run(self.service.animator, visit, order, name, recording)
 
     def _edit(self, kept: Mapping[str, Any]) -> Edit:
         edit = kept.get("edit")

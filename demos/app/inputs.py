@@ -1,5 +1,6 @@
 """What people give: a portrait, a driving video, and beside it what they agree to."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -39,6 +40,11 @@ def video_input(label: str, **more: Any) -> gr.Video:
         elem_classes="upload",
         **more,
     )
+
+
+def file_data(path: Path) -> Any:
+    """A file for gradio as it tells of files itself: then no component converts it."""
+    return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
 def consent() -> None:

@@ -1,9 +1,10 @@
 // The live view. Each turn sends the camera's newest frame and draws the answer; one frame is under way at a time.
 const find = (name) => element.querySelector(`[data-live="${name}"]`);
-const [start, rest, mirror, camera, picture, told, alert] =
-    ['start', 'calibrate', 'mirror', 'camera', 'picture', 'told', 'alert'].map(find);
-const SHORT = 256; // pixels of the camera's shorter side that are sent
-const sheet = document.createElement('canvas');
+const [start, rest, mirror, sheet, picture, told, alert] =
+    ['start', 'calibrate', 'mirror', 'sent', 'picture', 'told', 'alert'].map(find);
+const SHORT = 240; // pixels of the camera's shorter side that are sent
+const camera = document.createElement('video'); // not on the page: what is shown is what is sent
+camera.muted = camera.playsInline = true;
 let stream = null;
 let calibrate = false;
 let times = [];
@@ -53,7 +54,7 @@ const begin = async () => {
     say('Waiting for the camera');
     try {
         stream = await navigator.mediaDevices.getUserMedia({
-            video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: 'user' },
+            video: { width: { ideal: 320 }, height: { ideal: 240 }, facingMode: 'user' },
         });
     } catch (error) {
         say('The camera cannot be had: allow this page to use it and try again.', true);
@@ -86,7 +87,9 @@ const run = async (mine) => {
         calibrate = false;
         let answer;
         try {
-            answer = await fetch(`${place().address}?${asked}`, { method: 'POST', body: await frame() });
+            const body = await frame();
+            if (stream !== mine) return; // stopped meanwhile: the place is somebody else's
+            answer = await fetch(`${place().address}?${asked}`, { method: 'POST', body });
             if (!answer.ok) return stop(await answer.text(), true);
             const image = await createImageBitmap(await answer.blob());
             if (stream !== mine) return;

@@ -21,7 +21,7 @@ _VIEW = """
 <div class="live" data-on="false" data-mirror="true">
   <div class="views">
     <canvas data-live="picture" width="256" height="256" role="img" aria-label="The portrait, live"></canvas>
-    <video data-live="camera" muted playsinline aria-label="Your camera"></video>
+    <canvas data-live="sent" width="320" height="240" role="img" aria-label="Your camera"></canvas>
   </div>
   <p class="numbers"><span><b data-live="rate">0</b> frames a second</span>
     <span><b data-live="behind">0</b> ms behind</span></p>

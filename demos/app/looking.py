@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from gfla.animate import AnimationState, Animator, Manner
+from gfla.animate import AnimationState, Animator, InputError, Manner
 from gfla.animate.align import face_square
 from gfla.animate.landmarks import Landmarks
 from gfla.animate.motion import unlikeness
@@ -15,6 +15,7 @@ from gfla.animate.times import clock
 from gfla.animate.video import Frame, VideoReader
 from gfla.demos.app.pictures import Image, face_of, marked, marked_face, wireframe
 
+_BEGINNING = 1.6  # seconds
 _TELLING = 90  # per cent of a driver's frames are less unlike the portrait than the one that is shown
 
 
@@ -52,14 +53,13 @@ def portrait_face(state: AnimationState) -> Image:
     return marked(image, portrait.points * (image.shape[0] / side))
 
 
-def first_face(animator: Animator, driving: Path, most: int = 25) -> Image | None:
-    """The first face of a video with its landmarks; None if the first `most` frames show none."""
-    with VideoReader(driving) as reader:
-        for _, frame in zip(range(most), reader, strict=False):
-            found = animator.track(frame.image, None).landmarks
-            if found is not None:
-                return _marked(frame.image, found)
-    return None
+def look_ahead(animator: Animator, driving: Path) -> Recording | None:
+    """The motion of a video's beginning, for a preview before all of it was looked through; None if that
+    shows no face."""
+    try:
+        return animator.record(driving, end=_BEGINNING)
+    except InputError:
+        return None
 
 
 def look_through(

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,8 @@ def make(
     recording: Recording | None = None,
     cancel: Callable[[], bool],
     show: Callable[[Frame], object] | None = None,
-    every: float = 0.25,
-) -> Iterator[Progress]:
+    every: float = 0.2,
+) -> Generator[Progress, None, None]:
     """Render `order` into `output`; tells how far it is each `every` seconds and when it is done.
 
     cancel: asked before each frame; True ends it there, what is done stays. show: is given each frame.

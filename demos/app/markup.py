@@ -9,9 +9,12 @@ from gfla.animate.times import clock
 from gfla.demos.app.making import Progress
 from gfla.demos.app.pictures import Image, as_source, within
 
+Figure = tuple[Image | None, str, str]
+"""RGB, or None for one to come; what a screen reader says; the caption."""
 
-def figures(pictures: Iterable[tuple[Image | None, str, str]]) -> str:
-    """Pictures in a row: (RGB or None for one to come, what a screen reader says, the caption)."""
+
+def figures(pictures: Iterable[Figure]) -> str:
+    """Pictures in a row."""
     made = []
     for image, spoken, caption in pictures:
         if image is None:

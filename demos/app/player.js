@@ -34,6 +34,10 @@ const show = () => {
     video.setAttribute('aria-label', film.label);
     video.addEventListener('loadedmetadata', () => { if (at && at < video.duration) video.currentTime = at; });
     if (!still) video.addEventListener('canplay', () => video.play().catch(() => {}), {once: true});
+    if (film.making) {
+        video.hidden = true;  // until there is something to see
+        video.addEventListener('loadeddata', () => { video.hidden = false; }, {once: true});
+    }
     box.append(video);
     if (film.making && window.MediaSource) follow(video, film.address).catch(() => {});
     else video.src = film.address;

@@ -3,7 +3,6 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,6 +15,7 @@ from gfla.demos.app.pictures import Image, within
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 _SIDE = 640  # pixels: while it is made a smaller picture is enough
 _CHUNK = 2**16
+_GROUP = 5  # frames a fragment: so many have to be there before they are seen
 
 
 class Playing:
@@ -24,8 +24,8 @@ class Playing:
     path: the growing file, fragmented MP4. last: the newest frame, RGB (H, W, 3) uint8.
     """
 
-    def __init__(self, path: Path, rate: Fraction | None):
-        self.path, self._rate = path, rate or Fraction(25)
+    def __init__(self, path: Path):
+        self.path = path
         self.last: Image | None = None
         self.closed = False
         self._file: io.FileIO = open(path, "wb", buffering=0)  # noqa: SIM115, closed by close
@@ -65,11 +65,11 @@ class Playing:
     def _begin(self, size: tuple[int, int], frame: Frame) -> None:
         container = self._container = av.open(self._file, "w", format="mp4", options=_FRAGMENTED)
         options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "21"}
-        self._stream = container.add_stream("libx264", rate=self._rate, options=options)
+        self._stream = container.add_stream("libx264", rate=25, options=options)
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
         self._stream.time_base = context.time_base = frame.time_base
-        context.gop_size = max(round(self._rate / 2), 1)  # a fragment every half second
+        context.gop_size = _GROUP
         context.colorspace = context.color_primaries = context.color_trc = 1
         self._first = frame.pts

@@ -55,8 +55,9 @@ def start(
     """
     animator = animator or Animator.from_pretrained(device=device)
     with tempfile.TemporaryDirectory(prefix="gfla-app-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = f"{folder}/cache"  # gradio asks for it whenever it makes a file
         service = Service(animator, Path(folder), limits or Limits())
+        before = os.environ.get("GRADIO_TEMP_DIR")
+        os.environ["GRADIO_TEMP_DIR"] = str(service.cache)  # gradio asks for it whenever it makes a file
         blocks = page(service).queue(max_size=service.limits.queue)
         try:
             _, local, public = blocks.launch(
@@ -77,6 +78,10 @@ def start(
         finally:
             service.visits.close_all()
             blocks.close(verbose=False)
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def routes(service: Service) -> Sequence[BaseRoute]:

@@ -36,8 +36,13 @@ class Service:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self.visits = Visits(self.folder / "visits")
+        self.visits = Visits(self.folder / "visits", self.cache)
         self.samples = make_samples(self.folder / "samples")
+
+    @property
+    def cache(self) -> Path:
+        """Where gradio lays what visitors send and what it shows."""
+        return self.folder / "cache"
 
     def visit(self, request: gr.Request) -> Visit:
         """The visitor who asks."""
@@ -62,14 +67,9 @@ def spoken(function: Callable) -> Callable:
     def say(error: BaseException) -> gr.Error:
         if isinstance(error, gr.Error):
             return error
-        if isinstance(error, InputError):
-            return gr.Error(sentence(error), title="That did not work", print_exception=False)
-        log.error("unforeseen", exc_info=error)
-        return gr.Error(
-            "Something went wrong on our side; it is in the server's log. Please try again.",
-            title="That did not work",
-            print_exception=False,
-        )
+        if not isinstance(error, InputError):
+            log.error("unforeseen", exc_info=error)
+        return gr.Error(excuse(error), title="That did not work", print_exception=False)
 
     if inspect.isgeneratorfunction(function):
 
@@ -90,6 +90,13 @@ def spoken(function: Callable) -> Callable:
             raise say(error) from None
 
     return plain
+
+
+def excuse(error: BaseException) -> str:
+    """What a visitor is told of an error."""
+    if isinstance(error, InputError):
+        return sentence(error)
+    return "Something went wrong on our side; it is in the server's log. Please try again."
 
 
 def sentence(error: BaseException) -> str:

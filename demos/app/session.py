@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gfla.animate import InputError
-from gradio.utils import get_upload_folder
 
 if TYPE_CHECKING:
     from gfla.demos.app.playing import Playing
@@ -23,13 +22,14 @@ if TYPE_CHECKING:
 class Visit:
     """One visitor. Everything that is kept for a visitor is here or in the folder.
 
-    folder: for files, deleted in the end. token: unguessable; routes of our own know the visitor by it.
-    cancel: set when the run under way is to stop and keep what is done. uploads: files of gradio's cache that
-    this visitor sent. kept: what tabs remember, each under its own name ("animate", "edit", "live"). closed:
-    the visitor left.
+    folder: for files, deleted in the end. cache: gradio's, where uploads arrive. token: unguessable; our own
+    routes know the visitor by it. cancel: set when the run under way is to stop and keep what is done.
+    uploads: files of gradio's cache that are this visitor's. shown: names under which our own route gives
+    files to whoever has the token. kept: what tabs remember, by name. closed: the visitor left.
     """
 
     folder: Path
+    cache: Path
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     cancel: threading.Event = field(default_factory=threading.Event)
     uploads: set[Path] = field(default_factory=set)
@@ -42,13 +42,13 @@ class Visit:
     @property
     def public(self) -> Path:
         """A folder from which gradio gives files to whoever knows their whole path."""
-        return Path(get_upload_folder()) / self.token
+        return self.cache / self.token
 
     def sent(self, file_data: Mapping[str, Any]) -> Path:
         """The file of gradio's FileData that this visitor sent; it is deleted with the visit. InputError for
         any other: only what lies in gradio's own folder of uploads is read."""
         file = Path(str(file_data.get("path"))).resolve()
-        if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
+        if not file.is_relative_to(self.cache.resolve()) or not file.is_file():
             raise InputError("This file is not here any more; send it once more.")
         self.uploads.add(file)
         return file
@@ -65,8 +65,8 @@ class Visit:
 class Visits:
     """The visitors, by session hash and by token; from any thread."""
 
-    def __init__(self, folder: Path, idle: float = 3600.0):
-        self._folder, self._idle = folder, idle
+    def __init__(self, folder: Path, cache: Path, idle: float = 3600.0):
+        self._folder, self._cache, self._idle = folder, cache, idle
         self._lock = threading.RLock()
         self._visits: dict[str, Visit] = {}
 
@@ -80,7 +80,7 @@ class Visits:
             if session not in self._visits:
                 folder = self._folder / secrets.token_hex(16)
                 folder.mkdir(mode=0o700, parents=True)
-                self._visits[session] = Visit(folder)
+                self._visits[session] = Visit(folder, self._cache)
             visit = self._visits[session]
             visit.seen = time.monotonic()
             return visit

@@ -101,6 +101,8 @@ def theme() -> Base:
         checkbox_background_color_selected="*primary_700",
         checkbox_background_color_selected_dark="*primary_600",
         checkbox_border_color_selected="*primary_700",
+        checkbox_border_color_focus="*primary_600",
+        checkbox_border_color_hover="*primary_600",
         checkbox_label_background_fill="transparent",
         checkbox_label_background_fill_dark="transparent",
         checkbox_label_background_fill_selected="*primary_50",
