@@ -91,10 +91,10 @@ def fit(
     shape: the person's, if it is known; else it is found from all the frames together. near: faces to begin
     from, which saves steps. Gauss-Newton with the model's own deviations as a prior.
     """
-    points = np.asarray(points, np.float64)
     if shape is not None:
         return shape, _fit_all(model, shape, points, near)
     chosen = points[np.linspace(0, len(points) - 1, min(len(points), 60)).round().astype(int)]
+    chosen = np.asarray(chosen, np.float64)
     shape = model.mean
     for _ in range(4):
         shape = _fit_shape(model, _fit_faces(model, shape, chosen), chosen)
@@ -179,7 +179,7 @@ def save_face_model(model: FaceModel, path: Path) -> None:
     path.write_bytes(save(arrays, {"format": _FORMAT, "names": json.dumps(model.names)}))
 
 
-def _fit_all(model: FaceModel, shape: Floats, points: Floats, near: Faces | None = None) -> Faces:
+def _fit_all(model: FaceModel, shape: Floats, points: NDArray, near: Faces | None = None) -> Faces:
     """`_fit_faces` some frames at a time: memory does not grow with the video."""
     if near or len(points) <= _BATCH:
         return _fit_faces(model, shape, points, near)
@@ -187,7 +187,8 @@ def _fit_all(model: FaceModel, shape: Floats, points: Floats, near: Faces | None
     return Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _fit_faces(model: FaceModel, shape: Floats, points: Floats, near: Faces | None = None) -> Faces:
+def _fit_faces(model: FaceModel, shape: Floats, points: NDArray, near: Faces | None = None) -> Faces:
+    points = np.asarray(points, np.float64)
     faces = near or _rigid(model, shape, points)
     weights = _WEIGHTS[:, None] / _NOISE
     prior = np.r_[np.zeros(6), 1 / model.spread**2]

@@ -167,6 +167,7 @@ def record(
     model, places = load_face_model(), near.array()
     shape, faces = fit(model, places)
     signals = read_signals(model, shape, faces, places)
+    del near, places  # a long video's are no small matter
     return Recording(
         reader.path,
         np.array(pts, np.int64),

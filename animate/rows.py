@@ -33,5 +33,5 @@ class Rows:
         return found.reshape(self._shape).copy()
 
     def array(self) -> NDArray:
-        """All so far, (N, *shape of one)."""
-        return np.frombuffer(self._kept, self._type).reshape(self._count, *self._shape).copy()
+        """All so far, (N, *shape of one), not copied: while it is in use no more can be kept."""
+        return np.frombuffer(self._kept, self._type).reshape(self._count, *self._shape)

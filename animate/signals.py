@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .editor import FaceModel, Faces, Floats, angles, draw, openings, rotation
 
+_BATCH = 1024  # frames looked at together: memory does not grow with the video
 _REACH = 4  # frames to each side that the two-sided smoothing looks
 _NEAR = 2.5  # noise deviations up to which two values may be one
 _LIPS_SHUT = 0.02  # model's units that a tracker still sees between shut lips, on val
@@ -43,12 +44,16 @@ class Signals(NamedTuple):
 def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray) -> Signals:
     """What the person of `shape` (P, 3) does in `points` (T, P, 2), fitted as `faces`; the opening of the
     eyes is yet that of the points, against the shape's, for `calibrate` to make sense of."""
-    at_rest = faces._replace(expression=np.zeros_like(faces.expression))
-    rest = openings(draw(shape, at_rest, model.expression), at_rest)
-    opening = openings(points, faces)
-    opening[:, :2] /= np.maximum(rest[:, :2], 0.03)
-    opening[:, 2] -= _LIPS_SHUT
-    return Signals(*faces, np.maximum(opening, 0))
+    opening = []
+    for begin in range(0, len(points), _BATCH):
+        part = slice(begin, begin + _BATCH)
+        some = Faces(*(numbers[part] for numbers in faces))
+        at_rest = some._replace(expression=np.zeros_like(some.expression))
+        rest = openings(draw(shape, at_rest, model.expression), at_rest)
+        opening.append(openings(points[part], some))
+        opening[-1][:, :2] /= np.maximum(rest[:, :2], 0.03)
+        opening[-1][:, 2] -= _LIPS_SHUT
+    return Signals(*faces, np.maximum(np.concatenate(opening), 0))
 
 
 def lid_range(opening: Floats) -> Floats:
@@ -78,16 +83,26 @@ def smooth(signals: Signals, frames: NDArray[np.int64], strength: float = 1.0) -
     if strength == 0 or len(frames) < 2:
         return signals
     values, noise = _values(signals)
+    smoothed = np.empty_like(values)
+    for begin in range(0, len(values), _BATCH):
+        low, end = max(0, begin - _REACH), begin + _BATCH
+        some = _near_means(values[low : end + _REACH], frames[low : end + _REACH], noise * strength * _NEAR)
+        smoothed[begin:end] = some[begin - low :][:_BATCH]
+    return _signals(smoothed, signals)
+
+
+def _near_means(values: Floats, frames: NDArray[np.int64], like: Floats) -> Floats:
+    """Each of the values (T, V) as `smooth` has it; like: (V,) how far two may be apart to be one."""
     total, weight = values.copy(), np.ones_like(values)
     for step in range(1, _REACH + 1):
         ahead, behind = values[step:], values[:-step]
         apart = frames[step:] - frames[:-step]
         near = np.exp(-0.5 * (apart / (_REACH / 2)) ** 2)[:, None] * (apart <= _REACH)[:, None]
-        share = near * np.exp(-0.5 * ((ahead - behind) / (noise * strength * _NEAR)) ** 2)
+        share = near * np.exp(-0.5 * ((ahead - behind) / like) ** 2)
         for mine, other, at in ((behind, ahead, slice(0, -step)), (ahead, behind, slice(step, None))):
             total[at] += share * (other - mine) + share * mine
             weight[at] += share
-    return _signals(total / weight, signals)
+    return total / weight
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,7 +49,10 @@ def stub_animator(seconds: float) -> Animator:
         flow, mask = np.zeros((side, side, 2), np.float32), np.ones((side, side), np.float32)
         return Drawing(portrait.face, flow, mask), memory
 
-    animator.generate = wait
+    def nothing(target, portrait) -> Any:
+        return None
+
+    animator.look_ahead, animator.generate = nothing, wait  # both are the network
     return animator
 
 

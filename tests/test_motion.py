@@ -9,7 +9,7 @@ from gfla.animate import InputError
 from gfla.animate.editor import EYES, LIDS, LIPS, Faces, draw, fit, load_face_model, rotation
 from gfla.animate.hold import _FRAME, _STEADY, _similarity, triangles, untorn
 from gfla.animate.motion import PARTS, Manner, MotionState, follow_driver, see_person, unlikeness
-from gfla.animate.signals import Signals, smooth, smooth_next
+from gfla.animate.signals import Signals, read_signals, smooth, smooth_next
 
 MODEL = load_face_model()
 Face = Callable[..., np.ndarray]
@@ -318,3 +318,19 @@ def test_smoothing_does_not_reach_across_frames_without_a_face():
     apart = smooth(signals, np.r_[0:5, 100:105], 1.0)
     alone = smooth(Signals(*(part[:5] for part in signals)), np.arange(5), 1.0)
     np.testing.assert_allclose(apart.expression[:5], alone.expression)
+
+
+def test_long_videos_are_read_and_smoothed_in_parts(face, monkeypatch: pytest.MonkeyPatch):
+    """Where one part ends and the next begins nothing changes, to the bit."""
+    model, noise = load_face_model(), np.random.default_rng(0)
+    plain = face()
+    places = np.concatenate([plain, [plain[36:42].mean(0), plain[42:48].mean(0)]])
+    points = (places + noise.normal(size=(40, 70, 2))).astype(np.float32)
+    shape, faces = fit(model, points)
+    frames = np.cumsum(1 + (noise.random(40) < 0.1)).astype(np.int64)
+    found = []
+    for batch in (1024, 7):
+        monkeypatch.setattr("gfla.animate.signals._BATCH", batch)
+        signals = read_signals(model, shape, faces, points)
+        found.append((*signals, *smooth(signals, frames)))
+    assert all(np.array_equal(whole, parts) for whole, parts in zip(*found, strict=True))
