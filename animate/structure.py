@@ -1,9 +1,10 @@
-"""Landmarks to a structure map, a frame to an edge map: what guides the generator, in training too.
+"""A pose to a structure map, a frame to an edge map: what guides the generator, in training too.
 
 Drawn on the tensor's device, from exact distances to line segments, so it is differentiable and the same at
 any resolution. B batch, H W the picture, E edges, M their segments, n the side of the grid that is drawn.
 
-Channels: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges.
+Channels of a face: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges; of a
+person one heat map a joint; of a view its code.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from ..models.config import Task
 
 STRUCTURE_CHANNELS = 17
 EDGE_CHANNEL = 16
@@ -133,3 +136,43 @@ def _insides(points: Tensor, centres: Tensor) -> list[Tensor]:
     crossing = torch.where(spans, crossing, -torch.inf)
     hits = (centres < crossing[..., None]).split([len(polygon) for _, polygon in _PARTS], dim=1)
     return [part.sum(dim=1, dtype=torch.uint8) % 2 == 1 for part in hits]
+
+
+def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
+    """The structure map of a pose's points (B, N, 2), whatever the `task`, in a picture of `shape` (height,
+    width): (B, S, height / stride, width / stride) float in [0, 1]. A face's picture is square."""
+    if task == "person":
+        return joint_maps(points, shape, stride)
+    if task == "view":
+        return view_maps(points, shape, stride)
+    return structure_map(points, shape[0], stride=stride)
+
+
+def joint_maps(joints: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
+    """A Gaussian of height 1 about each of `joints` (B, 18, 2), pixels of a picture of `shape`, x then y;
+    zero for NaN: (B, 18, h, w). Its sigma is the 6 pixels of GFLA's code at a height of 256, and less in
+    proportion for smaller pictures, down to a place of the grid."""
+    sigma = max(6 * shape[0] / 256, float(stride))
+    y, x = (torch.arange(side // stride, device=joints.device) * stride + (stride - 1) / 2 for side in shape)
+    across = joints[..., 0, None].float() - x  # (B, 18, w)
+    down = joints[..., 1, None].float() - y  # (B, 18, h)
+    near = torch.exp(-(across.square()[:, :, None] + down.square()[..., None]) / (2 * sigma**2))
+    return torch.nan_to_num(near, nan=0.0)
+
+
+def view_maps(views: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
+    """The code of `views` (B, 1, 2), azimuth and elevation in degrees, in every place: (B, 23, h, w). 18
+    azimuths, 20 degrees apart, and the elevations 0, 10 and 20 are GFLA's one-hot code; what lies between two
+    is shared by them. Two channels more say the place, x and y in [0, 1], which a constant map does not."""
+    azimuth, elevation = views.float().unbind(-1)  # (B, 1)
+    steps = torch.arange(18, device=views.device)
+    apart = (azimuth / 20 - steps) % 18
+    turned = (1 - torch.minimum(apart, 18 - apart)).clamp_min(0)  # (B, 18)
+    raised = 1 - (elevation.clamp(0, 20) / 10 - torch.arange(3, device=views.device)).abs()
+    code = torch.cat((turned, raised.clamp_min(0)), dim=1)
+    height, width = (side // stride for side in shape)
+    y, x = (torch.linspace(0, 1, side, device=views.device) for side in (height, width))
+    place = torch.stack((x.expand(height, -1), y[:, None].expand(-1, width)))
+    return torch.cat(
+        (code[..., None, None].expand(-1, -1, height, width), place.expand(len(code), -1, -1, -1)), dim=1
+    )

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 Config = TypeVar("Config")
+Task = Literal["face", "person", "view"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
     """Widths and levels of the generator; a level is named by its share of the image side."""
 
+    task: Task = "face"
+    """What a pose's points are: 68 landmarks, a person's 18 joints (NaN where unknown), or one view (azimuth,
+    elevation) in degrees."""
     size: int = 256
-    """Side of the square image in pixels; a multiple of 32."""
+    """Height of the image in pixels, and its width if no other is given; multiples of 32."""
+    width: int | None = None
     structure_channels: int = 17
-    """Channels of a structure map: drawn edges, 14 distances, part label, image edges."""
+    """Channels of a structure map: of a face drawn edges, 14 distances, part label, image edges; of a person
+    18 heat maps; of a view 18 azimuths, three elevations and the place, x and y."""
     previous: int = 1
     """How many previously generated frames are references beside the source."""
     channels: tuple[int, int, int] = (16, 48, 96)
@@ -27,7 +33,31 @@ class GeneratorConfig:
     attention_hidden: int = 24
     """Hidden width of the net that predicts local attention weights."""
     kernel_sizes: tuple[int, int] = (3, 5)
-    """Local attention kernel at H/8 and at H/4 (GFLA section 4: 3 and 5)."""
+    """Local attention kernel at H/8 and at H/4 (GFLA section 4: 3 and 5); 0 for none there."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels."""
+        return self.size, self.width or self.size
+
+
+ADDED_SETTINGS: dict[str, Any] = {"task": "face", "width": None}
+"""Settings that older files do not name, as they were then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionFlowConfig(GeneratorConfig):
+    """The model of Ren 2021 (`attention_flow`); the widths it shares with the generator mean the same."""
+
+    previous: int = 0
+    key_channels: int = 64
+    """K: channels of keys and queries at both levels."""
+    alpha: float = 100.0
+    """How sharp the attention is (Eq. 2)."""
+    attention: bool = True
+    """Without: the Flow Model of the paper's ablation (section 4.2)."""
+    flow: bool = True
+    """Without: its Attention Model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,22 +78,44 @@ def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
 
 
 _FACE = GeneratorConfig()
+_PERSON = GeneratorConfig(task="person", structure_channels=18, previous=0)
+_VIEW = GeneratorConfig(task="view", structure_channels=23, previous=0)
+_PAPER: dict[str, Any] = {
+    "channels": (64, 128, 256),
+    "blocks": (2, 2, 3),
+    "flow_channels": (64, 128, 256, 256),
+    "attention_hidden": 128,
+}
+_SMALL: dict[str, Any] = {
+    "size": 96,
+    "channels": (16, 32, 64),
+    "blocks": (1, 1, 2),
+    "flow_channels": (32, 48, 64, 64),
+}
+_TINY: dict[str, Any] = {
+    "size": 64,
+    "channels": (8, 8, 16),
+    "blocks": (1, 1, 1),
+    "flow_channels": (8, 8, 16, 16),
+    "attention_hidden": 8,
+}
 CONFIGS: dict[str, GeneratorConfig] = {
     "face-256": _FACE,
-    "face-256-paper": replace(
-        _FACE,
-        channels=(64, 128, 256),
-        blocks=(2, 2, 3),
-        flow_channels=(64, 128, 256, 256),
-        attention_hidden=128,
+    "face-256-paper": replace(_FACE, **_PAPER),
+    "face-tiny": replace(_FACE, **_TINY),
+    "person-256": replace(_PERSON, **_PAPER),
+    "person-128x64": replace(_PERSON, **_PAPER, size=128, width=64, kernel_sizes=(0, 3)),
+    "person-96": replace(_PERSON, **_SMALL),
+    "person-tiny": replace(_PERSON, **_TINY),
+    "person-256-attention-flow": AttentionFlowConfig(
+        task="person", structure_channels=18, **_PAPER, key_channels=256
     ),
-    "face-tiny": replace(
-        _FACE,
-        size=64,
-        channels=(8, 8, 16),
-        blocks=(1, 1, 1),
-        flow_channels=(8, 8, 16, 16),
-        attention_hidden=8,
-    ),
+    "face-96-attention-flow": AttentionFlowConfig(**_SMALL),
+    "face-tiny-attention-flow": AttentionFlowConfig(**_TINY, key_channels=16),
+    "view-256": replace(_VIEW, **_PAPER),
+    "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
+    "view-tiny": replace(_VIEW, **_TINY),
 }
-"""The named configurations. `face-tiny` is for tests and for trying a training command."""
+"""The named configurations: of the papers' settings for DeepFashion (`person-256`), Market-1501
+(`person-128x64`) and ShapeNet (`view-256`); `person-96` and `view-64` are small, for puppets; `tiny` ones are
+for tests and for trying a training command; those with `attention-flow` are paper 2's."""

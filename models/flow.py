@@ -1,9 +1,9 @@
 """Flow Field Estimator (GFLA section 3.1): where every place of the new picture is found in each reference.
 
-It blends three flows known in closed form (stay still, follow the head rigidly, follow the landmark spline)
-and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4. Every reference
-is judged by the same weights; shares over {generated, references} are a softmax, so any number of references
-fits.
+It blends flows known in closed form (for a face: stay still, follow the head rigidly, follow the landmark
+spline; see `prior`) and adds a learnt residual, coarse to fine: the flow at H/8 goes up into the flow at H/4.
+Every reference is judged by the same weights; shares over {generated, references} are a softmax, so any
+number of references fits.
 
 B batch, R references, K candidate flows, h w a level's grid.
 """
@@ -19,10 +19,9 @@ from torch.nn import functional as F
 from .config import GeneratorConfig
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
-from .prior import Spline, similarity_flow
+from .prior import CANDIDATES, Known
 
-CANDIDATES = 3  # still, rigid, spline
-STRIDE = 4  # of the finest level at which they are blended
+STRIDE = 4  # of the finest level at which candidate flows are blended
 
 
 class Motion(NamedTuple):
@@ -84,17 +83,17 @@ class FlowEstimator(Hourglass):
     def __init__(self, config: GeneratorConfig):
         super().__init__(config.flow_channels)
         f4, f8, _, _ = config.flow_channels
-        structure = config.channels[1]
+        structure, candidates = config.channels[1], CANDIDATES[config.task]
         self.reference_half = conv(structure + config.channels[1], 2 * f4)
-        self.candidate_half = conv(2 * (CANDIDATES - 1), f4)
+        self.candidate_half = conv(2 * (candidates - 1), f4) if candidates > 1 else None
         self.target_half = conv(structure, f4)
         self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
         self.enter = conv(f4, f4)
-        self.head8 = conv(f8, 3 + CANDIDATES, zero=True)
-        self.head4 = conv(f4, 4 + CANDIDATES, zero=True)
+        self.head8 = conv(f8, 3 + candidates, zero=True)
+        self.head4 = conv(f4, 4 + candidates, zero=True)
         with torch.no_grad():
             assert self.head8.bias is not None
-            self.head8.bias[-1] = 1.0  # lean towards the spline
+            self.head8.bias[-1] = 1.0  # lean towards the finest
 
     def encode_reference(self, structure: Tensor, features: Tensor) -> Tensor:
         """The reference's half of the first layer (convolve, then sample): (B, 2 f4, H/4, W/4), one part
@@ -103,13 +102,15 @@ class FlowEstimator(Hourglass):
 
     def forward(self, target: Tensor, halves: Tensor, candidates: Tensor, first: int = 0) -> FlowOutput:
         """`target` (B, f4, h, w), its half, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
-        w): flows at H/4 in pixels of H/4, the spline last. first: the first reference's number; 0 is the
+        w): flows at H/4 in pixels of H/4, the finest last. first: the first reference's number; 0 is the
         source. References are judged one by one: those of two calls are those of one."""
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)
-        moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
-        x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
+        x = warp(moved, candidates[:, -1]) + still
+        if self.candidate_half is not None:
+            x = x + self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
+        x = x.unflatten(0, (batch, count))
         x = x + self.kind[first : first + count, :, None, None] + target[:, None]
         x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
@@ -132,12 +133,11 @@ class FlowEstimator(Hourglass):
         return FlowOutput(flows, logits)
 
 
-def candidate_flows(target: Spline, places: Tensor) -> Tensor:
-    """The flows known in closed form, still, rigid and spline: (B, R, K, 2, h, w) float32, pixels of H/4,
-    from the landmarks of `target` to `places` (B, R, N, 2), the references'."""
-    rigid = similarity_flow(target.points, places, target.size, stride=STRIDE)
-    flows = (torch.zeros_like(rigid), rigid, target.flow(places))
-    return torch.stack(flows, dim=2) / STRIDE
+def candidate_flows(target: Known, places: Tensor) -> Tensor:
+    """The flows known in closed form, from the pose of `target` to `places` (B, R, N, 2), the references':
+    (B, R, K, 2, h, w) float32, pixels of H/4. The first stays still, the last is the finest: spline or
+    limbs."""
+    return target.flows(places) / STRIDE
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The global-flow local-attention generator for video: structures in, frames out, state in and out.
 
 B batch, T frames, R references (the source first, then the previous generated frames, newest first),
-S structure channels, H W the picture, N landmarks.
+S structure channels, H W the picture, N points of a pose (landmarks, joints or a view: the config's `task`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import Spline
+from .prior import Known, see_pose
 
 
 class Reference(NamedTuple):
@@ -27,7 +27,8 @@ class Reference(NamedTuple):
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. points: (B, N, 2) float32 pixels, x then y.
         flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4).
-        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net.
+        features: (B, C, h, w) at H/8 and H/4. attention_halves: its half of each kernel net; no channels
+            where there is no attention.
     """
 
     image: Tensor
@@ -59,19 +60,31 @@ class GeneratorMemory:
         return GeneratorMemory(tuple(reference.detach() for reference in self.previous))
 
 
+class Deformed(NamedTuple):
+    """How a model means to move its references, before it paints: what a first stage of training trains.
+
+    Attributes:
+        flows: (B, R, 2, h, w) at H/8 and H/4, as `Motion.flow`; none of a model without flow.
+        attended: as `FrameOutput.attended`.
+    """
+
+    flows: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
+
+
 class Ahead(NamedTuple):
     """What of a frame needs no frame before it, so that it can be computed while that one is being made.
 
     Attributes:
         structure4: the target's structure features at H/4. x8: the decoder's first features, at H/8.
-        flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4). target: the spline from its
-            landmarks. motion: of the source alone. warped: (B, 3, H, W) its pixels under the full-size flow.
+        flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4). target: what its pose tells
+            of flows. motion: of the source alone. warped: (B, 3, H, W) its pixels under the full-size flow.
     """
 
     structure4: Tensor
     x8: Tensor
     flow_half: Tensor
-    target: Spline
+    target: Known
     motion: FlowOutput
     warped: Tensor
 
@@ -84,7 +97,9 @@ class FrameOutput(NamedTuple):
         warped: (B, 3, H, W) the source's own pixels under the full-size flow.
         motions: `Motion` at H/8 and H/4 over all references, at H of the source alone; none of a model that
         moves nothing.
-        attention: weights (B, R, k * k, h, w) at H/8 and H/4; none of a model without local attention.
+        attention: weights (B, R, k * k, h, w) at H/8 and H/4, no taps where there is no attention; none of a
+        model that has no local attention.
+        attended: (B, 3, h, w) the source, resized to H/8 and H/4, under paper 2's attention; else none.
     """
 
     image: Tensor
@@ -92,6 +107,7 @@ class FrameOutput(NamedTuple):
     warped: Tensor
     motions: tuple[Motion, ...]
     attention: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
 
 
 class Generator(nn.Module):
@@ -105,8 +121,8 @@ class Generator(nn.Module):
         self.image_encoder = ImageEncoder(config)
         self.flow = FlowEstimator(config)
         k8, k4 = config.kernel_sizes
-        self.attention8 = LocalAttention(c8, config.attention_hidden, k8)
-        self.attention4 = LocalAttention(c4, config.attention_hidden, k4)
+        self.attention8 = LocalAttention(c8, config.attention_hidden, k8) if k8 else None
+        self.attention4 = LocalAttention(c4, config.attention_hidden, k4) if k4 else None
         self.before8 = residuals(c8, 1)
         self.body8 = residuals(c8, config.blocks[2])
         self.up4, self.body4 = Up(c8, c4), residuals(c4, config.blocks[1])
@@ -121,7 +137,7 @@ class Generator(nn.Module):
 
         Args:
             image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4), its structure map in [0, 1].
-            points: (B, N, 2) its landmarks, pixels, x then y.
+            points: (B, N, 2) its pose's points: pixels, x then y, or a view in degrees.
         """
         return self._encode(image, self.structure_encoder(structure)[0], points)
 
@@ -160,7 +176,7 @@ class Generator(nn.Module):
         """The part of a frame, `structure` (B, S, H/4, W/4) and `points` (B, N, 2), before any other frame
         matters: a third of its work."""
         structure4, structure8 = self.structure_encoder(structure)
-        target = Spline.through(points, self.config.size, STRIDE)
+        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
         half = self.flow.target_half(structure4)
         motion, warped = self._motion_of_source(half, target, (reference,))
         return Ahead(structure4, self.before8(structure8), half, target, motion, warped)
@@ -178,27 +194,36 @@ class Generator(nn.Module):
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
         features4, features8 = self.image_encoder(image)
         flow_half = self.flow.encode_reference(structure4, features4)
-        halves = (self.attention8.encode_reference(features8), self.attention4.encode_reference(features4))
-        return Reference(image, points, flow_half, (features8, features4), halves)
+        features = (features8, features4)
+        half8, half4 = (
+            attention.encode_reference(level) if attention else level[:, :0]
+            for attention, level in zip((self.attention8, self.attention4), features, strict=True)
+        )
+        return Reference(image, points, flow_half, features, (half8, half4))
+
+    def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
+        """The flows alone to a target of `structure` (B, S, H/4, W/4) and `points` (B, N, 2)."""
+        motion, _ = self.estimate_motion(self.structure_encoder(structure)[0], points, (reference,))
+        return Deformed(motion.flows[:2])
 
     def estimate_motion(
         self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]
     ) -> tuple[FlowOutput, Tensor]:
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
-        target = Spline.through(points, self.config.size, STRIDE)
+        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
         return self._motion_of_source(self.flow.target_half(structure4), target, references)
 
-    def _motion_of_source(self, half: Tensor, target: Spline, references: tuple[Reference, ...]):
+    def _motion_of_source(self, half: Tensor, target: Known, references: tuple[Reference, ...]):
         motion = self._motion(half, target, references)
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
-    def _motion(self, half: Tensor, target: Spline, references: tuple[Reference, ...], first: int = 0):
+    def _motion(self, half: Tensor, target: Known, references: tuple[Reference, ...], first: int = 0):
         places = torch.stack([reference.points for reference in references], dim=1)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
         return self.flow(half, halves, self.candidates(target, places), first)
 
-    def candidates(self, target: Spline, places: Tensor) -> Tensor:
+    def candidates(self, target: Known, places: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""
         return candidate_flows(target, places)
 
@@ -226,7 +251,9 @@ class Generator(nn.Module):
         mask = shares(logits, painted[:, 3:])
         return fuse(generated, warped[:, None], mask), generated, mask
 
-    def _attend(self, attention: LocalAttention, level: int, x, references, flow, logits):
+    def _attend(self, attention: LocalAttention | None, level: int, x, references, flow, logits):
+        if attention is None:
+            return x, Motion(flow, shares(logits)), flow[:, :, :0]
         features = torch.stack([reference.features[level] for reference in references], dim=1)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(x, features, halves, flow)

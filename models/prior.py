@@ -1,9 +1,10 @@
-"""Geometry first: dense backward flows from landmarks in closed form, which the network blends and refines.
+"""Geometry first: dense backward flows from a pose in closed form, which the network blends and refines.
 
-A thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the face.
-Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
-for hair and neck. Both are solved and evaluated in float32 at least, outside autocast: in half precision
-the spline explodes at large head turns.
+Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
+face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
+for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). Of a view nothing is known.
+All are solved and evaluated in float32 at least, outside autocast: in half precision the spline explodes at
+large head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
@@ -16,6 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .config import Task
+from .limbs import limb_flows
+
+CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 1}
+"""How many flows are known beforehand."""
 SMOOTHING = 1e-2
 BORDER_POINTS = 16
 
@@ -57,6 +63,11 @@ class Spline(NamedTuple):
             basis = torch.cat((_radial(square), plane), dim=1)
         return cls(points, size, factors, pivots, basis)
 
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, rigid and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2, n, n), pixels."""
+        rigid = similarity_flow(self.points, references, self.size, self.size // self.basis.shape[-1])
+        return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
+
     def flow(self, references: Tensor) -> Tensor:
         """See `spline_flow`."""
         with torch.autocast(self.points.device.type, enabled=False):
@@ -66,6 +77,46 @@ class Spline(NamedTuple):
             solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)
             flow = (self.size * solution).mT @ self.basis.flatten(2)
         return flow.unflatten(2, self.basis.shape[2:]).unflatten(1, (-1, 2))
+
+
+class Limbs(NamedTuple):
+    """A person's joints (B, 18, 2) in a picture of `shape` (height, width), pixels; see `limbs`."""
+
+    points: Tensor
+    shape: tuple[int, int]
+    stride: int
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, trunk and limbs to joints `references` (B, R, 18, 2): (B, R, 3, 2, h, w), pixels."""
+        trunk, limbs = limb_flows(self.points, references, self.shape, self.stride)
+        return torch.stack((torch.zeros_like(trunk), trunk, limbs), dim=2)
+
+
+class View(NamedTuple):
+    """A thing's view (B, 1, 2), which tells no flow, in a picture of `shape` (height, width)."""
+
+    points: Tensor
+    shape: tuple[int, int]
+    stride: int
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still alone, for views `references` (B, R, 1, 2): zeros (B, R, 1, 2, h, w)."""
+        cells = (side // self.stride for side in self.shape)
+        return references.new_zeros(*references.shape[:2], 1, 2, *cells, dtype=torch.float32)
+
+
+Known = Spline | Limbs | View
+"""What a target's pose tells of the flow to any reference."""
+
+
+def see_pose(task: Task, points: Tensor, shape: tuple[int, int], stride: int) -> Known:
+    """What the points (B, N, 2) of a pose tell, in a picture of `shape` (height, width), to be evaluated at
+    the centres of cells of `stride` pixels."""
+    if task == "person":
+        return Limbs(points, shape, stride)
+    if task == "view":
+        return View(points, shape, stride)
+    return Spline.through(points, shape[0], stride)
 
 
 def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:

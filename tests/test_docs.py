@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "animate/assets/README.md")),
-    *(ROOT / "docs" / name for name in ("model_card.md", "training.md")),
+    *(ROOT / "docs" / name for name in ("model_card.md", "persons.md", "training.md")),
 ]
 MADE = ("outputs/", "clips/", "dataset/", "editable_mode")  # what the commands write, not what is here
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 from gfla.models import CONFIGS as NETWORKS
+from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
 from gfla.train.data import Batch, Sampler, load_clips
@@ -151,3 +152,11 @@ def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp
     assert asdict(trainer.generator.config) == asdict(NETWORKS["face-tiny"])
     trainer.resume()
     assert trainer.step == 5
+
+
+def test_a_checkpoint_from_before_there_were_tasks_goes_on(tmp_path):
+    model = asdict(NETWORKS["face-tiny"])
+    older = {name: value for name, value in model.items() if name not in ("task", "width")}
+    net = torch.nn.Linear(2, 2)
+    save_checkpoint(tmp_path / "c.safetensors", {"net": net}, {}, {"model": older, "step": 7})
+    assert load_checkpoint(tmp_path / "c.safetensors", {"net": net}, {}, model)["step"] == 7

@@ -1,6 +1,7 @@
 """Weights on disk: half precision, the configuration beside them, strict reading, clear sentences."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -42,6 +43,16 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     tensors, config = read_weights(path)
     assert config == {"size": 64}
     assert tensors["weight"].dtype == torch.float32
+
+
+def test_older_files_are_faces_and_no_other_task_takes_them(tmp_path):
+    """Files written before there were tasks and widths name neither."""
+    model = Generator(CONFIGS["face-tiny"])
+    older = {k: v for k, v in asdict(model.config).items() if k not in ("task", "width")}
+    save_weights(tmp_path / "w.safetensors", model, older)
+    assert load_generator(tmp_path / "w.safetensors", task="face").config == model.config
+    with pytest.raises(ValueError, match="for a face, not for a person"):
+        load_generator(tmp_path / "w.safetensors", task="person")
 
 
 def test_shipped_weights_fit_their_budget():

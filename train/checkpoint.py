@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..models.config import ADDED_SETTINGS
+
 
 def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, loop: dict) -> None:
     """Write the states of named modules and optimisers and the loop's own numbers, whole or not at all.
@@ -54,7 +56,7 @@ def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no checkpoint of gfla-train ({error}).") from None
-    if loop.get("model") != json.loads(json.dumps(model)):
+    if ADDED_SETTINGS | (loop.get("model") or {}) != json.loads(json.dumps(model)):
         raise ValueError(
             f"{path} is of another configuration: {loop.get('model')}. Name its --config, or another --out."
         )

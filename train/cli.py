@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+_SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
+
 
 def prepare(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -39,15 +41,19 @@ def prepare(arguments: list[str] | None = None) -> int:
             raise ValueError(f"No clip could be made; {options.out} stays without an index.")
         print(f"{options.out / 'index.csv'}: {count} clips")
 
-    return _run("gfla-prepare", work)
+    return run_command("gfla-prepare", work)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="gfla-train", description="Train a generator on a folder of clips, resumable, on one command."
+        prog="gfla-train", description="Train a generator on a dataset, resumable, on one command."
     )
     parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
-    parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="the dataset (faces: folder with index.csv, default GFLA_DATA; persons and views: puppets)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
         "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
@@ -57,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
-    return _run("gfla-train", lambda: _train(options))
+    return run_command("gfla-train", lambda: _train(options))
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -75,8 +81,10 @@ def _train(options: argparse.Namespace) -> None:
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    data = find_dataset(options.data)
-    schedule = SCHEDULES[options.config]
+    name: str = options.config
+    network = CONFIGS[NETWORKS.get(name, name)]
+    data = find_dataset(options.data) if network.task == "face" else options.data
+    schedule = SCHEDULES[name]
     if options.init:
         schedule = schedule.without_flow()
     if options.steps:
@@ -87,8 +95,6 @@ def _train(options: argparse.Namespace) -> None:
         if not perceptual.is_file():
             print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
             perceptual = None
-    name: str = options.config
-    network = CONFIGS[NETWORKS.get(name, name)]
     trainer = Trainer(network, schedule, data, options.out, perceptual, device)
     if trainer.checkpoint.exists() and not options.resume:
         raise ValueError(
@@ -108,17 +114,23 @@ def evaluate(arguments: list[str] | None = None) -> int:
         prog="gfla-evaluate",
         description="Measure weights on people they have not seen: a table and a report.",
     )
-    parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
+    parser.add_argument("--data", type=Path, help="the dataset, as of gfla-train")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="REPORT", help="folder of the report"
     )
-    parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
+    parser.add_argument("--weights", help="a shipped name or a weights file (default: the task's own)")
+    parser.add_argument("--task", choices=("face", "person", "view"), default="face", help="what is measured")
+    parser.add_argument(
+        "--pairs", type=int, default=500, help="of persons or views, how many pairs (default: %(default)s)"
+    )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
     options = parser.parse_args(arguments)
-    return _run("gfla-evaluate", lambda: _evaluate(options))
+    work = _evaluate if options.task == "face" else _evaluate_pairs
+    options.weights = options.weights or _SHIPPED[options.task]
+    return run_command("gfla-evaluate", lambda: work(options))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -152,7 +164,31 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(options.out / "report.html")
 
 
-def _run(name: str, work: Callable[[], None]) -> int:
+def _evaluate_pairs(options: argparse.Namespace) -> None:
+    from .data import perceptual_weights
+    from .distances import Inception, Lpips
+    from .evaluate_pairs import evaluate_pairs
+
+    perceptual = options.perceptual or perceptual_weights(options.data)
+    if not options.perceptual and not perceptual.is_file():
+        perceptual = None
+    if options.pairs < 1:
+        raise ValueError("--pairs: one at least.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    scores = evaluate_pairs(
+        options.task,
+        options.data,
+        options.out,
+        options.weights,
+        options.pairs,
+        perceptual=perceptual,
+        lpips=Lpips(options.lpips) if options.lpips else None,
+        inception=Inception(options.inception) if options.inception else None,
+    )
+    print(scores.table(), options.out / "sheet.png", options.out / "study.html", sep="\n")
+
+
+def run_command(name: str, work: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
     try:
         work()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..animate.structure import edges_only, image_edges, structure_map
+from ..animate.structure import edges_only, image_edges, pose_structure, structure_map
+from ..models.config import Task
 from .augment import augment
 from .config import Augmentation
 from .teacher import teach_flow
@@ -50,7 +51,8 @@ class Batch(NamedTuple):
 
     Attributes:
         images: (B, 1 + T, 3, H, W) float32 in [-1, 1], the reference first.
-        points: (B, 1 + T, 68, 2) float32 pixels, as a tracker would give them (with its jitter).
+        points: (B, 1 + T, N, 2) float32: of a face the 68 landmarks in pixels, as a tracker would give them
+        (with its jitter); see `models.GeneratorConfig.task` for others.
         guidance: (B,) int64: 0 landmarks, 1 landmarks and edges, 2 edges alone.
         flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture,
         and flow_weight: (B, T, 1, H/4, W/4) how far to trust it; see `teacher`.
@@ -61,6 +63,10 @@ class Batch(NamedTuple):
     guidance: Tensor
     flow: Tensor
     flow_weight: Tensor
+
+
+Sample = tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]
+"""One of a batch: images (1 + T, H, W, 3) uint8, points, guidance, flow and its weight, as in `Batch`."""
 
 
 def find_dataset(folder: Path | None) -> Path:
@@ -76,9 +82,10 @@ def find_dataset(folder: Path | None) -> Path:
     raise ValueError(f"{folder} is no data folder: it has no index.csv.")
 
 
-def perceptual_weights(data: Path) -> Path:
-    """Where SqueezeNet's weights lie beside a dataset."""
-    return data.parent / "perceptual" / "squeezenet1_0.safetensors"
+def perceptual_weights(data: Path | None) -> Path:
+    """Where SqueezeNet's weights lie beside a dataset, or in GFLA_DATA without one."""
+    home = data.parent if data else Path(os.environ.get("GFLA_DATA", "."))
+    return home / "perceptual" / "squeezenet1_0.safetensors"
 
 
 def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
@@ -156,16 +163,41 @@ def _store(path: Path, array: np.ndarray) -> None:
         partial.unlink(missing_ok=True)
 
 
-def draw_structures(images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
-    """Structure maps (B, T, S, h, w) of `images` (B, T, 3, H, W) in [-1, 1] with `points` (B, T, 68, 2);
-    `guidance` (B,): 0 landmarks, 1 landmarks and edges, 2 edges alone."""
-    size = images.shape[-1]
+def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
+    """Structure maps (B, T, S, h, w) of `images` (B, T, 3, H, W) in [-1, 1] with `points` (B, T, N, 2);
+    `guidance` (B,), of faces: 0 landmarks, 1 landmarks and edges, 2 edges alone."""
+    height, size = images.shape[-2:]
+    if task != "face":
+        return pose_structure(task, points.flatten(0, 1), (height, size)).unflatten(0, points.shape[:2])
     maps = []
     for picture, place, kind in zip(images, points, guidance.tolist(), strict=True):
         edges = image_edges((picture + 1) / 2) if kind else None
         drawn = structure_map(place, size, edges)
         maps.append(edges_only(drawn) if kind == 2 else drawn)
     return torch.stack(maps)
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """B samples in one batch."""
+    images, points, guidance, flow, weight = (np.stack(part) for part in zip(*samples, strict=True))
+    pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
+    return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+
+
+def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
+    """Batches `first` to `last - 1`, made while those before are used, by half of the cores."""
+    workers = max(1, min(8, (os.cpu_count() or 1) // 2))
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(make, n) for n in range(first, min(last, first + workers)))
+        try:
+            for n in range(first, last):
+                batch = waiting.popleft().result()
+                if n + workers < last:
+                    waiting.append(pool.submit(make, n + workers))
+                yield batch
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 class Sampler:
@@ -202,26 +234,12 @@ class Sampler:
         samples = [
             self._sample(np.random.default_rng((self.seed, sample, first + i))) for i in range(self.batch)
         ]
-        images, points, guidance, flow, weight = (np.stack(part) for part in zip(*samples, strict=True))
-        pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
-        return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+        return collate(samples)
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        """Batches `first` to `last - 1`, made while those before are used, by half of the cores."""
-        workers = max(1, min(8, (os.cpu_count() or 1) // 2))
-        with ThreadPoolExecutor(workers) as pool:
-            waiting = deque(pool.submit(self, n) for n in range(first, min(last, first + workers)))
-            try:
-                for n in range(first, last):
-                    batch = waiting.popleft().result()
-                    if n + workers < last:
-                        waiting.append(pool.submit(self, n + workers))
-                    yield batch
-            finally:
-                for future in waiting:
-                    future.cancel()
+        return ahead(self, first, last)
 
-    def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]:
+    def _sample(self, rng: np.random.Generator) -> Sample:
         clips = self.people[self.names[rng.integers(len(self.names))]]
         clip = clips[rng.choice(len(clips), p=_shares(clips))]
         count = len(clip.moving)

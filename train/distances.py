@@ -118,6 +118,20 @@ class Inception:
             return self.net(image, return_features=True)[0].double().numpy()
 
 
+class PooledFeatures:
+    """SqueezeNet's last tap, averaged over the picture: a stand-in for FID's Inception, with no download.
+    Its distances are of another scale and are compared among themselves alone."""
+
+    def __init__(self, net: PerceptualFeatures):
+        self.net = net
+
+    def features(self, picture: Picture) -> NDArray[np.float64]:
+        """(512,) of a picture (H, W, 3)."""
+        image = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        with torch.inference_mode():
+            return self.net(image)[-1][0].double().mean((1, 2)).numpy()
+
+
 def frechet_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """|mean a - mean b|^2 + tr(A + B - 2 (A B)^1/2) of features (N, C) (Heusel 2017, Eq. 6)."""
     shift = a.mean(0) - b.mean(0)

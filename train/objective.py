@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..models.flow import FlowOutput
-from ..models.generator import FrameOutput
+from ..models.generator import Deformed, FrameOutput
 from .config import Stage
 from .losses import (
     affine_regularisation,
+    attention_distance,
+    face_crops,
     flow_distance,
-    part_weight,
+    hidden_share,
     sampling_correctness,
     style_distance,
 )
@@ -27,17 +28,23 @@ Teacher = tuple[Tensor, Tensor]
 
 def flow_terms(
     stage: Stage,
-    motion: FlowOutput,
+    moved: Deformed,
     teacher: Teacher,
     source: Tensor,
     truth: Tensor,
     features: Features | None,
 ) -> dict[str, Tensor]:
-    """Of the Flow Field Estimator alone, on the first frame: source, truth (B, 3, H, W)."""
-    flows = (motion.flows[0], motion.flows[1])
-    terms = {"flow": flow_distance(flows[1], flows[0], teacher[0][:, 0], teacher[1][:, 0])}
-    if stage.correctness and features is not None:
-        terms["correctness"] = correctness(flows, source, truth, features)
+    """Of what moves the source alone, on the first frame: source, truth (B, 3, H, W)."""
+    terms = {}
+    if moved.flows:
+        coarse, fine = moved.flows
+        terms["flow"] = flow_distance(fine, coarse, teacher[0][:, 0], teacher[1][:, 0])
+    if moved.flows and stage.correctness and features is not None:
+        terms["correctness"] = correctness(moved.flows, source, truth, features)
+        affine = [affine_regularisation(flow[:, 0], n) for flow, n in zip(moved.flows, (3, 5), strict=True)]
+        terms["affine"] = torch.stack(affine).mean()
+    if moved.attended and stage.attention:
+        terms["attention"] = attention_distance(moved.attended, truth)
     return terms
 
 
@@ -45,19 +52,21 @@ def picture_terms(
     stage: Stage,
     outputs: list[FrameOutput],
     truth: Tensor,
-    points: Tensor,
+    weight: Tensor,
+    eyes: Tensor,
     teacher: Teacher,
     source: Tensor,
     features: Features | None,
     dice: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Of T frames: truth (B, T, 3, H, W), points (B, T, 68, 2), source (B, 3, H, W)."""
+    """Of T frames: truth (B, T, 3, H, W), source (B, 3, H, W); frame-major weight (T B, 1, H, W), where L1
+    counts again, see `losses.detail_weight`, and eyes (T B, 2, 2), see `losses.find_eyes`."""
     images = torch.cat([output.image for output in outputs])
     real = truth.transpose(0, 1).flatten(0, 1)
-    parts = part_weight(points.transpose(0, 1).flatten(0, 1), real.shape[-1])
-    side = real.shape[-1] * 7 // 8  # a crop anywhere, so that the features' own grid is not learnt
-    top, left = torch.randint(0, real.shape[-1] - side + 1, (2,), generator=dice).tolist()
-    window = (..., slice(top, top + side), slice(left, left + side))
+    height, width = (side * 7 // 8 for side in real.shape[-2:])  # a crop anywhere, so that the features'
+    free = (real.shape[-2] - height + 1, real.shape[-1] - width + 1)  # own grid is not learnt
+    top, left = (int(torch.randint(0, room, (), generator=dice)) for room in free)
+    window = (..., slice(top, top + height), slice(left, left + width))
     flows = [
         flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
         for t, output in enumerate(outputs)
@@ -67,7 +76,7 @@ def picture_terms(
         for output in outputs
         for level, n in enumerate((3, 5))
     ]
-    in_parts = ((images - real).abs() * parts).sum((1, 2, 3)) / (3 * parts.sum((1, 2, 3)))
+    in_parts = ((images - real).abs() * weight).sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3))).clamp_min(1)
     terms = {
         "l1": F.l1_loss(images, real),
         "parts": in_parts.mean(),
@@ -77,23 +86,47 @@ def picture_terms(
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
     }
+    if stage.hidden:
+        shares = [
+            hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], teacher[1][:, t])
+            for t, o in enumerate(outputs)
+        ]
+        terms["hidden"] = torch.stack(shares).mean()
     if stage.correctness and features is not None:
         each = [
             correctness((o.motions[0].flow, o.motions[1].flow), source, truth[:, t], features)
             for t, o in enumerate(outputs)
         ]
         terms["correctness"] = torch.stack(each).mean()
+    if outputs[0].attended and stage.attention:
+        attended = [torch.cat(level) for level in zip(*(o.attended for o in outputs), strict=True)]
+        terms["attention"] = attention_distance(attended, real)
+    if stage.face and features is not None:
+        terms["face"] = face_distance(images, real, eyes, features)
     return terms
 
 
-def correctness(flows: tuple[Tensor, Tensor], source: Tensor, truth: Tensor, features: Features) -> Tensor:
+def face_distance(images: Tensor, real: Tensor, eyes: Tensor, features: Features) -> Tensor:
+    """Face loss (Ren 2021 Eq. 16): perceptual distance of the faces about known `eyes` (B, 2, 2)."""
+    with torch.no_grad():
+        wanted = features(face_crops(real, eyes))
+    known = ~eyes.isnan().flatten(1).any(1)
+    return (perceptual_distance(features(face_crops(images, eyes)), wanted) * known).mean()
+
+
+def correctness(flows: tuple[Tensor, ...], source: Tensor, truth: Tensor, features: Features) -> Tensor:
     """Sampling-correctness loss of the source's flow at H/8 and H/4, their sum: flows (B, R, 2, h, w), source
     and truth (B, 3, H, W)."""
     with torch.no_grad():
-        grids = zip(features.grids(source), features.grids(truth), strict=True)
+        here, there = features.grids(source), features.grids(truth)
+    return correctness_on(tuple(flow[:, 0] for flow in flows), here, there)
+
+
+def correctness_on(flows: tuple[Tensor, ...], source: tuple[Grid, ...], truth: tuple[Grid, ...]) -> Tensor:
+    """The same of flows (B, 2, h, w), on features that are there already."""
     terms = [
-        sampling_correctness(here.features, there.features, _flow_on_grid(flow[:, 0], here))
-        for flow, (here, there) in zip(flows, grids, strict=True)
+        sampling_correctness(here.features, there.features, _flow_on_grid(flow, here))
+        for flow, here, there in zip(flows, source, truth, strict=True)
     ]
     return torch.stack(terms).sum()
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,30 +21,33 @@ from tqdm import tqdm
 
 from ..animate.devices import fast_precision
 from ..models import (
+    AttentionFlow,
     Discriminator,
     DiscriminatorConfig,
     Generator,
     GeneratorConfig,
     frame_residuals,
     load_generator,
+    new_generator,
     save_generator,
 )
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
-from .data import Batch, Clip, Sampler, draw_structures, load_clips
+from .data import Batch, draw_structures
 from .journal import Journal, Terms
-from .losses import critic_hinge, generator_hinge
+from .losses import critic_hinge, detail_weight, find_eyes, generator_hinge
 from .muon import Muon
 from .objective import flow_terms, picture_terms
 from .perceptual import load_features
 from .pictures import picture_grid
+from .samples import Samples, open_samples
 
 CHECKPOINT_SECONDS = 120
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 REFUSED = 3  # gradients in a row that are not finite, after which a run stops
-HEADS = ("head8", "head4", "paint", "taps")  # layers of outputs, no directions to be evened: AdamW's
+HEADS = ("head8", "head4", "paint", "taps", "leave")  # layers of outputs, no directions to be evened: AdamW's
 
 
 class Step(NamedTuple):
@@ -69,14 +71,15 @@ class Trainer:
         self,
         model: GeneratorConfig,
         config: TrainConfig,
-        data: Path,
+        data: Path | None,
         out: Path,
         perceptual: Path | None,
         device: str,
+        build: Callable[[GeneratorConfig], Generator | AttentionFlow] | None = None,
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
-        self.generator = self._place(Generator(model))
+        self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
@@ -132,13 +135,13 @@ class Trainer:
         """Run to the end. ValueError, OSError or FloatingPointError in a sentence; the last good checkpoint
         stays."""
         self.out.mkdir(parents=True, exist_ok=True)
-        clips = load_clips(self.data, "train", self.out / "frames")
+        samples = open_samples(self.generator.config, self.config, self.data, self.out / "frames")
         bar = tqdm(
             total=self.config.steps, initial=self.step, unit="step", mininterval=5, disable=self.rank > 0
         )
         with bar, Journal(self.out, self.step, self.recent, first=self.rank == 0) as journal:
             while self.step < self.config.steps:
-                self._train_stage(clips, journal, bar)
+                self._train_stage(samples, journal, bar)
             self.save()
 
     def save(self) -> None:
@@ -156,30 +159,17 @@ class Trainer:
         with whole_or_not(weights):
             save_generator(weights, self.average)
 
-    def _train_stage(self, clips: list[Clip], journal: Journal, bar: tqdm) -> None:
+    def _train_stage(self, samples: Callable[[Stage, int], Samples], journal: Journal, bar: tqdm) -> None:
         """The rest of the stage that the step belongs to; the last sample may be cut short by its end."""
-        config = self.config
-        stage, number = config.stage_at(self.step)
+        stage, number = self.config.stage_at(self.step)
         begin, chunks = self.step - number, stage.length // stage.chunk
-        edges = find_spec("kornia") is not None  # without it landmarks alone guide
-        sampler = Sampler(
-            clips,
-            stage.batch,
-            stage.length,
-            self.generator.config.size,
-            config.seed,
-            rank=self.rank,
-            extra=config.augmentation,
-            edges=edges,
-        )
         first, last = (begin + math.ceil(n / chunks) for n in (number, stage.steps))
         saved = time.monotonic()
-        for batch in journal.timed(sampler.ahead(first, last)):
+        for batch in journal.timed(samples(stage, self.rank).ahead(first, last)):
             for step in self._sample_steps(stage, batch):
                 self.step += 1
                 bar.update()
-                samples = stage.batch * self.world
-                if means := journal.add(self.step, stage.name, step.terms, samples):
+                if means := journal.add(self.step, stage.name, step.terms, stage.batch * self.world):
                     bar.set_postfix(means, refresh=False)
                 if step.output and journal.wants_picture(self.step):
                     journal.picture(self.step, picture_grid(step.source, step.truth, step.output))
@@ -193,7 +183,8 @@ class Trainer:
         """One optimiser step a chunk of the sample."""
         batch = Batch(*(tensor.to(self.device) for tensor in batch))
         source = batch.images[:, 0]
-        structures = draw_structures(batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
+        task = self.generator.config.task
+        structures = draw_structures(task, batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
         memory = GeneratorMemory()
         for start in range(0, stage.length, stage.chunk):
             self.dice.manual_seed(self.config.seed * 1_000_003 + self.step)
@@ -204,19 +195,22 @@ class Trainer:
             with self._autocast():
                 reference = self.generator.encode_reference(source, structures[:, 0], batch.points[:, 0])
                 if stage.flow_only:
-                    target = self.generator.structure_encoder(drawn[:, 0])[0]
-                    motion, _ = self.generator.estimate_motion(target, points[:, 0], (reference,))
-                    terms = flow_terms(stage, motion, teacher, source, truth[:, 0], self.features)
+                    moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
+                    terms = flow_terms(stage, moved, teacher, source, truth[:, 0], self.features)
                 else:
                     if start:  # index `start` of the sample is the frame before this chunk
                         before = (batch.images[:, start], structures[:, start], batch.points[:, start])
                         memory = self._disturb(memory, *before)
                     outputs, memory = self._animate(drawn, points, reference, memory)
+                    places = points.transpose(0, 1).flatten(0, 1)
+                    weight = detail_weight(task, places, truth.shape[-2:])
+                    eyes = find_eyes(task, places)
                     terms = picture_terms(
-                        stage, outputs, truth, points, teacher, source, self.features, self.dice
+                        stage, outputs, truth, weight, eyes, teacher, source, self.features, self.dice
                     )
             if stage.adversarial:
-                terms |= self._critics(torch.stack([output.image for output in outputs], dim=1), truth)
+                images = torch.stack([output.image for output in outputs], dim=1)
+                terms |= self._critics(images, truth, temporal=stage.temporal > 0)
             terms = self._step(stage, terms)
             yield Step(terms, source, truth[:, -1], outputs[-1] if outputs else None)
             memory = memory.detach()
@@ -289,15 +283,17 @@ class Trainer:
                 averaged.lerp_(value, 1 - decay)
         return {name: value.detach() for name, value in terms.items()} | {"norm": norm}
 
-    def _critics(self, fake: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        """One step of both critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
+    def _critics(self, fake: Tensor, truth: Tensor, *, temporal: bool) -> dict[str, Tensor]:
+        """One step of the critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
         pick = int(torch.randint(fake.shape[1], (), generator=self.dice))
         with self._autocast():
             frozen = fake.detach()
             image_loss = critic_hinge(self.critic(truth[:, pick]), self.critic(frozen[:, pick]))
-            video_loss = critic_hinge(
-                self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen))
-            )
+            video_loss = torch.zeros((), device=self.device)
+            if temporal:
+                video_loss = critic_hinge(
+                    self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen))
+                )
         self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
         (image_loss + video_loss).backward()
         self._average_gradients(self.critic, self.temporal)
@@ -307,10 +303,11 @@ class Trainer:
         with self._autocast():
             terms = {
                 "critic": image_loss.detach(),
-                "temporal_critic": video_loss.detach(),
                 "adversarial": generator_hinge(self.critic(fake[:, pick])),
-                "temporal": generator_hinge(self.temporal(frame_residuals(fake))),
             }
+            if temporal:
+                terms["temporal_critic"] = video_loss.detach()
+                terms["temporal"] = generator_hinge(self.temporal(frame_residuals(fake)))
         for module in (self.critic, self.temporal):
             module.requires_grad_(True)
         return terms

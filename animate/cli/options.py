@@ -32,6 +32,18 @@ def share_option(text: str) -> float:
     return number
 
 
+def seeded(text: str, word: str) -> int | None:
+    """The seed of `word` or `word`:SEED, 0 without one; None if `text` is something else.
+
+    >>> seeded("puppet", "puppet"), seeded("puppet:7", "puppet"), seeded("puppet.png", "puppet")
+    (0, 7, None)
+    """
+    name, _, number = text.partition(":")
+    if name != word or not (number.isdecimal() or text == word):
+        return None
+    return int(number or 0)
+
+
 def run(command: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 for bad input with its one sentence on stderr, 130 for Ctrl-C."""
     handler = _Say()

@@ -1,0 +1,115 @@
+"""gfla-pose: a person and poses in, the person in these poses out, a picture or a video."""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import OUTPUTS, different_files, existing_file, new_file
+from ..puppets import SEQUENCES
+from .options import Bar, run, seeded
+
+PICTURES = (".png", ".jpg", ".webp")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` (default: the command line's); returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return run(lambda: _pose(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gfla-pose",
+        description="Draw a person in other poses: one pose to a picture, several to a video. The weights "
+        "that we ship know drawn puppets alone; for photographs train person-256.",
+    )
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a picture of a person; puppet or puppet:7 draws one"
+    )
+    parser.add_argument(
+        "poses",
+        metavar="POSES",
+        help="OpenPose's or COCO's JSON, a folder of OpenPose's, or one of " + ", ".join(SEQUENCES),
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a picture or a video")
+    parser.add_argument(
+        "--source-pose",
+        metavar="FILE",
+        help="the source's own joints (default: SOURCE with the ending .json)",
+    )
+    parser.add_argument(
+        "--weights", default="person-96", help="a shipped name or a file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="the poses are in the source's pixels: do not fit them to its trunk",
+    )
+    parser.add_argument("--rate", type=Fraction, default=Fraction(25), help="poses a second (default: 25)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    return parser
+
+
+def _pose(options: argparse.Namespace) -> None:
+    seed = seeded(options.source, "puppet")
+    if seed is None:
+        existing_file(options.source)
+    if options.rate <= 0:
+        raise InputError("--rate: poses a second, more than none.")
+    output = new_file(options.output, options.overwrite, (*OUTPUTS, *PICTURES))
+    different_files(output, options.source)
+
+    from ..image import read_image, write_image
+    from ..pose_files import read_poses
+    from ..posing import Poser, follow_person
+
+    if seed is not None:
+        image, own = _puppet(seed)
+    else:
+        image, _ = read_image(options.source)
+        given = options.source_pose or Path(options.source).with_suffix(".json")
+        own = read_poses(given)[0]
+    poses = _sequence(options.poses) if options.poses in SEQUENCES else read_poses(options.poses)
+    if not options.as_is:
+        poses = follow_person(poses, own)
+    poser = Poser.from_pretrained(options.weights, "person", options.device)
+    state = poser.prepare(image, own)
+    if output.suffix.lower() in PICTURES and len(poses) == 1:
+        write_image(poser.step(poses[0], state)[0], output)
+    elif output.suffix.lower() in (".png", ".jpg"):
+        raise InputError(f"{output}: {options.poses} has {len(poses)} poses; name a video such as out.mp4.")
+    else:
+        with closing(Bar(f"weights: {poser.name}")) as bar:
+            poser.render(
+                state,
+                poses,
+                output,
+                rate=options.rate,
+                overwrite=options.overwrite,
+                expected=len(poses),
+                progress=bar,
+            )
+    print(output)
+
+
+def _puppet(seed: int):
+    """A drawn person of 256 x 256, standing, and their joints."""
+    from ..puppets import STAGE, Pose, choose_look, draw
+
+    pose = Pose(turn=15, right_arm_out=22, left_arm_out=22)
+    drawn = draw(choose_look(seed), pose, STAGE, (256, 256))
+    return drawn.image, drawn.joints
+
+
+def _sequence(name: str):
+    from ..puppets import STAGE, act, choose_look, draw
+
+    return [draw(choose_look(0), pose, STAGE, (256, 256)).joints for pose in act(name)]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

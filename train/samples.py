@@ -1,0 +1,45 @@
+"""What a run is trained on: clips of faces, or pairs of persons or views, behind one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from ..models import GeneratorConfig
+from .config import Stage, TrainConfig
+from .data import Batch, Sampler, load_clips
+from .pairs import PairSampler, open_pairs
+
+
+class Samples(Protocol):
+    """An endless, seeded stream of batches."""
+
+    def ahead(self, first: int, last: int) -> Iterator[Batch]:
+        """Batches `first` to `last - 1`, made while those before are used."""
+        ...
+
+
+def open_samples(
+    model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path
+) -> Callable[[Stage, int], Samples]:
+    """The samples of a stage for the process of a rank. data: the dataset, None for puppets. cache: where
+    decoded clips are kept. ValueError in a sentence if the data cannot be used."""
+    if model.task != "face":
+        pairs = open_pairs(model.task, data, model.shape)
+        return lambda stage, rank: PairSampler(pairs, stage.batch, config.seed, rank=rank)
+    if data is None:
+        raise ValueError("Faces are learnt from clips: name their folder with --data.")
+    clips = load_clips(data, "train", cache)
+    edges = find_spec("kornia") is not None  # without it landmarks alone guide
+    return lambda stage, rank: Sampler(
+        clips,
+        stage.batch,
+        stage.length,
+        model.size,
+        config.seed,
+        rank=rank,
+        extra=config.augmentation,
+        edges=edges,
+    )
