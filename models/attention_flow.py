@@ -153,7 +153,8 @@ class AttentionFlow(nn.Module):
             return still[..., ::8, ::8], still[..., ::4, ::4], still
         known = see_pose(self.config.task, points, shape, STRIDE)
         candidates = candidate_flows(known, reference.points[:, None])
-        output = self.flow(structure4, reference.flow_half[:, None], candidates)
+        half = self.flow.target_half(structure4)
+        output = self.flow(half, reference.flow_half[:, None], candidates)
         return tuple(flow[:, 0] for flow in output.flows)
 
     def _level(

@@ -100,8 +100,8 @@ class FlowEstimator(Hourglass):
         to be read where the spline points, one in place."""
         return self.reference_half(torch.cat((structure, features), dim=1))
 
-    def forward(self, structure: Tensor, halves: Tensor, candidates: Tensor, first: int = 0) -> FlowOutput:
-        """`structure` (B, C, h, w) of the target, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
+    def forward(self, target: Tensor, halves: Tensor, candidates: Tensor, first: int = 0) -> FlowOutput:
+        """`target` (B, f4, h, w), its half, `halves` (B, R, 2 f4, h, w), `candidates` (B, R, K, 2, h,
         w): flows at H/4 in pixels of H/4, the finest last. first: the first reference's number; 0 is the
         source. References are judged one by one: those of two calls are those of one."""
         batch, count = halves.shape[:2]
@@ -111,7 +111,7 @@ class FlowEstimator(Hourglass):
         if self.candidate_half is not None:
             x = x + self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
         x = x.unflatten(0, (batch, count))
-        x = x + self.kind[first : first + count, :, None, None] + self.target_half(structure)[:, None]
+        x = x + self.kind[first : first + count, :, None, None] + target[:, None]
         x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
             out8 = self.head8(activate(x8).float())

@@ -77,12 +77,13 @@ class Ahead(NamedTuple):
 
     Attributes:
         structure4: the target's structure features at H/4. x8: the decoder's first features, at H/8.
-        target: what its pose tells of flows. motion: of the source alone. warped: (B, 3, H, W) its pixels
-            under the full-size flow.
+        flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4). target: what its pose tells
+            of flows. motion: of the source alone. warped: (B, 3, H, W) its pixels under the full-size flow.
     """
 
     structure4: Tensor
     x8: Tensor
+    flow_half: Tensor
     target: Known
     motion: FlowOutput
     warped: Tensor
@@ -176,8 +177,9 @@ class Generator(nn.Module):
         matters: a third of its work."""
         structure4, structure8 = self.structure_encoder(structure)
         target = see_pose(self.config.task, points, self.config.shape, STRIDE)
-        motion, warped = self._motion_of_source(structure4, target, (reference,))
-        return Ahead(structure4, self.before8(structure8), target, motion, warped)
+        half = self.flow.target_half(structure4)
+        motion, warped = self._motion_of_source(half, target, (reference,))
+        return Ahead(structure4, self.before8(structure8), half, target, motion, warped)
 
     def frame(
         self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
@@ -210,16 +212,16 @@ class Generator(nn.Module):
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
         target = see_pose(self.config.task, points, self.config.shape, STRIDE)
-        return self._motion_of_source(structure4, target, references)
+        return self._motion_of_source(self.flow.target_half(structure4), target, references)
 
-    def _motion_of_source(self, structure4: Tensor, target: Known, references: tuple[Reference, ...]):
-        motion = self._motion(structure4, target, references)
+    def _motion_of_source(self, half: Tensor, target: Known, references: tuple[Reference, ...]):
+        motion = self._motion(half, target, references)
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
-    def _motion(self, structure4: Tensor, target: Known, references: tuple[Reference, ...], first: int = 0):
+    def _motion(self, half: Tensor, target: Known, references: tuple[Reference, ...], first: int = 0):
         places = torch.stack([reference.points for reference in references], dim=1)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        return self.flow(structure4, halves, self.candidates(target, places), first)
+        return self.flow(half, halves, self.candidates(target, places), first)
 
     def candidates(self, target: Known, places: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""
@@ -228,7 +230,8 @@ class Generator(nn.Module):
     def _frame(self, ahead: Ahead, references: tuple[Reference, ...]) -> FrameOutput:
         structure4, warped, motion = ahead.structure4, ahead.warped, ahead.motion
         if references[1:]:
-            motion = motion.join(self._motion(structure4, ahead.target, references[1:], first=1))
+            previous = self._motion(ahead.flow_half, ahead.target, references[1:], first=1)
+            motion = motion.join(previous)
         flows, logits = motion
         x, motion8, weights8 = self._attend(self.attention8, 0, ahead.x8, references, flows[0], logits[0])
         x = self.up4(self.body8(x)) + self.structure4(structure4)

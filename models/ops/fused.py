@@ -133,15 +133,13 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     kernel = F.pad(kernel * (1 - ax), (0, 0, 0, 0, 0, 1)) + F.pad(kernel * ax, (0, 0, 0, 0, 1, 0))
     rows = (0, 0, 0, 0, 0, 0)
     kernel = F.pad(kernel * (1 - ay), (*rows, 0, 1)) + F.pad(kernel * ay, (*rows, 1, 0))
-    # Beyond the border the border repeats: k pixels of it are enough for any place that a tap can read.
-    table = F.pad(source.to(dtype), (k,) * 4, mode="replicate").permute(0, 2, 3, 1).reshape(-1, channels)
-    least = -1 - k // 2
-    column = x0.clamp(least, width - 1 + k // 2).nan_to_num(least).int() - least
-    row = y0.clamp(least, height - 1 + k // 2).nan_to_num(least).int() - least
-    picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * (height + 2 * k)
-    taps = torch.arange(k + 1, device=source.device, dtype=torch.int32)
-    taps = (taps[:, None] * (width + 2 * k) + taps).flatten()
-    index = ((picture + row) * (width + 2 * k) + column).reshape(-1, 1) + taps  # (B h w, (k + 1)^2)
+    # Taps go first while indices are made: sums over rows of k + 1 numbers would not be vectorised.
+    taps = (torch.arange(k + 1, device=source.device, dtype=torch.int32) - k // 2).view(-1, 1, 1, 1)
+    picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * height
+    column = (x0.int() + taps).clamp(0, width - 1)  # (k + 1, B, h, w)
+    row = ((y0.int() + taps).clamp(0, height - 1) + picture) * width
+    index = (row[:, None] + column).permute(2, 3, 4, 0, 1).reshape(-1, (k + 1) ** 2)
+    table = source.to(dtype).permute(0, 2, 3, 1).reshape(-1, channels)
     scores = kernel.flatten(1, 2).permute(0, 2, 3, 1).reshape(-1, (k + 1) ** 2).contiguous()
     with torch.autocast(source.device.type, enabled=False):
         out = F.embedding_bag(index, table, per_sample_weights=scores, mode="sum")
