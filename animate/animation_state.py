@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, GeneratorMemory
+from ..models import Ahead, FrameOutput, GeneratorMemory
 from .absence import NoFace, Presence
 from .align import FaceSquare
 from .detail import Drawing
@@ -35,7 +35,7 @@ class Target(NamedTuple):
     points: Tensor
     structure: Tensor
     look: NDArray[np.float32]
-    ahead: Ahead | None = None
+    ahead: Ahead | FrameOutput | None = None
 
 
 @dataclass(frozen=True, eq=False)

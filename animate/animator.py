@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, Generator, GeneratorMemory, load_generator
+from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, load_generator
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
@@ -52,7 +52,7 @@ class Animator:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Generator | AttentionFlow,
         landmarker: Landmarker,
         *,
         device: str | torch.device = "cpu",
@@ -292,7 +292,7 @@ class Animator:
             target = Target(points, self._structure(points, driving, state.guidance), moved.look)
         return target, motion, square
 
-    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead:
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
         """Step's third stage: the part of the network that needs no frame before this one, a third of it."""
         with self.computing():
             return self.generator.look_ahead(target.structure, target.points, portrait.reference)
@@ -303,6 +303,13 @@ class Animator:
         """Step's fourth stage, the rest of the network: the animated crop and the memory for the next."""
         (drawn,) = draw(self, [target], [portrait], [memory])
         return drawn
+
+    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
+        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
+        structure, points = target.structure[:, None], target.points[:, None]
+        with self.computing():
+            (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
+        return output, memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""

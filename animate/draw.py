@@ -35,6 +35,7 @@ def draw(
     structure = _joined([target.structure for target in targets])
     points = _joined([target.points for target in targets])
     aheads = [target.ahead for target in targets]
+    ahead: Any  # of this generator's own kind
     for fast in (True, False):
         with animator.computing(fast):
             if fast and None not in aheads:

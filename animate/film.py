@@ -96,7 +96,7 @@ def render(
             stages = [*step_stages(animator, state), Stage("encode", encode)]
             works = (Work(frame, state) for frame in reader)
             interrupted = False
-            with Stream(works, stages, describe=_time, cancel=cancel) as stream:
+            with Stream(works, stages, describe=frame_time, cancel=cancel) as stream:
                 try:
                     for work in stream:
                         record(work)
@@ -174,5 +174,6 @@ class Record:
             self._away_since = None
 
 
-def _time(work: Work) -> str:
+def frame_time(work: Work) -> str:
+    """Which frame it is, for what is said of an error in a stage."""
     return f"the frame at {clock(work.frame.seconds)}"

@@ -1,9 +1,11 @@
-"""What a picture or video offers before anything is rendered: its faces, where they are away, where it cuts.
+"""What a picture or video offers before anything is rendered: its faces, where they are away, where it cuts,
+and what is unusual about the file.
 
 The numbers are those that --source-face and --driving-face take. One pass, constant memory.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,13 +18,16 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .files import existing_file
+from .formats import FILES
 from .landmarks import Landmarker, Landmarks
+from .pace import Pace
 from .portrait import read_source
 from .source_video import is_video
-from .times import Span, clock
+from .times import Span, clock, list_spans
 from .tracking import Sighting, number_faces, sight
 from .upright import face_pose
 from .video import VideoReader
+from .video.media import Media, read_media
 
 Image = NDArray[np.uint8]
 
@@ -37,7 +42,8 @@ class Inspection:
     the left: number N is the N-th. frames: how many it has; 1 for a picture. Of the largest face through a
     video: found: in how many frames it is; away: where not, seconds from the beginning; cuts: seconds at
     which another shot begins; reference: number, from 0, and seconds of the frame nearest to a neutral one,
-    None without a face.
+    None without a face. Of a video alone: media: what the file says of itself; pace: of its frames; lost:
+    the times that are damaged; looked: seconds that it took to look at all frames.
     """
 
     path: Path
@@ -48,6 +54,10 @@ class Inspection:
     away: tuple[Span, ...] = ()
     cuts: tuple[Fraction, ...] = ()
     reference: tuple[int, Fraction] | None = None
+    media: Media | None = None
+    pace: Pace | None = None
+    lost: tuple[Span, ...] = ()
+    looked: float = 0.0
 
     @property
     def coverage(self) -> float:
@@ -72,16 +82,47 @@ class Inspection:
             "away": [[float(span.start), float(span.end)] for span in self.away],
             "cuts": [float(cut) for cut in self.cuts],
             "reference": None if at is None else {"frame": at[0], "seconds": float(at[1])},
+            **self._file_json(),
+        }
+
+    def _file_json(self) -> dict[str, Any]:
+        media, pace = self.media, self.pace
+        if media is None or pace is None:
+            return {}
+        sound = media.sound
+        return {
+            "container": media.container,
+            "codec": media.codec,
+            "pixels": media.pixels,
+            "bits": media.bits,
+            "hdr": media.hdr,
+            "rotation": media.turned,
+            "pixel_shape": str(media.pixel),
+            "start": float(media.start),
+            "rate": pace.rate and float(pace.rate),
+            "constant_rate": pace.even,
+            "damaged": [[float(span.start), float(span.end)] for span in self.lost],
+            "sound": sound
+            and {
+                "codec": sound.codec,
+                "rate": sound.rate,
+                "channels": sound.channels,
+                "start": float(sound.start - media.start),
+                "duration": sound.duration and float(sound.duration),
+                "tracks": media.tracks,
+            },
         }
 
     def lines(self) -> Iterator[str]:
         """The same for people."""
         height, width = self.image.shape[:2]
-        kind = "picture" if self.frames == 1 else f"{self.frames} frames"
+        kind = "picture" if self.media is None else _count(self.frames, "frame")
         yield f"{self.path}: {width}x{height}, {kind}, {_count(len(self.faces), 'face')}"
         for number, face in enumerate(self.faces, 1):
             pose = face_pose(face.points)
             yield f"  face {number}: {pose.size:.0f} pixels, at {pose.x:.0f}, {pose.y:.0f}"
+        if self.media and self.pace:
+            yield from _file_lines(self.media, self.pace, self.lost)
         if self.frames == 1:
             return
         away = f"; none from {', '.join(map(str, self.away))}" if self.away else ""
@@ -101,8 +142,9 @@ def inspect_file(
     be read as neither."""
     file = existing_file(path)
     if is_video(file):
+        media = read_media(file)
         with VideoReader(file) as reader:
-            return _inspect_video(file, reader, landmarker, progress)
+            return _inspect_video(file, media, reader, landmarker, progress)
     image, *_ = read_source(file)
     faces = tuple(number_faces(landmarker.find(image)))
     return Inspection(file, image, faces, frames=1, found=min(len(faces), 1))
@@ -143,6 +185,7 @@ def strain(points: NDArray[np.floating]) -> float:
 
 def _inspect_video(
     path: Path,
+    media: Media,
     reader: VideoReader,
     landmarker: Landmarker,
     progress: Callable[[int, int | None], None] | None,
@@ -155,8 +198,9 @@ def _inspect_video(
     since: Fraction | None = None
     least: tuple[float, int, Fraction] | None = None
     count = found = 0
-    now = Fraction(0)
+    now, pace, began = Fraction(0), Pace(reader.time_base), time.perf_counter()
     for frame in reader:
+        pace.add(frame.pts)
         now = frame.seconds - reader.zero
         seen = sight(landmarker, frame.image, seen, None)
         if image is None or (not faces and seen.landmarks is not None):
@@ -178,8 +222,51 @@ def _inspect_video(
         raise InputError(f"{path}: not one picture of it can be decoded; give a whole video file.")
     if since is not None:
         away.append(Span(since, now + 1 / reader.rate))
-    reference = None if least is None else (least[1], least[2])
-    return Inspection(path, image, faces, count, found, tuple(away), tuple(cuts), reference)
+    return Inspection(
+        path,
+        image,
+        faces,
+        count,
+        found,
+        tuple(away),
+        tuple(cuts),
+        reference=None if least is None else (least[1], least[2]),
+        media=media,
+        pace=pace,
+        lost=reader.lost,
+        looked=time.perf_counter() - began,
+    )
+
+
+def _file_lines(media: Media, pace: Pace, lost: tuple[Span, ...]) -> Iterator[str]:
+    """The file in words; what is as usual is not mentioned twice."""
+    said = [f"{media.container}, {media.codec}, {media.pixels}"]
+    if media.bits > 8:
+        said.append(f"{media.bits} bits a colour, reduced to 8")
+    if media.hdr:
+        said.append(f"HDR ({media.hdr}), mapped to ordinary tones")
+    if media.turned:
+        said.append(f"turned by {media.turned} degrees")
+    if media.pixel != 1:
+        said.append(f"pixels {media.pixel} as wide as high, squared")
+    yield f"  file: {', '.join(said)}"
+    if pace.rate and pace.range:
+        slow, fast = (float(rate) for rate in pace.range)
+        even = "constant" if pace.even else f"variable, from {slow:.3g} to {fast:.3g}"
+        yield f"  rate: {float(pace.rate):.5g} frames/s, {even}"
+    if lost:
+        yield f"  damaged: the pictures from {list_spans(lost)} are lost or show errors"
+    sound = media.sound
+    if sound is None:
+        yield "  no sound"
+        return
+    kept = "copied" if sound.codec in FILES[".mp4"].copies else f"turned into {FILES['.mp4'].sound}"
+    lasts = "" if sound.duration is None else f", {clock(sound.duration)} long"
+    after = sound.start - media.start
+    begins = f", from {clock(after)}" if after > Fraction(1, 1000) else ""
+    more = f"; the other {_count(media.tracks - 1, 'track')} left out" if media.tracks > 1 else ""
+    channels = _count(sound.channels, "channel")
+    yield f"  sound: {sound.codec}, {sound.rate} Hz, {channels}{begins}{lasts}; {kept} in mp4{more}"
 
 
 def _count(number: int, what: str) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CLOCK = Fraction(1, 90_000)
 """Seconds a tick of the frames that go out: their time is when they were taken, not what a file said."""
 
+BUDGET = 0.2
+"""Seconds by which what is shown may lag behind what was taken: with more it is hard to talk to anybody."""
+
 
 class Sink(Protocol):
     """Where live frames go."""
@@ -31,16 +34,21 @@ class Sink(Protocol):
 
 @dataclass
 class LiveCount:
-    """frames: shown. dropped: taken but overtaken by a newer one before their turn. latency: seconds from the
-    taking of the last frame to its showing; worst: the longest of all."""
+    """frames: shown. dropped: taken but overtaken by a newer one before their turn, or given up for one.
+    latency: seconds from the taking of the last frame to its showing; worst: the longest of all. late: frames
+    whose latency was over the budget."""
 
     frames: int = 0
     dropped: int = 0
     latency: float = 0.0
     worst: float = 0.0
+    late: int = 0
 
     def __str__(self) -> str:
-        return f"{self.frames} frames, {self.dropped} dropped, {self.latency * 1000:.0f} ms behind"
+        return (
+            f"{self.frames} frames, {self.dropped} dropped, {self.late} late, "
+            f"{self.latency * 1000:.0f} ms behind"
+        )
 
 
 class Controls:
@@ -159,17 +167,27 @@ def animate_live(
     sinks: list[Sink],
     controls: Controls | None = None,
     watch: Callable[[LiveCount], None] | None = None,
+    budget: float = BUDGET,
 ) -> LiveCount:
     """Animate the newest frame, show it, take the next newest, until the frames end or `controls.stop`.
 
     One frame is under way at a time: a queue would give more frames a second, each of them later. Frames
     without a face hold the last motion. The sinks are the caller's to close.
+    budget: seconds from a frame's taking to its showing. One that waited so long that it would come later is
+    given up for the next, which is fresh, but never two in a row: rather late than nothing.
     """
     controls, count, last = controls or Controls(), LiveCount(), -1
+    usual = 0.0  # seconds that a frame takes from its turn to its showing
+    stale, gave_up = 0, False
     with closing(frames):
         for frame in frames:
             if controls.stop.is_set():
                 break
+            turn = time.perf_counter() - frames.began
+            gave_up = not gave_up and usual < budget < turn - float(frame.seconds) + usual
+            if gave_up:
+                stale += 1
+                continue
             state = controls.applied(state)
             image = np.ascontiguousarray(frame.image[:, ::-1]) if controls.mirror else frame.image
             made, state = animator.step(Frame(image, frame.pts, frame.time_base), state)
@@ -177,9 +195,12 @@ def animate_live(
             for sink in sinks:
                 sink.show(Frame(made.image, last, made.time_base, made.alpha))
             count.frames += 1
-            count.dropped = frames.dropped
-            count.latency = time.perf_counter() - frames.began - float(frame.seconds)
+            now = time.perf_counter() - frames.began
+            usual += (now - turn - usual) / min(count.frames, 5)
+            count.dropped = frames.dropped + stale
+            count.latency = now - float(frame.seconds)
             count.worst = max(count.worst, count.latency)
+            count.late += count.latency > budget
             if watch:
                 watch(count)
     return count

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Generator, GeneratorMemory, Reference, load_generator
+from ..models import AttentionFlow, Generator, GeneratorMemory, Reference, load_generator
 from ..models.config import Task
 from .devices import choose_device, fast_precision
 from .errors import InputError, Stopped
@@ -66,7 +66,9 @@ class PoseState:
 class Poser:
     """Draws a source picture in given poses with one generator; holds no state of a stream."""
 
-    def __init__(self, generator: Generator, *, device: str | torch.device = "cpu", name: str = ""):
+    def __init__(
+        self, generator: Generator | AttentionFlow, *, device: str | torch.device = "cpu", name: str = ""
+    ):
         self.device = torch.device(device)
         self.generator = generator.to(self.device).eval()
         self.task: Task = generator.config.task

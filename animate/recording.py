@@ -25,6 +25,7 @@ from .files import existing_file, new_file, part_file
 from .landmarks import Landmarker, Landmarks
 from .motion import MotionState, Person, unlikeness
 from .motions import SHIPPED, SUFFIX, names_motion
+from .rows import Rows
 from .signals import Signals, calibrate, lid_range, read_signals, smooth
 from .times import Span
 from .tracking import Sighting, sight
@@ -140,8 +141,8 @@ def record(
     progress: called with frames done and expected. cancel: asked before each frame; True ends it there.
     InputError if there is no face."""
     pts: list[int] = []
-    seen: list[NDArray[np.float32]] = []
-    near: list[NDArray[np.float32]] = []  # the same in the shot's own face square
+    seen = Rows()
+    near = Rows()  # the same in the shot's own face square
     found, cuts = [], []
     last: Sighting | None = None
     square: FaceSquare | None = None
@@ -155,15 +156,15 @@ def record(
         square = None if last.cut else square
         if last.landmarks is not None:
             square = square or face_square(last.landmarks, (frame.image.shape[1], frame.image.shape[0]))
-            seen.append(last.landmarks.places)
-            near.append(to_crop(seen[-1], square, _SIDE))
+            seen.keep(last.landmarks.places)
+            near.keep(to_crop(last.landmarks.places, square, _SIDE))
         if progress:
             progress(len(pts), reader.frames)
-    if not seen and cancel and cancel():
+    if not len(seen) and cancel and cancel():
         raise InputError(f"{reader.name}: stopped before the first face; no file is left.")
-    if not seen:
+    if not len(seen):
         raise InputError(f"{reader.name}: no face in any frame; give a driving video that shows one.")
-    model, places = load_face_model(), np.stack(near)
+    model, places = load_face_model(), near.array()
     shape, faces = fit(model, places)
     signals = read_signals(model, shape, faces, places)
     return Recording(
@@ -175,7 +176,7 @@ def record(
         np.array(found),
         np.array(cuts),
         signals,
-        np.stack(seen),
+        seen.array(),
         lid_range(signals.opening),
     )
 

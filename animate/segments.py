@@ -82,10 +82,8 @@ class Segments:
 
 
 def in_segments(output: Output) -> bool:
-    """Whether segments of such an output can be joined: its pictures do not depend on all that follow, and
-    its encoder gives short segments sound times (x265 now and then does not)."""
-    joins = output.container.muxer in ("mp4", "mov", "webm", "matroska")
-    return joins and output.codec.encoder != "libx265"
+    """Whether segments of such an output can be joined: its pictures do not depend on all that follow."""
+    return output.container.muxer in ("mp4", "mov", "webm", "matroska")
 
 
 def join_segments(segments: Segments, reader: VideoReader, target: Output, comment: str) -> None:

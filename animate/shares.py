@@ -14,12 +14,14 @@ from .absence import SAYS
 from .animator import AnimationState, Animator
 from .errors import InputError
 from .files import settle
-from .film import NOT_TWICE, looks_first
+from .film import NOT_TWICE, frame_time, looks_first
 from .formats import Output
 from .job import Job, Share
 from .provenance import labelled, tag
 from .segments import LENGTH, Segment, Segments, join_segments
 from .state import load_state, save_state
+from .steps import Work, step_stages
+from .stream import Stage, Stream
 from .times import Span, join_spans, list_spans
 from .tracks import Recorded
 from .video import Frame, VideoReader, VideoWriter
@@ -156,16 +158,24 @@ class _Work:
         with VideoWriter(
             video, self._start.size, reader.rate, reader.time_base, overwrite=True, codec=self._job.codec
         ) as writer:
-            for frame in self._animator.animate(self._state, frames, self._watch):
-                times.append(frame.pts)
-                if self._state.landmarks is None:
-                    at = frame.seconds - reader.zero
-                    away.append(Span(at, at + 1 / reader.rate))
-                else:
-                    found += 1
-                shown = labelled(frame) if self._job.label else frame
-                writer.write(replace(shown, pts=frame.pts - first.pts))
-                self._pass()
+
+            def encode(work: Work) -> Work:
+                shown = labelled(work.frame) if self._job.label else work.frame
+                writer.write(replace(shown, pts=shown.pts - first.pts))
+                return work
+
+            state = self._state
+            stages = [*step_stages(self._animator, state), Stage("encode", encode)]
+            with Stream((Work(frame, state) for frame in frames), stages, describe=frame_time) as stream:
+                for work in stream:
+                    times.append(work.frame.pts)
+                    if work.state.landmarks is None:
+                        at = work.frame.seconds - reader.zero
+                        away.append(Span(at, at + 1 / reader.rate))
+                    else:
+                        found += 1
+                    self._watch(work.frame, work.state)
+                    self._pass()
         settle(video)
         return Segment(tuple(times), found, join_spans(away))
 

@@ -6,11 +6,13 @@ what is looked up, so whatever asks otherwise than the walk that was kept gets a
 
 import hashlib
 import os
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +21,62 @@ from safetensors.numpy import load_file, save_file
 
 from .files import settle
 from .landmarks import Landmarker, Landmarks
+from .rows import Rows
 from .video import Frame, VideoReader
 
 Key = tuple[int, bytes]
-Track = dict[Key, Landmarks | None]
-"""By pts and `_digest` of the landmarks before: the landmarks found, None without a face."""
+"""A frame's pts and the `_digest` of the landmarks before."""
+
+
+class Track:
+    """By Key the landmarks found, None without a face; kept as plain numbers, see `Rows`."""
+
+    def __init__(self) -> None:
+        self._row: dict[Key, int | None] = {}
+        self._places, self._scores = Rows(), array("d")
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._row
+
+    def __getitem__(self, key: Key) -> Landmarks | None:
+        row = self._row[key]
+        if row is None:
+            return None
+        places = self._places[row]
+        return Landmarks(places[:68], places[68:], self._scores[row])
+
+    def __setitem__(self, key: Key, found: Landmarks | None) -> None:
+        self._row[key] = None if found is None else len(self._places)
+        if found is not None:
+            self._places.keep(found.places)
+            self._scores.append(found.score)
+
+    def columns(self) -> dict[str, NDArray]:
+        """All of it, to be saved."""
+        columns = {
+            "pts": np.array([pts for pts, _ in self._row], np.int64),
+            "before": np.frombuffer(b"".join(digest for _, digest in self._row), np.uint8),
+            "found": np.array([row is not None for row in self._row.values()]),
+        }
+        if len(self._places):
+            columns |= {"places": self._places.array(), "score": np.array(self._scores)}
+        return columns
+
+    @classmethod
+    def of(cls, columns: Mapping[str, NDArray]) -> Self:
+        """What `columns` gave; KeyError, ValueError or TypeError where it cannot be."""
+        track, row = cls(), 0
+        digests = columns["before"].reshape(-1, _DIGEST)
+        for pts, digest, found in zip(columns["pts"].tolist(), digests, columns["found"], strict=True):
+            track._row[pts, digest.tobytes()] = row if found else None
+            row += bool(found)
+        if row:
+            for place in columns["places"]:
+                track._places.keep(place)
+            track._scores.extend(columns["score"].tolist())
+        if not row == len(track._places) == len(track._scores):
+            raise ValueError("not as many landmarks as frames with a face")
+        return track
 
 
 class Recorded:
@@ -34,7 +87,7 @@ class Recorded:
 
     def __init__(self, landmarker: Landmarker, track: Track):
         self._landmarker, self._track = landmarker, track
-        self._coming: deque[Frame] = deque(maxlen=64)
+        self._coming: deque[Frame] = deque(maxlen=16)
 
     def passing(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The same frames, remembered on their way so that `follow` knows them by their very picture."""
@@ -67,11 +120,10 @@ def record_track(
     """
     if path.exists():
         try:
-            return _load(path)
+            return Track.of(load_file(path))
         except (SafetensorError, KeyError, ValueError, TypeError):
             path.unlink()  # damaged: it costs a walk, no more
-    track: Track = {}
-    last = None
+    track, last = Track(), None
     with VideoReader(driving, start, end) as reader:
         for frame in reader:
             before, last = last, landmarker.follow(frame.image, last)
@@ -81,37 +133,10 @@ def record_track(
 
 
 def _save(path: Path, track: Track) -> None:
-    found = [landmarks for landmarks in track.values() if landmarks is not None]
-    columns = {
-        "pts": np.array([pts for pts, _ in track], np.int64),
-        "before": np.frombuffer(b"".join(digest for _, digest in track), np.uint8),
-        "found": np.array([landmarks is not None for landmarks in track.values()]),
-    }
-    for field in fields(Landmarks):
-        if found:
-            columns[f"landmarks.{field.name}"] = np.stack([np.asarray(getattr(f, field.name)) for f in found])
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    save_file(columns, part)
+    save_file(track.columns(), part)
     settle(part)
     os.replace(part, path)
-
-
-def _load(path: Path) -> Track:
-    columns = load_file(path)
-    digests = columns["before"].reshape(-1, _DIGEST)
-    stacked = {
-        name.removeprefix("landmarks."): c for name, c in columns.items() if name.startswith("landmarks.")
-    }
-    track: Track = {}
-    row = 0
-    for pts, digest, found in zip(columns["pts"].tolist(), digests, columns["found"].tolist(), strict=True):
-        landmarks = None
-        if found:
-            cells = {name: column[row] for name, column in stacked.items()}
-            landmarks = Landmarks(**{n: c if c.ndim else c.item() for n, c in cells.items()})
-            row += 1
-        track[pts, digest.tobytes()] = landmarks
-    return track
 
 
 _DIGEST = 16

@@ -46,6 +46,21 @@ ADDED_SETTINGS: dict[str, Any] = {"task": "face", "width": None}
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttentionFlowConfig(GeneratorConfig):
+    """The model of Ren 2021 (`attention_flow`); the widths it shares with the generator mean the same."""
+
+    previous: int = 0
+    key_channels: int = 64
+    """K: channels of keys and queries at both levels."""
+    alpha: float = 100.0
+    """How sharp the attention is (Eq. 2)."""
+    attention: bool = True
+    """Without: the Flow Model of the paper's ablation (section 4.2)."""
+    flow: bool = True
+    """Without: its Attention Model."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig:
     """A patch critic: over images (3 channels) or over residuals between consecutive frames."""
 
@@ -92,10 +107,15 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "person-128x64": replace(_PERSON, **_PAPER, size=128, width=64, kernel_sizes=(0, 3)),
     "person-96": replace(_PERSON, **_SMALL),
     "person-tiny": replace(_PERSON, **_TINY),
+    "person-256-attention-flow": AttentionFlowConfig(
+        task="person", structure_channels=18, **_PAPER, key_channels=256
+    ),
+    "face-96-attention-flow": AttentionFlowConfig(**_SMALL),
+    "face-tiny-attention-flow": AttentionFlowConfig(**_TINY, key_channels=16),
     "view-256": replace(_VIEW, **_PAPER),
     "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
     "view-tiny": replace(_VIEW, **_TINY),
 }
 """The named configurations: of the papers' settings for DeepFashion (`person-256`), Market-1501
 (`person-128x64`) and ShapeNet (`view-256`); `person-96` and `view-64` are small, for puppets; `tiny` ones are
-for tests and for trying a training command."""
+for tests and for trying a training command; those with `attention-flow` are paper 2's."""

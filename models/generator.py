@@ -60,6 +60,18 @@ class GeneratorMemory:
         return GeneratorMemory(tuple(reference.detach() for reference in self.previous))
 
 
+class Deformed(NamedTuple):
+    """How a model means to move its references, before it paints: what a first stage of training trains.
+
+    Attributes:
+        flows: (B, R, 2, h, w) at H/8 and H/4, as `Motion.flow`; none of a model without flow.
+        attended: as `FrameOutput.attended`.
+    """
+
+    flows: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
+
+
 class Ahead(NamedTuple):
     """What of a frame needs no frame before it, so that it can be computed while that one is being made.
 
@@ -85,7 +97,8 @@ class FrameOutput(NamedTuple):
         motions: `Motion` at H/8 and H/4 over all references, at H of the source alone; none of a model that
         moves nothing.
         attention: weights (B, R, k * k, h, w) at H/8 and H/4, no taps where there is no attention; none of a
-        model without local attention.
+        model that has no local attention.
+        attended: (B, 3, h, w) the source, resized to H/8 and H/4, under paper 2's attention; else none.
     """
 
     image: Tensor
@@ -93,6 +106,7 @@ class FrameOutput(NamedTuple):
     warped: Tensor
     motions: tuple[Motion, ...]
     attention: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
 
 
 class Generator(nn.Module):
@@ -184,6 +198,11 @@ class Generator(nn.Module):
             for attention, level in zip((self.attention8, self.attention4), features, strict=True)
         )
         return Reference(image, points, flow_half, features, (half8, half4))
+
+    def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
+        """The flows alone to a target of `structure` (B, S, H/4, W/4) and `points` (B, N, 2)."""
+        motion, _ = self.estimate_motion(self.structure_encoder(structure)[0], points, (reference,))
+        return Deformed(motion.flows[:2])
 
     def estimate_motion(
         self, structure4: Tensor, points: Tensor, references: tuple[Reference, ...]

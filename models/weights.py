@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .config import ADDED_SETTINGS, GeneratorConfig, Task, config_from_json
+from .attention_flow import AttentionFlow
+from .config import ADDED_SETTINGS, AttentionFlowConfig, GeneratorConfig, Task, config_from_json
 from .generator import Generator
 from .layers import channels_last
 
@@ -54,7 +55,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     return floats, json.loads(metadata["config"])
 
 
-def save_generator(path: str | Path, generator: Generator) -> None:
+def save_generator(path: str | Path, generator: Generator | AttentionFlow) -> None:
     save_weights(path, generator, asdict(generator.config))
 
 
@@ -64,23 +65,30 @@ def weights_file(name: str | Path) -> Path:
     return shipped if shipped.is_file() else Path(name)
 
 
+def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
+    """An untrained model of the kind that `config` is of."""
+    return AttentionFlow(config) if isinstance(config, AttentionFlowConfig) else Generator(config)
+
+
 def load_generator(
     name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
-) -> Generator:
-    """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file.
+) -> Generator | AttentionFlow:
+    """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file,
+    which says of which model it is.
 
     task: what they must be for. Raises FileNotFoundError or ValueError with one sentence for the user.
     """
     tensors, values = read_weights(weights_file(name))
     values = ADDED_SETTINGS | values
-    known = {field.name for field in fields(GeneratorConfig)}
-    if set(values) != known:
+    known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
+    if set(values) not in (known, others):
         raise ValueError(
             f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
         )
     if task and values["task"] != task:
         raise ValueError(f"{name}: these weights are for a {values['task']}, not for a {task}.")
-    generator = Generator(config_from_json(GeneratorConfig, values))
+    kind = AttentionFlowConfig if set(values) == others else GeneratorConfig
+    generator = new_generator(config_from_json(kind, values))
     try:
         generator.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

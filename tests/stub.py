@@ -1,6 +1,7 @@
 """A child for the long tests: an animator whose network only waits, so that the stream is measured.
 
-`stub.py render DRIVING OUT MILLISECONDS` or `stub.py live DRIVING SINK SECONDS`: one line of JSON on stdout.
+`stub.py render DRIVING OUT MILLISECONDS`, `stub.py look DRIVING` or `stub.py live DRIVING SINK SECONDS`:
+one line of JSON on stdout.
 """
 
 import json
@@ -60,6 +61,10 @@ def render(driving: str, output: str, milliseconds: str) -> dict:
     return {"frames": frames, "seconds": account[0].seconds, "memory": account[0].memory, "stages": stages}
 
 
+def look(driving: str) -> dict:
+    return {"frames": len(stub_animator(0).record(driving).pts), "memory": peak_memory()}
+
+
 def live(driving: str, sink: str, seconds: str) -> dict:
     animator, controls, resident = stub_animator(0.005), Controls(), []
     state = animator.prepare(np.full((144, 128, 3), 90, np.uint8))
@@ -94,4 +99,4 @@ def _resident() -> int:
 
 if __name__ == "__main__":
     kind, *arguments = sys.argv[1:]
-    print(json.dumps({"render": render, "live": live}[kind](*arguments)))
+    print(json.dumps({"render": render, "look": look, "live": live}[kind](*arguments)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from gfla.animate import Animator, VideoReader
-from gfla.models import load_generator
+from gfla.models import Generator, load_generator
 from gfla.train.cli import evaluate as main
 from gfla.train.data import find_dataset
 from gfla.train.evaluate import COLUMNS, TIMES, Evaluation, Forgetful, evaluate, table
@@ -67,6 +67,7 @@ def test_without_memory_every_frame_is_the_first(drawn):
     assert np.array_equal(remembering[0], made[0])
     assert not np.array_equal(remembering[2], made[2])
     generator = load_generator("face-256")
+    assert isinstance(generator, Generator)
     generator.config = replace(generator.config, previous=0)
     without = Animator(generator, ours.landmarker)
     for frame, other in zip(without.animate(state, frames), made, strict=True):

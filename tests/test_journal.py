@@ -4,7 +4,6 @@ import json
 import resource
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from gfla.models import CONFIGS as NETWORKS
@@ -12,7 +11,6 @@ from gfla.train import journal as module
 from gfla.train.config import TINY
 from gfla.train.data import Sampler, load_clips
 from gfla.train.journal import Journal
-from gfla.train.pictures import attention_heat, flow_colours
 from gfla.train.trainer import Trainer
 
 
@@ -75,28 +73,3 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint(drawn, squeezenet, t
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert trainer.checkpoint.read_bytes() == before
     assert not list(tmp_path.glob("*.part"))
-
-
-def test_the_colour_wheel():
-    """Right is red, down is between yellow and green, nothing is white."""
-    flow = torch.zeros(2, 2, 2)
-    flow[0, 0, 0], flow[1, 0, 1] = 3, 3
-    colours = flow_colours(flow, longest=3)
-    assert colours[0, 0].tolist() == [255, 0, 0]
-    assert colours[0, 1, 1] == 255
-    assert 100 < colours[0, 1, 0] < 160
-    assert colours[1].min() == 255
-
-
-def test_attention_is_shown_where_it_reads():
-    """Every place reads the tap right of where its flow points, and the flow points one up."""
-    flow, weights = torch.zeros(2, 5, 5), torch.zeros(9, 5, 5)
-    flow[1] = -1
-    weights[5] = 1  # row 1, column 2 of the kernel: in place, one to the right
-    heat = attention_heat(flow, weights)
-    assert heat.sum() == 25
-    expected = np.ones((5, 5))
-    expected[:, 0], expected[4] = 0, 0
-    expected[:4, 4] = 2  # the border repeats
-    expected[0] *= 2
-    assert np.array_equal(heat.numpy(), expected)

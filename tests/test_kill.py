@@ -103,7 +103,7 @@ def test_twenty_kills_of_a_dozen_jobs(tmp_path: Path):
             ["all", "parent", "worker"]
         )  # a batch outlives a worker: then another kill ends it
         whom = [end, random.choice(["all", "parent"])] if end == "worker" and count < 19 else [end]
-        kills = [(random.randint(1, 30), name) for name in whom]
+        kills = [(random.randint(1, 45), name) for name in whom]
         count += len(kills)
         print(count, kills, end=" ", flush=True)
         last = disturb(folder, 2, kills)

@@ -3,18 +3,20 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
 from gfla.animate.cli.live import main
-from gfla.animate.live import Controls, LiveCount, Newest, animate_live
+from gfla.animate.live import CLOCK, Controls, LiveCount, Newest, animate_live
 from gfla.animate.sinks import Recording, VirtualCamera, Window
 from gfla.models import CONFIGS, Generator
 from PIL import Image
@@ -115,6 +117,47 @@ def test_latency_is_of_one_frame_however_slow(clip: Path, animator: Animator, he
     assert seen[-1][1] > 12
 
 
+class Aged:
+    """Stands for `Newest`: frames that were taken so many seconds before their turn."""
+
+    dropped = 0
+
+    def __init__(self, image: np.ndarray, ages: list[float]):
+        self.began, self._image, self._ages = time.perf_counter(), image, ages
+
+    def __iter__(self) -> Iterator[Frame]:
+        for age in self._ages:
+            taken = time.perf_counter() - self.began - age
+            yield Frame(self._image, round(taken / CLOCK), CLOCK)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_frame_that_would_be_late_gives_way_but_never_two(animator: Animator, head_picture: Picture):
+    image, kept = head_picture(0), Kept()
+    frames = Aged(image, [0, 500, 0, 500, 500, 0])
+    seen: list[str] = []
+    state = animator.prepare(image)
+    count = animate_live(
+        animator, state, cast(Newest, frames), [kept], watch=lambda c: seen.append(str(c)), budget=400
+    )
+    assert (count.frames, count.dropped, count.late) == (4, 2, 1)
+    assert len(kept.frames) == 4
+    assert count.worst > 400
+    assert seen[-1].startswith("4 frames, 2 dropped, 1 late, ")
+
+
+def test_a_budget_that_cannot_be_kept_starves_nobody(animator: Animator, head_picture: Picture):
+    """Where even a fresh frame is late, all are shown."""
+    image, kept = head_picture(0), Kept()
+    frames = Aged(image, [1e-9] * 5)
+    count = animate_live(animator, animator.prepare(image), cast(Newest, frames), [kept], budget=1e-9)
+    assert count.frames - 1 <= count.late <= count.frames
+    assert count.frames + count.dropped == 5
+    assert count.frames >= 4
+
+
 def test_mirror_calibrate_and_swap(animator: Animator, head_picture: Picture):
     frame = head_picture(4)
     first, second = (animator.prepare(picture) for picture in (head_picture(0), head_picture(9)))
@@ -156,7 +199,7 @@ def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, 
     with VideoReader(out) as reader:
         assert reader.size == (160, 120)
         count = len(list(reader))
-    assert f"{count} frames, {10 - count} dropped" in said
+    assert f"{count} frames, {10 - count} dropped, " in said
     assert "ms at worst" in said
 
 

@@ -64,6 +64,14 @@ def test_memory_does_not_grow_sample(make_video: MakeVideo, tmp_path: Path):
     assert abs(peaks[1]["memory"] - peaks[0]["memory"]) < 50 * 2**20
 
 
+def test_looking_at_a_driver_keeps_no_picture(make_video: MakeVideo, tmp_path: Path):
+    """The walk before the render, eight times as long: the same memory; once it kept a picture a frame."""
+    before, after = (
+        run("look", clip_of(make_video, tmp_path, (320, 180), 4, times))["memory"] for times in (1, 8)
+    )
+    assert after - before < 20 * 2**20  # 700 pictures have 120 MB
+
+
 @pytest.mark.long
 def test_memory_of_ten_seconds_one_minute_and_ten_minutes(make_video: MakeVideo, tmp_path: Path):
     peaks = {}
@@ -106,7 +114,8 @@ def soak(make_video: MakeVideo, tmp_path: Path, seconds: int) -> None:
             listener.kill()
     times = [int(line.split(",")[2]) for line in received.read_text().splitlines() if line[0] != "#"]
     print(told, len(times), "received")
-    assert told["frames"] + told["dropped"] >= 0.95 * 25 * told["seconds"] - 25
+    offered = told["frames"] + told["dropped"]  # whatever the load, the file keeps its own clock
+    assert abs(offered - 25 * told["seconds"]) < 25 + 0.001 * 25 * told["seconds"]
     assert len(times) >= 0.98 * told["frames"] - 30  # those before the first key frame are not shown
     assert all(a < b for a, b in pairwise(times))
     lasted = Fraction(times[-1] - times[0], 90_000)

@@ -5,12 +5,16 @@ import pytest
 import torch
 from gfla.train.losses import (
     affine_regularisation,
+    attention_distance,
     critic_hinge,
+    face_crops,
+    find_eyes,
     flow_distance,
     generator_hinge,
     hidden_share,
     part_weight,
 )
+from torch.nn import functional as F
 
 
 def brute_force_affine(flow, n):
@@ -72,6 +76,33 @@ def test_parts_weigh_eyes_and_mouth_whatever_their_opening():
     assert weight[100, 62] > 0.9
     assert weight[70, 20] < 0.01
     assert weight[5, 5] < 0.01
+
+
+def test_attention_loss_is_nothing_for_the_target_resized():
+    truth = torch.rand(2, 3, 32, 32)
+    small = [F.avg_pool2d(truth, stride) for stride in (8, 4)]
+    assert attention_distance(small, truth).item() == pytest.approx(0, abs=1e-6)
+    assert attention_distance([small[0] + 0.5, small[1]], truth).item() == pytest.approx(0.5)
+
+
+def test_face_crops_are_squares_about_known_eyes():
+    """A ramp tells where each pixel of a crop comes from."""
+    ramp = torch.arange(128.0).expand(3, 3, 128, 128)
+    eyes = torch.tensor([[[70.0, 60], [50, 60]], [[5.0, 60], [1, 60]], [[torch.nan, 0], [5, 5]]])
+    crops = face_crops(ramp, eyes)
+    assert crops.shape == (3, 3, 32, 32)
+    left, right = crops[0, 0, 0, 0].item(), crops[0, 0, 0, -1].item()
+    assert (left, right) == pytest.approx((60 - 25, 60 + 25), abs=1e-3)
+    assert crops[1, 0, 0, 0].item() == pytest.approx(0, abs=1e-3), "moved inside the picture"
+    assert crops[1, 0, 0, -1].item() == pytest.approx(16, abs=1e-3), "an eighth of the side at least"
+    assert not crops[2].any()
+
+
+def test_eyes_are_found_by_task():
+    points = torch.rand(2, 68, 2)
+    assert torch.equal(find_eyes("face", points)[:, 0], points[:, 36:42].mean(1))
+    assert torch.equal(find_eyes("person", points[:, :18])[:, 1], points[:, 15])
+    assert find_eyes("view", points[:, :1]).isnan().all()
 
 
 def test_a_share_of_what_the_source_hides_costs_and_of_what_it_shows_does_not():

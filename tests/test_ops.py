@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from gfla.models.ops import local_attention, reference, warp
+from gfla.models.ops import attention_warp, local_attention, reference, warp
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4, torch.bfloat16: 6e-2}
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -136,3 +137,42 @@ def test_warp_keeps_half_precision_positions_exact():
 def test_unknown_implementation_is_refused():
     with pytest.raises(ValueError, match="reference"):
         warp(torch.zeros(1, 1, 2, 2), torch.zeros(1, 2, 2, 2), impl="slow")  # pyright: ignore[reportArgumentType]  # refused
+
+
+def correlated(channels, depth, dtype=torch.float64):
+    """Values, keys and queries of maps of different sizes."""
+    torch.manual_seed(depth)
+    shapes = (2, channels, 5, 7), (2, depth, 5, 7), (2, depth, 4, 6)
+    return [torch.randn(shape, dtype=dtype, requires_grad=True) for shape in shapes]
+
+
+@pytest.mark.parametrize(("channels", "depth"), [(3, 8), (9, 4), (6, 6)])
+@pytest.mark.parametrize("alpha", [1.0, 100.0])
+def test_attention_warp_equals_definition_with_gradients(channels, depth, alpha):
+    inputs = correlated(channels, depth)
+    results = []
+    for impl in ("fused", "reference"):
+        warped = attention_warp(inputs[0], inputs[1], inputs[2], alpha, impl=impl)
+        assert warped.shape == (2, channels, 4, 6)
+        weight = torch.linspace(-1, 1, warped.numel(), dtype=warped.dtype).view_as(warped)
+        results.append((warped, *torch.autograd.grad((warped * weight).sum(), inputs)))
+    for a, b in zip(*results, strict=True):
+        close(a, b, torch.float64)
+
+
+def test_correlation_sums_to_one_over_the_reference_and_finds_equals():
+    """Ren 2021, Eq. 2: columns are shares; equal unit features of distinct directions give the identity."""
+    _, keys, queries = correlated(1, 8)
+    matrix = reference.correlation(keys, queries, alpha=100)
+    torch.testing.assert_close(matrix.sum(1), torch.ones(2, 24, dtype=torch.float64))
+    distinct = torch.eye(12, dtype=torch.float64).view(1, 12, 3, 4)
+    torch.testing.assert_close(reference.correlation(distinct, 5 * distinct, 100)[0], torch.eye(12).double())
+
+
+def test_attention_warp_never_makes_the_matrix():
+    """The flash kernel alone is allowed: it would refuse what it cannot do block by block."""
+    values, keys, queries = correlated(5, 8, torch.float32)
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        warped = attention_warp(values, keys, queries)
+        warped.sum().backward()
+    close(warped, attention_warp(values, keys, queries, impl="reference"), torch.float32)

@@ -86,7 +86,7 @@ def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, s
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mkv", None), ("a.webm", None), ("a.mov", None), ("a.mov", "h264")],
+    [("a.mkv", None), ("a.webm", None), ("a.mov", None), ("a.mov", "h264"), ("a.mp4", "h265")],
 )
 def test_every_container_of_segments(
     animator: Animator, job: Job, tmp_path: Path, name: str, codec: str | None

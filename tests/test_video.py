@@ -159,6 +159,21 @@ def test_an_odd_size_loses_a_row_and_says_so_once(tmp_path: Path, caplog: Log, m
         assert reader.size == (96, 64)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_frames_of_h265_have_times(tmp_path: Path, moving_picture: Picture, count: int):
+    """x265 leaves the decoding times of one or two frames to chance, and then no file can be written."""
+    for attempt in range(8):
+        path = tmp_path / f"{attempt}.mp4"
+        with VideoWriter(path, (96, 64), Fraction(25), Fraction(1, 25), codec="h265") as writer:
+            for pts in range(count):
+                writer.write(Frame(moving_picture(pts), 3 * pts, Fraction(1, 25)))
+        with av.open(str(path)) as container:
+            packets = [p for p in container.demux(video=0) if p.size]
+        shown = sorted((p.pts or 0) * p.time_base for p in packets)
+        assert shown == [Fraction(3 * at, 25) for at in range(count)]
+        assert all(p.dts is not None and abs(p.dts * p.time_base) < 1 for p in packets)
+
+
 def test_the_comment_is_kept_and_the_index_is_in_front(tmp_path: Path, talking: Path):
     copy(talking, tmp_path / "out.mp4", comment="made by a test")
     with av.open(str(tmp_path / "out.mp4")) as container:

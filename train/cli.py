@@ -41,7 +41,7 @@ def prepare(arguments: list[str] | None = None) -> int:
             raise ValueError(f"No clip could be made; {options.out} stays without an index.")
         print(f"{options.out / 'index.csv'}: {count} clips")
 
-    return _run("gfla-prepare", work)
+    return run_command("gfla-prepare", work)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
-    return _run("gfla-train", lambda: _train(options))
+    return run_command("gfla-train", lambda: _train(options))
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -130,7 +130,7 @@ def evaluate(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     work = _evaluate if options.task == "face" else _evaluate_pairs
     options.weights = options.weights or _SHIPPED[options.task]
-    return _run("gfla-evaluate", lambda: work(options))
+    return run_command("gfla-evaluate", lambda: work(options))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -188,7 +188,7 @@ def _evaluate_pairs(options: argparse.Namespace) -> None:
     print(scores.table(), options.out / "sheet.png", options.out / "study.html", sep="\n")
 
 
-def _run(name: str, work: Callable[[], None]) -> int:
+def run_command(name: str, work: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
     try:
         work()

@@ -38,6 +38,10 @@ class Stage:
     """Weight of the source's share where it is known to show nothing of the place: for an exact teacher."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
+    attention: float = 0.0
+    """Weight of the attention loss, for models that attend (Ren 2021 Eq. 10)."""
+    face: float = 0.0
+    """Weight of the perceptual distance of the faces alone (Ren 2021 Eq. 16)."""
     adversarial: float = 0.0
     temporal: float = 0.0
 
@@ -139,6 +143,50 @@ TINY_PAIRS = TrainConfig(
         Stage(name="image", steps=14, batch=2, correctness=0.1, style=0.1, adversarial=0.02),
     ),
 )
+ATTENTION_FLOW = TrainConfig(
+    stages=(
+        Stage(name="deformation", steps=600, batch=8, flow_only=True, rate=6e-4, flow=1.0, attention=2.0),
+        Stage(name="image", steps=2800, batch=8, rate=6e-4, attention=2.0, generated=0.0),
+    ),
+)
+"""Paper 2's stages for clips of faces, which are all face: no loss for it alone. What every paper-2 run has,
+the average of the parameters, every run here has (`TrainConfig.ema`)."""
+PAPER_ATTENTION_FLOW = TrainConfig(
+    stages=(
+        Stage(
+            name="deformation",
+            steps=40_000,
+            batch=24,
+            flow_only=True,
+            flow=1.0,
+            attention=2.0,
+            correctness=1.0,
+        ),
+        Stage(
+            name="image",
+            steps=200_000,
+            batch=24,
+            l1=0.0,
+            parts=0.0,
+            generated=0.0,
+            warped=0.0,
+            affine=0.002,
+            attention=2.0,
+            correctness=0.2,
+            style=0.1,
+            face=0.3,
+            adversarial=0.02,
+        ),
+    ),
+    ema=0.9978,
+)
+"""Its section 3.3: no L1; the perceptual, face, style and adversarial losses make the picture."""
+TINY_ATTENTION_FLOW = TrainConfig(
+    stages=(
+        Stage(name="deformation", steps=10, batch=2, flow_only=True, correctness=0.1, attention=2.0),
+        Stage(name="image", steps=10, batch=2, attention=2.0, style=0.1, face=0.3, adversarial=0.02),
+    ),
+)
 TINY = TrainConfig(
     stages=(
         Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
@@ -156,6 +204,9 @@ CONFIGS: dict[str, TrainConfig] = {
     "person-128x64": PAPER_PAIRS,
     "person-96": PAIRS,
     "person-tiny": TINY_PAIRS,
+    "person-256-attention-flow": PAPER_ATTENTION_FLOW,
+    "face-96-attention-flow": ATTENTION_FLOW,
+    "face-tiny-attention-flow": TINY_ATTENTION_FLOW,
     "view-256": PAPER_PAIRS,
     "view-64": PAIRS,
     "view-tiny": TINY_PAIRS,

@@ -6,6 +6,7 @@ B batch, R references, h w a level's grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def sampling_correctness(source: Tensor, target: Tensor, flow: Tensor) -> Tensor
     Sampling bilinearly sees no further than a cell, so v_s is blurred first by a binomial of 5 x 5 cells
     (theirs was a Gaussian of 4 x 4, off centre by a third of a cell); mu_max is taken over the blurred too.
     """
-    source, target = _blur(source.detach().float()), F.normalize(target.detach().float(), dim=1, eps=1e-8)
+    source, target = blur(source.detach().float()), F.normalize(target.detach().float(), dim=1, eps=1e-8)
     with torch.no_grad():
         places = F.normalize(source, dim=1, eps=1e-8).flatten(2)
         best = [  # sample by sample: h w x h w numbers each
@@ -67,6 +68,42 @@ def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
         error = (_gram(f) - wanted).abs().mean((1, 2))
         terms.append(error / wanted.abs().mean((1, 2)).clamp_min(1e-12))  # picture by picture
     return torch.stack(terms).mean()
+
+
+def attention_distance(attended: Sequence[Tensor], truth: Tensor) -> Tensor:
+    """Attention loss (Ren 2021 Eq. 10): mean|W_a(x_r, C) - x_t|, summed over the levels. `attended`: (B, 3,
+    h, w) the resized reference under the attention; `truth` (B, 3, H, W), averaged down to each level."""
+    sizes = [F.adaptive_avg_pool2d(truth, (picture.shape[-2], picture.shape[-1])) for picture in attended]
+    return sum((F.l1_loss(a, b) for a, b in zip(attended, sizes, strict=True)), truth.new_zeros(()))
+
+
+def find_eyes(task: Task, points: Tensor) -> Tensor:
+    """The eyes (B, 2, 2) among a pose's points (B, N, 2), NaN where unknown, as for a thing."""
+    if task == "face":
+        return torch.stack([points[:, part].mean(1) for part in PARTS[:2]], dim=1)
+    if task == "person":
+        return points[:, (14, 15)]
+    return points.new_full((len(points), 2, 2), math.nan)
+
+
+def face_crops(images: Tensor, eyes: Tensor) -> Tensor:
+    """The faces of `images` (B, 3, H, W) for the face loss (Ren 2021 Eq. 16): (B, 3, S, S), S = H / 4, 32 at
+    least; the square of 2.5 eye distances across, H / 8 at least, around the middle of the `eyes` (B, 2, 2)
+    pixels, x then y, moved inside; all grey, 0, where an eye is unknown (NaN): nothing is lost there."""
+    height, width = images.shape[-2:]
+    known = ~eyes.isnan().flatten(1).any(1)
+    eyes = eyes.nan_to_num(0.0)
+    half = 1.25 * (eyes[:, 0, 0] - eyes[:, 1, 0]).abs().clamp(height / 20, min(height, width) / 2.5)
+    limits = eyes.new_tensor((width, height)) - 1
+    centre = eyes.mean(1)
+    centre = centre.clamp_min(half[:, None])
+    centre = torch.minimum(centre, limits - half[:, None])
+    side = torch.linspace(-1, 1, max(height // 4, 32), device=eyes.device)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    place = centre[:, None, None] + half[:, None, None, None] * torch.stack((x, y), dim=-1)
+    grid = 2 * place / limits - 1
+    crops = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=True)
+    return crops * known[:, None, None, None]
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
@@ -136,7 +173,8 @@ def _gram(features: Tensor) -> Tensor:
     return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
 
 
-def _blur(x: Tensor) -> Tensor:
+def blur(x: Tensor) -> Tensor:
+    """Each channel of `x` (B, C, h, w) under a binomial of 5 x 5 cells; the border repeats."""
     taps = x.new_tensor((1, 4, 6, 4, 1)) / 16
     kernel = taps.expand(x.shape[1], 1, 1, 5)
     padded = F.pad(x, (2, 2, 2, 2), mode="replicate")

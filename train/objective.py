@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..models.flow import FlowOutput
-from ..models.generator import FrameOutput
+from ..models.generator import Deformed, FrameOutput
 from .config import Stage
 from .losses import (
     affine_regularisation,
+    attention_distance,
+    face_crops,
     flow_distance,
     hidden_share,
     sampling_correctness,
@@ -27,17 +28,23 @@ Teacher = tuple[Tensor, Tensor]
 
 def flow_terms(
     stage: Stage,
-    motion: FlowOutput,
+    moved: Deformed,
     teacher: Teacher,
     source: Tensor,
     truth: Tensor,
     features: Features | None,
 ) -> dict[str, Tensor]:
-    """Of the Flow Field Estimator alone, on the first frame: source, truth (B, 3, H, W)."""
-    flows = (motion.flows[0], motion.flows[1])
-    terms = {"flow": flow_distance(flows[1], flows[0], teacher[0][:, 0], teacher[1][:, 0])}
-    if stage.correctness and features is not None:
-        terms["correctness"] = correctness(flows, source, truth, features)
+    """Of what moves the source alone, on the first frame: source, truth (B, 3, H, W)."""
+    terms = {}
+    if moved.flows:
+        coarse, fine = moved.flows
+        terms["flow"] = flow_distance(fine, coarse, teacher[0][:, 0], teacher[1][:, 0])
+    if moved.flows and stage.correctness and features is not None:
+        terms["correctness"] = correctness(moved.flows, source, truth, features)
+        affine = [affine_regularisation(flow[:, 0], n) for flow, n in zip(moved.flows, (3, 5), strict=True)]
+        terms["affine"] = torch.stack(affine).mean()
+    if moved.attended and stage.attention:
+        terms["attention"] = attention_distance(moved.attended, truth)
     return terms
 
 
@@ -46,13 +53,14 @@ def picture_terms(
     outputs: list[FrameOutput],
     truth: Tensor,
     weight: Tensor,
+    eyes: Tensor,
     teacher: Teacher,
     source: Tensor,
     features: Features | None,
     dice: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Of T frames: truth (B, T, 3, H, W), source (B, 3, H, W); weight (T B, 1, H, W), frame-major: where
-    L1 counts again, see `losses.detail_weight`."""
+    """Of T frames: truth (B, T, 3, H, W), source (B, 3, H, W); frame-major weight (T B, 1, H, W), where L1
+    counts again, see `losses.detail_weight`, and eyes (T B, 2, 2), see `losses.find_eyes`."""
     images = torch.cat([output.image for output in outputs])
     real = truth.transpose(0, 1).flatten(0, 1)
     height, width = (side * 7 // 8 for side in real.shape[-2:])  # a crop anywhere, so that the features'
@@ -90,17 +98,35 @@ def picture_terms(
             for t, o in enumerate(outputs)
         ]
         terms["correctness"] = torch.stack(each).mean()
+    if outputs[0].attended and stage.attention:
+        attended = [torch.cat(level) for level in zip(*(o.attended for o in outputs), strict=True)]
+        terms["attention"] = attention_distance(attended, real)
+    if stage.face and features is not None:
+        terms["face"] = face_distance(images, real, eyes, features)
     return terms
 
 
-def correctness(flows: tuple[Tensor, Tensor], source: Tensor, truth: Tensor, features: Features) -> Tensor:
+def face_distance(images: Tensor, real: Tensor, eyes: Tensor, features: Features) -> Tensor:
+    """Face loss (Ren 2021 Eq. 16): perceptual distance of the faces about known `eyes` (B, 2, 2)."""
+    with torch.no_grad():
+        wanted = features(face_crops(real, eyes))
+    known = ~eyes.isnan().flatten(1).any(1)
+    return (perceptual_distance(features(face_crops(images, eyes)), wanted) * known).mean()
+
+
+def correctness(flows: tuple[Tensor, ...], source: Tensor, truth: Tensor, features: Features) -> Tensor:
     """Sampling-correctness loss of the source's flow at H/8 and H/4, their sum: flows (B, R, 2, h, w), source
     and truth (B, 3, H, W)."""
     with torch.no_grad():
-        grids = zip(features.grids(source), features.grids(truth), strict=True)
+        here, there = features.grids(source), features.grids(truth)
+    return correctness_on(tuple(flow[:, 0] for flow in flows), here, there)
+
+
+def correctness_on(flows: tuple[Tensor, ...], source: tuple[Grid, ...], truth: tuple[Grid, ...]) -> Tensor:
+    """The same of flows (B, 2, h, w), on features that are there already."""
     terms = [
-        sampling_correctness(here.features, there.features, _flow_on_grid(flow[:, 0], here))
-        for flow, (here, there) in zip(flows, grids, strict=True)
+        sampling_correctness(here.features, there.features, _flow_on_grid(flow, here))
+        for flow, here, there in zip(flows, source, truth, strict=True)
     ]
     return torch.stack(terms).sum()
 

@@ -21,12 +21,14 @@ from tqdm import tqdm
 
 from ..animate.devices import fast_precision
 from ..models import (
+    AttentionFlow,
     Discriminator,
     DiscriminatorConfig,
     Generator,
     GeneratorConfig,
     frame_residuals,
     load_generator,
+    new_generator,
     save_generator,
 )
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
@@ -35,7 +37,7 @@ from .checkpoint import load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
 from .data import Batch, draw_structures
 from .journal import Journal, Terms
-from .losses import critic_hinge, detail_weight, generator_hinge
+from .losses import critic_hinge, detail_weight, find_eyes, generator_hinge
 from .muon import Muon
 from .objective import flow_terms, picture_terms
 from .perceptual import load_features
@@ -45,7 +47,7 @@ from .samples import Samples, open_samples
 CHECKPOINT_SECONDS = 120
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 REFUSED = 3  # gradients in a row that are not finite, after which a run stops
-HEADS = ("head8", "head4", "paint", "taps")  # layers of outputs, no directions to be evened: AdamW's
+HEADS = ("head8", "head4", "paint", "taps", "leave")  # layers of outputs, no directions to be evened: AdamW's
 
 
 class Step(NamedTuple):
@@ -73,10 +75,11 @@ class Trainer:
         out: Path,
         perceptual: Path | None,
         device: str,
+        build: Callable[[GeneratorConfig], Generator | AttentionFlow] | None = None,
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
-        self.generator = self._place(Generator(model))
+        self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
@@ -192,17 +195,18 @@ class Trainer:
             with self._autocast():
                 reference = self.generator.encode_reference(source, structures[:, 0], batch.points[:, 0])
                 if stage.flow_only:
-                    target = self.generator.structure_encoder(drawn[:, 0])[0]
-                    motion, _ = self.generator.estimate_motion(target, points[:, 0], (reference,))
-                    terms = flow_terms(stage, motion, teacher, source, truth[:, 0], self.features)
+                    moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
+                    terms = flow_terms(stage, moved, teacher, source, truth[:, 0], self.features)
                 else:
                     if start:  # index `start` of the sample is the frame before this chunk
                         before = (batch.images[:, start], structures[:, start], batch.points[:, start])
                         memory = self._disturb(memory, *before)
                     outputs, memory = self._animate(drawn, points, reference, memory)
-                    weight = detail_weight(task, points.transpose(0, 1).flatten(0, 1), truth.shape[-2:])
+                    places = points.transpose(0, 1).flatten(0, 1)
+                    weight = detail_weight(task, places, truth.shape[-2:])
+                    eyes = find_eyes(task, places)
                     terms = picture_terms(
-                        stage, outputs, truth, weight, teacher, source, self.features, self.dice
+                        stage, outputs, truth, weight, eyes, teacher, source, self.features, self.dice
                     )
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)

@@ -120,7 +120,8 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
         "--reference-frame",
         type=int,
         metavar="N",
-        help="frame of DRIVING, from 0, in which it is as the portrait (default: the one most like it)",
+        help="frame of DRIVING, from 0, in which it is as the portrait (default: the one most like it; of a "
+        "pipe or URL, which is read once and without look-ahead, the first face)",
     )
     for part in _PARTS:
         group.add_argument(

@@ -1,15 +1,21 @@
-"""gfla-inspect: what pictures and videos offer, before anything is rendered from them."""
+"""gfla-inspect: what pictures, videos and this machine offer, before anything is rendered."""
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .options import BAD_INPUT, Bar, run
+
+if TYPE_CHECKING:
+    from ..animator import Animator
+    from ..estimate import Estimate
+    from ..inspection import Inspection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,10 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-inspect",
-        description="Say what portraits and videos offer: faces and their numbers, where they are away, "
-        "cuts, the frame to take as reference.",
+        description="Say what portraits and videos offer: the file, its clock and sound, faces and their "
+        "numbers, where they are away, cuts, the frame to take as reference, and what a render would cost: "
+        "of each video with the first picture that shows a face, or with a face of its own.",
     )
-    parser.add_argument("files", metavar="FILES", nargs="+", help="pictures and videos")
+    parser.add_argument("files", metavar="FILES", nargs="*", help="pictures and videos")
+    parser.add_argument(
+        "--system", action="store_true", help="say what this machine has: device, versions, codecs, weights"
+    )
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", type=Path, help="write NAME.faces.png, the faces numbered, there"
     )
@@ -36,31 +46,62 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
-    """A file that cannot be read is named on stderr, and the next one follows."""
+    if bool(options.files) == options.system:
+        raise InputError("Name pictures or videos to look at, or ask for --system alone.")
+    if options.system:
+        from ..system import look_around
+
+        system = look_around()
+        print(json.dumps(system.as_json(), indent=1) if options.json else "\n".join(system.lines()))
+        return
     if options.output and not options.output.is_dir():
         raise InputError(f"{options.output}: no such folder; make it first.")
 
-    from ..inspection import inspect_file
-    from ..landmarks import load_landmarker
+    from ..animator import Animator
 
-    landmarker = load_landmarker(options.landmarks)
+    animator = Animator.from_pretrained(landmarks=options.landmarks)
+    looked = _look(options, animator, bad)
+    told = {inspection.path: inspection.as_json() for inspection in looked}
+    for cost in _costs(animator, looked):
+        told[cost.driving]["estimate"] = cost.as_json()
+        if not options.json:
+            print(cost.line())
+    if options.json:
+        print(json.dumps(list(told.values()), indent=1))
+
+
+def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputError]) -> list["Inspection"]:
+    """A file that cannot be read is named on stderr, and the next one follows."""
+    from ..inspection import inspect_file
+
     done = []
     for file in options.files:
         try:
             picture = _picture(options, file)
             with closing(Bar(str(file))) as bar:
-                inspection = inspect_file(file, landmarker, bar)
+                inspection = inspect_file(file, animator.landmarker, bar)
         except InputError as error:
             bad.append(error)
             print(error, file=sys.stderr)
             continue
         if picture:
             _write(inspection, picture)
-        done.append(inspection.as_json())
+        done.append(inspection)
         if not options.json:
             print(*inspection.lines(), *([f"  {picture}"] if picture else []), sep="\n")
-    if options.json:
-        print(json.dumps(done, indent=1))
+    return done
+
+
+def _costs(animator: "Animator", looked: list["Inspection"]) -> Iterator["Estimate"]:
+    """Of every video: moved by it is the first picture that shows a face, or else a face of its own."""
+    from ..estimate import estimate
+
+    portraits = [inspection for inspection in looked if inspection.media is None and inspection.faces]
+    for inspection in looked:
+        if inspection.media is not None:
+            cost = estimate(animator, (portraits or [inspection])[0], inspection)
+            if cost is not None:
+                yield cost
 
 
 def _picture(options: argparse.Namespace, file: str) -> Path | None:
@@ -72,7 +113,7 @@ def _picture(options: argparse.Namespace, file: str) -> Path | None:
     return path
 
 
-def _write(inspection, path: Path) -> None:
+def _write(inspection: "Inspection", path: Path) -> None:
     from PIL import Image
 
     from ..files import part_file

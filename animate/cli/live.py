@@ -35,6 +35,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="OUT",
         help="where the pictures go instead of a window: a file, udp://, rtmp://, or camera, a virtual one",
     )
+    parser.add_argument(
+        "--budget",
+        type=_milliseconds,
+        default=200,
+        metavar="MS",
+        help="milliseconds from a frame's taking to its showing: one that would come later gives way to the "
+        "next (default 200)",
+    )
     parser.add_argument("--mirror", action="store_true", help="turn the driver's left and right, as a mirror")
     parser.add_argument("--crop-only", action="store_true", help="the 256 square, not the whole photograph")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
@@ -104,10 +112,16 @@ def _live(options: argparse.Namespace) -> None:
             print(f"\r{count}  ", end="", file=sys.stderr, flush=True)
 
         try:
-            animate_live(animator, states[0], frames, [sink], controls, watch)
+            animate_live(animator, states[0], frames, [sink], controls, watch, options.budget / 1000)
         except KeyboardInterrupt:
             controls.stop.set()
     print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)
+
+
+def _milliseconds(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds; write 1 or more")
+    return int(text)
 
 
 def _has_screen() -> bool:

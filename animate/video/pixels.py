@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
-_HDR = {16: "PQ", 18: "HLG"}
+HDR = {16: "PQ", 18: "HLG"}
 _LIKELY = (Fraction(1, 8), Fraction(8))  # a stranger pixel shape than that is damage, not intent
 _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
 
@@ -56,7 +56,7 @@ class Upright:
         if decoded.colorspace == _UNSPECIFIED and not decoded.format.is_rgb:
             matrix = Colorspace.ITU709 if decoded.height >= _HD_ROWS else Colorspace.ITU601
         size = {"width": self._size[0], "height": self._size[1]}
-        if hdr := _HDR.get(decoded.color_trc):
+        if hdr := HDR.get(decoded.color_trc):
             self._say("%s: its HDR tones (%s) are mapped to those of an ordinary screen.", hdr)
             try:
                 return self._reformatter.reformat(

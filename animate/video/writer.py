@@ -22,6 +22,8 @@ from .sound import Sound
 
 log = logging.getLogger(__name__)
 
+_SETTLED = 3  # frames from which on x265 knows when to decode: of fewer it gives times out of thin air
+
 
 class VideoWriter:
     """A video in the making; use it with `with`. An error inside leaves no file, or the old one.
@@ -163,6 +165,7 @@ class _Film:
         if self._pixels.startswith("yuv"):
             tag_bt709(stream.codec_context, full=codec.full)
         self._last: int | None = None
+        self._count = 0
         return stream
 
     def write(self, frame: Frame, source_time: Fraction) -> None:
@@ -176,6 +179,7 @@ class _Film:
             picture = self._palette(Frame(frame.image, pts, self._tick, frame.alpha))
         else:
             picture = coded(frame, self._size, self._pixels, full=self._output.codec.full)
+        self._count += 1
         self._mux(self._stream.encode(picture))
 
     def _mux(self, packets: list[av.Packet]) -> None:
@@ -188,7 +192,11 @@ class _Film:
         self._end = seconds
 
     def finish(self) -> None:
-        self._mux(self._stream.encode(None))
+        last = self._stream.encode(None)
+        if self._output.codec.encoder == "libx265" and self._count < _SETTLED:
+            for packet in last:
+                packet.dts = packet.pts
+        self._mux(last)
         if self._sound:
             self._sound.copy_until(self._end)
             self._sound.close()

@@ -1,4 +1,4 @@
-"""The ops of the method, documented once: backward warping and content-aware local attention.
+"""The ops of the methods, documented once: backward warping, content-aware local attention, attention to all.
 
 Each has a slow form written from the definition (`impl="reference"`) and a fast one (`impl="fused"`, the
 default) held equal to it by tests, values and gradients.
@@ -60,10 +60,28 @@ def local_attention(
     return op(source, target, flow, source_weight, target_weight, bias, tap_weight, tap_bias, negative_slope)
 
 
+def attention_warp(
+    values: Tensor, keys: Tensor, queries: Tensor, alpha: float = 100.0, impl: Impl = "fused"
+) -> Tensor:
+    """Every target place's mean of the reference under its attention (Ren 2021, Eq. 2 and 3).
+
+    The attention of a place is the softmax, over all places of the reference, of `alpha` times the cosine of
+    key and query; in float32 at least.
+
+    Args:
+        values: (B, C, H, W) what is read of the reference. keys: (B, K, H, W) of the reference.
+        queries: (B, K, h, w) of the target. Neither need be of unit length.
+
+    Returns:
+        (B, C, h, w), values' dtype.
+    """
+    return _implementation(impl).attention_warp(values, keys, queries, alpha)
+
+
 def _implementation(impl: Impl):
     if impl not in ("fused", "reference"):
         raise ValueError(f"impl is 'fused' or 'reference', not {impl!r}")
     return fused if impl == "fused" else reference
 
 
-__all__ = ["local_attention", "warp"]
+__all__ = ["attention_warp", "local_attention", "warp"]

@@ -1,9 +1,10 @@
-"""The two ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made. On CUDA
-the Triton kernels of `gpu` beside this file do the same in one pass.
+"""The ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made. On CUDA the
+Triton kernels of `gpu` beside this file do the same in one pass.
 
 The kernel net's first convolution commutes with bilinear sampling, so it is taken once over the source and
 then sampled where the flow points ("convolve, then sample"). The weighted sum over k * k bilinear taps is
-folded into (k + 1)^2 integer taps and done by one gather-and-add (`embedding_bag`).
+folded into (k + 1)^2 integer taps and done by one gather-and-add (`embedding_bag`). Attention over all places
+is torch's fused attention, block by block: the matrix of every place with every place is never made.
 """
 
 from __future__ import annotations
@@ -78,6 +79,21 @@ def local_attention(
     source_hidden = convolve_source(source, source_weight)
     target_hidden = convolve_target(target, target_weight, bias)
     return attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
+
+
+def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) -> Tensor:
+    channels, depth = values.shape[1], keys.shape[1]
+    rows = [
+        F.normalize(_at_least_float32(keys), dim=1, eps=1e-8),
+        F.normalize(_at_least_float32(queries), dim=1, eps=1e-8),
+        _at_least_float32(values),
+    ]
+    rows = [x.flatten(2).mT[:, None] for x in rows]  # (B, 1, places, channels): one head
+    # Fused kernels want one depth for all; zeros change no cosine.
+    k, q, v = (F.pad(x, (0, max(channels, depth) - x.shape[-1])).contiguous() for x in rows)
+    with torch.autocast(values.device.type, enabled=False):
+        warped = F.scaled_dot_product_attention(q, k, v, scale=alpha)[:, 0, :, :channels]
+    return warped.mT.unflatten(2, queries.shape[-2:]).to(values.dtype)
 
 
 def _has_kernels(source: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""The two ops from their definitions, slowly: what the fast forms beside this file are held to.
+"""The ops from their definitions, slowly: what the fast forms beside this file are held to.
 
 B batch, C channels, H W pixels, k attention kernel size, T = k * k taps.
 """
@@ -70,3 +70,15 @@ def local_attention(
     logits = torch.einsum("tm,bmhw->bthw", tap_weight, hidden) + tap_bias[:, None, None]
     weights = logits.softmax(dim=1)  # (B, T, h, w)
     return (source_patch * weights[:, None]).sum(dim=2), weights
+
+
+def correlation(keys: Tensor, queries: Tensor, alpha: float) -> Tensor:
+    """The matrix C of Ren 2021, Eq. 2, over cosines: keys (B, K, H, W) of the reference, queries (B, K, h, w)
+    of the target; (B, H W, h w), each column a softmax over the reference's places."""
+    keys, queries = (F.normalize(x.flatten(2), dim=1, eps=1e-8) for x in (keys, queries))
+    return (alpha * keys.mT @ queries).softmax(dim=1)
+
+
+def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) -> Tensor:
+    warped = values.flatten(2) @ correlation(keys, queries, alpha)
+    return warped.unflatten(2, queries.shape[-2:])

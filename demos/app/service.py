@@ -1,0 +1,108 @@
+"""What all tabs share: the one Animator, the visitors, the limits, and errors that are sentences."""
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gfla.animate import Animator, InputError
+from gfla.demos.app.session import Visit, Visits
+
+log = logging.getLogger(__name__)
+
+JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
+"""For events that render: one at a time over all visitors; the others wait in the queue."""
+QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 2}
+"""For events that draw one picture: they do not wait for a render."""
+UNSEEN: dict[str, Any] = {"api_visibility": "private"}
+"""For events of the page itself: clients have endpoints of their own (`api`)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may send, and how many may wait.
+
+    bytes: of an upload. seconds: of a driving video. side: pixels of a picture's or video's longer side.
+    queue: runs that may wait. files: of a batch.
+    """
+
+    bytes: int = 200 * 2**20
+    seconds: float = 180.0
+    side: int = 4096
+    queue: int = 16
+    files: int = 64
+
+
+@dataclass(eq=False)
+class Service:
+    """The animator and those who use it. folder: of this server alone, deleted with it."""
+
+    animator: Animator
+    folder: Path
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self.visits = Visits(self.folder / "visits")
+
+    def visit(self, request: gr.Request) -> Visit:
+        """The visitor who asks."""
+        return self.visits.of(str(request.session_hash))
+
+    @contextmanager
+    def job(self, visit: Visit) -> Iterator[None]:
+        """A run of this visitor: its files stay until it ends, and `visit.cancel` stops it."""
+        visit.cancel.clear()
+        self.visits.begin(visit)
+        try:
+            if visit.closed:
+                visit.cancel.set()
+            yield
+        finally:
+            self.visits.end(visit)
+
+
+def spoken(function: Callable) -> Callable:
+    """An event's function whose errors are shown as one sentence; what we did not foresee goes to the log."""
+
+    def say(error: BaseException) -> gr.Error:
+        if isinstance(error, gr.Error):
+            return error
+        if isinstance(error, InputError):
+            return gr.Error(sentence(error), title="That did not work", print_exception=False)
+        log.error("unforeseen", exc_info=error)
+        return gr.Error(
+            "Something went wrong on our side; it is in the server's log. Please try again.",
+            title="That did not work",
+            print_exception=False,
+        )
+
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generator(*arguments: Any, **more: Any) -> Iterator:
+            try:
+                yield from function(*arguments, **more)
+            except Exception as error:
+                raise say(error) from None
+
+        return generator
+
+    @functools.wraps(function)
+    def plain(*arguments: Any, **more: Any) -> Any:
+        try:
+            return function(*arguments, **more)
+        except Exception as error:
+            raise say(error) from None
+
+    return plain
+
+
+def sentence(error: BaseException) -> str:
+    """An InputError for a visitor: the file's name without its folder."""
+    words = str(error).split(" ")
+    return " ".join(Path(word).name + ":" if word.endswith(":") and "/" in word else word for word in words)

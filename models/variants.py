@@ -1,0 +1,167 @@
+"""The papers' ablations and our own, each by what it changes; they are called as `Generator` is.
+
+Paper 1 (Ren 2020, section 4.3): `Baseline`, `GlobalAttention`, `BilinearSampling`, `Paper` (the full model as
+printed, which takes no pixels from the source). Paper 2 (Ren 2021, section 4.2): `Baseline` again, and
+`AttentionFlow` with its config's `attention` or `flow` off. Ours: `NoPrior`, `SummedBlends`, and `Paper` for
+the generator without its warped-source skip. What training alone decides (losses, memory) is said in
+`train/ablations.py`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .attention_flow import Synthesis
+from .config import GeneratorConfig
+from .generator import FrameOutput, Generator, GeneratorMemory, ImageEncoder, StructureEncoder
+from .layers import Down, activate, conv, residuals
+from .ops import attention_warp, warp
+from .prior import Known
+
+
+class Paper(Generator):
+    """No warped-source skip: every pixel is painted, as in both papers."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__(config)
+        self.pixels2 = None
+        self.paint = conv(config.channels[0], 12)
+        nn.init.normal_(self.paint.weight, std=0.01)
+
+    def _paint(self, x: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        generated = F.pixel_shuffle(self.paint(activate(self.body2(x))).float(), 2).tanh()
+        return generated, generated, torch.zeros_like(logits)
+
+
+class BilinearSampling(Paper):
+    """Bi-Sample: the flow alone says what is read, by bilinear sampling; no weights are predicted."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__(config)
+        self.attention8, self.attention4 = _Bilinear(), _Bilinear()
+
+
+class SummedBlends(Generator):
+    """The original's fusion: one blend (Eq. 10) a reference, summed, so two references double a feature."""
+
+    def _fuse(self, x: Tensor, sampled: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        mask = logits.float().sigmoid()
+        share = mask.to(x.dtype)
+        return ((1 - share) * x[:, None] + share * sampled).sum(dim=1), mask
+
+
+class NoPrior(Generator):
+    """No spline prior: the flow is learnt from nothing."""
+
+    def candidates(self, target: Known, places: Tensor) -> Tensor:
+        return torch.zeros_like(super().candidates(target, places))
+
+
+class Unmoved(NamedTuple):
+    """A reference of a model that estimates no flow: `Baseline`'s or `GlobalAttention`'s.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4).
+        features: (B, C, h, w) at H/8 and H/4, none for the baseline.
+    """
+
+    image: Tensor
+    structure: Tensor
+    features: tuple[Tensor, ...] = ()
+
+
+class GlobalAttention(nn.Module):
+    """Global-Attn: every place of the target may read every place of the source, softmax over the source.
+
+    Keys and queries are the features f_s and f_t themselves through 1 x 1 convolutions (section 4.3); cosines
+    times `ALPHA`, as paper 2's Eq. 2, or a softmax over so many places would not become sparse.
+    """
+
+    ALPHA = 100.0
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        _, c4, c8 = config.channels
+        self.image_encoder, self.structure_encoder = ImageEncoder(config), StructureEncoder(config)
+        self.keys = nn.ModuleList((conv(c8, c8, 1), conv(c4, c4, 1)))
+        self.queries = nn.ModuleList((conv(c8, c8, 1), conv(c4, c4, 1)))
+        self.synthesis = Synthesis(config)
+
+    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Unmoved:
+        return Unmoved(image, structure, self.image_encoder(image)[::-1])
+
+    def animate(
+        self, structure: Tensor, points: Tensor, reference: Unmoved, memory: GeneratorMemory | None = None
+    ) -> tuple[list[FrameOutput], GeneratorMemory]:
+        """As `Generator.animate`."""
+        return [self._frame(drawn, reference) for drawn in structure.unbind(1)], GeneratorMemory()
+
+    def _frame(self, structure: Tensor, reference: Unmoved) -> FrameOutput:
+        image, _ = self._attend(structure, reference)
+        return FrameOutput(image, image, reference.image, (), ())
+
+    def keys_and_queries(self, structure: Tensor, reference: Unmoved) -> tuple[Tensor, Tensor]:
+        """What is compared at H/4 for one picture, (B, K, H/4, W/4) each: `structure` (B, S, H/4, W/4)."""
+        return self._attend(structure, reference)[1]
+
+    def _attend(self, structure: Tensor, reference: Unmoved) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The picture (B, 3, H, W), and the keys and queries at H/4."""
+        seen: list[tuple[Tensor, Tensor]] = []
+
+        def align(level: int, x: Tensor) -> Tensor:
+            features = reference.features[level]
+            seen.append((self.keys[level](features), self.queries[level](x)))
+            return x + attention_warp(features, *seen[-1], self.ALPHA).to(x.dtype)
+
+        return self.synthesis(*self.structure_encoder(structure), align), seen[1]
+
+
+class Baseline(nn.Module):
+    """An auto-encoder of the source picture and both structures, concatenated; nothing moves anything.
+
+    `source_structure` False is paper 2's, which sees the target's structure alone.
+    """
+
+    def __init__(self, config: GeneratorConfig, source_structure: bool = True):
+        super().__init__()
+        self.config, self.source_structure = config, source_structure
+        c2, c4, c8 = config.channels
+        structures = config.structure_channels * (2 if source_structure else 1)
+        self.enter = conv(12 + structures, c2)
+        self.down4, self.body4 = Down(c2, c4), residuals(c4, 2)
+        self.down8, self.body8 = Down(c4, c8), residuals(c8, 2)
+        self.synthesis = Synthesis(config)
+
+    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Unmoved:
+        return Unmoved(image, structure)
+
+    def animate(
+        self, structure: Tensor, points: Tensor, reference: Unmoved, memory: GeneratorMemory | None = None
+    ) -> tuple[list[FrameOutput], GeneratorMemory]:
+        """As `Generator.animate`."""
+        return [self._frame(drawn, reference) for drawn in structure.unbind(1)], GeneratorMemory()
+
+    def _frame(self, structure: Tensor, reference: Unmoved) -> FrameOutput:
+        structures = (structure, reference.structure) if self.source_structure else (structure,)
+        drawn = F.interpolate(torch.cat(structures, dim=1), scale_factor=2, mode="nearest")
+        x4 = self.body4(self.down4(self.enter(torch.cat((F.pixel_unshuffle(reference.image, 2), drawn), 1))))
+        image = self.synthesis(x4, self.body8(self.down8(x4)), lambda _, x: x)
+        return FrameOutput(image, image, reference.image, (), ())
+
+
+class _Bilinear(nn.Module):
+    """Called as `LocalAttention`; its only weight is one."""
+
+    def encode_reference(self, features: Tensor) -> Tensor:
+        return features[:, :0]
+
+    def forward(
+        self, target: Tensor, features: Tensor, halves: Tensor, flow: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        sampled = warp(features.flatten(0, 1), flow.flatten(0, 1)).unflatten(0, features.shape[:2])
+        return sampled, torch.ones_like(flow[:, :, :1])

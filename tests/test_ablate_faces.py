@@ -1,0 +1,41 @@
+"""Every face variant trains from one flow checkpoint, is scored on val, and is not trained twice."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import torch
+from gfla.models import CONFIGS
+from gfla.train.ablate_faces import VARIANTS, ablate_faces, main
+from gfla.train.config import FACE
+from safetensors.torch import load_file
+
+SCHEDULE = FACE.scaled(6)
+SCHEDULE = replace(
+    SCHEDULE, stages=tuple(replace(s, batch=1, length=3 * (s.length > 1) or 1) for s in SCHEDULE.stages)
+)
+
+
+def same_tensors(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_all_variants_are_trained_and_scored_once(drawn, squeezenet, tmp_path):
+    network = CONFIGS["face-tiny"]
+    table = ablate_faces(drawn, tmp_path, squeezenet, SCHEDULE, network, seeds=1)
+    names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    assert names == [variant.name for variant in VARIANTS]
+    averages = [
+        load_file(tmp_path / f"{v.name.lower().replace(' ', '-')}.0/checkpoint.safetensors") for v in VARIANTS
+    ]
+    kept = [{k: v for k, v in tensors.items() if k.startswith("average/")} for tensors in averages]
+    same = [(a, b) for a, b in combinations(kept, 2) if same_tensors(a, b)]
+    assert not same, "every variant is another"
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("scores.*.json")}
+    assert len(files) == len(VARIANTS)
+    assert ablate_faces(drawn, tmp_path, squeezenet, SCHEDULE, network, seeds=1) == table
+    assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("scores.*.json")}
+
+
+def test_bad_input_is_a_sentence(tmp_path, capsys):
+    assert main(["--data", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    assert "index.csv" in capsys.readouterr().err

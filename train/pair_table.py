@@ -1,0 +1,56 @@
+"""An ablation's table: our scores with their spread over seeds, beside the paper's own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..animate.files import part_file
+
+_PUBLISHED = {"fid": "FID", "lpips": "LPIPS", "ssim": "SSIM"}
+_NAMES = {"frechet": "Frechet", "ssim": "SSIM", "l1": "L1", "residual": "residual, thousandths"}
+
+
+class Result(NamedTuple):
+    """One run's: of a variant, with a seed, after so many steps. scores: a named tuple of numbers."""
+
+    name: str
+    seed: int
+    steps: int
+    parameters: int
+    scores: Any
+
+
+def write_table(path: Path, rows: Sequence[tuple[str, dict[str, str]]], results: Sequence[Result]) -> str:
+    """The table in Markdown, written to `path` whole: a row a variant, given by its name and the paper's own
+    figures; of each score the mean over seeds and half the distance between the least and the largest."""
+    published = [key for key in _PUBLISHED if any(key in figures for _, figures in rows)]
+    columns = results[0].scores._fields
+    head = ["", "parameters", "steps", *(_NAMES.get(column, column) for column in columns)]
+    lines = [[*head, *(f"paper: {_PUBLISHED[key]}" for key in published)]]
+    lines.append(["---"] * len(lines[0]))
+    for name, figures in rows:
+        own = [result for result in results if result.name == name]
+        if own:
+            scores = [_spread([getattr(result.scores, column) for result in own]) for column in columns]
+            first = [name, f"{own[0].parameters:,}", f"{own[0].steps:,} x {len(own)} seeds"]
+            lines.append([*first, *scores, *(figures.get(key, "") for key in published)])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    part = part_file(path)
+    part.write_text(table)
+    part.replace(path)
+    return table
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean and half the range, with three significant digits, four decimals at most.
+
+    >>> _spread([0.5, 0.52])
+    '0.510 ± 0.010'
+    """
+    mean, half = float(np.mean(values)), (max(values) - min(values)) / 2
+    digits = min(max(0, 2 - int(np.floor(np.log10(max(abs(mean), 1e-9))))), 4)
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
