@@ -3,8 +3,8 @@
 Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
 face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
 for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). A thing turns as a cylinder
-would. All are solved and evaluated in float32 at least, outside autocast: in half precision the spline explodes
-at large head turns.
+would. All are evaluated in float32 at least, outside autocast: in half precision the spline explodes at large
+head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
