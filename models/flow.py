@@ -85,7 +85,7 @@ class FlowEstimator(Hourglass):
         f4, f8, _, _ = config.flow_channels
         structure, candidates = config.channels[1], CANDIDATES[config.task]
         self.reference_half = conv(structure + config.channels[1], 2 * f4)
-        self.candidate_half = conv(2 * (candidates - 1), f4) if candidates > 1 else None
+        self.candidate_half = conv(2 * (candidates - 1), f4)
         self.target_half = conv(structure, f4)
         self.kind = nn.Parameter(torch.zeros(1 + config.previous, f4))
         self.enter = conv(f4, f4)
@@ -107,10 +107,8 @@ class FlowEstimator(Hourglass):
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)
-        x = warp(moved, candidates[:, -1]) + still
-        if self.candidate_half is not None:
-            x = x + self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
-        x = x.unflatten(0, (batch, count))
+        moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
+        x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
         x = x + self.kind[first : first + count, :, None, None] + target[:, None]
         x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
@@ -135,8 +133,8 @@ class FlowEstimator(Hourglass):
 
 def candidate_flows(target: Known, places: Tensor) -> Tensor:
     """The flows known in closed form, from the pose of `target` to `places` (B, R, N, 2), the references':
-    (B, R, K, 2, h, w) float32, pixels of H/4. The first stays still, the last is the finest: spline or
-    limbs."""
+    (B, R, K, 2, h, w) float32, pixels of H/4. The first stays still, the last is the finest: spline,
+    limbs or cylinder."""
     return target.flows(places) / STRIDE
 
 

@@ -2,9 +2,9 @@
 
 Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
 face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
-for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). Of a view nothing is known.
-All are solved and evaluated in float32 at least, outside autocast: in half precision the spline explodes at
-large head turns.
+for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). A thing turns as a cylinder
+would. All are evaluated in float32 at least, outside autocast: in half precision the spline explodes at large
+head turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
@@ -20,10 +20,12 @@ from torch.nn import functional as F
 from .config import Task
 from .limbs import limb_flows
 
-CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 1}
+CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3}
 """How many flows are known beforehand."""
 SMOOTHING = 1e-2
 BORDER_POINTS = 16
+CYLINDERS = (0.36, 0.22)
+"""Radii of what turns on a turntable, shares of the picture's width."""
 
 
 class Spline(NamedTuple):
@@ -93,16 +95,29 @@ class Limbs(NamedTuple):
 
 
 class View(NamedTuple):
-    """A thing's view (B, 1, 2), which tells no flow, in a picture of `shape` (height, width)."""
+    """A view (B, 1, 2), azimuth and elevation in degrees, in a picture of `shape` (height, width)."""
 
     points: Tensor
     shape: tuple[int, int]
     stride: int
 
     def flows(self, references: Tensor) -> Tensor:
-        """Still alone, for views `references` (B, R, 1, 2): zeros (B, R, 1, 2, h, w)."""
-        cells = (side // self.stride for side in self.shape)
-        return references.new_zeros(*references.shape[:2], 1, 2, *cells, dtype=torch.float32)
+        """Still, and as cylinders of two widths about the picture's upright middle turn, to views
+        `references` (B, R, 1, 2): (B, R, 3, 2, h, w), pixels. The near side of a thing on a turntable moves
+        much like that; a cylinder's far side is taken for its near."""
+        with torch.autocast(self.points.device.type, enabled=False):
+            here, there = self.points.float().deg2rad()[:, None], references.float().deg2rad()
+            turned = (there - here)[..., 0, 0, None]  # (B, R, 1)
+            tilt, tilt_there = here[..., 0, 1, None].sin(), there[..., 0, 1, None].sin()
+            height, width = (side // self.stride for side in self.shape)
+            x = (torch.arange(width, device=there.device) + 0.5) * self.stride - self.shape[1] / 2
+            flows = [there.new_zeros(*there.shape[:2], 2, width)]
+            for radius in (share * self.shape[1] for share in CYLINDERS):
+                angle = (x / radius).clamp(-1, 1).asin()
+                across = radius * (torch.sin(angle + turned) - torch.sin(angle))
+                down = radius * (tilt_there * torch.cos(angle + turned) - tilt * torch.cos(angle))
+                flows.append(torch.stack((across, down), dim=2) * (x.abs() < radius))
+            return torch.stack(flows, dim=2)[..., None, :].expand(-1, -1, -1, -1, height, -1)
 
 
 Known = Spline | Limbs | View

@@ -119,5 +119,5 @@ def test_bad_input_is_one_sentence(weights, person, tmp_path, capsys):
     says([str(picture), str(target), "--weights", str(weights["view"])], "for a view")
     picture.with_suffix(".json").unlink()
     says([str(picture), str(target)], "somebody.json")
-    says(["solid", "--elevation", "50"], "--elevation")
-    says(["solid", "--frames", "0"], "--frames")
+    says(["solid", "--elevation", "50", "--weights", str(weights["view"])], "--elevation")
+    says(["solid", "--frames", "0", "--weights", str(weights["view"])], "--frames")
