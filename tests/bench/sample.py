@@ -12,7 +12,9 @@ from torch import Tensor
 def face_generator(device: torch.device) -> Generator:
     """The shipped generator; where weights cannot be read for want of safetensors, one as large."""
     if find_spec("safetensors"):
-        return load_generator("face-256", device)
+        generator = load_generator("face-256", device)
+        assert isinstance(generator, Generator)
+        return generator
     return channels_last(Generator(CONFIGS["face-256"]).to(device)).eval()
 
 
