@@ -214,6 +214,7 @@ class Animator:
         reference_frame: int | None = None,
         tracking: Progress | None = None,
         save_motion: str | os.PathLike | None = None,
+        show: Callable[[Frame], object] | None = None,
     ) -> Path:
         """Animate `source` by the video `driving` into the file `output`, with its frame times and sound.
 
@@ -228,6 +229,7 @@ class Animator:
         Ctrl-C ends the video as `cancel` does and raises Stopped; a second one leaves no file.
         recording: of `driving` (`record`); else a file is looked at first, for `tracking` as progress, and a
         pipe or a URL as it comes. reference_frame: see `follow`. save_motion: a template to write meanwhile.
+        show: is given each frame once it is written, by the thread that writes.
         """
         return render(
             self,
@@ -256,6 +258,7 @@ class Animator:
             reference_frame=reference_frame,
             tracking=tracking,
             save_motion=save_motion,
+            show=show,
         )
 
     def record(
@@ -303,13 +306,6 @@ class Animator:
         """Step's fourth stage, the rest of the network: the animated crop and the memory for the next."""
         (drawn,) = draw(self, [target], [portrait], [memory])
         return drawn
-
-    def examine(self, target: Target, portrait: Portrait, memory: GeneratorMemory):
-        """As `generate`, but with all that the network made: (FrameOutput, GeneratorMemory)."""
-        structure, points = target.structure[:, None], target.points[:, None]
-        with self.computing():
-            (output,), memory = self.generator.animate(structure, points, portrait.reference, memory)
-        return output, memory
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""

@@ -46,15 +46,17 @@ def fast_precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def core_shares(device: torch.device) -> dict[str, int]:
+def core_shares(device: torch.device, *, alone: bool = False) -> dict[str, int]:
     """How many threads each part of a step may have, so that together they ask for the cores there are.
 
     Every thread that calls torch would else start as many threads as there are cores. On a CPU the network
-    gets most; beside a GPU nothing on the CPU is worth more than a quarter.
+    gets most; beside a GPU nothing on the CPU is worth more than a quarter. alone: one part works at a time.
     """
     cores = torch.get_num_threads()
     quarter = max(1, cores // 4)
     most = quarter if device.type != "cpu" else max(1, cores - quarter)
+    if alone and device.type == "cpu":
+        return dict.fromkeys(("track", "aim", "look_ahead", "generate", "compose"), cores)
     return {"track": quarter, "aim": 1, "look_ahead": quarter, "generate": most, "compose": quarter}
 
 

@@ -19,7 +19,7 @@ from .source_video import SourceMotion, SourceVideo, open_source
 from .steps import Work, step_stages
 from .stream import Stage, Stream, StreamStats
 from .times import Span, clock, list_spans
-from .video import VideoReader, VideoWriter
+from .video import Frame, VideoReader, VideoWriter
 
 if TYPE_CHECKING:
     from .animation_state import AnimationState
@@ -53,6 +53,7 @@ def render(
     reference_frame: int | None = None,
     tracking: Progress | None = None,
     save_motion: str | os.PathLike | None = None,
+    show: Callable[[Frame], object] | None = None,
 ) -> Path:
     """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
     target = Output.of(output, codec, overwrite)
@@ -90,7 +91,10 @@ def render(
         ) as writer:
 
             def encode(work: Work) -> Work:
-                writer.write(labelled(work.frame) if label else work.frame)
+                frame = labelled(work.frame) if label else work.frame
+                writer.write(frame)
+                if show:
+                    show(frame)
                 return work
 
             stages = [*step_stages(animator, state), Stage("encode", encode)]

@@ -83,8 +83,9 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     if target is None or state.square is None:
         return None
     memory = state.memory
-    with taking(shares["generate"]):
-        output, _ = animator.examine(target, state.portrait, memory)
+    with taking(shares["generate"]), animator.computing():
+        structure, points = target.structure[:, None], target.points[:, None]
+        (output,), _ = animator.generator.animate(structure, points, state.portrait.reference, memory)
     side = state.portrait.face.shape[0]
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     return Inside(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from .steps import Work, run_step
 from .video import Frame, VideoReader
 
 if TYPE_CHECKING:
@@ -160,6 +161,17 @@ class Newest:
         return end
 
 
+def live_step(
+    animator: "Animator", frame: Frame, state: "AnimationState", controls: Controls
+) -> tuple[Frame, "AnimationState"]:
+    """`Animator.step` on what the controls make of frame and state, each part with all the cores: none waits
+    for another frame's."""
+    state = controls.applied(state)
+    image = np.ascontiguousarray(frame.image[:, ::-1]) if controls.mirror else frame.image
+    work = run_step(animator, Work(Frame(image, frame.pts, frame.time_base), state), alone=True)
+    return work.frame, work.state
+
+
 def animate_live(
     animator: "Animator",
     state: "AnimationState",
@@ -188,9 +200,7 @@ def animate_live(
             if gave_up:
                 stale += 1
                 continue
-            state = controls.applied(state)
-            image = np.ascontiguousarray(frame.image[:, ::-1]) if controls.mirror else frame.image
-            made, state = animator.step(Frame(image, frame.pts, frame.time_base), state)
+            made, state = live_step(animator, frame, state, controls)
             last = max(made.pts, last + 1)
             for sink in sinks:
                 sink.show(Frame(made.image, last, made.time_base, made.alpha))
@@ -203,4 +213,5 @@ def animate_live(
             count.late += count.latency > budget
             if watch:
                 watch(count)
+    count.dropped = frames.dropped + stale  # the last may have been given up
     return count

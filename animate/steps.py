@@ -107,9 +107,10 @@ STEP: dict[Part, tuple[str, ...]] = {
 reads what a later one changes, which is why they may work on different frames at once."""
 
 
-def run_step(animator: "Animator", work: Work) -> Work:
-    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit."""
-    shares = core_shares(animator.device)
+def run_step(animator: "Animator", work: Work, *, alone: bool = False) -> Work:
+    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit.
+    alone: with all the cores instead, which is sooner done where there is nothing else to do."""
+    shares = core_shares(animator.device, alone=alone)
     for part in STEP:
         with taking(shares[part.__name__]):
             work = part(animator, work)

@@ -9,15 +9,16 @@ from contextlib import closing
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate import Animator, Frame, InputError, VideoReader
 from gfla.animate.cli.live import main
 from gfla.animate.live import CLOCK, Controls, LiveCount, Newest, animate_live
 from gfla.animate.sinks import Recording, VirtualCamera, Window
+from gfla.animate.tracking import Sighting
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -96,13 +97,13 @@ def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_
 
 def test_latency_is_of_one_frame_however_slow(clip: Path, animator: Animator, head_picture: Picture):
     """A queue would make it grow with every frame."""
-    step, seen = animator.step, []
+    track, seen = animator.track, []
 
-    def slow(frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
+    def slow(*given: Any) -> Sighting:
         threading.Event().wait(0.12)
-        return step(frame, state)
+        return track(*given)
 
-    animator.step = slow
+    animator.track = slow
     newest = Newest(lambda: VideoReader(clip), again=True)
     controls = Controls()
     kept = Kept(lambda count: controls.stop.set() if count == 12 else None)
@@ -179,8 +180,8 @@ def test_mirror_calibrate_and_swap(animator: Animator, head_picture: Picture):
 
 def test_the_mirror_turns_what_is_seen(clip: Path, animator: Animator, head_picture: Picture):
     seen: list[np.ndarray] = []
-    step = animator.step
-    animator.step = lambda frame, state: seen.append(frame.image) or step(frame, state)
+    track = animator.track
+    animator.track = lambda image, *given: seen.append(image) or track(image, *given)
     for mirror in (False, True):
         controls = Controls(mirror)
         newest = Newest(lambda: VideoReader(clip))

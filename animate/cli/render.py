@@ -33,6 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(lambda: status.append(_render(options))) or status[-1]
 
 
+def jobs_of(rows: Sequence[Row], arguments: Sequence[str] = ()) -> list[Job]:
+    """The jobs of these rows. arguments: options, as on the command line, for rows that do not say otherwise.
+    InputError, naming the row, for what it does not take."""
+    options = _parser().parse_args([*arguments, "rows"])
+    return [_job(row, options) for row in rows]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-render",

@@ -1,1 +1,1 @@
-"""The app: a page in front of one Animator, a tab a file. `gfla-demo` starts it, gradio is imported only then."""
+"""The app: a page in front of one Animator, a tab a file; `gfla-demo` starts it and alone imports gradio."""

@@ -1,21 +1,35 @@
-"""The page: a header and the tabs, each built by a file of its own."""
+"""The page: a head, the tabs, each built by a file of its own, and a foot."""
 
 import gradio as gr
 from gfla.demos.app.animate_tab import animate_tab
+from gfla.demos.app.api import add_api
+from gfla.demos.app.batch_tab import batch_tab
 from gfla.demos.app.edit_tab import edit_tab
+from gfla.demos.app.head import foot, head
+from gfla.demos.app.inside_tab import inside_tab
+from gfla.demos.app.live_tab import live_tab
 from gfla.demos.app.service import Service
 
-TABS = (("Animate", animate_tab), ("Edit", edit_tab))
-"""Names and what builds them: `build(service)` is called inside the open tab."""
+TABS = (
+    ("Animate", animate_tab),
+    ("Edit", edit_tab),
+    ("Live", live_tab),
+    ("Look inside", inside_tab),
+    ("Batch", batch_tab),
+)
+"""Names and what builds them: `build(service, page)` is called inside the open tab."""
 
 
 def page(service: Service) -> gr.Blocks:
     """All of it, not yet served."""
     with gr.Blocks(title="gfla", analytics_enabled=False, delete_cache=(600, 3600)) as blocks:
+        head(service.animator)
         with gr.Tabs():
             for name, build in TABS:
-                with gr.Tab(name, id=name.lower()):
-                    build(service)
+                with gr.Tab(name, id=name.lower().replace(" ", "-")):
+                    build(service, blocks)
+        foot()
+        add_api(service)
 
         def leave(request: gr.Request) -> None:
             service.visits.close(str(request.session_hash))

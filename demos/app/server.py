@@ -9,17 +9,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 from gfla.animate import Animator
+from gfla.demos.app.films import film_routes
+from gfla.demos.app.limits import Limits
+from gfla.demos.app.living import live_routes
 from gfla.demos.app.page import page
-from gfla.demos.app.service import Limits, Service
-from gfla.demos.app.theme import CSS, theme
-from starlette.requests import HTTPConnection
+from gfla.demos.app.service import Service
+from gfla.demos.app.theme import style, theme
 from starlette.routing import BaseRoute
 
 
@@ -54,8 +55,9 @@ def start(
     """
     animator = animator or Animator.from_pretrained(device=device)
     with tempfile.TemporaryDirectory(prefix="gfla-app-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = f"{folder}/cache"  # gradio asks for it whenever it makes a file
         service = Service(animator, Path(folder), limits or Limits())
+        before = os.environ.get("GRADIO_TEMP_DIR")
+        os.environ["GRADIO_TEMP_DIR"] = str(service.cache)  # gradio asks for it whenever it makes a file
         blocks = page(service).queue(max_size=service.limits.queue)
         try:
             _, local, public = blocks.launch(
@@ -66,7 +68,7 @@ def start(
                 prevent_thread_lock=True,
                 quiet=True,
                 theme=theme(),
-                css_paths=[CSS],
+                head=style(),
                 max_file_size=service.limits.bytes,
                 footer_links=["api"],
                 run_history=False,
@@ -76,17 +78,12 @@ def start(
         finally:
             service.visits.close_all()
             blocks.close(verbose=False)
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def routes(service: Service) -> Sequence[BaseRoute]:
-    """What is served beside the page: each asks `logged_in` and knows the visitor by token."""
-    return []
-
-
-def logged_in(connection: HTTPConnection) -> bool:
-    """Whether whoever asks may see the page: always without --auth, else by gradio's own cookie."""
-    app: Any = connection.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(connection.cookies.get(name) in app.tokens for name in names if connection.cookies.get(name))
+    """What is served beside the page: each asks `access.logged_in` and knows the visitor by token."""
+    return [*live_routes(service), *film_routes(service)]

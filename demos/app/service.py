@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import Animator, InputError
+from gfla.demos.app.limits import Limits
+from gfla.demos.app.samples import make_samples
 from gfla.demos.app.session import Visit, Visits
 
 log = logging.getLogger(__name__)
@@ -19,23 +21,10 @@ JOB: dict[str, Any] = {"concurrency_id": "job", "concurrency_limit": 1}
 """For events that render: one at a time over all visitors; the others wait in the queue."""
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 2}
 """For events that draw one picture: they do not wait for a render."""
+LOOK: dict[str, Any] = {"concurrency_id": "look", "concurrency_limit": 2}
+"""For events that look through a driver: beside a render, but not all at once."""
 UNSEEN: dict[str, Any] = {"api_visibility": "private"}
 """For events of the page itself: clients have endpoints of their own (`api`)."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one visitor may send, and how many may wait.
-
-    bytes: of an upload. seconds: of a driving video. side: pixels of a picture's or video's longer side.
-    queue: runs that may wait. files: of a batch.
-    """
-
-    bytes: int = 200 * 2**20
-    seconds: float = 180.0
-    side: int = 4096
-    queue: int = 16
-    files: int = 64
 
 
 @dataclass(eq=False)
@@ -47,7 +36,13 @@ class Service:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        self.visits = Visits(self.folder / "visits")
+        self.visits = Visits(self.folder / "visits", self.cache)
+        self.samples = make_samples(self.folder / "samples")
+
+    @property
+    def cache(self) -> Path:
+        """Where gradio lays what visitors send and what it shows."""
+        return self.folder / "cache"
 
     def visit(self, request: gr.Request) -> Visit:
         """The visitor who asks."""
@@ -72,14 +67,9 @@ def spoken(function: Callable) -> Callable:
     def say(error: BaseException) -> gr.Error:
         if isinstance(error, gr.Error):
             return error
-        if isinstance(error, InputError):
-            return gr.Error(sentence(error), title="That did not work", print_exception=False)
-        log.error("unforeseen", exc_info=error)
-        return gr.Error(
-            "Something went wrong on our side; it is in the server's log. Please try again.",
-            title="That did not work",
-            print_exception=False,
-        )
+        if not isinstance(error, InputError):
+            log.error("unforeseen", exc_info=error)
+        return gr.Error(excuse(error), title="That did not work", print_exception=False)
 
     if inspect.isgeneratorfunction(function):
 
@@ -102,7 +92,16 @@ def spoken(function: Callable) -> Callable:
     return plain
 
 
+def excuse(error: BaseException) -> str:
+    """What a visitor is told of an error."""
+    if isinstance(error, InputError):
+        return sentence(error)
+    return "Something went wrong on our side; it is in the server's log. Please try again."
+
+
 def sentence(error: BaseException) -> str:
     """An InputError for a visitor: the file's name without its folder."""
     words = str(error).split(" ")
-    return " ".join(Path(word).name + ":" if word.endswith(":") and "/" in word else word for word in words)
+    return " ".join(
+        Path(word).name if word.startswith("/") and word.endswith(":") else word for word in words
+    )

@@ -1,0 +1,137 @@
+"""What happens in the tab Animate: the look at what was given, the run, the comparison."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gfla.animate import InputError
+from gfla.animate.motions import SHIPPED
+from gfla.animate.recording import Recording
+from gfla.demos.app import markup, widgets
+from gfla.demos.app.compare import side_by_side
+from gfla.demos.app.desk import desk_of
+from gfla.demos.app.looking import glimpse, look_ahead, portrait_face
+from gfla.demos.app.making import Order
+from gfla.demos.app.markup import Figure
+from gfla.demos.app.running import run
+from gfla.demos.app.service import Service, excuse, spoken
+from gfla.demos.app.session import Visit
+from gfla.demos.app.settings import Settings
+from gfla.demos.app.uploads import check_driving, check_portrait
+
+Sent = Mapping[str, Any] | None
+"""A file as gradio tells of it, its FileData."""
+EMPTY = "Choose a portrait and a driver; what is found in them is shown here at once."
+BESIDE, ALONE = "Show side by side", "Show the portrait alone"
+_PORTRAIT = "The portrait's face and the landmarks found in it"
+_DRIVER = "The driver's face and its landmarks"
+_RESULT = "The portrait, moved as the driver is at that moment"
+
+
+class Animating:
+    """The events' functions; `service` holds all that they keep."""
+
+    def __init__(self, service: Service):
+        self.service = service
+        self.look, self.run, self.compare = spoken(self._look), spoken(self._run), spoken(self._compare)
+
+    def stop(self, request: gr.Request) -> None:
+        """The run under way is to end and keep what is done."""
+        self.service.visit(request).cancel.set()
+
+    def _look(
+        self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
+    ) -> Iterator[tuple]:
+        """Yields what is found, whether a run can begin, and the command that does the same."""
+        visit = self.service.visit(request)
+        desk, settings, animator = desk_of(visit), Settings(*values), self.service.animator
+        motion = picked if picked in SHIPPED else ""
+        command = settings.command(named(portrait, "portrait.jpg"), motion or named(driving, "driving.mp4"))
+        off, on = gr.Button(interactive=False), gr.Button(interactive=True)
+        if not portrait and not driving and not motion:
+            yield markup.hint(EMPTY), off, command
+            return
+        over = desk.begin((portrait, driving, motion, settings))
+        if over is None:  # the same again
+            yield gr.skip(), gr.skip(), command
+            return
+        source = desk.prepared(animator, self._portrait(visit, portrait)) if portrait else None
+        driver = self._driver(visit, driving, picked)
+        both = source is not None and driver is not None
+        shown: list[Figure] = [
+            (portrait_face(source) if source else None, _PORTRAIT, "Portrait"),
+            (None, _DRIVER, "Driver"),
+            (None, "The preview comes when there are a portrait and a driver", "Preview"),
+        ]
+        yield markup.figures(shown), on if both else off, command
+        if driver is None:
+            return
+        if source is None:
+            desk.look(animator, driver, over)  # meanwhile
+            return
+
+        def found(recording: Recording) -> str:
+            seen = glimpse(animator, source, driver, recording, settings.manner, settings.crop_only)
+            return markup.figures(
+                [
+                    (seen.portrait, _PORTRAIT, "Portrait"),
+                    (seen.driver, _DRIVER, seen.says_driver),
+                    (seen.result, _RESULT, seen.says_result),
+                ]
+            )
+
+        unknown = isinstance(driver, Path) and desk.known(driver) is None
+        beginning = look_ahead(animator, Path(driver)) if unknown else None
+        if beginning is not None and not over():
+            yield found(beginning), on, command
+        recording = desk.look(animator, driver, over)
+        if recording is not None and not over():
+            yield found(recording), on, command
+
+    def _run(
+        self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
+    ) -> Iterator[tuple]:
+        """Yields the player's film, the progress, and the buttons: run, stop, side by side."""
+        visit, settings = self.service.visit(request), Settings(*values)
+        driver = self._driver(visit, driving, picked)
+        if not portrait or driver is None:
+            raise InputError("Choose a portrait and a driver first.")
+        order = Order(self._portrait(visit, portrait), driver, settings.ways, settings.label)
+        name = f"{order.portrait.stem[:60]}-{Path(order.driving).stem[:60]}.mp4"
+        gone, there = gr.Button(visible=False), gr.Button(visible=True)
+        buttons: tuple = (gone, there, gone)
+        with self.service.job(visit):
+            try:
+                for film, told in run(self.service.animator, visit, order, name):
+                    yield film, told, *buttons
+                    buttons = (gr.skip(),) * 3
+            except Exception as error:
+                yield widgets.film(None), markup.notes([excuse(error)]), there, gone, gone
+                raise
+        yield gr.skip(), gr.skip(), there, gone, gr.Button(BESIDE, visible=True)
+
+    def _compare(self, request: gr.Request, label: str) -> tuple:
+        """The last run's film beside its driver, or alone again; and what the button says next."""
+        visit = self.service.visit(request)
+        made = desk_of(visit).run
+        if made is None or not made.output.exists():
+            raise InputError("There is no film any more; animate once more.")
+        if label == ALONE:
+            return widgets.film(visit.give(made.output), name=made.output.name), BESIDE
+        path = side_by_side(made.order.driving, made.order.portrait, made.output)
+        spoken = "The driver and the animated portrait, side by side"
+        return widgets.film(visit.give(path), name=path.name, label=spoken), ALONE
+
+    def _portrait(self, visit: Visit, sent: Mapping[str, Any]) -> Path:
+        return check_portrait(visit.sent(sent), self.service.limits)
+
+    def _driver(self, visit: Visit, sent: Sent, picked: str) -> Path | str | None:
+        if picked in SHIPPED or not sent:
+            return picked if picked in SHIPPED else None
+        return check_driving(visit.sent(sent), self.service.limits)
+
+
+def named(sent: Sent, usual: str) -> str:
+    """What the visitor calls the file."""
+    return str(sent.get("orig_name") or Path(str(sent.get("path"))).name) if sent else usual

@@ -1,0 +1,50 @@
+"""A running app for the tests: the real page and tracker, a generator of toy size whose pace tests set."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from gfla.animate import Animator, load_landmarker
+from gfla.demos.app.limits import Limits
+from gfla.demos.app.server import Server, start
+from gfla.models import CONFIGS, Generator
+
+ASSETS = Path(__file__).resolve().parent.parent / "animate" / "assets"
+PORTRAIT = ASSETS / "astronaut.jpg"
+LIMITS = Limits(bytes=8 * 2**20, seconds=20, side=2048)
+
+
+class Pace:
+    """Seconds that the toy waits for each frame, so that a run can be caught while it runs."""
+
+    seconds = 0.0
+
+
+def toy_animator(pace: Pace) -> Animator:
+    """It finds faces as ours does and draws nonsense, another for other points."""
+    torch.manual_seed(0)
+    animator = Animator(Generator(CONFIGS["face-tiny"]), load_landmarker("builtin"), name="toy")
+    generate: Any = animator.generate
+
+    def paced(*arguments):
+        time.sleep(pace.seconds)
+        return generate(*arguments)
+
+    vars(animator)["generate"] = paced
+    return animator
+
+
+@contextmanager
+def toy_server(pace: Pace, limits: Limits = LIMITS, auth: tuple[str, str] | None = None) -> Iterator[Server]:
+    """The app on a free port of this machine."""
+    with start(toy_animator(pace), limits=limits, auth=auth) as server:
+        yield server
+
+
+def chromium() -> str | None:
+    """The browser for the tests of the page."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

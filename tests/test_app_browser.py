@@ -1,0 +1,210 @@
+"""The page in a real browser: what a visitor does, and that nothing asks beyond this machine."""
+
+import json
+import time
+from contextlib import contextmanager
+
+import pytest
+from app_server import ASSETS, PORTRAIT, Pace, chromium, toy_server
+from gfla.animate import VideoReader, VideoWriter
+from playwright.sync_api import Page, expect, sync_playwright
+
+pytestmark = pytest.mark.skipif(
+    chromium() is None,
+    reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
+)
+PACE = Pace()
+SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def server():
+    with toy_server(PACE) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        opened = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """The first two seconds of the shipped driver."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    with (
+        VideoReader(ASSETS / "driver.mp4", end=SECONDS) as reader,
+        VideoWriter(path, reader.size, reader.rate, reader.time_base) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    return path
+
+
+@pytest.fixture
+def visit(server, browser):
+    """Opens the page for a new visitor; fails if it asked beyond localhost or a script failed."""
+    asked, wrong, contexts = [], [], []
+
+    @contextmanager
+    def open_page(**options):
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(server.address)
+        page.wait_for_selector("#run")
+        yield page
+        context.close()
+
+    PACE.seconds = 0.0
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert asked
+    assert [url for url in asked if not url.startswith((server.address, "data:", "blob:"))] == []
+    assert wrong == []
+
+
+def pick(page: Page, group: str, name: str) -> None:
+    page.locator(f'{group} .pick[data-name="{name}"]').click()
+
+
+def send(page: Page, portrait, driving) -> None:
+    page.set_input_files("#portrait input[type=file]", str(portrait))
+    page.set_input_files("#driving input[type=file]", str(driving))
+
+
+def film(page: Page):
+    """The finished film's video element."""
+    video = page.locator("#player video[data-making=false]")
+    expect(video).to_be_visible(timeout=60_000)
+    page.wait_for_function("document.querySelector('#player video').readyState > 0")
+    return video
+
+
+def test_from_upload_to_a_film_and_a_part_of_one(visit, clip):
+    with visit() as page:
+        send(page, PORTRAIT, clip)
+        expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+        expect(page.locator("#seen")).to_contain_text("reference frame")
+
+        PACE.seconds = 0.06
+        page.locator("#run").click()
+        expect(page.locator("#told [role=progressbar]")).to_be_visible()
+        making = page.locator("#player video[data-making=true]")
+        expect(making).to_be_visible(timeout=60_000)
+        page.wait_for_function("document.querySelector('#player video').currentTime > 0.3", timeout=60_000)
+        assert making.count() == 1, "it plays while it is being made"
+        expect(page.locator("#told")).to_contain_text("to go")
+        video = film(page)
+        assert abs(video.evaluate("video => video.duration") - SECONDS) < 0.05
+        page.wait_for_function("document.querySelector('#player video').currentTime > 0")
+        expect(page.locator("#player .save")).to_have_text("Download astronaut-clip.mp4")
+
+        page.locator("#beside").click()
+        page.wait_for_function("document.querySelector('#player video').videoWidth === 1024")
+
+        PACE.seconds = 0.25
+        page.locator("#run").click()
+        page.wait_for_function(
+            "document.querySelector('#told').textContent.includes('Frame ')", timeout=60_000
+        )
+        page.locator("#stop").click()
+        expect(page.locator("#told")).to_contain_text("are kept", timeout=60_000)
+        assert 0 < film(page).evaluate("video => video.duration") < SECONDS - 0.2
+        expect(page.locator("#run")).to_be_visible()
+
+
+def test_a_slider_changes_the_picture(visit):
+    with visit() as page:
+        page.get_by_role("tab", name="Edit").click()
+        pick(page, "#edit-portraits", "Eileen")
+        page.wait_for_selector("#view img")
+        before = page.get_attribute("#view img", "src")
+        slider = page.get_by_role("slider", name="Turn")
+        slider.focus()
+        slider.press("ArrowRight")
+        changed = "before => document.querySelector('#view img').src !== before"
+        page.wait_for_function(changed, arg=before)
+        page.locator("#reset").click()
+        page.wait_for_function("before => document.querySelector('#view img').src === before", arg=before)
+        with page.expect_download() as saved:
+            page.locator("#save").click()
+        assert saved.value.suggested_filename == "astronaut-edited.png"
+
+
+def test_a_bad_file_is_a_sentence(visit, clip, tmp_path):
+    notes = tmp_path / "notes.png"
+    notes.write_text("no picture at all")
+    with visit() as page:
+        send(page, notes, clip)
+        said = page.get_by_text("notes.png: this is not a picture that we can read")
+        expect(said.first).to_be_visible(timeout=30_000)
+        expect(page.locator("#run")).to_be_disabled()
+
+
+def test_two_visitors_see_their_own(visit, server):
+    with visit() as one, visit() as two:
+        for page, motion in ((one, "blink"), (two, "smile")):
+            pick(page, "#portraits", "Eileen")
+            pick(page, "#drivers", motion)
+            expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+        for page in (one, two):
+            page.locator("#run").click()
+        lengths = [film(page).evaluate("video => video.duration") for page in (one, two)]
+        assert [round(length, 1) for length in lengths] == [2.0, 3.0]
+        addresses = [film(page).evaluate("video => video.src") for page in (one, two)]
+        assert addresses[0].split("/")[-2] != addresses[1].split("/")[-2], "a token each"
+        folders = [server.service.visits.by_token(address.split("/")[-2]).folder for address in addresses]
+    end = time.monotonic() + 30
+    while any(folder.exists() for folder in folders):
+        assert time.monotonic() < end, "what visitors made is deleted when they leave"
+        time.sleep(0.1)
+
+
+def test_settings_and_the_dark_page_are_remembered(visit):
+    with visit() as page:
+        page.get_by_text("Settings", exact=True).first.click()
+        page.get_by_label("Absolute").check()
+        page.wait_for_function("JSON.stringify(localStorage).length > 20")
+        page.locator(".night").click()
+        dark = page.evaluate("document.body.classList.contains('dark')")
+        page.reload()
+        page.wait_for_selector("#run")
+        assert page.evaluate("document.body.classList.contains('dark')") is dark
+        page.get_by_text("Settings", exact=True).first.click()
+        expect(page.get_by_label("Absolute")).to_be_checked()
+
+
+@pytest.mark.parametrize("tab", ["Animate", "Edit"])
+def test_a_phone_needs_no_sideways_scrolling(visit, tab):
+    with visit(viewport={"width": 390, "height": 844}) as page:
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_everything_has_a_name_for_screen_readers(visit):
+    with visit() as page:
+        for tab in ("Animate", "Edit"):
+            page.get_by_role("tab", name=tab).click()
+            nameless = page.evaluate(_NAMELESS)
+            assert nameless == [], json.dumps(nameless, indent=1)
+
+
+_NAMELESS = """
+() => [...document.querySelectorAll('button, input, textarea, select, img, video, [role=slider]')]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => {
+        const labels = each.labels ? [...each.labels].map((label) => label.textContent).join('') : '';
+        const name = each.getAttribute('aria-label') || each.title || labels || each.textContent;
+        return each.tagName === 'IMG' ? !each.hasAttribute('alt') : !(name || '').trim();
+    })
+    .map((each) => each.outerHTML.slice(0, 200))
+"""

@@ -1,0 +1,26 @@
+"""The controls say the same to the Animator and to gfla-animate."""
+
+from gfla.animate.cli.animate import _parser, job_of
+from gfla.demos.app.settings import PICTURES, Settings, remembered
+
+
+def test_the_usual_is_what_the_command_does_unasked():
+    line = Settings().command("me.jpg", "you.mp4")
+    assert line == "gfla-animate me.jpg you.mp4 -o out.mp4"
+
+
+def test_the_command_makes_the_same():
+    settings = Settings(
+        mode="Absolute", parts=["mouth", "eyes"], mouth=1.2, smoothing=0, detail=0.5, picture=PICTURES[1]
+    )
+    words = settings.command("my face.jpg", "nod").split()
+    assert "'my" in words, "names are quoted for the shell"
+    job = job_of(_parser().parse_args(["my face.jpg", *words[3:]]))
+    assert job.ways["motion"] == settings.manner
+    assert {name: job.ways[name] for name in ("crop_only", "detail")} == {"crop_only": True, "detail": 0.5}
+
+
+def test_what_a_browser_kept_is_not_trusted():
+    assert remembered({"mode": "Absolute", "mouth": 1.5}) == Settings(mode="Absolute", mouth=1.5)
+    for nonsense in (None, [], {"mode": "Sideways"}, {"parts": ["tail"]}, {"mouth": "loud"}):
+        assert remembered(nonsense) == Settings()
