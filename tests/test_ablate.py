@@ -57,8 +57,8 @@ def test_every_variant_trains_in_its_stages(name, pairs, features, tmp_path):
         run.train(batch, seen, features, deformation_steps=1)
         changed = [not torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True)]
         assert np.mean(changed) > 0.7, variant.name
-        if isinstance(run.model, Generator):
-            first = Run(variant, 1, 64, tmp_path)
+        first = Run(variant, 1, 64, tmp_path)
+        if isinstance(first.model, Generator):
             paint = first.model.paint.weight.clone()
             first.train(batch, seen, features, deformation_steps=1)
             assert torch.equal(paint, first.model.paint.weight), "the first stage paints nothing"

@@ -60,6 +60,7 @@ def test_a_frame_that_overflows_is_made_again_in_float32(
 ):
     """A layer that overflows in half precision alone gives the picture of float32."""
     animator.precision = torch.bfloat16
+    assert isinstance(animator.generator, Generator)
     paint = animator.generator.paint.forward
 
     def overflow(x: torch.Tensor) -> torch.Tensor:
@@ -77,6 +78,7 @@ def test_a_frame_that_overflows_is_made_again_in_float32(
 
 def test_what_is_never_finite_is_not_remembered(animator: Animator, head_picture: Picture, monkeypatch):
     state = animator.prepare(head_picture(0), motion="copy")
+    assert isinstance(animator.generator, Generator)
     paint = animator.generator.paint.forward
     monkeypatch.setattr(animator.generator.paint, "forward", lambda x: paint(x) * torch.nan)
     _, after = animator.step(Frame(head_picture(1), 0, TICK), state)
