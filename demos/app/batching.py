@@ -188,7 +188,9 @@ def plan(
                 raise InputError(f"{where}: the column {column} is not taken here.")
         safe.append(Row(where, cells))
     jobs = jobs_of(safe, arguments)
-    return Batch(folder, [Line(*names, job) for names, job in zip(shown, jobs, strict=True)])
+    return Batch(
+        folder, [Line(source, driver, job) for (source, driver), job in zip(shown, jobs, strict=True)]
+    )
 
 
 def _read(manifest: Path) -> list[Row]:
