@@ -84,12 +84,8 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
         return None
     memory = state.memory
     with taking(shares["generate"]), animator.computing():
-        structure, points, reference = (
-            target.structure[:, None],
-            target.points[:, None],
-            state.portrait.reference,
-        )
-        (output,), _ = animator.generator.animate(structure, points, reference, memory)
+        structure, points = target.structure[:, None], target.points[:, None]
+        (output,), _ = animator.generator.animate(structure, points, state.portrait.reference, memory)
     side = state.portrait.face.shape[0]
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     return Inside(

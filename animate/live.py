@@ -213,4 +213,5 @@ def animate_live(
             count.late += count.latency > budget
             if watch:
                 watch(count)
+    count.dropped = frames.dropped + stale  # the last may have been given up
     return count

@@ -115,10 +115,8 @@ FACE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
         Stage(name="image", steps=2800, batch=4),
-        Stage(name="clips", steps=1600, batch=2, length=9, chunk=3),
-        Stage(name="video", steps=320, batch=2, length=18, chunk=3, adversarial=0.01, temporal=0.01),
-    ),
-    augmentation=Augmentation(drop=0.2, mix=0.1, noise=0.1),
+        Stage(name="video", steps=720, batch=2, length=18, chunk=3, adversarial=0.02, temporal=0.02),
+    )
 )
 PAIRS = TrainConfig(
     stages=(
