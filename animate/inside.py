@@ -175,7 +175,7 @@ def attention_panels(inside: Inside, point: Point) -> list[Panel]:
             name = REFERENCES[index].removeprefix("the ")
             heat = attention_at(motion.flow[0, index], weights[0, index], point, side)
             share = float(motion.mask[0, index, 0, row, column])
-            y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+            y, x = divmod(int(heat.argmax()), side)
             made.append(
                 Panel(
                     f"Attention at 1/{level} on the {name}",

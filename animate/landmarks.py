@@ -145,7 +145,8 @@ class BuiltinLandmarker:
             points, score, _ = self.tracker.aligner(self._to_tensor(crops))
             found, scores = points.cpu().numpy(), score.sigmoid().cpu().numpy()
         if mirrored:
-            back = found[len(poses) :, MIRROR] * np.float32([-1, 1]) + np.float32([side - 1, 0])
+            back = found[len(poses) :, MIRROR]
+            back[..., 0] = side - 1 - back[..., 0]
             found = (found[: len(poses)] + back) / 2
             scores = (scores[: len(poses)] + scores[len(poses) :]) / 2
         faces = []

@@ -243,7 +243,7 @@ def _pose(now: Signals, reference: Signals, state: MotionState) -> tuple[Faces, 
     growth = (now.scale / reference.scale) ** gain
     shift = gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
     edge = _INSIDE * state.size
-    slowed = own.shift + shift * _slowed(np.linalg.norm(shift), state.size)
+    slowed = own.shift + shift * _slowed(float(np.linalg.norm(shift)), state.size)
     inside = np.clip(slowed, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
     if (np.abs(inside - own.shift - shift) > 4).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
         beyond.add("the way of the head")

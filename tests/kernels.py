@@ -36,8 +36,10 @@ def test_attend_equals_definition_with_gradients(case):
 def test_attend_in_half_precision_is_near_float32(case, dtype):
     inputs = [t.detach() for t in halves(attention_inputs(case, torch.float32, DEVICE))]
     half = [t if i == 3 else t.to(dtype) for i, t in enumerate(inputs)]
-    out, weights = gpu_attention.attend(*half)
-    slow, _ = fused.attend(*(t.float() for t in half))
+    source, hidden, target, flow, taps, bias = half
+    out, weights = gpu_attention.attend(source, hidden, target, flow, taps, bias)
+    source, hidden, target, flow, taps, bias = (t.float() for t in half)
+    slow, _ = fused.attend(source, hidden, target, flow, taps, bias)
     assert out.dtype == dtype
     assert weights.dtype == torch.float32
     torch.testing.assert_close(out.float(), slow, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])

@@ -4,6 +4,7 @@ import io
 import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
+from typing import Any
 from urllib.parse import urlencode
 
 import cv2
@@ -46,6 +47,7 @@ def face() -> bytes:
 
 def post(address: str, sent: bytes, opener=None) -> tuple[int, bytes, str]:
     """Status, body, and what it says of the face."""
+    answer: Any
     try:
         answer = (opener or urllib.request.build_opener()).open(
             urllib.request.Request(address, sent, method="POST")

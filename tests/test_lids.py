@@ -34,7 +34,7 @@ def portrait() -> np.ndarray:
 
 def drawn(image: np.ndarray) -> Drawing:
     """What the network makes of a closing eye: a soft ghost of the open one."""
-    ghost = cv2.GaussianBlur(image, (0, 0), 8)
+    ghost = np.asarray(cv2.GaussianBlur(image, (0, 0), 8), np.uint8)
     return Drawing(ghost, np.zeros((SIZE, SIZE, 2), np.float32), np.full((SIZE, SIZE), 0.5, np.float32))
 
 

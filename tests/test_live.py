@@ -95,7 +95,9 @@ def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_
     assert 0 < count.latency <= count.worst
 
 
-def test_latency_is_of_one_frame_however_slow(clip: Path, animator: Animator, head_picture: Picture):
+def test_latency_is_of_one_frame_however_slow(
+    clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
+):
     """A queue would make it grow with every frame."""
     track, seen = animator.track, []
 
@@ -103,7 +105,7 @@ def test_latency_is_of_one_frame_however_slow(clip: Path, animator: Animator, he
         threading.Event().wait(0.12)
         return track(*given)
 
-    animator.track = slow
+    monkeypatch.setattr(animator, "track", slow)
     newest = Newest(lambda: VideoReader(clip), again=True)
     controls = Controls()
     kept = Kept(lambda count: controls.stop.set() if count == 12 else None)
@@ -178,10 +180,12 @@ def test_mirror_calibrate_and_swap(animator: Animator, head_picture: Picture):
     assert other.landmarks is state.landmarks
 
 
-def test_the_mirror_turns_what_is_seen(clip: Path, animator: Animator, head_picture: Picture):
+def test_the_mirror_turns_what_is_seen(
+    clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
+):
     seen: list[np.ndarray] = []
     track = animator.track
-    animator.track = lambda image, *given: seen.append(image) or track(image, *given)
+    monkeypatch.setattr(animator, "track", lambda image, *given: seen.append(image) or track(image, *given))
     for mirror in (False, True):
         controls = Controls(mirror)
         newest = Newest(lambda: VideoReader(clip))

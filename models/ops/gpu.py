@@ -1,4 +1,5 @@
-# pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportIndexIssue=false
 """Backward warping as Triton kernels, and how kernels here sample a map: `gpu_attention` does it too.
 
 All is computed in float32, whatever is stored; maps are read channels last. Gradients of what is sampled are

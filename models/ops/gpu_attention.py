@@ -1,4 +1,5 @@
-# pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false, reportCallIssue=false
+# pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false
+# pyright: reportCallIssue=false, reportIndexIssue=false
 """Local attention as one Triton kernel forward and one backward: no map between its parts leaves the chip.
 
 A place's weights are predicted, the (k + 1)^2 integer taps with the bilinear weights folded in are gathered,

@@ -18,10 +18,10 @@ def main() -> None:
         a, b, *weights = [(torch.randn(s, device=device) * 0.1).requires_grad_() for s in shapes]
         flow = smooth_flow(side, device).requires_grad_()
         leaves = (a, b, flow, *weights)
-        source, target, bias, *taps = weights
+        source, target, bias, tap_weight, tap_bias = weights
         halves = (fused.convolve_source(a, source), fused.convolve_target(b, target, bias))
-        fast = gpu_attention.attend(a, *halves, flow, *taps)
-        slow = reference.local_attention(*leaves)
+        fast = gpu_attention.attend(a, *halves, flow, tap_weight, tap_bias)
+        slow = reference.local_attention(a, b, flow, source, target, bias, tap_weight, tap_bias)
         gradients = [
             torch.autograd.grad(out.square().sum() + w.square().sum(), leaves) for out, w in (fast, slow)
         ]
