@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -29,5 +30,7 @@ def test_every_folder_was_walked():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_examples(name):
+    if name.startswith("gfla.models.ops.gpu") and find_spec("triton") is None:
+        pytest.skip("triton is not installed, as it is with torch for CUDA")
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0

@@ -101,7 +101,7 @@ def soak(make_video: MakeVideo, tmp_path: Path, seconds: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         address = f"udp://127.0.0.1:{free.getsockname()[1]}"
-    listen = [program, "-v", "error", "-copyts", "-i", f"{address}?timeout=60000000&fifo_size=100000", "-an"]
+    listen = [program, "-v", "error", "-copyts", "-i", f"{address}?timeout=10000000&fifo_size=100000", "-an"]
     listen += ["-fps_mode", "passthrough", "-enc_time_base", "demux", "-f", "framehash", "-hash", "adler32"]
     received = tmp_path / "received.txt"
     with subprocess.Popen([*listen, received], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as listener:
