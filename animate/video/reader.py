@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..times import Span, clock, exact
 from .damage import Salvage
 from .frame import Frame
+from .heap import keep_pictures_apart
 from .inputs import Camera, Input
 from .moving_webp import MovingWebp, is_webp
 from .pixels import Upright
@@ -45,6 +46,7 @@ class VideoReader:
         start: Fraction | float | None = None,
         end: Fraction | float | None = None,
     ):
+        keep_pictures_apart()
         self.input = Input.of(path)
         self.name, self.path = self.input.name, self.input.path or Path(self.input.name)
         if start is not None and end is not None and end <= start:
