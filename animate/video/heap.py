@@ -1,4 +1,4 @@
-"""Keeps pictures out of the heap, so that what stays of a video does not pin the holes that they leave.
+"""The heap of a process that handles pictures: they are kept out of it, and what they leave is given back.
 
 The C library raises by itself the size from which memory comes from the system and goes back to it at once.
 Then a video's pictures lie between small things that are kept, and the heap grows: at 720 lines, by 62 MB in
@@ -18,7 +18,14 @@ _MMAP_THRESHOLD = -3  # of glibc's mallopt
 def keep_pictures_apart() -> None:
     """Once for the process: memory of `LEAST` bytes and more is the system's. Where there is no such setting
     (outside Linux with glibc) nothing is done."""
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_MMAP_THRESHOLD, LEAST)
+    _call("mallopt", _MMAP_THRESHOLD, LEAST)
+
+
+def return_memory() -> None:
+    """Give back to the system what the heap holds but nobody uses: after a job of a process that goes on."""
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *arguments: int) -> None:
+    if sys.platform == "linux" and (function := getattr(ctypes.CDLL(None), name, None)) is not None:
+        function(*arguments)

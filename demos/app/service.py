@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import Animator, InputError
+from gfla.animate.video.heap import return_memory
 from gfla.demos.app.limits import Limits
 from gfla.demos.app.samples import make_samples
 from gfla.demos.app.session import Visit, Visits
@@ -59,6 +60,7 @@ class Service:
             yield
         finally:
             self.visits.end(visit)
+            return_memory()
 
 
 def spoken(function: Callable) -> Callable:
