@@ -23,7 +23,7 @@ from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
 from .detail import Canvas, Drawing, finish
-from .devices import choose_device, fast_precision
+from .devices import choose_device, fast_precision, to_device
 from .draw import draw
 from .errors import InputError
 from .film import Progress, render
@@ -332,11 +332,10 @@ class Animator:
 
     def _picture(self, image: Image) -> Tensor:
         """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
-        return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
+        return to_device(image, self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
 
     def _tensor(self, points: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(points).to(self.device)[None]
+        return to_device(points, self.device)[None]
 
     @contextmanager
     def computing(self, fast: bool = True) -> Iterator[None]:

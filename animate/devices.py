@@ -1,11 +1,15 @@
 """Which device to compute on and in which precision, and why, so that nobody has to guess."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from .errors import InputError
 
@@ -78,3 +82,36 @@ def taking(count: int) -> Iterator[None]:
         yield
     finally:
         take_cores(before)
+
+
+def take_stream(device: torch.device) -> None:
+    """On CUDA this thread's work goes from now on to a stream of its own, beside that of other threads.
+
+    A stream waits for no other: what a thread makes is handed on after `finish_stream` alone.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream(device))
+
+
+def finish_stream(device: torch.device) -> None:
+    """Wait until a CUDA device has done all that this thread asked for, so that others may read it, and
+    what it read may be freed."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """`array` on `device`; to CUDA from pinned memory, so that nobody waits for the copy."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def to_host(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
+    """Tensors of one device as contiguous arrays; from CUDA through pinned memory, with one wait for all."""
+    if tensors[0].device.type != "cuda":
+        return [tensor.contiguous().cpu().numpy() for tensor in tensors]
+    copies = [
+        torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors
+    ]
+    finish_stream(tensors[0].device)
+    return [copy.numpy() for copy in copies]

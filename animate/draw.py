@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..models import GeneratorMemory
 from .detail import Drawing
+from .devices import to_host
 from .gaze import look_aside
 from .lids import close_lids
 from .portrait import Portrait
@@ -52,15 +53,15 @@ def draw(
         fields = (output.image, *(field[:, 0] for field in output.motions[-1]))
         faces, flows, masks = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in fields)
         faces = (faces.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        faces, flows, masks = (field.contiguous().cpu().numpy() for field in (faces, flows, masks))
+        after = torch.cat([target.points for target in targets])
+        faces, flows, masks, after = to_host((faces, flows, masks, after))
     drawn: list[Drawn] = []
     for index, (target, portrait) in enumerate(zip(targets, portraits, strict=True)):
-        after = target.points[0].cpu().numpy()
-        face = look_aside(faces[index], after, target.look)
+        face = look_aside(faces[index], after[index], target.look)
         drawing = Drawing(face, flows[index], masks[index, ..., 0])
         own = slice(index, index + 1)
         memory = GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
-        drawn.append((close_lids(drawing, portrait.face, portrait.points, after), memory))
+        drawn.append((close_lids(drawing, portrait.face, portrait.points, after[index]), memory))
     return drawn
 
 

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..models.tracker import Tracker, load_tracker, read_cells
+from .devices import to_device
 from .errors import InputError
 from .upright import FacePose, crop_matrix, face_pose, transform, warp
 
@@ -182,7 +183,7 @@ class BuiltinLandmarker:
 
     def _to_tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
         """(B, H, W, 3) uint8 -> (B, 3, H, W) float in [0, 1], channels last, on the device."""
-        return torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        return to_device(images, self.device).permute(0, 3, 1, 2).float().div_(255)
 
 
 def check_image(image: NDArray[np.uint8]) -> None:

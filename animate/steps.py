@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..models import GeneratorMemory
 from .absence import MissingFaceError
-from .devices import core_shares, take_cores, taking
+from .devices import core_shares, finish_stream, take_cores, take_stream, taking
 from .stream import Stage
 from .transparency import moved_alpha, off_white
 from .video import Frame
@@ -121,8 +121,14 @@ def step_stages(animator: "Animator", state: "AnimationState") -> list[Stage]:
     """The step as stages of a `Stream` that takes `Work(frame, state)`: frames overlap and come out as from
     `Animator.animate`, bit for bit."""
     shares = core_shares(animator.device)
+    finish_stream(animator.device)  # what `state` holds was made in this thread's stream
+
+    def begin(share: int) -> None:
+        take_cores(share)
+        take_stream(animator.device)
+
     return [
-        Stage(part.__name__, _keeping(part, own, animator, state), partial(take_cores, shares[part.__name__]))
+        Stage(part.__name__, _keeping(part, own, animator, state), partial(begin, shares[part.__name__]))
         for part, own in STEP.items()
     ]
 
@@ -136,6 +142,7 @@ def _keeping(
     def work(arrived: Work) -> Work:
         done = part(animator, arrived._replace(state=replace(arrived.state, **kept)))
         kept.update({name: getattr(done.state, name) for name in own})
+        finish_stream(animator.device)
         return done
 
     return work

@@ -1,10 +1,12 @@
 """Which precision a machine gets, and how its cores are shared out."""
 
+import numpy as np
 import pytest
 import torch
-from gfla.animate.devices import core_shares, fast_precision
+from gfla.animate.devices import core_shares, fast_precision, to_device, to_host
 
 CPU = torch.device("cpu")
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,14 @@ def test_every_part_has_a_thread_and_the_network_most(monkeypatch, cores):
     assert min(shares.values()) == 1 or cores >= 8
     assert shares["generate"] == max(shares.values())
     assert shares["generate"] <= cores
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_arrays_come_back_as_they_went_whatever_their_strides(device: str):
+    grid = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    sent = [to_device(array, torch.device(device)) for array in (grid[:, ::-1], grid.astype(np.uint8))]
+    assert {tensor.device.type for tensor in sent} == {device}
+    turned, levels = to_host((sent[0].permute(2, 0, 1), sent[1]))
+    assert np.array_equal(turned, grid[:, ::-1].transpose(2, 0, 1))
+    assert turned.flags.c_contiguous
+    assert np.array_equal(levels, grid.astype(np.uint8))

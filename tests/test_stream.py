@@ -21,10 +21,17 @@ Picture = Callable[..., np.ndarray]
 MakeVideo = Callable[..., Path]
 
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def tiny(landmarker, device: str) -> Animator:
+    torch.manual_seed(0)
+    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, device=device, name="face-tiny")
+
+
 @pytest.fixture
 def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
+    return tiny(landmarker, "cpu")
 
 
 @pytest.fixture
@@ -37,11 +44,13 @@ def run(animator: Animator, state: AnimationState, frames: list[Frame]) -> list[
         return list(stream)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("ways", [{}, {"motion": "copy", "crop_only": True}])
 def test_threads_give_the_plain_loop_bit_for_bit(
-    animator: Animator, head_picture: Picture, grey_picture: Picture, ways: dict
+    landmarker, head_picture: Picture, grey_picture: Picture, ways: dict, device: str
 ):
     """With frames that have no face at the beginning, in the middle and at the end."""
+    animator = tiny(landmarker, device)
     pictures = [(grey_picture if i in (0, 7, 8, 19) else head_picture)(i) for i in range(20)]
     frames = [Frame(picture, i, TICK) for i, picture in enumerate(pictures)]
     state = animator.prepare(head_picture(3), **ways)
