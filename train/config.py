@@ -42,6 +42,10 @@ class Stage:
     """Weight of the attention loss, for models that attend (Ren 2021 Eq. 10)."""
     face: float = 0.0
     """Weight of the perceptual distance of the faces alone (Ren 2021 Eq. 16)."""
+    landmarks: float = 0.0
+    """Weight of what the tracker's aligner sees otherwise than in the truth (faces; `landmark_loss`)."""
+    change: float = 0.0
+    """Weight of the error of the changes between a chunk's frames."""
     adversarial: float = 0.0
     temporal: float = 0.0
 
@@ -189,7 +193,17 @@ TINY = TrainConfig(
     stages=(
         Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
         Stage(name="image", steps=14, batch=2, correctness=0.1, style=0.1),
-        Stage(name="video", steps=14, batch=1, length=6, chunk=3, adversarial=0.02, temporal=0.02),
+        Stage(
+            name="video",
+            steps=14,
+            batch=1,
+            length=6,
+            chunk=3,
+            landmarks=5.0,
+            change=1.0,
+            adversarial=0.02,
+            temporal=0.02,
+        ),
     ),
     augmentation=Augmentation(blur=0.1, jpeg=0.1, background=0.2, drop=0.15, mix=0.2, noise=0.2),
 )

@@ -86,6 +86,9 @@ def picture_terms(
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
     }
+    if stage.change and len(outputs) > 1:
+        made = torch.stack([output.image for output in outputs], dim=1).diff(dim=1)
+        terms["change"] = F.l1_loss(made, truth.diff(dim=1))
     if stage.hidden:
         shares = [
             hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], teacher[1][:, t])

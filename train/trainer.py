@@ -37,6 +37,7 @@ from .checkpoint import load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
 from .data import Batch, draw_structures
 from .journal import Journal, Terms
+from .landmark_loss import LandmarkJudge
 from .losses import critic_hinge, detail_weight, find_eyes, generator_hinge
 from .muon import Muon
 from .objective import flow_terms, picture_terms
@@ -85,6 +86,8 @@ class Trainer:
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
         wanted = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if wanted else None
+        judged = any(stage.landmarks for stage in config.stages)
+        self.judge = self._place(LandmarkJudge()) if judged else None
         critics = [*self.critic.parameters(), *self.temporal.parameters()]
         self.modules = {
             "generator": self.generator,
@@ -208,6 +211,9 @@ class Trainer:
                     terms = picture_terms(
                         stage, outputs, truth, weight, eyes, teacher, source, self.features, self.dice
                     )
+                    if self.judge is not None and stage.landmarks:
+                        images = torch.cat([output.image for output in outputs])
+                        terms["landmarks"] = self.judge(images, truth.transpose(0, 1).flatten(0, 1), places)
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)
                 terms |= self._critics(images, truth, temporal=stage.temporal > 0)
