@@ -1,12 +1,15 @@
 """The page in a real browser: what a visitor does, and that nothing asks beyond this machine."""
 
+import base64
 import json
+import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
 from app_server import ASSETS, PORTRAIT, Pace, chromium, toy_server
 from gfla.animate import VideoReader, VideoWriter
+from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = pytest.mark.skipif(
@@ -15,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 PACE = Pace()
 SECONDS = 2.0
+TABS = ("Animate", "Edit", "Live", "Look inside", "Batch")
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +28,19 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(tmp_path_factory):
+    """With a camera before which the shipped driver speaks."""
+    camera = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    shown = ["-t", "4", "-i", str(ASSETS / "driver.mp4"), "-q:v", "3", str(camera)]
+    subprocess.run([get_ffmpeg_exe(), "-loglevel", "error", *shown], check=True)
     with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        options = [
+            "--no-sandbox",
+            "--autoplay-policy=no-user-gesture-required",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
         opened = playwright.chromium.launch(executable_path=chromium(), args=options)
         yield opened
         opened.close()
@@ -168,6 +182,38 @@ def test_two_visitors_see_their_own(visit, server):
         time.sleep(0.1)
 
 
+def test_the_camera_gives_a_portrait(visit):
+    with visit(permissions=["camera"]) as page:
+        pick(page, "#drivers", "nod")
+        page.locator("#portrait").get_by_label("Capture from camera").click()
+        page.locator("#portrait").get_by_role("button", name="Click to Access Webcam").click()
+        page.locator("#portrait").get_by_label("capture photo").click()
+        expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+        expect(page.locator("#run")).to_be_enabled()
+
+
+def test_a_portrait_is_pasted(visit):
+    with visit(permissions=["clipboard-read", "clipboard-write"]) as page:
+        pick(page, "#drivers", "nod")
+        page.evaluate(_COPY, base64.b64encode(PORTRAIT.read_bytes()).decode())
+        page.locator("#portrait").get_by_label("Paste from clipboard").click()
+        expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+
+
+def test_the_camera_moves_a_portrait_live(visit):
+    with visit(permissions=["camera"]) as page:
+        page.get_by_role("tab", name="Live").click()
+        pick(page, "#live-portraits", "Eileen")
+        page.locator("[data-live=start]").click(timeout=60_000)
+        page.wait_for_function("+document.querySelector('[data-live=rate]').textContent > 0", timeout=60_000)
+        assert int(page.locator("[data-live=behind]").inner_text()) > 0
+        looks = "document.querySelector('[data-live=picture]').toDataURL()"
+        before = page.evaluate(looks)
+        page.wait_for_function(f"before => {looks} !== before", arg=before)
+        page.locator("[data-live=start]").click()
+        expect(page.locator(".live")).to_have_attribute("data-on", "false")
+
+
 def test_settings_and_the_dark_page_are_remembered(visit):
     with visit() as page:
         page.get_by_text("Settings", exact=True).first.click()
@@ -182,7 +228,7 @@ def test_settings_and_the_dark_page_are_remembered(visit):
         expect(page.get_by_label("Absolute")).to_be_checked()
 
 
-@pytest.mark.parametrize("tab", ["Animate", "Edit"])
+@pytest.mark.parametrize("tab", TABS)
 def test_a_phone_needs_no_sideways_scrolling(visit, tab):
     with visit(viewport={"width": 390, "height": 844}) as page:
         page.get_by_role("tab", name=tab).click()
@@ -192,12 +238,21 @@ def test_a_phone_needs_no_sideways_scrolling(visit, tab):
 
 def test_everything_has_a_name_for_screen_readers(visit):
     with visit() as page:
-        for tab in ("Animate", "Edit"):
+        for tab in TABS:
             page.get_by_role("tab", name=tab).click()
             nameless = page.evaluate(_NAMELESS)
             assert nameless == [], json.dumps(nameless, indent=1)
 
 
+_COPY = """
+async (jpeg) => {
+    const picture = await createImageBitmap(await (await fetch(`data:image/jpeg;base64,${jpeg}`)).blob());
+    const canvas = new OffscreenCanvas(picture.width, picture.height);
+    canvas.getContext('2d').drawImage(picture, 0, 0);
+    const png = await canvas.convertToBlob({type: 'image/png'});
+    await navigator.clipboard.write([new ClipboardItem({'image/png': png})]);
+}
+"""
 _NAMELESS = """
 () => [...document.querySelectorAll('button, input, textarea, select, img, video, [role=slider]')]
     .filter((each) => each.checkVisibility())
