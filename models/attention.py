@@ -26,15 +26,18 @@ class LocalAttention(nn.Module):
         """The reference's half of the kernel net, once per reference; see `ops.fused.convolve_source`."""
         return convolve_source(features, self.source.weight)
 
-    def forward(
-        self, target: Tensor, features: Tensor, halves: Tensor, flow: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """`target` (B, C, h, w), `features` (B, R, C, h, w), `halves` (B, R, M, ...), `flow` (B, R, 2, h, w):
-        the sampled features (B, R, C, h, w) and the weights (B, R, k * k, h, w)."""
-        batch, count = features.shape[:2]
+    def encode_target(self, target: Tensor) -> Tensor:
+        """The target's half of the kernel net, (B, M, h, w), from its features (B, C, h, w)."""
         assert self.target.bias is not None
+        return convolve_target(target, self.target.weight, self.target.bias)
+
+    def forward(
+        self, hidden: Tensor, features: Tensor, halves: Tensor, flow: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`hidden` (B, M, h, w), the target's half, `features` (B, R, C, h, w), `halves` (B, R, M, ...),
+        `flow` (B, R, 2, h, w): the sampled features (B, R, C, h, w) and the weights (B, R, k * k, h, w)."""
+        batch, count = features.shape[:2]
         assert self.taps.bias is not None
-        hidden = convolve_target(target, self.target.weight, self.target.bias)
         sampled, weights = attend(
             features.flatten(0, 1),
             halves.flatten(0, 1),

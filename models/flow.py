@@ -107,13 +107,10 @@ class FlowEstimator(Hourglass):
         batch, count = halves.shape[:2]
         candidates = candidates.flatten(0, 1)
         moved, still = halves.flatten(0, 1).chunk(2, dim=1)
-        moves = self.candidate_half(candidates[:, 1:].flatten(1, 2).to(halves.dtype) / 4)
-        x = (warp(moved, candidates[:, -1]) + still + moves).unflatten(0, (batch, count))
+        x = (warp(moved, candidates[:, -1]) + still).unflatten(0, (batch, count))
         x = x + self.kind[first : first + count, :, None, None] + target[:, None]
-        x8, x4 = self.down_and_up(activate(self.enter(activate(x.flatten(0, 1)))))
+        out8, out4 = self.judge(x.flatten(0, 1), candidates[:, 1:].flatten(1, 2))
         with torch.autocast(x.device.type, enabled=False):  # sub-pixel flow needs float32
-            out8 = self.head8(activate(x8).float())
-            out4 = self.head4(activate(x4).float())
             flow8 = blend(
                 F.avg_pool2d(candidates.flatten(1, 2), 2).view_as(candidates[..., ::2, ::2]) / 2, out8[:, 3:]
             )
@@ -129,6 +126,15 @@ class FlowEstimator(Hourglass):
                 flows += (4 * double(double(flows[1][:, 0]))[:, None],)
                 logits += (double(double(out4[::count, 3:4]))[:, None],)
         return FlowOutput(flows, logits)
+
+    def judge(self, x: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """The dense part: `x` (B, f4, h, w), all of the first layer but what `moves` (B, 2 (K - 1), h, w),
+        the candidates that move, add to it. At H/8 residual flow, logit and the candidates' logits, (B, 3 +
+        K, h/2, w/2); at H/4 the same and the logit at H, (B, 4 + K, h, w); float32."""
+        x = x + self.candidate_half(moves.to(x.dtype) / 4)
+        x8, x4 = self.down_and_up(activate(self.enter(activate(x))))
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head8(activate(x8).float()), self.head4(activate(x4).float())
 
 
 def candidate_flows(target: Known, places: Tensor) -> Tensor:

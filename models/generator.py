@@ -77,12 +77,14 @@ class Ahead(NamedTuple):
 
     Attributes:
         structure4: the target's structure features at H/4. x8: the decoder's first features, at H/8.
+        hidden8: their half of the kernel net at H/8, as `LocalAttention.encode_target`.
         flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4). target: what its pose tells
             of flows. motion: of the source alone. warped: (B, 3, H, W) its pixels under the full-size flow.
     """
 
     structure4: Tensor
     x8: Tensor
+    hidden8: Tensor
     flow_half: Tensor
     target: Known
     motion: FlowOutput
@@ -175,11 +177,10 @@ class Generator(nn.Module):
     def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> Ahead:
         """The part of a frame, `structure` (B, S, H/4, W/4) and `points` (B, N, 2), before any other frame
         matters: a third of its work."""
-        structure4, structure8 = self.structure_encoder(structure)
+        structure4, x8, hidden8, half = self.see(structure)
         target = see_pose(self.config.task, points, self.config.shape, STRIDE)
-        half = self.flow.target_half(structure4)
         motion, warped = self._motion_of_source(half, target, (reference,))
-        return Ahead(structure4, self.before8(structure8), half, target, motion, warped)
+        return Ahead(structure4, x8, hidden8, half, target, motion, warped)
 
     def frame(
         self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
@@ -192,14 +193,37 @@ class Generator(nn.Module):
         return output, previous
 
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
+        features8, features4, flow_half, half8, half4 = self.encode(image, structure4)
+        return Reference(image, points, flow_half, (features8, features4), (half8, half4))
+
+    # Dense parts, tensors to tensors, nearly all of the work: `exported` has them computed elsewhere.
+
+    def see(self, structure: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """`structure` (B, S, H/4, W/4) to the first four fields of `Ahead`."""
+        structure4, structure8 = self.structure_encoder(structure)
+        x8 = self.before8(structure8)
+        return structure4, x8, _target_half(self.attention8, x8), self.flow.target_half(structure4)
+
+    def encode(self, image: Tensor, structure4: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """`image` (B, 3, H, W) and its structure features to a `Reference`'s features at H/8 and H/4, half of
+        the flow estimator and halves of the kernel nets."""
         features4, features8 = self.image_encoder(image)
         flow_half = self.flow.encode_reference(structure4, features4)
-        features = (features8, features4)
-        half8, half4 = (
-            attention.encode_reference(level) if attention else level[:, :0]
-            for attention, level in zip((self.attention8, self.attention4), features, strict=True)
-        )
-        return Reference(image, points, flow_half, features, (half8, half4))
+        half8 = _reference_half(self.attention8, features8)
+        return features8, features4, flow_half, half8, _reference_half(self.attention4, features4)
+
+    def decode8(self, x8: Tensor, structure4: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder from H/8 to H/4, (B, C, H/4, W/4), and that target's half of the kernel net there."""
+        x4 = self.up4(self.body8(x8)) + self.structure4(structure4)
+        return x4, _target_half(self.attention4, x4)
+
+    def decode4(self, x4: Tensor, warped: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder from H/4 on: what it paints, (B, 3, H, W) in [-1, 1], and that part's logit."""
+        # Pixels come from the source alone: warped again and again, previous frames would only blur.
+        x = self.up2(self.body4(x4))
+        x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
+        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
+        return painted[:, :3].contiguous().tanh(), painted[:, 3:]  # a strided view takes six times as long
 
     def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
         """The flows alone to a target of `structure` (B, S, H/4, W/4) and `points` (B, N, 2)."""
@@ -233,30 +257,28 @@ class Generator(nn.Module):
             previous = self._motion(ahead.flow_half, ahead.target, references[1:], first=1)
             motion = motion.join(previous)
         flows, logits = motion
-        x, motion8, weights8 = self._attend(self.attention8, 0, ahead.x8, references, flows[0], logits[0])
-        x = self.up4(self.body8(x)) + self.structure4(structure4)
-        x, motion4, weights4 = self._attend(self.attention4, 1, x, references, flows[1], logits[1])
-        x = self.up2(self.body4(x))
+        x, motion8, weights8 = self._attend(
+            self.attention8, 0, ahead.x8, ahead.hidden8, references, flows[0], logits[0]
+        )
+        x, hidden4 = self.decode8(x, structure4)
+        x, motion4, weights4 = self._attend(self.attention4, 1, x, hidden4, references, flows[1], logits[1])
         image, generated, mask = self._paint(x, warped, logits[2])
         return FrameOutput(
             image, generated, warped, (motion8, motion4, Motion(flows[2], mask)), (weights8, weights4)
         )
 
-    def _paint(self, x: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The last layers, from H/2: the picture, its painted part and the share of the warped source."""
-        # Pixels come from the source alone: warped again and again, previous frames would only blur.
-        x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
-        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
-        generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
-        mask = shares(logits, painted[:, 3:])
+    def _paint(self, x4: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The last layers, from H/4: the picture, its painted part and the share of the warped source."""
+        generated, logit = self.decode4(x4, warped)
+        mask = shares(logits, logit)
         return fuse(generated, warped[:, None], mask), generated, mask
 
-    def _attend(self, attention: LocalAttention | None, level: int, x, references, flow, logits):
+    def _attend(self, attention: LocalAttention | None, level: int, x, hidden, references, flow, logits):
         if attention is None:
             return x, Motion(flow, shares(logits)), flow[:, :, :0]
         features = torch.stack([reference.features[level] for reference in references], dim=1)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
-        sampled, weights = attention(x, features, halves, flow)
+        sampled, weights = attention(hidden, features, halves, flow)
         fused, mask = self._fuse(x, sampled, logits)
         return fused, Motion(flow, mask), weights
 
@@ -264,6 +286,14 @@ class Generator(nn.Module):
         """What is generated and what is sampled, (B, C, h, w) and (B, R, C, h, w), as one; and the shares."""
         mask = shares(logits)
         return fuse(x, sampled, mask.to(x.dtype)), mask
+
+
+def _target_half(attention: LocalAttention | None, x: Tensor) -> Tensor:
+    return attention.encode_target(x) if attention else x[:, :0]
+
+
+def _reference_half(attention: LocalAttention | None, features: Tensor) -> Tensor:
+    return attention.encode_reference(features) if attention else features[:, :0]
 
 
 class ImageEncoder(nn.Module):

@@ -32,8 +32,9 @@ class Paper(Generator):
         self.paint = conv(config.channels[0], 12)
         nn.init.normal_(self.paint.weight, std=0.01)
 
-    def _paint(self, x: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        generated = F.pixel_shuffle(self.paint(activate(self.body2(x))).float(), 2).tanh()
+    def _paint(self, x4: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = self.body2(self.up2(self.body4(x4)))
+        generated = F.pixel_shuffle(self.paint(activate(x)).float(), 2).tanh()
         return generated, generated, torch.zeros_like(logits)
 
 
@@ -160,8 +161,11 @@ class _Bilinear(nn.Module):
     def encode_reference(self, features: Tensor) -> Tensor:
         return features[:, :0]
 
+    def encode_target(self, target: Tensor) -> Tensor:
+        return target[:, :0]
+
     def forward(
-        self, target: Tensor, features: Tensor, halves: Tensor, flow: Tensor
+        self, hidden: Tensor, features: Tensor, halves: Tensor, flow: Tensor
     ) -> tuple[Tensor, Tensor]:
         sampled = warp(features.flatten(0, 1), flow.flatten(0, 1)).unflatten(0, features.shape[:2])
         return sampled, torch.ones_like(flow[:, :, :1])

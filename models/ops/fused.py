@@ -60,9 +60,12 @@ def attend(
     x, y = positions(_at_least_float32(flow))
     hidden = _sample(source_hidden, x + margin, y + margin).to(target_hidden.dtype)
     hidden = F.leaky_relu(hidden + target_hidden, negative_slope)
-    logits = F.conv2d(hidden, tap_weight[:, :, None, None], tap_bias)
-    weights = _at_least_float32(logits).softmax(dim=1)
-    return _gather(source, x, y, weights, k), weights
+    with torch.autocast(source.device.type, enabled=False):
+        dtype = _at_least_float32(hidden).dtype
+        rows = hidden.to(dtype).flatten(2).mT  # (B, places, M): as taps are gathered, place by place
+        weights = (rows @ tap_weight.to(dtype).mT + tap_bias.to(dtype)).softmax(dim=2)
+        out = _gather(source, x, y, weights, k)
+    return out, weights.mT.unflatten(2, flow.shape[-2:])
 
 
 def local_attention(
@@ -123,16 +126,15 @@ def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Tensor:
-    """Sum of the k x k bilinear taps around (x, y) under `weights` (B, T, h, w): (B, C, h, w)."""
+    """Sum of the k x k bilinear taps around (x, y) under `weights` (B, places, T): (B, C, h, w)."""
     batch, channels, height, width = source.shape
     h, w = x.shape[-2:]
     dtype = torch.promote_types(source.dtype, torch.float32)
     x0, y0 = x.floor(), y.floor()
-    ax, ay = (x - x0).to(dtype)[:, None, None], (y - y0).to(dtype)[:, None, None]
-    kernel = weights.to(dtype).unflatten(1, (k, k))  # (B, rows, columns, h, w)
-    kernel = F.pad(kernel * (1 - ax), (0, 0, 0, 0, 0, 1)) + F.pad(kernel * ax, (0, 0, 0, 0, 1, 0))
-    rows = (0, 0, 0, 0, 0, 0)
-    kernel = F.pad(kernel * (1 - ay), (*rows, 0, 1)) + F.pad(kernel * ay, (*rows, 1, 0))
+    ax, ay = (x - x0).to(dtype).flatten(1), (y - y0).to(dtype).flatten(1)
+    corners = torch.stack(((1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay), dim=2)
+    shared = (corners[..., None] * weights.to(dtype)[:, :, None]).flatten(2).flatten(0, 1)
+    scores = shared @ _folding(k).to(source.device, dtype)  # (B * places, (k + 1)^2)
     # Taps go first while indices are made: sums over rows of k + 1 numbers would not be vectorised.
     taps = (torch.arange(k + 1, device=source.device, dtype=torch.int32) - k // 2).view(-1, 1, 1, 1)
     picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * height
@@ -140,7 +142,14 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     row = ((y0.int() + taps).clamp(0, height - 1) + picture) * width
     index = (row[:, None] + column).permute(2, 3, 4, 0, 1).reshape(-1, (k + 1) ** 2)
     table = source.to(dtype).permute(0, 2, 3, 1).reshape(-1, channels)
-    scores = kernel.flatten(1, 2).permute(0, 2, 3, 1).reshape(-1, (k + 1) ** 2).contiguous()
-    with torch.autocast(source.device.type, enabled=False):
-        out = F.embedding_bag(index, table, per_sample_weights=scores, mode="sum")
+    out = F.embedding_bag(index, table, per_sample_weights=scores, mode="sum")
     return out.view(batch, h, w, channels).permute(0, 3, 1, 2).to(source.dtype)
+
+
+@cache
+def _folding(k: int) -> Tensor:
+    """Which integer tap, of (k + 1)^2, each corner of each bilinear tap is: (4 k^2, (k + 1)^2), a 1 a row."""
+    with torch.inference_mode(False):  # it is kept, and training may come after
+        corner, tap = torch.arange(4)[:, None], torch.arange(k * k)
+        at = (tap // k + corner // 2) * (k + 1) + tap % k + corner % 2
+        return F.one_hot(at.flatten(), (k + 1) ** 2).float()
