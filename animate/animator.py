@@ -22,8 +22,9 @@ from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemo
 from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
+from .backends import hand_over, place
 from .detail import Canvas, Drawing, finish
-from .devices import choose_device, fast_precision, to_device
+from .devices import fast_precision, to_device
 from .draw import draw
 from .errors import InputError
 from .film import Progress, render
@@ -47,7 +48,7 @@ class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
     device: torch device of the generator. device_reason: why that one. precision: of its arithmetic.
-    name: of the weights.
+    backend: what computes it. name: of the weights.
     """
 
     def __init__(
@@ -58,32 +59,37 @@ class Animator:
         device: str | torch.device = "cpu",
         reason: str = "asked for",
         name: str = "",
+        backend: str = "torch",
     ):
         self.device = torch.device(device)
         self.generator = generator.to(self.device).eval()
         self.landmarker = landmarker
-        self.device_reason, self.name = reason, name
+        self.device_reason, self.name, self.backend = reason, name, backend
         self.precision = fast_precision(self.device)
         self._size = generator.config.size
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path = "face-256", device: str = "auto", landmarks: str = "builtin"
+        cls,
+        name: str | Path = "face-256",
+        device: str = "auto",
+        landmarks: str = "builtin",
+        backend: str = "torch",
     ) -> Self:
         """Load weights by shipped name or path.
 
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda" or "mps". landmarks: "builtin" or
-        "face-alignment". InputError if weights, device or backend are not there.
+        "face-alignment". backend: "torch" or, on the CPU, "openvino". InputError if any of them is not there.
         """
-        chosen, reason = choose_device(device)
+        chosen, reason = place(backend, device)
         try:
-            generator = load_generator(name, chosen, "face")
+            generator = hand_over(load_generator(name, chosen, "face"), backend, str(name))
             landmarker = load_landmarker(landmarks, device=chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
-        return cls(generator, landmarker, device=chosen, reason=reason, name=str(name))
+        return cls(generator, landmarker, device=chosen, reason=reason, name=str(name), backend=backend)
 
     def prepare(
         self,

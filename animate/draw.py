@@ -46,7 +46,7 @@ def draw(
                     reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
                 ahead = animator.generator.look_ahead(structure, points, reference)
             output, newest = animator.generator.frame(ahead, reference, previous)
-            finite = bool(output.image.isfinite().all())
+            finite = bool(output.image.sum().isfinite())
             if finite or animator.precision == torch.float32:
                 break
     with animator.computing():

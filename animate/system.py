@@ -24,6 +24,7 @@ _LOADABLE = ("face-256", "tracker")
 _OPTIONAL = {
     "kornia": ("--guidance edges", "pip install 'gfla[edges]'"),
     "face_alignment": ("--landmarks face-alignment", "pip install 'gfla[landmarks]'"),
+    "openvino": ("--backend openvino", "pip install 'gfla[export]'"),
     "ray": ("gfla-render --ray", "pip install 'gfla[cluster]'"),
     "gradio": ("the app", "pip install 'gfla[app]'"),
     "pyvirtualcam": ("gfla-live --sink camera", "pip install pyvirtualcam"),
@@ -61,7 +62,8 @@ class System(NamedTuple):
         fast = f", {' '.join(device['instructions'])}" if device["instructions"] else ""
         yield f"  {device['cores']} cores, torch uses {device['threads']}{fast}"
         yield f"system: {self.versions['system']}, Python {self.versions['python']}"
-        told = [f"{name} {self.versions[name]}" for name in _PACKAGES if name in self.versions]
+        packages = (*_PACKAGES, *_OPTIONAL)
+        told = [f"{name} {self.versions[name]}" for name in packages if name in self.versions]
         yield f"versions: {', '.join(told)}, FFmpeg {self.versions['ffmpeg']}"
         yield f"codecs: {', '.join(name for name, there in self.codecs.items() if there)}"
         for name, file in self.weights.items():

@@ -14,6 +14,7 @@ from copy import copy
 from pathlib import Path
 
 from .animator import Animator
+from .backends import computed
 from .errors import InputError
 from .files import different_files, held
 from .formats import Output
@@ -143,8 +144,7 @@ class Worker:
 
 def _record(job: Job, animator: Animator) -> None:
     if job.sidecar:
-        precision = str(animator.precision).removeprefix("torch.")
-        write_sidecar(job, animator.name, {"device": animator.device.type, "precision": precision})
+        write_sidecar(job, animator.name, computed(animator))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""The generator with its dense parts computed by OpenVINO: on a CPU, more pictures a second than by torch alone.
+"""The generator with its dense parts computed by OpenVINO: on a CPU, more pictures a second than by torch.
 
-Convolutions are nearly all of the work and none of the difficulty: `Generator` has them in a few methods, tensors
-to tensors. These alone are converted, once, and kept in the user's cache; spline, flows, sampling and state stay
-torch's. So a frame has one definition, and any number of references fits.
+Convolutions are nearly all of the work and none of the difficulty: `Generator` has them in a few methods,
+tensors to tensors. These alone are converted, once, and kept in the user's cache; spline, flows, sampling and
+state stay torch's. So a frame has one definition, and any number of references fits.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -95,10 +96,8 @@ class Part:
                 return _core().read_model(path)
             except RuntimeError:  # not there, or damaged
                 model = self._convert(given)
-            try:
+            with suppress(OSError):
                 _keep(model, path)
-            except OSError:
-                pass
             return model
 
     def _convert(self, given: tuple[Given, ...]) -> openvino.Model:
@@ -127,7 +126,7 @@ class Part:
 
 
 class _Compiled:
-    """A model ready to compute, for one thread at a time: (B, C, H, W) in and out, channels last in memory."""
+    """A model ready to compute, for one thread at a time: (B, C, H, W) in and out, channels last."""
 
     def __init__(self, model: openvino.Model, threads: int, precision: torch.dtype):
         settings = {
@@ -170,7 +169,9 @@ def _try_out(generator: Generator, precision: torch.dtype) -> None:
     structure = torch.zeros(1, 2, config.structure_channels, height // 4, width // 4)
     points = (torch.arange(2 * 136) * 37 % height).view(1, 2, 68, 2).float()
     with torch.inference_mode(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
-        reference = generator.encode_reference(torch.zeros(1, 3, height, width), structure[:, 0], points[:, 0])
+        reference = generator.encode_reference(
+            torch.zeros(1, 3, height, width), structure[:, 0], points[:, 0]
+        )
         generator(structure, points, reference)
 
 

@@ -276,7 +276,9 @@ class Generator(nn.Module):
     def _attend(self, attention: LocalAttention | None, level: int, x, hidden, references, flow, logits):
         if attention is None:
             return x, Motion(flow, shares(logits)), flow[:, :, :0]
-        features = torch.stack([reference.features[level] for reference in references], dim=1)
+        # Channels last, as they are gathered; `stack` by itself lays them out anew.
+        rows = [reference.features[level].permute(0, 2, 3, 1) for reference in references]
+        features = torch.stack(rows, dim=1).permute(0, 1, 4, 2, 3)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(hidden, features, halves, flow)
         fused, mask = self._fuse(x, sampled, logits)

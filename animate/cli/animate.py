@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..files import different_files, existing_file, new_file, video_input
 from ..formats import Output
 from ..job import Job
-from .options import Bar, run, share_option, time_option
+from .options import Bar, add_computing, run, share_option, time_option
 
 _PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Give `parser` what can be said of one animation; gfla-render has the same for a batch and its rows."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_computing(parser)
     parser.add_argument(
         "--motion",
         choices=("relative", "absolute", "copy"),
@@ -143,7 +143,7 @@ def job_of(options: argparse.Namespace, where: str = "") -> Job:
         options.source,
         options.driving,
         options.output,
-        loading={"device": options.device, "landmarks": options.landmarks},
+        loading={"device": options.device, "landmarks": options.landmarks, "backend": options.backend},
         ways={
             "motion": Manner(options.motion, **gains, only=only, smoothing=options.smoothing),
             "guidance": options.guidance,
@@ -184,10 +184,11 @@ def _animate(options: argparse.Namespace) -> None:
         different_files(new_file(options.save_motion, options.overwrite, (SUFFIX,)), source, driving)
 
     from ..animator import Animator
+    from ..backends import computed
 
     animator = Animator.from_pretrained(**job.loading)
-    precision = str(animator.precision).removeprefix("torch.")
-    device = f"device: {animator.device.type} ({animator.device_reason}; {precision})"
+    by = computed(animator)
+    device = f"device: {by['device']} ({animator.device_reason}; {by['precision']}, {by['backend']})"
     account: list[object] = []
     tracking = Bar("looking at the driver")
     with closing(tracking), closing(Bar(device, f"weights: {animator.name}")) as bar:
@@ -211,7 +212,7 @@ def _animate(options: argparse.Namespace) -> None:
     if job.sidecar:
         from ..provenance import write_sidecar
 
-        write_sidecar(job, animator.name, {"device": animator.device.type, "precision": precision})
+        write_sidecar(job, animator.name, by)
     if account:
         print(account[0], file=sys.stderr)
     if output.path:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from ..errors import InputError
 from ..files import existing_file, is_url, video_input
 from ..formats import Output
-from .options import run
+from .options import add_computing, run
 
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
 
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mirror", action="store_true", help="turn the driver's left and right, as a mirror")
     parser.add_argument("--crop-only", action="store_true", help="the 256 square, not the whole photograph")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_computing(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     return parser
 
@@ -72,7 +72,7 @@ def _live(options: argparse.Namespace) -> None:
     controls, shown = Controls(options.mirror), LiveCount()
     with ExitStack() as stack:
         frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))
-        animator = Animator.from_pretrained(device=options.device)
+        animator = Animator.from_pretrained(device=options.device, backend=options.backend)
         states = [animator.prepare(source, crop_only=options.crop_only) for source in sources]
         size = states[0].size
         for source, state in zip(sources, states, strict=True):

@@ -62,6 +62,18 @@ def run(command: Callable[[], None]) -> int:
     return 0
 
 
+def add_computing(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` what says where the network is computed, and by what."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument(
+        "--backend",
+        choices=("torch", "openvino"),
+        default="torch",
+        help="what computes the network: torch (default), or on a CPU OpenVINO, which is faster; its first "
+        "use takes half a minute more",
+    )
+
+
 class Bar:
     """A progress bar with frames a second and time to go; `lines` go before it.
 

@@ -2,8 +2,9 @@
 
 The C library raises by itself the size from which memory comes from the system and goes back to it at once.
 Then a video's pictures lie between small things that are kept, and the heap grows: at 720 lines, by 62 MB in
-ten minutes. Told that size, it also gives back the heap's end whenever 128 KB of it are free, and a network that
-takes and leaves megabytes all the time would have every page made anew: 3000 to 4500 a frame at 256, 5 to 13 ms.
+ten minutes. Told that size, it also gives back the heap's end whenever 128 KB of it are free, and a network
+that takes and leaves megabytes all the time would have its pages made anew: 3000 to 4500 a frame at 256, 5 to
+13 ms of it.
 """
 
 import ctypes

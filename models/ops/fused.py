@@ -18,6 +18,8 @@ from torch.nn import functional as F
 
 from .reference import positions
 
+_PLACES = 4096  # folded at once: what that takes stays in the cache
+
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
     if _has_kernels(source):
@@ -63,7 +65,8 @@ def attend(
     with torch.autocast(source.device.type, enabled=False):
         dtype = _at_least_float32(hidden).dtype
         rows = hidden.to(dtype).flatten(2).mT  # (B, places, M): as taps are gathered, place by place
-        weights = (rows @ tap_weight.to(dtype).mT + tap_bias.to(dtype)).softmax(dim=2)
+        logits = torch.baddbmm(tap_bias.to(dtype), rows, tap_weight.to(dtype).mT.expand(len(rows), -1, -1))
+        weights = logits.softmax(dim=2)
         out = _gather(source, x, y, weights, k)
     return out, weights.mT.unflatten(2, flow.shape[-2:])
 
@@ -133,8 +136,10 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     x0, y0 = x.floor(), y.floor()
     ax, ay = (x - x0).to(dtype).flatten(1), (y - y0).to(dtype).flatten(1)
     corners = torch.stack(((1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay), dim=2)
-    shared = (corners[..., None] * weights.to(dtype)[:, :, None]).flatten(2).flatten(0, 1)
-    scores = shared @ _folding(k).to(source.device, dtype)  # (B * places, (k + 1)^2)
+    folding = _folding(k).to(source.device, dtype)
+    parts = zip(*(x.flatten(0, 1).split(_PLACES) for x in (corners, weights.to(dtype))), strict=True)
+    scores = [(corner[..., None] * weight[:, None]).flatten(1) @ folding for corner, weight in parts]
+    scores = torch.cat(scores) if scores[1:] else scores[0]  # (B * places, (k + 1)^2)
     # Taps go first while indices are made: sums over rows of k + 1 numbers would not be vectorised.
     taps = (torch.arange(k + 1, device=source.device, dtype=torch.int32) - k // 2).view(-1, 1, 1, 1)
     picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * height
