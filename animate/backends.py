@@ -15,7 +15,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .animator import Animator
 
-Backend = Literal["torch", "openvino"]
+Backend = Literal["torch", "openvino", "openvino-int8"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
@@ -40,8 +40,10 @@ def hand_over(generator: Generator | AttentionFlow, backend: str, name: str) -> 
     if not isinstance(generator, Generator):
         raise InputError(f"{name}: --backend {backend} is not for these weights' model; leave it out.")
     from ..models.exported import export
+    from .calibration import rehearse
 
-    return export(generator, fast_precision(torch.device("cpu")))
+    calibrate = rehearse if backend == "openvino-int8" else None
+    return export(generator, fast_precision(torch.device("cpu")), calibrate)
 
 
 def computed(animator: "Animator") -> dict[str, str]:

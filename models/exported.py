@@ -12,7 +12,7 @@ import json
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
@@ -25,30 +25,39 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
+from .quantized import Ranges, quantize, watch
 
 if TYPE_CHECKING:
     import openvino
 
-FORM = 1
-"""What is made of a method; raise it when that changes, so that no older file is taken from the cache."""
 _EXACT = ("judge", "decode4")
 """Parts that give sub-pixel flows and pictures: their outputs are float32 in any precision."""
 _CONVERTING = Lock()  # torch.export is not for two threads at once
 
 
-def export(generator: Generator, precision: torch.dtype, cache: Path | None = None) -> Generator:
+def export(
+    generator: Generator,
+    precision: torch.dtype,
+    calibrate: Callable[[Generator], object] | None = None,
+    cache: Path | None = None,
+) -> Generator:
     """`generator`, on the CPU, its dense parts from now on OpenVINO's, in `precision` (bfloat16 or float32).
 
-    The first time it takes half a minute; then files in `cache`, by default the user's, are read. Raises
-    ImportError where OpenVINO is not installed.
+    calibrate: lets a generator make pictures as it will have to; then large convolutions compute in eight
+    bits, in the ranges that these took. The first time it takes half a minute; then files in `cache`, by
+    default the user's, are read. Raises ImportError where OpenVINO is not installed.
     """
     import openvino
 
-    told = json.dumps([FORM, openvino.__version__, torch.__version__, asdict(generator.config)])
-    folder = (cache or user_cache()) / _hash(generator, told)
-    parts = [(generator, name) for name in ("see", "encode", "decode8", "decode4")]
-    for owner, name in (*parts, (generator.flow, "judge")):
-        setattr(owner, name, Part(owner, name, precision, folder))
+    folder = (cache or user_cache()) / _hash(generator, openvino.__version__)
+    owners = dict.fromkeys(("see", "encode", "decode8", "decode4"), generator) | {"judge": generator.flow}
+    parts = {name: Part(owner, name, precision, folder) for name, owner in owners.items()}
+    for name, owner in owners.items():
+        setattr(owner, name, parts[name])
+    if calibrate:
+        ranges = _measure(folder / "ranges.json", parts, lambda: calibrate(generator))
+        for name, part in parts.items():
+            part.quantize(ranges[name])
     _try_out(generator, precision)
     return generator
 
@@ -75,37 +84,61 @@ class Part:
         self._method, self._name = _Method(owner, name), name
         self._precision, self._folder = precision, folder
         self._idle: dict[tuple[int, tuple[Given, ...]], list[_Compiled]] = defaultdict(list)
+        self._ranges: Ranges | None = None
+        self._watched: list[list[str]] = []
+        self.measured: Ranges | None = None
+        """While it is not None it gets the ranges that `quantize` wants, as they are seen."""
 
-    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         given = tuple(Given(tuple(tensor.shape), tensor.dtype) for tensor in inputs)
         idle = self._idle[torch.get_num_threads(), given]
         try:
             compiled = idle.pop()
         except IndexError:
-            compiled = _Compiled(self._model(given), torch.get_num_threads(), self._precision)
+            model = self._model(given) if self.measured is None else self._converted(given)
+            compiled = _Compiled(model, torch.get_num_threads(), self._precision)
         outputs = compiled(inputs)
         idle.append(compiled)
-        return outputs
+        if self.measured is not None:
+            outputs = self._seen(outputs)
+        return outputs if outputs[1:] else outputs[0]
+
+    def quantize(self, ranges: Ranges) -> None:
+        """From now on compute in eight bits where there is a range."""
+        self._ranges, self.measured = ranges, None
+        self._idle.clear()
+
+    def _seen(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Those of the method; the others, what came into its convolutions, are measured."""
+        assert self.measured is not None
+        count = len(outputs) - 2 * len(self._watched)
+        seen = iter(outputs[count:])
+        for names, least, most in zip(self._watched, seen, seen, strict=True):
+            for name in names:
+                low, high = self.measured.get(name, (0.0, 0.0))
+                self.measured[name] = (min(low, float(least)), max(high, float(most)))
+        return outputs[:count]
 
     def _model(self, given: tuple[Given, ...]) -> openvino.Model:
         """From the cache, or converted and put there; without where the cache cannot be written."""
-        kinds = [f"{str(kind)[6:]}-{'x'.join(map(str, shape))}" for shape, kind in given]
-        path = self._folder / f"{'_'.join((self._name, str(self._precision)[6:], *kinds))}.xml"
-        with _CONVERTING:
-            try:
-                return _core().read_model(path)
-            except RuntimeError:  # not there, or damaged
-                model = self._convert(given)
-            with suppress(OSError):
-                _keep(model, path)
-            return model
+        kinds = [f"{_word(kind)}-{'x'.join(map(str, shape))}" for shape, kind in given]
+        ours = [self._name, _word(self._precision), *([] if self._ranges is None else ["int8"])]
+        path = self._folder / f"{'_'.join(ours + kinds)}.xml"
+        try:
+            return _core().read_model(path)
+        except RuntimeError:  # not there, or damaged
+            model = self._converted(given)
+        with suppress(OSError):
+            _keep(model, path)
+        return model
 
-    def _convert(self, given: tuple[Given, ...]) -> openvino.Model:
+    def _converted(self, given: tuple[Given, ...]) -> openvino.Model:
         import openvino as ov
         from openvino.preprocess import PrePostProcessor
 
         examples = tuple(torch.zeros(shape) for shape, _ in given)
         with (
+            _CONVERTING,
             torch.inference_mode(False),
             torch.no_grad(),
             torch.autocast("cpu", enabled=False),
@@ -114,12 +147,17 @@ class Part:
             warnings.simplefilter("ignore")  # of torch about itself
             model = ov.convert_model(torch.export.export(self._method, examples))
         model.reshape({index: list(shape) for index, (shape, _) in enumerate(given)})
+        count = len(model.outputs)
+        if self._ranges is not None:
+            quantize(model, self._ranges)
+        if self.measured is not None:
+            self._watched = watch(model)
         way = PrePostProcessor(model)
         for index, (_, kind) in enumerate(given):
             way.input(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
             way.input(index).model().set_layout(ov.Layout("NCHW"))
         kind = torch.float32 if self._name in _EXACT else self._precision
-        for index in range(len(model.outputs)):
+        for index in range(count):
             way.output(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
             way.output(index).model().set_layout(ov.Layout("NCHW"))
         return way.build()
@@ -175,11 +213,35 @@ def _try_out(generator: Generator, precision: torch.dtype) -> None:
         generator(structure, points, reference)
 
 
-def _hash(generator: Generator, told: str) -> str:
+def _hash(generator: Generator, version: str) -> str:
+    """Of all that a converted part depends on: weights, configuration, versions, this package's code."""
+    told = json.dumps([version, torch.__version__, asdict(generator.config)])
     hashed = hashlib.sha256(told.encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        hashed.update(file.read_bytes())
     for name, tensor in generator.state_dict().items():
         hashed.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     return hashed.hexdigest()[:32]
+
+
+def _measure(path: Path, parts: dict[str, Part], work: Callable[[], object]) -> dict[str, Ranges]:
+    """By part the ranges that its convolutions' inputs take in `work`, kept at `path`."""
+    with suppress(OSError, ValueError):
+        return json.loads(path.read_text())
+    for part in parts.values():
+        part.measured = {}
+    work()
+    ranges = {name: part.measured or {} for name, part in parts.items()}
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+        partial.write_text(json.dumps(ranges))
+        os.replace(partial, path)
+    return ranges
+
+
+def _word(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _keep(model: openvino.Model, path: Path) -> None:

@@ -217,13 +217,12 @@ class Generator(nn.Module):
         x4 = self.up4(self.body8(x8)) + self.structure4(structure4)
         return x4, _target_half(self.attention4, x4)
 
-    def decode4(self, x4: Tensor, warped: Tensor) -> tuple[Tensor, Tensor]:
-        """The decoder from H/4 on: what it paints, (B, 3, H, W) in [-1, 1], and that part's logit."""
+    def decode4(self, x4: Tensor, warped: Tensor) -> Tensor:
+        """The decoder from H/4 on: what it paints, before tanh, and that part's logit, (B, 4, H, W)."""
         # Pixels come from the source alone: warped again and again, previous frames would only blur.
         x = self.up2(self.body4(x4))
         x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
-        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
-        return painted[:, :3].contiguous().tanh(), painted[:, 3:]  # a strided view takes six times as long
+        return F.pixel_shuffle(self.paint(activate(x)).float(), 2)
 
     def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
         """The flows alone to a target of `structure` (B, S, H/4, W/4) and `points` (B, N, 2)."""
@@ -269,8 +268,9 @@ class Generator(nn.Module):
 
     def _paint(self, x4: Tensor, warped: Tensor, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The last layers, from H/4: the picture, its painted part and the share of the warped source."""
-        generated, logit = self.decode4(x4, warped)
-        mask = shares(logits, logit)
+        painted = self.decode4(x4, warped)
+        generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
+        mask = shares(logits, painted[:, 3:])
         return fuse(generated, warped[:, None], mask), generated, mask
 
     def _attend(self, attention: LocalAttention | None, level: int, x, hidden, references, flow, logits):

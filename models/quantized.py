@@ -1,0 +1,83 @@
+"""Eight-bit integers for a converted network's large convolutions: ranges measured on pictures, none trained.
+
+Weights go in 255 symmetric steps a channel, inputs in 256 steps of their measured range, zero being one of
+them. What is narrow stays as it is: it costs little, and there are pixels and flows in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import openvino
+
+NARROW = 24
+"""Convolutions with fewer channels than this, in or out, are left alone."""
+
+Ranges = dict[str, tuple[float, float]]
+"""By a convolution's name the least and the largest value that came in."""
+
+
+def watch(model: openvino.Model) -> list[list[str]]:
+    """Give out, after the other outputs of `model`, the least and the largest of what comes into its large
+    convolutions; for each pair, the names of those that it comes into."""
+    from openvino import opset13 as ops
+
+    sources: dict[Any, Any] = {}
+    names: dict[Any, list[str]] = {}
+    for node in _convolutions(model):
+        key = _key(node.input_value(0))
+        sources[key] = node.input_value(0)
+        names.setdefault(key, []).append(node.get_friendly_name())
+    for source in sources.values():
+        axes = np.arange(4)
+        for reduced in (ops.reduce_min(source, axes, True), ops.reduce_max(source, axes, True)):
+            model.add_outputs([reduced.output(0)])
+    return list(names.values())
+
+
+def _key(source: Any) -> tuple[str, int]:
+    return source.get_node().get_friendly_name(), source.get_index()
+
+
+def _convolutions(model: openvino.Model) -> list[Any]:
+    """Those that can be quantised, in order of execution; their names are the same at every size."""
+    found = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    return [node for node in found if min(node.input(1).get_shape()[:2]) >= NARROW]
+
+
+def quantize(model: openvino.Model, ranges: Ranges) -> None:
+    """Let the convolutions of `model` that have a range in `ranges` compute in eight bits."""
+    from openvino import opset13 as ops
+
+    given: dict[Any, Any] = {}
+    for node in _convolutions(model):
+        if node.get_friendly_name() not in ranges:
+            continue
+        source = node.input_value(0)
+        key = _key(source)
+        if key not in given:
+            low, high = _steps(*ranges[node.get_friendly_name()])
+            low, high = (ops.constant(np.array(x, np.float32)) for x in (low, high))
+            given[key] = ops.fake_quantize(source, low, high, low, high, 256)
+        node.input(0).replace_source_output(given[key].output(0))
+        weights = node.input_value(1)
+        values = weights.get_node().get_data()
+        most = ops.constant(
+            np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8).astype(np.float32)
+        )
+        least = ops.constant(-most.get_data())
+        node.input(1).replace_source_output(
+            ops.fake_quantize(weights, least, most, least, most, 255).output(0)
+        )
+    model.validate_nodes_and_infer_types()
+
+
+def _steps(low: float, high: float) -> tuple[float, float]:
+    """The range a little moved, so that zero, which convolutions pad with, is one of its 256 steps."""
+    low, high = min(low, 0.0), max(high, 1e-6)
+    step = (high - low) / 255
+    below = round(-low / step)
+    return -below * step, (255 - below) * step
