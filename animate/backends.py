@@ -1,4 +1,4 @@
-"""What computes the generator: torch, or OpenVINO for its convolutions, which is faster on a CPU.
+"""What computes the generator: torch, or OpenVINO its convolutions, in eight bits, which is faster on a CPU.
 
 The choice is made once, when weights are loaded; what comes after knows of a generator alone.
 """
@@ -15,7 +15,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .animator import Animator
 
-Backend = Literal["torch", "openvino", "openvino-int8"]
+Backend = Literal["torch", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
@@ -42,8 +42,7 @@ def hand_over(generator: Generator | AttentionFlow, backend: str, name: str) -> 
     from ..models.exported import export
     from .calibration import rehearse
 
-    calibrate = rehearse if backend == "openvino-int8" else None
-    return export(generator, fast_precision(torch.device("cpu")), calibrate)
+    return export(generator, fast_precision(torch.device("cpu")), rehearse)
 
 
 def computed(animator: "Animator") -> dict[str, str]:

@@ -6,14 +6,14 @@ Our photograph follows our driver, once as it is and once too bright and too dar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from ..models import Generator
 from .image import read_image
-from .talking_head import talk
+from .talking_head import TalkingHead, act
+from .talking_head.acting import RATE
 from .video import Frame, VideoReader
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -41,6 +41,6 @@ def _scenes() -> Iterator[tuple[np.ndarray, Iterator[Frame]]]:
             frames = (frame for index, frame in enumerate(driver) if index % _EVERY == 0)
             yield (photograph * light).clip(0, 255).astype(np.uint8), frames
     for person in range(1, 1 + _PEOPLE):
-        drawn = [each.image for each in talk(_SECONDS, seed=person)][::_EVERY]
-        rate = Fraction(1, 25)
-        yield drawn[0], (Frame(image, index, rate) for index, image in enumerate(drawn))
+        head = TalkingHead(person)
+        drawn = [head.render(pose).image for pose in act(_SECONDS, RATE, person)[::_EVERY]]
+        yield drawn[0], (Frame(image, index, 1 / RATE) for index, image in enumerate(drawn))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -47,9 +48,7 @@ def export(
     bits, in the ranges that these took. The first time it takes half a minute; then files in `cache`, by
     default the user's, are read. Raises ImportError where OpenVINO is not installed.
     """
-    import openvino
-
-    folder = (cache or user_cache()) / _hash(generator, openvino.__version__)
+    folder = (cache or user_cache()) / _hash(generator, _openvino().__version__)
     owners = dict.fromkeys(("see", "encode", "decode8", "decode4"), generator) | {"judge": generator.flow}
     parts = {name: Part(owner, name, precision, folder) for name, owner in owners.items()}
     for name, owner in owners.items():
@@ -133,9 +132,7 @@ class Part:
         return model
 
     def _converted(self, given: tuple[Given, ...]) -> openvino.Model:
-        import openvino as ov
-        from openvino.preprocess import PrePostProcessor
-
+        ov = _openvino()
         examples = tuple(torch.zeros(shape) for shape, _ in given)
         with (
             _CONVERTING,
@@ -152,7 +149,7 @@ class Part:
             quantize(model, self._ranges)
         if self.measured is not None:
             self._watched = watch(model)
-        way = PrePostProcessor(model)
+        way = ov.preprocess.PrePostProcessor(model)
         for index, (_, kind) in enumerate(given):
             way.input(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
             way.input(index).model().set_layout(ov.Layout("NCHW"))
@@ -246,13 +243,11 @@ def _word(dtype: torch.dtype) -> str:
 
 def _keep(model: openvino.Model, path: Path) -> None:
     """Write `model` to `path` and the file of its weights beside it, whole or not at all."""
-    import openvino as ov
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
         try:
-            ov.save_model(model, part, compress_to_fp16=False)
+            _openvino().save_model(model, part, compress_to_fp16=False)
         except RuntimeError as error:
             raise OSError(str(error)) from error
         for suffix in (".bin", ".xml"):  # who finds the second finds the first
@@ -261,22 +256,28 @@ def _keep(model: openvino.Model, path: Path) -> None:
 
 def _shared(tensor: Tensor) -> openvino.Tensor:
     """The same memory, which must live as long."""
-    import openvino as ov
-
+    ov = _openvino()
     if tensor.dtype == torch.bfloat16:
         return ov.Tensor(tensor.view(torch.int16).numpy(), list(tensor.shape), ov.Type.bf16)
     return ov.Tensor(tensor.numpy(), shared_memory=True)
 
 
 @cache
-def _core() -> openvino.Core:
-    import openvino as ov
+def _openvino() -> Any:
+    """The package, without the companion by which it would tell its makers of each import and conversion."""
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    import openvino
+    import openvino.preprocess
 
-    return ov.Core()
+    return openvino
+
+
+@cache
+def _core() -> openvino.Core:
+    return _openvino().Core()
 
 
 @cache
 def _types() -> dict[torch.dtype, openvino.Type]:
-    import openvino as ov
-
+    ov = _openvino()
     return {torch.float32: ov.Type.f32, torch.bfloat16: ov.Type.bf16}

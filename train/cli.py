@@ -124,6 +124,12 @@ def evaluate(arguments: list[str] | None = None) -> int:
         "--pairs", type=int, default=500, help="of persons or views, how many pairs (default: %(default)s)"
     )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
+    parser.add_argument(
+        "--backend",
+        choices=("torch", "openvino"),
+        default="torch",
+        help="of a face, what computes the weights",
+    )
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
@@ -158,9 +164,15 @@ def _evaluate(options: argparse.Namespace) -> None:
         tuple(options.against),
         lpips=lpips,
         inception=inception,
+        backend=options.backend,
     )
     print(table(result), *remarks(result), sep="\n")
-    summary = {"weights": options.weights, "identity_auc": result.auc, "fid": result.fid}
+    summary = {
+        "weights": options.weights,
+        "backend": options.backend,
+        "identity_auc": result.auc,
+        "fid": result.fid,
+    }
     (options.out / "summary.json").write_text(json.dumps(summary, indent=1))
     write_report(options.out / "report.html", result, options.weights)
     print(options.out / "report.html")

@@ -89,13 +89,15 @@ def evaluate(
     split: str = "val",
     lpips: Lpips | None = None,
     inception: Inception | None = None,
+    backend: str = "torch",
 ) -> Evaluation:
     """Every method on every clip. Writes results.json after each clip and sheet.png (a row a clip: source,
-    true, spline, ours, edges) to `out`. `ours` is `weights`; those of `against` bear their file's name."""
+    true, spline, ours, edges) to `out`. `ours` is `weights` as `backend` computes them; those of `against`,
+    by torch, bear their file's name."""
     clips = load_clips(data, split, out / "frames")
     features = PerceptualFeatures(perceptual) if perceptual else None
     judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
-    animators = {"ours": Animator.from_pretrained(weights, device="cpu")}
+    animators = {"ours": Animator.from_pretrained(weights, device="cpu", backend=backend)}
     for name in against:
         stem = Path(name).stem
         animators[f"against {stem}" if f"against {stem}" not in animators else f"against {name}"] = (

@@ -67,10 +67,10 @@ def add_computing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--backend",
-        choices=("torch", "openvino", "openvino-int8"),
+        choices=("torch", "openvino"),
         default="torch",
-        help="what computes the network: torch (default), or on a CPU OpenVINO, which is faster; its first "
-        "use takes half a minute more",
+        help="what computes the network: torch (default), or on a CPU OpenVINO, in eight bits, which is "
+        "faster; its first use takes half a minute more",
     )
 
 

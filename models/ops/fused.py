@@ -18,8 +18,6 @@ from torch.nn import functional as F
 
 from .reference import positions
 
-_PLACES = 4096  # folded at once: what that takes stays in the cache
-
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
     if _has_kernels(source):
@@ -64,11 +62,13 @@ def attend(
     hidden = F.leaky_relu(hidden + target_hidden, negative_slope)
     with torch.autocast(source.device.type, enabled=False):
         dtype = _at_least_float32(hidden).dtype
-        rows = hidden.to(dtype).flatten(2).mT  # (B, places, M): as taps are gathered, place by place
-        logits = torch.baddbmm(tap_bias.to(dtype), rows, tap_weight.to(dtype).mT.expand(len(rows), -1, -1))
-        weights = logits.softmax(dim=2)
-        out = _gather(source, x, y, weights, k)
-    return out, weights.mT.unflatten(2, flow.shape[-2:])
+        logits = torch.baddbmm(
+            tap_bias.to(dtype)[:, None],
+            tap_weight.to(dtype).expand(len(hidden), -1, -1),
+            hidden.to(dtype).flatten(2),
+        )
+        weights = logits.softmax(dim=1).unflatten(2, flow.shape[-2:])
+        return _gather(source, x, y, weights, k), weights
 
 
 def local_attention(
@@ -129,17 +129,17 @@ def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Tensor:
-    """Sum of the k x k bilinear taps around (x, y) under `weights` (B, places, T): (B, C, h, w)."""
+    """Sum of the k x k bilinear taps around (x, y) under `weights` (B, T, h, w): (B, C, h, w)."""
     batch, channels, height, width = source.shape
     h, w = x.shape[-2:]
     dtype = torch.promote_types(source.dtype, torch.float32)
     x0, y0 = x.floor(), y.floor()
-    ax, ay = (x - x0).to(dtype).flatten(1), (y - y0).to(dtype).flatten(1)
-    corners = torch.stack(((1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay), dim=2)
-    folding = _folding(k).to(source.device, dtype)
-    parts = zip(*(x.flatten(0, 1).split(_PLACES) for x in (corners, weights.to(dtype))), strict=True)
-    scores = [(corner[..., None] * weight[:, None]).flatten(1) @ folding for corner, weight in parts]
-    scores = torch.cat(scores) if scores[1:] else scores[0]  # (B * places, (k + 1)^2)
+    ax, ay = (x - x0).to(dtype), (y - y0).to(dtype)
+    tapped = weights.to(dtype).unflatten(1, (k, k))  # (B, rows, columns, h, w)
+    kernel = tapped.new_zeros(batch, k + 1, k + 1, h, w)
+    for dy, wy in ((0, 1 - ay), (1, ay)):
+        for dx, wx in ((0, 1 - ax), (1, ax)):
+            kernel[:, dy : dy + k, dx : dx + k].addcmul_(tapped, (wy * wx)[:, None, None])
     # Taps go first while indices are made: sums over rows of k + 1 numbers would not be vectorised.
     taps = (torch.arange(k + 1, device=source.device, dtype=torch.int32) - k // 2).view(-1, 1, 1, 1)
     picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * height
@@ -147,14 +147,6 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     row = ((y0.int() + taps).clamp(0, height - 1) + picture) * width
     index = (row[:, None] + column).permute(2, 3, 4, 0, 1).reshape(-1, (k + 1) ** 2)
     table = source.to(dtype).permute(0, 2, 3, 1).reshape(-1, channels)
+    scores = kernel.flatten(1, 2).permute(0, 2, 3, 1).reshape(-1, (k + 1) ** 2)
     out = F.embedding_bag(index, table, per_sample_weights=scores, mode="sum")
     return out.view(batch, h, w, channels).permute(0, 3, 1, 2).to(source.dtype)
-
-
-@cache
-def _folding(k: int) -> Tensor:
-    """Which integer tap, of (k + 1)^2, each corner of each bilinear tap is: (4 k^2, (k + 1)^2), a 1 a row."""
-    with torch.inference_mode(False):  # it is kept, and training may come after
-        corner, tap = torch.arange(4)[:, None], torch.arange(k * k)
-        at = (tap // k + corner // 2) * (k + 1) + tap % k + corner % 2
-        return F.one_hot(at.flatten(), (k + 1) ** 2).float()

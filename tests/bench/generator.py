@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 
 import torch
 from bench.sample import face_generator, inputs_for
 from bench.timing import Row, compare
-from gfla.models import GeneratorMemory
+from gfla.animate.calibration import rehearse
+from gfla.models import Generator, GeneratorMemory
+from gfla.models.exported import export
 from torch import Tensor
 
 
@@ -16,9 +19,12 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
     structure, points, reference = inputs_for(generator)
     inputs = (structure[:, 0], points[:, 0])
 
-    def network() -> Tensor:
-        ahead = generator.look_ahead(*inputs, reference)
-        return generator.frame(ahead, reference, memory.previous)[0].image
+    def network(by: Generator = generator) -> Tensor:
+        ahead = by.look_ahead(*inputs, reference)
+        return by.frame(ahead, reference, memory.previous)[0].image
+
+    def exported(calibrate: Callable[[Generator], object] | None) -> Callable[[], Tensor]:
+        return partial(network, export(face_generator(device), torch.bfloat16, calibrate))
 
     def frame(dtype: torch.dtype, call: Callable[[], Tensor] = network) -> Tensor:
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
@@ -28,6 +34,11 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
         "float32": partial(frame, torch.float32),
         "bfloat16": partial(frame, torch.bfloat16),
     }
+    if device.type == "cpu" and find_spec("openvino"):
+        forms |= {
+            "OpenVINO bfloat16": partial(frame, torch.bfloat16, exported(None)),
+            "OpenVINO int8": partial(frame, torch.bfloat16, exported(rehearse)),
+        }
     if device.type == "cuda":  # one launch for the frame's hundreds of kernels
         graphs = torch.compile(network, mode="reduce-overhead")
         forms["bfloat16, CUDA graphs"] = lambda: frame(torch.bfloat16, graphs).clone()
