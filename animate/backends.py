@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 
 from ..models import AttentionFlow, Generator
-from .devices import choose_device, fast_precision
+from .devices import choose_device, core_shares, fast_precision, taking
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def hand_over(generator: Generator | AttentionFlow, backend: str, name: str) -> 
     from ..models.exported import export
     from .calibration import rehearse
 
-    return export(generator, fast_precision(torch.device("cpu")), rehearse)
+    cpu = torch.device("cpu")
+    with taking(core_shares(cpu)["generate"]):  # what is compiled here is what a stream will want
+        return export(generator, fast_precision(cpu), rehearse)
 
 
 def computed(animator: "Animator") -> dict[str, str]:
