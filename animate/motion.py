@@ -173,7 +173,7 @@ def follow_driver(
     assert state.reference is not None
     target, look, beyond = _target(load_face_model(), signals, state.reference, state)
     for part in sorted(beyond - set(state.beyond)):
-        log.warning("The driver goes beyond what a portrait can show in %s; it is held back there.", part)
+        log.warning("This goes beyond what a portrait can show in %s; it is held back there.", part)
     moved = Moved(_bounded(target, state.size), look.astype(np.float32))
     return moved, replace(state, beyond=tuple(sorted(beyond.union(state.beyond))))
 

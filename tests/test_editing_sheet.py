@@ -23,8 +23,10 @@ def test_a_portrait_under_every_edit(tmp_path):
     assert main([*command, "-o", str(tmp_path / "sheet.png")]) == 0
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet is not None
-    assert sheet.shape == (SIDE, (1 + len(EDITS)) * SIDE, 3)
-    made = np.split(sheet, 1 + len(EDITS), axis=1)[1:]
+    columns = 1 + len(EDITS["yaw"])
+    assert sheet.shape == (len(EDITS) * SIDE, columns * SIDE, 3)
+    lines = np.split(sheet, len(EDITS))
+    made = [picture for line in lines for picture in np.split(line, columns, axis=1)[1:]]
     assert all(not np.array_equal(a, b) for i, a in enumerate(made) for b in made[:i]), "every edit is seen"
 
 

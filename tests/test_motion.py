@@ -197,7 +197,7 @@ def test_beyond_what_a_portrait_can_show_is_held_back_and_said_once(caplog: pyte
     first = shown(DRIVER, yaw=-40)
     targets, state = run(SOURCE, first, *[shown(DRIVER, yaw=yaw) for yaw in (0, 38, 39, 40, 40)])
     assert [record.message for record in caplog.records] == [
-        "The driver goes beyond what a portrait can show in the turn of the head; it is held back there."
+        "This goes beyond what a portrait can show in the turn of the head; it is held back there."
     ]
     assert state.beyond == ("the turn of the head",)
     assert np.abs(targets[-1] - targets[-2]).max() < 0.5

@@ -5,11 +5,13 @@ import re
 import numpy as np
 import pytest
 import torch
+from app_server import chromium
 from gfla.train import metrics
 from gfla.train.distances import IdentityEmbedding, Lpips, frechet_distance
 from gfla.train.evaluate import COLUMNS, TIMES, Evaluation
 from gfla.train.perceptual import PerceptualFeatures
 from gfla.train.report import Section, remarks, write_report
+from playwright.sync_api import sync_playwright
 
 
 def test_residual_error_by_hand():
@@ -82,7 +84,10 @@ def test_frechet_distance_of_known_gaussians():
     assert frechet_distance(a, 2 * a + (3, 0)) == pytest.approx(9 + 2)
 
 
-def test_the_report_stands_alone_and_begins_with_the_worst(tmp_path):
+@pytest.fixture
+def report(tmp_path):
+    """A report of two clips, the second of which is worse."""
+
     def clips(good: float, bad: float) -> dict[str, dict[str, float]]:
         return {
             "good": dict.fromkeys((*COLUMNS, *TIMES), good),
@@ -101,10 +106,30 @@ def test_the_report_stands_alone_and_begins_with_the_worst(tmp_path):
     assert any("not available" in line and "0.500" in line for line in remarks(result))
     section = Section("Other faces", "note", [["", "shape"], ["ours", "0.98"]], [("made", picture)])
     write_report(tmp_path / "report.html", result, "w", (section,))
-    text = (tmp_path / "report.html").read_text()
+    return tmp_path / "report.html"
+
+
+def test_the_report_stands_alone_and_begins_with_the_worst(report):
+    text = report.read_text()
     assert text.index("bad&lt;i&gt;") < text.index("<h3>good")
     assert "<i>" not in text
     assert "Other faces" in text
     assert len(re.findall("src='data:image/jpeg;base64,", text)) == 5
     assert not re.search(r"(src|href)=['\"](?!data:)", text)
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(report.parent.glob("*.part"))
+
+
+@pytest.mark.skipif(chromium() is None, reason="no Chromium here: the report is not opened in a browser")
+def test_the_report_opens_in_a_browser_and_asks_for_nothing(report):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page, asked, wrong = browser.new_page(), [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(report.as_uri())
+        widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
+        names = page.locator("h3").all_inner_texts()
+        browser.close()
+    assert widths == [16] * 5
+    assert [name.split()[0] for name in names[:2]] == ["bad<i>", "good"]
+    assert [url for url in asked if not url.startswith(("data:", report.as_uri()))] == wrong == []

@@ -21,31 +21,34 @@ from ..animate.pictures import Picture, enlarged
 from ..animate.recording import MotionReader, recorded
 from .cli import run_command
 
-EDITS: tuple[dict[str, float], ...] = (
-    {"yaw": -22.0},
-    {"yaw": 22.0},
-    {"pitch": -12.0},
-    {"pitch": 12.0},
-    {"mouth_open": 0.7},
-    {"smile": 0.9},
-    {"brows": 0.9},
-    {"blink": 1.0},
-)
-"""Each picture's controls (`animate.controls`); the first half moves the head, the rest the face."""
+EDITS: dict[str, tuple[dict[str, float], ...]] = {
+    "yaw": tuple({"yaw": angle} for angle in (-20.0, -13.0, -6.0, 6.0, 13.0, 20.0)),
+    "pitch": tuple({"pitch": angle} for angle in (-15.0, -10.0, -5.0, 5.0, 10.0, 15.0)),
+    "expression": (
+        {"mouth_open": 0.7},
+        {"smile": 0.9},
+        {"pucker": 0.9},
+        {"brows": 0.9},
+        {"blink": 1.0},
+        {"gaze_x": 0.9},
+    ),
+}
+"""Three lines of edits: the controls (`animate.controls`) of each picture."""
 SIDE = 128
 
 
 def editing_sheet(animator: Animator, portraits: Sequence[Path | str]) -> Picture:
-    """A line a portrait: its face as it is, then under each of `EDITS`: uint8 RGB."""
+    """Three lines a portrait: its face as it is, then under the edits of a line of `EDITS`: uint8 RGB."""
     lines = []
     for portrait in portraits:
         start = animator.prepare(portrait, crop_only=True)
-        line = [start.portrait.face]
-        for edit in EDITS:
-            recording = recorded({name: np.array([value]) for name, value in edit.items()}, "edit")
-            (frame,) = animator.animate(animator.follow(start, recording), MotionReader(recording))
-            line.append(frame.image)
-        lines.append(np.hstack([enlarged(picture, SIDE) for picture in line]))
+        for edits in EDITS.values():
+            line = [start.portrait.face]
+            for edit in edits:
+                recording = recorded({name: np.array([value]) for name, value in edit.items()}, "edit")
+                (frame,) = animator.animate(animator.follow(start, recording), MotionReader(recording))
+                line.append(frame.image)
+            lines.append(np.hstack([enlarged(picture, SIDE) for picture in line]))
     return np.vstack(lines)
 
 
