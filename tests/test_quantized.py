@@ -21,7 +21,7 @@ def network(outputs: int = 32):
     given = ops.parameter(SHAPE, ov.Type.f32)
     node = ops.convolution(given, ops.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
     node.set_friendly_name("conv")
-    return ov.Model([node], [given])
+    return ov.Model([node], [given])  # pyright: ignore[reportGeneralTypeIssues]  # its own stubs disagree
 
 
 def run(model) -> list[np.ndarray]:
