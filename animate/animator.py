@@ -70,11 +70,7 @@ class Animator:
 
     @classmethod
     def from_pretrained(
-        cls,
-        name: str | Path = "face-256",
-        device: str = "auto",
-        landmarks: str = "builtin",
-        backend: str = "torch",
+        cls, name: str | Path = "face-256", device="auto", landmarks="builtin", backend="torch"
     ) -> Self:
         """Load weights by shipped name or path.
 

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from gfla.models.exported import _openvino
 from gfla.models.quantized import _steps, quantize, watch
 
 pytestmark = pytest.mark.skipif(
@@ -14,19 +15,18 @@ SHAPE = (1, 32, 12, 12)
 
 def network(outputs: int = 32):
     """A convolution of 32 channels named `conv`, of seeded noise."""
-    import openvino as ov
+    ov = _openvino()
     from openvino import opset13 as ops
 
     kernel = np.random.default_rng(0).normal(size=(outputs, 32, 3, 3)).astype(np.float32) / 17
     given = ops.parameter(SHAPE, ov.Type.f32)
     node = ops.convolution(given, ops.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
     node.set_friendly_name("conv")
-    return ov.Model([node], [given])  # pyright: ignore[reportGeneralTypeIssues]  # its own stubs disagree
+    return ov.Model([node], [given])
 
 
 def run(model) -> list[np.ndarray]:
-    import openvino as ov
-
+    ov = _openvino()
     values = np.random.default_rng(1).uniform(-0.5, 2.0, SHAPE).astype(np.float32)
     done = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": ov.Type.f32})([values])
     return [np.array(done[port]) for port in done]
