@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-_SHIPPED = {"face": "face-256", "person": "person-96"}
+_SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
 
 def prepare(arguments: list[str] | None = None) -> int:
@@ -135,9 +135,7 @@ def evaluate(arguments: list[str] | None = None) -> int:
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
     options = parser.parse_args(arguments)
     work = _evaluate if options.task == "face" else _evaluate_pairs
-    options.weights = options.weights or _SHIPPED.get(options.task)
-    if options.weights is None:
-        parser.error("none are shipped for views: name yours with --weights")
+    options.weights = options.weights or _SHIPPED[options.task]
     return run_command("gfla-evaluate", lambda: work(options))
 
 

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-turntable",
-        description="Turn a thing once round from one picture of it, by weights of your own training.",
+        description="Turn a thing once round from one picture of it.",
     )
     parser.add_argument("source", metavar="SOURCE", help="a picture of one thing; solid or solid:7 draws one")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a video such as out.mp4")
@@ -30,7 +30,9 @@ def _parser() -> argparse.ArgumentParser:
         "--elevation", type=float, default=10, help="from how high, 0 to 20 degrees (default: %(default)s)"
     )
     parser.add_argument("--frames", type=int, default=72, help="of one turn (default: %(default)s)")
-    parser.add_argument("--weights", required=True, help="what gfla-train --config view-64 or view-256 made")
+    parser.add_argument(
+        "--weights", default="view-64", help="a shipped name or a file (default: %(default)s)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     return parser
