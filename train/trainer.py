@@ -86,8 +86,7 @@ class Trainer:
         self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
         wanted = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if wanted else None
-        judged = any(stage.landmarks for stage in config.stages)
-        self.judge = self._place(LandmarkJudge()) if judged else None
+        self.judge = self._place(LandmarkJudge()) if any(s.landmarks for s in config.stages) else None
         critics = [*self.critic.parameters(), *self.temporal.parameters()]
         self.modules = {
             "generator": self.generator,
