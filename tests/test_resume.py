@@ -73,8 +73,8 @@ def gradients_of(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
     trainer._autocast = nullcontext  # pyright: ignore[reportAttributeAccessIssue]
     trainer.config = replace(trainer.config, clip_gradient=1e9)
     torch.manual_seed(1)
-    for critic in (trainer.critic, trainer.temporal):  # at zero biases, what stands still lies on the kink of
-        for name, parameter in critic.named_parameters():  # the leaky ReLU, where rounding would decide
+    for net in (trainer.generator, trainer.critic, trainer.temporal):  # at zero biases, what is still or empty
+        for name, parameter in net.named_parameters():  # lies on the kink of a ReLU, where rounding would decide
             if name.endswith("bias"):
                 torch.nn.init.normal_(parameter, std=0.1)
     stage = replace(TINY.stages[2], length=3, chunk=3, correctness=0.1, style=1.0)
@@ -119,8 +119,8 @@ def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path)
     assert any(key.startswith("temporal") for key in whole)
     for key, gradient in whole.items():
         assert torch.equal(halves[0][key], halves[1][key]), "both processes go on with the same gradient"
-        scale = gradient.abs().max().item() + 1e-7  # rounding, widened by the critics' first Adam step
-        assert (halves[0][key] - gradient).abs().max().item() < 1e-3 * scale, key
+        scale = gradient.abs().max().item() + 1e-7
+        assert (halves[0][key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's

@@ -45,8 +45,7 @@ class LandmarkJudge(nn.Module):
     def _see(self, images: Tensor, there: Tensor) -> Tensor:
         """Points (B, 70, 2) in the upright crops that the matrices `there` (B, 2, 3) cut out."""
         size = images.shape[-1]
-        shrink = max(1, int(float(there[:, :, :2].det().clamp_min(1e-12).rsqrt().mean()) + 0.5))
-        pictures = F.avg_pool2d(images.float(), shrink)  # averaged, not skipped over
+        pictures = F.avg_pool2d(images.float(), max(1, size // self.side))  # averaged, not skipped over
         cells = torch.arange(self.side, dtype=there.dtype)
         places = torch.stack(torch.meshgrid(cells, cells, indexing="xy"), -1).flatten(0, 1)  # (S S, 2)
         back = torch.linalg.solve(there[:, :, :2], (places - there[:, None, :, 2]).mT).mT
