@@ -73,8 +73,9 @@ def gradients_of(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
     trainer._autocast = nullcontext  # pyright: ignore[reportAttributeAccessIssue]
     trainer.config = replace(trainer.config, clip_gradient=1e9)
     torch.manual_seed(1)
-    for net in (trainer.generator, trainer.critic, trainer.temporal):  # at zero biases, what is still or empty
-        for name, parameter in net.named_parameters():  # lies on the kink of a ReLU, where rounding would decide
+    # At zero biases what is still or empty lies on the kink of a ReLU, where rounding would decide.
+    for net in (trainer.generator, trainer.critic, trainer.temporal):
+        for name, parameter in net.named_parameters():
             if name.endswith("bias"):
                 torch.nn.init.normal_(parameter, std=0.1)
     stage = replace(TINY.stages[2], length=3, chunk=3, correctness=0.1, style=1.0)
