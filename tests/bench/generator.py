@@ -5,18 +5,16 @@ from functools import partial
 from importlib.util import find_spec
 
 import torch
-from bench.sample import face_generator, inputs_for
+from bench.sample import drawn_head, face_generator, inputs_for
 from bench.timing import Row, compare
-from gfla.animate.calibration import rehearse
 from gfla.models import Generator, GeneratorMemory
-from gfla.models.exported import export
 from torch import Tensor
 
 
 def measure(device: torch.device, repeats: int) -> list[Row]:
-    """A frame with one previous frame. far: mean distance from float32 in levels of 255, on noise."""
+    """A frame with one previous frame. far: mean distance from float32 in levels of 255."""
     generator = face_generator(device)
-    structure, points, reference = inputs_for(generator)
+    structure, points, reference = (drawn_head if device.type == "cpu" else inputs_for)(generator)
     inputs = (structure[:, 0], points[:, 0])
 
     def network(by: Generator = generator) -> Tensor:
@@ -24,6 +22,8 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
         return by.frame(ahead, reference, memory.previous)[0].image
 
     def exported(calibrate: Callable[[Generator], object] | None) -> Callable[[], Tensor]:
+        from gfla.models.exported import export
+
         return partial(network, export(face_generator(device), torch.bfloat16, calibrate))
 
     def frame(dtype: torch.dtype, call: Callable[[], Tensor] = network) -> Tensor:
@@ -35,6 +35,8 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
         "bfloat16": partial(frame, torch.bfloat16),
     }
     if device.type == "cpu" and find_spec("openvino"):
+        from gfla.animate.calibration import rehearse
+
         forms |= {
             "OpenVINO bfloat16": partial(frame, torch.bfloat16, exported(None)),
             "OpenVINO int8": partial(frame, torch.bfloat16, exported(rehearse)),

@@ -37,3 +37,23 @@ def inputs_for(generator: Generator, count: int = 1) -> Inputs:
     with torch.inference_mode():
         reference = generator.encode_reference(picture, structure, still.to(device))
     return Inputs(structure[:, None], moved.to(device)[:, None], reference)
+
+
+def drawn_head(generator: Generator) -> Inputs:
+    """A drawn person at rest and speaking aside: nearer to what a generator sees than noise, whose range
+    eight bits do not hold. Needs PyAV, by way of what draws."""
+    from gfla.animate.structure import structure_map
+    from gfla.animate.talking_head import Pose, TalkingHead
+
+    device, size = generator.paint.weight.device, generator.config.size
+    person = TalkingHead(7)
+    still, moved = person.render(Pose()), person.render(Pose(yaw=8, mouth=0.7, blink=0.5))
+    picture = torch.from_numpy(still.image).permute(2, 0, 1)[None].float() / 127.5 - 1
+    picture = torch.nn.functional.interpolate(picture, (size, size), mode="area").to(device)
+    points = [
+        torch.from_numpy((p + 0.5) * size / 256 - 0.5)[None].float() for p in (still.points, moved.points)
+    ]
+    maps = [structure_map(each, size).to(device) for each in points]
+    with torch.inference_mode():
+        reference = generator.encode_reference(picture, maps[0], points[0].to(device))
+    return Inputs(maps[1][:, None], points[1].to(device)[:, None], reference)
