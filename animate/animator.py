@@ -62,15 +62,18 @@ class Animator:
         backend: str = "torch",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device).eval()
-        self.landmarker = landmarker
+        self.generator, self.landmarker = generator.to(self.device).eval(), landmarker
         self.device_reason, self.name, self.backend = reason, name, backend
         self.precision = fast_precision(self.device)
         self._size = generator.config.size
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path = "face-256", device="auto", landmarks="builtin", backend="torch"
+        cls,
+        name: str | Path = "face-256",
+        device: str = "auto",
+        landmarks: str = "builtin",
+        backend: str = "torch",
     ) -> Self:
         """Load weights by shipped name or path.
 

@@ -172,7 +172,6 @@ class _Compiled:
         }
         compiled = _core().compile_model(model, "CPU", settings)
         kinds = {name: kind for kind, name in _types().items()}
-        self._inputs = [kinds[port.get_element_type()] for port in compiled.inputs]
         self._outputs = [(tuple(port.shape), kinds[port.get_element_type()]) for port in compiled.outputs]
         self._request = compiled.create_infer_request()
 

@@ -4,11 +4,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
+import numpy as np
 import torch
-from gfla.animate import Animator, load_landmarker
+from gfla.animate import Animator, VideoReader, load_landmarker
 from gfla.demos.app.limits import Limits
 from gfla.demos.app.server import Server, start
 from gfla.models import CONFIGS, Generator
@@ -48,3 +52,16 @@ def toy_server(pace: Pace, limits: Limits = LIMITS, auth: tuple[str, str] | None
 def chromium() -> str | None:
     """The browser for the tests of the page."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def film_camera(path: Path) -> Path:
+    """A second of the shipped driver between grey stripes, 320 x 240, as Chromium's fake camera plays it."""
+    with VideoReader(ASSETS / "driver.mp4", end=1) as reader, av.open(str(path), "w", format="mjpeg") as out:
+        stream = out.add_stream("mjpeg", rate=Fraction(25), options={"q": "3"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for frame in reader:
+            picture = np.full((240, 320, 3), 128, np.uint8)
+            picture[:, 40:280] = cv2.resize(frame.image, (240, 240))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode(None))
+    return path

@@ -2,14 +2,12 @@
 
 import base64
 import json
-import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
-from app_server import ASSETS, PORTRAIT, Pace, chromium, toy_server
+from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
 from gfla.animate import VideoReader, VideoWriter
-from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = pytest.mark.skipif(
@@ -30,9 +28,7 @@ def server():
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """With a camera before which the shipped driver speaks."""
-    camera = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    shown = ["-t", "4", "-i", str(ASSETS / "driver.mp4"), "-q:v", "3", str(camera)]
-    subprocess.run([get_ffmpeg_exe(), "-loglevel", "error", *shown], check=True)
+    camera = film_camera(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
     with sync_playwright() as playwright:
         options = [
             "--no-sandbox",
@@ -198,20 +194,6 @@ def test_a_portrait_is_pasted(visit):
         page.evaluate(_COPY, base64.b64encode(PORTRAIT.read_bytes()).decode())
         page.locator("#portrait").get_by_label("Paste from clipboard").click()
         expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
-
-
-def test_the_camera_moves_a_portrait_live(visit):
-    with visit(permissions=["camera"]) as page:
-        page.get_by_role("tab", name="Live").click()
-        pick(page, "#live-portraits", "Eileen")
-        page.locator("[data-live=start]").click(timeout=60_000)
-        page.wait_for_function("+document.querySelector('[data-live=rate]').textContent > 0", timeout=60_000)
-        assert int(page.locator("[data-live=behind]").inner_text()) > 0
-        looks = "document.querySelector('[data-live=picture]').toDataURL()"
-        before = page.evaluate(looks)
-        page.wait_for_function(f"before => {looks} !== before", arg=before)
-        page.locator("[data-live=start]").click()
-        expect(page.locator(".live")).to_have_attribute("data-on", "false")
 
 
 def test_settings_and_the_dark_page_are_remembered(visit):

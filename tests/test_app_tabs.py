@@ -5,11 +5,8 @@ import zipfile
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import cv2
-import numpy as np
 import pytest
-from app_server import ASSETS, PORTRAIT, Pace, chromium, toy_server
+from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
 from gfla.animate import VideoReader, VideoWriter
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -28,17 +25,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of the shipped driver between grey stripes, 320 x 240, as Chromium's fake camera plays it."""
-    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
-    with VideoReader(ASSETS / "driver.mp4", end=1) as reader, av.open(str(path), "w", format="mjpeg") as out:
-        stream = out.add_stream("mjpeg", rate=Fraction(25), options={"q": "3"})
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
-        for frame in reader:
-            picture = np.full((240, 320, 3), 128, np.uint8)
-            picture[:, 40:280] = cv2.resize(frame.image, (240, 240))
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        out.mux(stream.encode(None))
-    return path
+    return film_camera(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
 
 
 @pytest.fixture(scope="module")

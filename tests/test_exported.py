@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from alive import randomised
 from gfla.animate import Animator, Frame
 from gfla.animate.devices import fast_precision
 from gfla.animate.state import load_state, save_state
@@ -27,16 +28,6 @@ TINY = CONFIGS["face-tiny"]
 WIDE = replace(TINY, channels=(8, 24, 32), flow_channels=(24, 32, 32, 32), attention_hidden=24)
 TICK = Fraction(1, 25)
 CPU = torch.device("cpu")
-
-
-def randomised(config=TINY) -> Generator:
-    """With every branch alive: zero convolutions would hide faults."""
-    torch.manual_seed(0)
-    generator = Generator(config).eval()
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.03)
-    return generator
 
 
 def frames(generator: Generator, count: int = 3, batch: int = 1, half: bool = False) -> list[Tensor]:
@@ -77,9 +68,9 @@ def test_frames_equal_torch_in_float32(config, batch: int, cache: Path):
 
 @pytest.mark.skipif(fast_precision(CPU) == torch.float32, reason="this CPU does not multiply in bfloat16")
 def test_half_precision_is_about_as_near_as_that_of_torch(cache: Path):
-    exact = frames(randomised())
-    torchs = frames(randomised(), half=True)
-    exported = frames(export(randomised(), torch.bfloat16, cache=cache), half=True)
+    exact = frames(randomised(TINY))
+    torchs = frames(randomised(TINY), half=True)
+    exported = frames(export(randomised(TINY), torch.bfloat16, cache=cache), half=True)
     for one, other, true in zip(exported, torchs, exact, strict=True):
         assert (one.float() - true).abs().mean() < 2 * (other.float() - true).abs().mean() + 1e-4
 
@@ -111,9 +102,9 @@ def test_it_is_converted_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_other_weights_or_versions_are_another_folder():
-    generator = randomised()
+    generator = randomised(TINY)
     first = _hash(generator, "2026.4")
-    assert _hash(randomised(), "2026.4") == first
+    assert _hash(randomised(TINY), "2026.4") == first
     assert _hash(generator, "2026.5") != first
     with torch.no_grad():
         generator.paint.weight[0, 0, 0, 0] += 1
@@ -121,12 +112,12 @@ def test_other_weights_or_versions_are_another_folder():
 
 
 def test_a_damaged_file_is_made_again_and_without_a_cache_it_works(cache: Path, tmp_path: Path):
-    exact = frames(export(randomised(), torch.float32, cache=cache))
+    exact = frames(export(randomised(TINY), torch.float32, cache=cache))
     damaged = next(path for path in cache.rglob("see_float32_float32-1x*.xml"))
     damaged.write_text("no network")
     (tmp_path / "file").touch()
     for folder in (cache, tmp_path / "file"):  # in a file no folder can be made
-        again = frames(export(randomised(), torch.float32, cache=folder))
+        again = frames(export(randomised(TINY), torch.float32, cache=folder))
         assert all(torch.equal(one, other) for one, other in zip(again, exact, strict=True))
     assert damaged.read_text() != "no network"
     assert not [path for path in cache.rglob("*") if path.is_dir() and path.parent != cache]
@@ -135,7 +126,7 @@ def test_a_damaged_file_is_made_again_and_without_a_cache_it_works(cache: Path, 
 def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
     landmarker, head_picture: Callable[..., np.ndarray], cache: Path, tmp_path: Path
 ):
-    animator = Animator(export(randomised(), torch.float32, cache=cache), landmarker)
+    animator = Animator(export(randomised(TINY), torch.float32, cache=cache), landmarker)
     animator.precision = torch.float32
     pictures = [Frame(head_picture(i), i, TICK) for i in range(12)]
     state = start = animator.prepare(head_picture(3))
@@ -155,7 +146,7 @@ def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
 
 def test_what_it_gave_stays_as_it_was(cache: Path):
     """Outputs are no memory of the request, which the next call would overwrite."""
-    generator = export(randomised(), torch.float32, cache=cache)
+    generator = export(randomised(TINY), torch.float32, cache=cache)
     with torch.inference_mode():
         first = generator.see(torch.rand(1, 17, 16, 16))
         before = [tensor.clone() for tensor in first]
@@ -164,12 +155,12 @@ def test_what_it_gave_stays_as_it_was(cache: Path):
 
 
 def test_nothing_is_told_to_its_makers(cache: Path):
-    export(randomised(), torch.float32, cache=cache)
+    export(randomised(TINY), torch.float32, cache=cache)
     assert not [name for name, module in sys.modules.items() if name.startswith("openvino_tele") and module]
 
 
 def test_an_empty_memory_starts_a_stream(cache: Path):
-    generator = export(randomised(), torch.float32, cache=cache)
+    generator = export(randomised(TINY), torch.float32, cache=cache)
     random = torch.Generator().manual_seed(1)
     structure = torch.rand(1, 1, 17, 16, 16, generator=random)
     points = torch.rand(1, 1, 68, 2, generator=random) * 64

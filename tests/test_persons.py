@@ -6,20 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from alive import randomised
 from gfla.animate.puppets import draw_pair
 from gfla.animate.structure import joint_maps, pose_structure, view_maps
 from gfla.models import CONFIGS, Generator, load_generator
 from gfla.train.cli import main
 from gfla.train.pairs import PairSampler, open_pairs
-
-
-def randomised(config):
-    torch.manual_seed(0)
-    generator = Generator(config).eval()
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.03)
-    return generator
 
 
 @torch.inference_mode()

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ..animate.cli.options import add_backend
+
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
 
@@ -124,12 +126,7 @@ def evaluate(arguments: list[str] | None = None) -> int:
         "--pairs", type=int, default=500, help="of persons or views, how many pairs (default: %(default)s)"
     )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
-    parser.add_argument(
-        "--backend",
-        choices=("torch", "openvino"),
-        default="torch",
-        help="of a face, what computes the weights",
-    )
+    add_backend(parser)
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")

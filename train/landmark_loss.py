@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..animate.editor import LIDS, LIPS
 from ..animate.upright import CROP_MARGIN, crop_matrix, face_pose
 from ..models.tracker import load_tracker
 
-_UPPER = (37, 38, 43, 44, 61, 62, 63)
-_LOWER = (41, 40, 47, 46, 67, 66, 65)
-"""Points that face each other across the eyes and the inner lips."""
+_UPPER, _LOWER = (list(side) for side in zip(*LIDS, *LIPS, strict=True))
 
 
 class LandmarkJudge(nn.Module):

@@ -65,6 +65,11 @@ def run(command: Callable[[], None]) -> int:
 def add_computing(parser: argparse.ArgumentParser) -> None:
     """Give `parser` what says where the network is computed, and by what."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_backend(parser)
+
+
+def add_backend(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the choice of what computes the network."""
     parser.add_argument(
         "--backend",
         choices=("torch", "openvino"),
