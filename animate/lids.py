@@ -15,10 +15,11 @@ from .editor import EYES
 
 _BROWS = (np.r_[17:22], np.r_[22:27])
 _CLOSING = (0.08, 0.35)  # share of the opening that is gone: from where the lid is seen, to where it rules
+_SHUT = (0.45, 0.8)  # likewise, from where the last slit closes: of shut eyes too a tracker says a slit
 _NARROW = 0.05  # of the eye's width: an eye that is no more open in the portrait has nothing to cover
 _CHEEK = 0.55  # of the eye's width below the corners: there nothing of the lids' way is left
 _BESIDE = 0.3  # of the eye's width beyond the corners, likewise
-_RIM = (0.05, 0.1)  # of the eye's width, up and down: so far beyond the lids' points the eyeball may show
+_RIM = (0.1, 0.2)  # of the eye's width, up and down: so far beyond the lids' points the eyeball may show
 _FOLD = 0.5  # of the way from the lid to the brow: the skin up to there stretches, the brow keeps still
 _SHADE = 0.2  # of the eye's width, standard deviation: coarser than that the network's own colours stay
 _FINE = 2  # places a pixel, each way: at the line where the lids meet the picture changes within a pixel
@@ -105,7 +106,8 @@ def _heights(u: NDArray, v: NDArray, here: _Eye, there: _Eye, gone: float) -> ND
     brow, from_brow = upper + _FOLD * (brow - upper), from_upper + _FOLD * (from_brow - from_upper)
     up, down = (gone * rim * there.width for rim in _RIM)
     from_upper, from_lower = from_upper - up, from_lower + down
-    upper = np.minimum(upper, lower)
+    shut = _smooth((gone - _SHUT[0]) / (_SHUT[1] - _SHUT[0]))
+    upper = np.minimum(upper + shut * (lower - upper), lower)
     cheek = np.maximum(_CHEEK * here.width, lower + 1)
     from_cheek = np.maximum(_CHEEK * there.width, from_lower + 1)
     brow, from_brow = np.minimum(brow, upper - 1), np.minimum(from_brow, from_upper - 1)

@@ -123,12 +123,11 @@ FACE = TrainConfig(
     )
 )
 FACE_ONE = TrainConfig(
-    stages=(
-        Stage(name="image", steps=900, batch=2, rate=5e-4),
-        Stage(name="video", steps=120, batch=1, length=18, chunk=3),
-    ),
+    stages=(Stage(name="video", steps=1100, batch=1, length=18, chunk=3, rate=3e-4),),
+    warmup=30,
 )
-"""Learnt weights made one person's, in some fifteen minutes of a CPU; too few steps for critics."""
+"""Learnt weights made one person's in some fifteen minutes of a CPU: too few steps for critics. Clips from
+the first step on, because pictures alone unlearn what a previous frame is for."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
