@@ -43,11 +43,11 @@ def test_the_report_says_what_is_met():
     result: dict = {"floor": 0.01, "between people": 0.04, "relative": 0.02, "copy": 0.03}
     result["lost"] = {"relative": 0, "copy": 2}
     rows = {"a": [0.95, 0.5, None, 0.95, 0.8], "b": [0.95, 0.6, None, 0.95, 0.8]}
-    text = report({**result, "followed": rows})
+    text = report({**result, "followed": rows, "of pairs": [0.97, 0.7, None, 0.96, 0.9]})
     assert text.count("MISSED") == 2  # identity, pitch
     assert "strangers): relative 0, copy 2" in text
     assert "roll   no driver moves enough" in text
-    assert "yaw    followed: median 0.950 over 2 drivers, least 0.950  met: 0.9" in text
+    assert "yaw    followed: median 0.950 over 2 drivers, least 0.950  met: 0.9; of all pairs 0.970" in text
 
 
 def test_a_run_over_drawn_people(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):

@@ -200,8 +200,14 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
         result[kind] = float(np.mean(away))
     result["lost"] = lost
     result["followed"] = {
-        name: [_mean(column) for column in zip(*rows, strict=True)] for name, rows in follows.items() if rows
+        name: [
+            float(np.mean(_known(column))) if _known(column) else None for column in zip(*rows, strict=True)
+        ]
+        for name, rows in follows.items()
+        if rows
     }
+    each = zip(*(row for rows in follows.values() for row in rows), strict=True)
+    result["of pairs"] = [float(np.median(_known(column))) if _known(column) else None for column in each]
     (out / "motion.json").write_text(json.dumps(result, indent=1))
     if not targets:
         _sheet(sources, drivers, cells).save(out / "sheet.png")
@@ -229,7 +235,8 @@ def report(result: dict) -> str:
             middle = float(np.median(values))
             lines.append(
                 f"{column:6} followed: median {middle:.3f} over {len(values)} drivers, "
-                f"least {min(values):.3f}  {_met(middle >= wanted)} {wanted}"
+                f"least {min(values):.3f}  {_met(middle >= wanted)} {wanted}; of all pairs "
+                f"{result['of pairs'][index]:.3f}"
             )
         else:
             lines.append(f"{column:6} no driver moves enough")
@@ -277,9 +284,8 @@ def _own_shape(animator: Animator, source: Source, known: dict[str, Seen]) -> ND
     return see(np.concatenate([face.points, face.iris])[None].astype(np.float64)).shape
 
 
-def _mean(values: tuple[float | None, ...]) -> float | None:
-    given = [value for value in values if value is not None]
-    return float(np.mean(given)) if given else None
+def _known(values: tuple[float | None, ...]) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _met(met: bool) -> str:
