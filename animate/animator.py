@@ -25,7 +25,7 @@ from .animation_state import AnimationState, Guidance, Target
 from .backends import hand_over, place
 from .detail import Canvas, Drawing, finish
 from .devices import fast_precision, to_device
-from .draw import draw
+from .draw import Generated, generate
 from .errors import InputError
 from .film import Progress, render
 from .landmarks import Landmarker, Landmarks, load_landmarker
@@ -307,10 +307,10 @@ class Animator:
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
-    ) -> tuple[Drawing, GeneratorMemory]:
-        """Step's fourth stage, the rest of the network: the animated crop and the memory for the next."""
-        (drawn,) = draw(self, [target], [portrait], [memory])
-        return drawn
+    ) -> tuple[Generated, GeneratorMemory]:
+        """Step's fourth stage, the rest of the network: what it made and the memory for the next."""
+        generated, (newest,) = generate(self, [target], [portrait], [memory])
+        return generated, newest
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""

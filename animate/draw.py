@@ -1,13 +1,16 @@
-"""What the generator makes of targets, as drawings: of one stream, or of many in one batch.
+"""What the generator makes of targets, and drawings of that: of one stream, or of many in one batch.
 
 One stream waits for its own last frame; a batch of streams fills a GPU meanwhile. In half precision a frame
-that is not finite is made again in float32, and none ever gets into the memory.
+that is not finite is made again in float32, and none ever gets into the memory. The next frame needs nothing
+of a drawing, so that it can be begun before this one's is finished.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import GeneratorMemory
@@ -21,16 +24,29 @@ if TYPE_CHECKING:
     from .animation_state import Target
     from .animator import Animator
 
-Drawn = tuple[Drawing, GeneratorMemory]
+
+class Generated(NamedTuple):
+    """What the network made of B targets, on the animator's device, and what is still to be done with it.
+
+    image: (B, 3, S, S) in [-1, 1]. flow: (B, 2, S, S) and mask: (B, 1, S, S), as `Drawing` has them.
+    points: (B, 68, 2) and looks: B times (2, 2), as `Target` has them.
+    """
+
+    image: Tensor
+    flow: Tensor
+    mask: Tensor
+    points: Tensor
+    looks: tuple[NDArray[np.float32], ...]
 
 
-def draw(
+def generate(
     animator: "Animator",
     targets: Sequence["Target"],
     portraits: Sequence[Portrait],
     memories: Sequence[GeneratorMemory],
-) -> list[Drawn]:
-    """Each stream's drawing and its memory for the next frame; all memories hold as many frames."""
+) -> tuple[Generated, list[GeneratorMemory]]:
+    """What is made of each stream's target, and its memory for the next frame; all memories hold as many
+    frames."""
     reference = _joined([portrait.reference for portrait in portraits])
     previous = _joined([memory.previous for memory in memories])
     structure = _joined([target.structure for target in targets])
@@ -49,19 +65,27 @@ def draw(
             finite = bool(output.image.sum().isfinite())
             if finite or animator.precision == torch.float32:
                 break
+    flow, mask = (field[:, 0] for field in output.motions[-1])
+    generated = Generated(output.image, flow, mask, points, tuple(target.look for target in targets))
+    memories = [
+        GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
+        for own in (slice(index, index + 1) for index in range(len(targets)))
+    ]
+    return generated, memories
+
+
+def drawings(animator: "Animator", generated: Generated, portraits: Sequence[Portrait]) -> list[Drawing]:
+    """Each stream's drawing of what was generated for it: the eyes turned as is wished, the lids closed."""
     with animator.computing():
-        fields = (output.image, *(field[:, 0] for field in output.motions[-1]))
-        faces, flows, masks = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in fields)
+        fields = (field.float().nan_to_num() for field in generated[:3])
+        faces, flows, masks = (field.permute(0, 2, 3, 1) for field in fields)
         faces = (faces.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        after = torch.cat([target.points for target in targets])
-        faces, flows, masks, after = to_host((faces, flows, masks, after))
-    drawn: list[Drawn] = []
-    for index, (target, portrait) in enumerate(zip(targets, portraits, strict=True)):
-        face = look_aside(faces[index], after[index], target.look)
+        faces, flows, masks, after = to_host((faces, flows, masks, generated.points))
+    drawn: list[Drawing] = []
+    for index, (look, portrait) in enumerate(zip(generated.looks, portraits, strict=True)):
+        face = look_aside(faces[index], after[index], look)
         drawing = Drawing(face, flows[index], masks[index, ..., 0])
-        own = slice(index, index + 1)
-        memory = GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
-        drawn.append((close_lids(drawing, portrait.face, portrait.points, after[index]), memory))
+        drawn.append(close_lids(drawing, portrait.face, portrait.points, after[index]))
     return drawn
 
 

@@ -69,12 +69,13 @@ def estimate(animator: "Animator", portrait: Inspection, driving: Inspection) ->
         return None
     rate = driving.pace.rate
     begin = max(Fraction(0), min(driving.reference[1], (driving.frames - TRIAL) / rate))
+    gpu = animator.device.type == "cuda"
     image = portrait.image[: portrait.image.shape[0] // 2 * 2, : portrait.image.shape[1] // 2 * 2]
     state = animator.prepare(image, motion="copy")  # which has nothing to say of the driver
     with (
         TemporaryDirectory() as folder,
         VideoReader(driving.path, begin) as reader,
-        VideoWriter(Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base) as writer,
+        VideoWriter(Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base, gpu=gpu) as writer,
     ):
 
         def encode(work: Work) -> Work:

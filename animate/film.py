@@ -88,6 +88,7 @@ def render(
             overwrite=overwrite,
             codec=codec,
             alpha=state.portrait.alpha is not None,
+            gpu=animator.device.type == "cuda",
         ) as writer:
 
             def encode(work: Work) -> Work:

@@ -13,7 +13,8 @@ from .files import is_pattern, is_url, new_file
 
 class Codec(NamedTuple):
     """encoder: FFmpeg's name. pixels: its format, and with transparency. even: takes even sizes alone.
-    full: YCbCr in all 256 levels, which smooth dark pictures need, where every player knows the tag."""
+    full: YCbCr in all 256 levels, which smooth dark pictures need, where every player knows the tag. live:
+    options over the others where pictures must leave at once. gpu: the same by an NVIDIA GPU."""
 
     encoder: str
     pixels: str
@@ -22,10 +23,29 @@ class Codec(NamedTuple):
     options: dict[str, str]
     tag: str | None = None
     full: bool = False
+    live: dict[str, str] | None = None
+    gpu: "Codec | None" = None
+
+    def at_once(self) -> "Codec":
+        """The same where pictures must leave at once."""
+        gpu = self.gpu.at_once() if self.gpu else None
+        return self._replace(options=self.options | (self.live or {}), gpu=gpu)
 
 
+_LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
+_GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # without B-frames each time is the frame's own
+_GPU_LIVE = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "qp": "22"}
 CODECS = {
-    "h264": Codec("libx264", "yuv420p", None, True, {"crf": "6", "preset": "faster"}, full=True),
+    "h264": Codec(
+        "libx264",
+        "yuv420p",
+        None,
+        True,
+        {"crf": "6", "preset": "faster"},
+        full=True,
+        live=_LIVE,
+        gpu=Codec("h264_nvenc", "yuv420p", None, True, _GPU | {"qp": "8"}, full=True, live=_GPU_LIVE),
+    ),
     "h265": Codec(
         "libx265",
         "yuv420p",
@@ -33,6 +53,8 @@ CODECS = {
         True,
         {"crf": "14", "preset": "faster", "x265-params": "log-level=error"},
         "hvc1",
+        live=_LIVE,
+        gpu=Codec("hevc_nvenc", "yuv420p", None, True, _GPU | {"qp": "14"}, "hvc1", live=_GPU_LIVE),
     ),
     "av1": Codec("libsvtav1", "yuv420p", None, True, {"crf": "20", "preset": "8"}),
     "prores": Codec("prores_ks", "yuv444p10le", "yuva444p10le", False, {"profile": "4444"}),
@@ -129,4 +151,5 @@ def _codec(name: object, container: Container, asked: str | None) -> Codec:
     if asked is not None and asked not in container.codecs:
         choice = " or ".join(container.codecs)
         raise InputError(f"{name}: --codec {asked} does not go into it; take {choice}, or another ending.")
-    return CODECS[asked or container.codecs[0]]
+    codec = CODECS[asked or container.codecs[0]]
+    return codec.at_once() if container.live else codec

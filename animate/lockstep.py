@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from .devices import core_shares, taking
-from .draw import draw
+from .draw import drawings, generate
 from .steps import Work, aim, compose, forget, track
 from .video import Frame
 
@@ -40,9 +40,11 @@ def step_together(
             group = list(together)
             states = [works[index].state for index in group]
             targets = [target for index in group if (target := works[index].target)]
-            drawn = draw(animator, targets, [s.portrait for s in states], [s.memory for s in states])
-            for index, (picture, memory) in zip(group, drawn, strict=True):
-                state = replace(works[index].state, drawing=picture, memory=memory)
+            portraits = [state.portrait for state in states]
+            generated, memories = generate(animator, targets, portraits, [s.memory for s in states])
+            drawn = drawings(animator, generated, portraits)
+            for index, drawing, memory in zip(group, drawn, memories, strict=True):
+                state = replace(works[index].state, drawing=drawing, memory=memory)
                 works[index] = works[index]._replace(state=state)
     works = [compose(animator, work._replace(target=None)) for work in works]
     return [work.frame for work in works], [work.state for work in works]

@@ -17,10 +17,12 @@ CAMERA = "camera"
 
 
 class Recording:
-    """A file, udp://, rtmp:// or whatever VideoWriter takes."""
+    """A file, udp://, rtmp:// or whatever VideoWriter takes; gpu: as there."""
 
-    def __init__(self, name: str, size: tuple[int, int], rate: Fraction, *, overwrite: bool = False):
-        self._writer = VideoWriter(name, size, rate, CLOCK, overwrite=overwrite)
+    def __init__(
+        self, name: str, size: tuple[int, int], rate: Fraction, *, overwrite: bool = False, gpu: bool = False
+    ):
+        self._writer = VideoWriter(name, size, rate, CLOCK, overwrite=overwrite, gpu=gpu)
         self._writer.__enter__()
         self._written = False
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..models import GeneratorMemory
 from .absence import MissingFaceError
 from .devices import core_shares, finish_stream, take_cores, take_stream, taking
+from .draw import Generated, drawings
 from .stream import Stage
 from .transparency import moved_alpha, off_white
 from .video import Frame
@@ -21,11 +22,13 @@ class Work(NamedTuple):
     """A frame on its way through a step: the driving frame, in the end the animated one, and what is known.
 
     state: as the frame before left it, at last as this one leaves it. target: from aim to generate.
+    generated: from there to draw.
     """
 
     frame: Frame
     state: "AnimationState"
     target: "Target | None" = None
+    generated: Generated | None = None
 
 
 def track(animator: "Animator", work: Work) -> Work:
@@ -77,10 +80,17 @@ def forget(work: Work) -> Work:
 def generate(animator: "Animator", work: Work) -> Work:
     work = forget(work)
     state = work.state
-    if work.target is not None:
-        drawing, memory = animator.generate(work.target, state.portrait, state.memory)
-        state = replace(state, drawing=drawing, memory=memory)
-    return work._replace(state=state, target=None)
+    if work.target is None:
+        return work
+    generated, memory = animator.generate(work.target, state.portrait, state.memory)
+    return work._replace(state=replace(state, memory=memory), target=None, generated=generated)
+
+
+def draw(animator: "Animator", work: Work) -> Work:
+    if work.generated is None:
+        return work
+    (drawing,) = drawings(animator, work.generated, [work.state.portrait])
+    return work._replace(state=replace(work.state, drawing=drawing), generated=None)
 
 
 def compose(animator: "Animator", work: Work) -> Work:
@@ -100,7 +110,8 @@ STEP: dict[Part, tuple[str, ...]] = {
     track: ("seen", "portrait", "shown"),
     aim: ("motion", "square", "target", "presence"),
     look_ahead: (),
-    generate: ("drawing", "memory"),
+    generate: ("memory",),
+    draw: ("drawing",),
     compose: (),
 }
 """The parts in order, and which fields of AnimationState each of them changes: no two the same, and none

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from conftest import plain_face
 from gfla.animate import Animator, VideoReader
-from gfla.animate.detail import Drawing
+from gfla.animate.draw import Generated
 from gfla.animate.landmarks import Landmarks
 from gfla.animate.live import Controls, LiveCount, Newest, animate_live
 from gfla.animate.sinks import Recording
@@ -45,9 +45,9 @@ def stub_animator(seconds: float) -> Animator:
 
     def wait(target, portrait, memory):
         time.sleep(seconds)
-        side = portrait.face.shape[0]
-        flow, mask = np.zeros((side, side, 2), np.float32), np.ones((side, side), np.float32)
-        return Drawing(portrait.face, flow, mask), memory
+        image = torch.from_numpy(portrait.face).permute(2, 0, 1)[None] / 127.5 - 1
+        flow, mask = torch.zeros_like(image[:, :2]), torch.ones_like(image[:, :1])
+        return Generated(image, flow, mask, target.points, (target.look,)), memory
 
     def nothing(target, portrait) -> Any:
         return None

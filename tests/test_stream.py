@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader, steps
+from gfla.animate.draw import drawings
 from gfla.animate.errors import Stopped
 from gfla.animate.steps import Work, step_stages
 from gfla.animate.stream import DEPTH, Stage, Stream
@@ -88,6 +89,27 @@ def test_a_state_from_the_threads_can_be_gone_on_with(animator: Animator, head_p
     middle = run(animator, state, frames[:5])[-1].state
     rest = [work.frame.image for work in run(animator, middle, frames[5:])]
     assert all(np.array_equal(a, b) for a, b in zip(rest, whole[5:], strict=True))
+
+
+def test_the_network_goes_on_while_eyes_are_drawn(animator: Animator, head_picture: Picture, monkeypatch):
+    """Each drawing waits until the network is asked for the frame after: in one stage it would for ever."""
+    asked = [threading.Event() for _ in range(6)]
+    generate, following, asking = animator.generate, iter(asked[1:]), iter(asked)
+
+    def note(*given):
+        next(asking).set()
+        return generate(*given)
+
+    def wait(*given):
+        after = next(following, None)
+        assert after is None or after.wait(30)
+        return drawings(*given)
+
+    monkeypatch.setattr(animator, "generate", note)
+    monkeypatch.setattr(steps, "drawings", wait)
+    state = animator.prepare(head_picture(3))
+    assert len(run(animator, state, [Frame(head_picture(i), i, TICK) for i in range(6)])) == 6
+    assert all(event.is_set() for event in asked)
 
 
 def test_stages_work_at_once():

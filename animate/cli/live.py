@@ -100,7 +100,8 @@ def _live(options: argparse.Namespace) -> None:
         elif options.sink == "camera":
             sink = VirtualCamera(size, Fraction(25))
         else:
-            sink = Recording(options.sink, size, Fraction(25), overwrite=options.overwrite)
+            gpu = animator.device.type == "cuda"
+            sink = Recording(options.sink, size, Fraction(25), overwrite=options.overwrite, gpu=gpu)
         stack.callback(sink.close)
         print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
         if options.sink is None:

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files import numbered_files, part_file
 from ..formats import Output
 from .frame import Frame
+from .nvenc import on_gpu
 from .pixels import coded, tag_bt709
 from .reader import VideoReader
 from .sound import Sound
@@ -34,6 +35,7 @@ class VideoWriter:
     rate: frames a second, nominal: each frame's own pts decides. time_base: of the frames, seconds a tick.
     audio_from: the reader whose sound is copied along, cut as it is. comment: the container's comment tag.
     codec: another than the container's first. alpha: frames will have it; left out where none can be held.
+    gpu: encode on an NVIDIA GPU where it can.
     InputError if the path cannot be written or exists without `overwrite`.
     """
 
@@ -49,6 +51,7 @@ class VideoWriter:
         overwrite: bool = False,
         codec: str | None = None,
         alpha: bool = False,
+        gpu: bool = False,
     ):
         self.output = Output.of(path, codec, overwrite)
         self.path = self.output.path or Path(self.output.name)
@@ -62,6 +65,8 @@ class VideoWriter:
             log.warning(
                 "%s: H.264 takes even sizes: the last %s of %dx%d is left out.", self.output.name, gone, *size
             )
+        if gpu:
+            self.output = self.output._replace(codec=on_gpu(self.output.codec, self.size))
         self._origin = audio_from.origin if audio_from else Fraction(0)
         self._sink: _Sink
         if self.output.numbered:
@@ -150,7 +155,7 @@ class _Film:
     def _add_stream(self, rate: Fraction, time_base: Fraction) -> av.VideoStream:
         codec, options = self._output.codec, dict(self._output.codec.options)
         if self._output.container.live:
-            options |= {"tune": "zerolatency", "crf": "20", "preset": "veryfast", "g": str(round(rate) or 1)}
+            options["g"] = str(round(rate) or 1)
         if codec.encoder == "gif":
             time_base = Fraction(1, 100)
         if codec.encoder == "libsvtav1":
