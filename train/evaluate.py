@@ -21,7 +21,8 @@ from PIL import Image as PillowImage
 from tqdm import tqdm
 
 from ..animate import Animator, VideoReader, VideoWriter
-from ..animate.animator import Drawing, Guidance, Portrait, Target
+from ..animate.animator import Guidance, Portrait, Target
+from ..animate.draw import Generated
 from ..animate.landmarks import Landmarker, load_landmarker
 from ..models import GeneratorMemory
 from ..models.ops import warp
@@ -74,7 +75,7 @@ class Forgetful(Animator):
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
-    ) -> tuple[Drawing, GeneratorMemory]:
+    ) -> tuple[Generated, GeneratorMemory]:
         face, _ = super().generate(target, portrait, GeneratorMemory())
         return face, GeneratorMemory()
 
