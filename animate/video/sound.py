@@ -70,9 +70,11 @@ class Sound:
             with suppress(FFmpegError):  # without an index it is read from the beginning
                 self._own.seek(max(0, int((self._origin - 2 * _LEAD) / stream.time_base)), stream=stream)
         self._next: av.Packet | None = None
+        self._whole = False  # whether all that is read once has come
 
     def copy_until(self, seconds: Fraction | None) -> None:
         """Mux the packets that begin before `seconds` of the input's clock, all that are left for None."""
+        self._whole = seconds is None
         while (packet := self._next or next(self._packets, None)) is not None:
             self._next = packet
             if seconds is not None and _begins(packet) >= seconds - self._origin:
@@ -85,20 +87,23 @@ class Sound:
         if self._own:
             self._own.close()
 
-    def _arriving(self) -> Iterator[av.Packet]:
-        """All packets; of what is read once, those that have come so far."""
+    def _arriving(self) -> Iterator[av.Packet | None]:
+        """All packets; of what is read once, None where the next has not come yet."""
         if self._own:
             yield from self._own.demux(self._input)
             return
         queue = self._reader.sound_packets
-        while queue:
-            yield queue.popleft()
+        while queue or not self._whole:
+            yield queue.popleft() if queue else None
 
-    def _read(self, lead: Fraction) -> Iterator[av.Packet]:
+    def _read(self, lead: Fraction) -> Iterator[av.Packet | None]:
         """The packets that overlap the range, and `lead` before; where damage stops the reading, it ends."""
         begin_at = self._origin - lead if self._cut_start else None
         try:
             for packet in self._arriving():
+                if packet is None:
+                    yield None
+                    continue
                 if packet.dts is None:
                     continue
                 begin = _begins(packet)
@@ -110,10 +115,13 @@ class Sound:
         except FFmpegError as error:
             log.warning("%s: the sound breaks off, the file is damaged there (%s).", self._reader.name, error)
 
-    def _copied(self) -> Generator[av.Packet]:
+    def _copied(self) -> Generator[av.Packet | None]:
         codec = self._input.codec_context.codec.canonical_name
         until = self._ends()
         for packet in self._read(_LEAD if codec in _TRIMMED else Fraction(0)):
+            if packet is None:
+                yield None
+                continue
             if until is not None and _begins(packet) + _lasts(packet) > until:
                 packet.duration = max(1, round((until - _begins(packet)) / packet.time_base))
             shift = round(self._origin / packet.time_base)
@@ -131,10 +139,13 @@ class Sound:
         end = ((stream.start_time or 0) + stream.duration) * stream.time_base
         return end if self._until is None else min(self._until, end)
 
-    def _encoded(self, stream: av.AudioStream) -> Generator[av.Packet]:
+    def _encoded(self, stream: av.AudioStream) -> Generator[av.Packet | None]:
         layout, rate = stream.layout.name, stream.rate
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         for packet in self._read(_LEAD):
+            if packet is None:
+                yield None
+                continue
             try:
                 frames = packet.decode()
             except FFmpegError:
