@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -153,10 +153,27 @@ class _Fire(nn.Module):
 
 
 def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13)."""
+    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13). `truth` gets
+    no gradient."""
     terms = [
-        (f - g).abs().mean(dim=(1, 2, 3), dtype=torch.float32)
-        / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+        _MeanDistance.apply(f, g) / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
         for f, g in zip(features, truth, strict=True)
     ]
     return torch.stack(terms).mean(dim=0)
+
+
+class _MeanDistance(torch.autograd.Function):
+    """mean|f - g| per picture, in float32. Torch's own gradient of a mean is laid out channels first, and so
+    would be all that follows from it on the way back through the network."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        error = f - g
+        if f.requires_grad:
+            ctx.save_for_backward(error.sign())
+        return error.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (sign,) = ctx.saved_tensors
+        return sign * (grad / sign[0].numel()).to(sign.dtype)[:, None, None, None], None
