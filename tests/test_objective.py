@@ -129,3 +129,18 @@ def test_perceptual_distance_has_the_gradient_of_its_formula_channels_last():
     torch.testing.assert_close(ours.grad, plain.grad)
     assert ours.grad is not None
     assert ours.grad.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 70)])
+def test_squeezenet_enters_as_a_plain_convolution_does(squeezenet, shape):
+    enter = next(iter(PerceptualFeatures(squeezenet).features)).double()
+    assert isinstance(enter, torch.nn.Conv2d)
+    torch.manual_seed(3)
+    ours, plain = (torch.empty(2, 3, *shape, dtype=torch.float64).requires_grad_() for _ in range(2))
+    with torch.no_grad():
+        plain.copy_(ours.normal_())
+    here, there = enter(ours), F.conv2d(plain, enter.weight, enter.bias, stride=2)
+    torch.testing.assert_close(here, there)
+    here.square().sum().backward()
+    there.square().sum().backward()
+    torch.testing.assert_close(ours.grad, plain.grad)
