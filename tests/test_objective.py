@@ -8,7 +8,7 @@ import torch
 from gfla.models.ops import warp
 from gfla.train.losses import sampling_correctness, style_distance
 from gfla.train.objective import correctness
-from gfla.train.perceptual import PerceptualFeatures, VggFeatures, load_features
+from gfla.train.perceptual import PerceptualFeatures, VggFeatures, load_features, perceptual_distance
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
@@ -116,3 +116,31 @@ def test_the_flow_is_read_where_the_network_looks(kind, squeezenet, vgg_file):
     flows[0][:, :, 0], flows[1][:, :, 0] = 1, 2
     moved = correctness((flows[0], flows[1]), source, truth, features).item()
     assert moved < still
+
+
+def test_perceptual_distance_has_the_gradient_of_its_formula_channels_last():
+    torch.manual_seed(2)
+    f, g = (torch.randn(3, 8, 6, 5).contiguous(memory_format=torch.channels_last) for _ in range(2))
+    ours, plain = f.clone().requires_grad_(), f.clone().requires_grad_()
+    weights = torch.tensor((1.0, 2.0, 0.5))
+    (perceptual_distance([ours], [g]) * weights).sum().backward()
+    size = g.abs().mean(dim=(1, 2, 3))
+    ((plain - g).abs().mean(dim=(1, 2, 3)) / size * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, plain.grad)
+    assert ours.grad is not None
+    assert ours.grad.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 70)])
+def test_squeezenet_enters_as_a_plain_convolution_does(squeezenet, shape):
+    enter = next(iter(PerceptualFeatures(squeezenet).features)).double()
+    assert isinstance(enter, torch.nn.Conv2d)
+    torch.manual_seed(3)
+    ours, plain = (torch.empty(2, 3, *shape, dtype=torch.float64).requires_grad_() for _ in range(2))
+    with torch.no_grad():
+        plain.copy_(ours.normal_())
+    here, there = enter(ours), F.conv2d(plain, enter.weight, enter.bias, stride=2)
+    torch.testing.assert_close(here, there)
+    here.square().sum().backward()
+    there.square().sum().backward()
+    torch.testing.assert_close(ours.grad, plain.grad)

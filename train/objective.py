@@ -81,8 +81,7 @@ def picture_terms(
         "l1": F.l1_loss(images, real),
         "parts": in_parts.mean(),
         **_perceptual_and_style(stage, images[window], real[window], features),
-        "generated": _small_losses(torch.cat([output.generated for output in outputs]), real, features),
-        "warped": _small_losses(torch.cat([output.warped for output in outputs]), real, features),
+        **_small_losses(outputs, real, features),
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
     }
@@ -161,12 +160,15 @@ def _perceptual_and_style(
     return terms
 
 
-def _small_losses(images: Tensor, real: Tensor, features: Features | None) -> Tensor:
-    """L1 and perceptual distance at half size: a fourth of the cost."""
-    images, real = F.avg_pool2d(images, 2), F.avg_pool2d(real, 2)
-    loss = 2 * F.l1_loss(images, real)
-    if features is not None:
-        with torch.no_grad():
-            wanted = features(real)
-        loss = loss + perceptual_distance(features(images), wanted).mean()
-    return loss
+def _small_losses(outputs: list[FrameOutput], real: Tensor, features: Features | None) -> dict[str, Tensor]:
+    """L1 and perceptual distance of a picture's two parts at half size: a fourth of the cost."""
+    real = F.avg_pool2d(real, 2)
+    with torch.no_grad():
+        wanted = features(real) if features is not None else []
+    losses = {}
+    for part in ("generated", "warped"):
+        images = F.avg_pool2d(torch.cat([getattr(output, part) for output in outputs]), 2)
+        losses[part] = 2 * F.l1_loss(images, real)
+        if features is not None:
+            losses[part] = losses[part] + perceptual_distance(features(images), wanted).mean()
+    return losses

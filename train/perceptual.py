@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -38,7 +38,7 @@ class PerceptualFeatures(nn.Module):
     def __init__(self, path: Path):
         super().__init__()
         layers: list[nn.Module] = [
-            nn.Conv2d(3, 96, 7, 2),
+            _Enter(3, 96, 7, 2),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, 2, ceil_mode=True),
         ]
@@ -139,6 +139,19 @@ def _taps(layers: nn.Sequential, images: Tensor, wanted: tuple[int, ...]) -> dic
     return taps
 
 
+class _Enter(nn.Conv2d):
+    """A convolution of stride 2 without padding, taken over 2 x 2 pixels as one of four times the channels:
+    three channels fill no vector, and their gradient takes more than twice as long."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = input.shape[-2:]
+        x = F.pixel_unshuffle(F.pad(input, (0, width % 2, 0, height % 2)), 2)
+        rows, columns = self.kernel_size
+        weight = F.pixel_unshuffle(F.pad(self.weight, (0, columns % 2, 0, rows % 2)), 2)
+        x, weight = (each.contiguous(memory_format=torch.channels_last) for each in (x, weight))
+        return F.conv2d(x, weight, self.bias)
+
+
 class _Fire(nn.Module):
     def __init__(self, index: int):
         super().__init__()
@@ -153,10 +166,27 @@ class _Fire(nn.Module):
 
 
 def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13)."""
+    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13). `truth` gets
+    no gradient."""
     terms = [
-        (f - g).abs().mean(dim=(1, 2, 3), dtype=torch.float32)
-        / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+        _MeanDistance.apply(f, g) / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
         for f, g in zip(features, truth, strict=True)
     ]
     return torch.stack(terms).mean(dim=0)
+
+
+class _MeanDistance(torch.autograd.Function):
+    """mean|f - g| per picture, in float32. Torch's own gradient of a mean is laid out channels first, and so
+    would be all that follows from it on the way back through the network."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        error = f - g
+        if f.requires_grad:
+            ctx.save_for_backward(error.sign())
+        return error.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (sign,) = ctx.saved_tensors
+        return sign * (grad / sign[0].numel()).to(sign.dtype)[:, None, None, None], None
