@@ -326,3 +326,12 @@ def test_names_mean_what_they_say():
     assert Output.of("-").path is None
     assert Output.of("udp://127.0.0.1:5000").url.endswith("pkt_size=1316")
     assert [Output.of(name).keeps_alpha for name in ("a.mp4", "a.mov", "a.webm")] == [False, True, True]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system tells no thread's policy")
+def test_an_encoder_leaves_the_thread_its_priority(tmp_path: Path):
+    before = os.sched_getscheduler(0)
+    with VideoWriter(tmp_path / "a.mp4", (96, 64), Fraction(25), Fraction(1, 25), codec="av1") as writer:
+        writer.write(Frame(np.zeros((64, 96, 3), np.uint8), 0, Fraction(1, 25)))
+        assert os.sched_getscheduler(0) == before
+    assert os.sched_getscheduler(0) == before

@@ -3,6 +3,8 @@
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, Self
@@ -103,6 +105,20 @@ class VideoWriter:
         self._sink.cut(seconds)
 
 
+@contextmanager
+def _same_priority() -> Iterator[None]:
+    """SVT-AV1, begun by root, leaves the thread that begins it at real-time priority: others would starve."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, priority)
+
+
 class _Sink(Protocol):
     def write(self, frame: Frame, source_time: Fraction) -> None: ...
     def cut(self, seconds: Fraction) -> None: ...
@@ -185,7 +201,9 @@ class _Film:
         else:
             picture = coded(frame, self._size, self._pixels, full=self._output.codec.full)
         self._count += 1
-        self._mux(self._stream.encode(picture))
+        with _same_priority():
+            packets = self._stream.encode(picture)
+        self._mux(packets)
 
     def _mux(self, packets: list[av.Packet]) -> None:
         try:
