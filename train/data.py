@@ -110,11 +110,16 @@ def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
     return [_load_clip(path, identity, cache) for path, identity in files]
 
 
-def _load_clip(path: Path, identity: str, cache: Path) -> Clip:
+def clip_points(path: Path) -> np.ndarray:
+    """The landmarks (T, 68, 2) float32 beside a clip; ValueError in a sentence if there are none."""
     try:
-        points = np.load(path.with_suffix(".npz"))["lmk68"].astype(np.float32)
+        return np.load(path.with_suffix(".npz"))["lmk68"].astype(np.float32)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ValueError(f"{path.with_suffix('.npz')} holds no landmarks lmk68 ({error}).") from None
+
+
+def _load_clip(path: Path, identity: str, cache: Path) -> Clip:
+    points = clip_points(path)
     stored = cache / f"{path.stem}.npy"
     if not stored.is_file():
         frames = _decode(path)

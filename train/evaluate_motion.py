@@ -12,10 +12,11 @@ import argparse
 import csv
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,15 +200,8 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
                 follows[driver.name].append(followed(seen.motion, motion))
         result[kind] = float(np.mean(away))
     result["lost"] = lost
-    result["followed"] = {
-        name: [
-            float(np.mean(_known(column))) if _known(column) else None for column in zip(*rows, strict=True)
-        ]
-        for name, rows in follows.items()
-        if rows
-    }
-    each = zip(*(row for rows in follows.values() for row in rows), strict=True)
-    result["of pairs"] = [float(np.median(_known(column))) if _known(column) else None for column in each]
+    result["followed"] = {name: _columns(np.mean, rows) for name, rows in follows.items() if rows}
+    result["of pairs"] = _columns(np.median, [row for rows in follows.values() for row in rows])
     (out / "motion.json").write_text(json.dumps(result, indent=1))
     if not targets:
         _sheet(sources, drivers, cells).save(out / "sheet.png")
@@ -284,8 +278,10 @@ def _own_shape(animator: Animator, source: Source, known: dict[str, Seen]) -> ND
     return see(np.concatenate([face.points, face.iris])[None].astype(np.float64)).shape
 
 
-def _known(values: tuple[float | None, ...]) -> list[float]:
-    return [value for value in values if value is not None]
+def _columns(average: Callable[[list[float]], Any], rows: list[list[float | None]]) -> list[float | None]:
+    """The average of what is known, column by column."""
+    known = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
+    return [float(average(column)) if column else None for column in known]
 
 
 def _met(met: bool) -> str:

@@ -15,26 +15,27 @@ import sys
 import time
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..animate import Frame, VideoReader, VideoWriter
+from ..animate.files import part_file
 from ..animate.image import write_image
 from ..animate.pictures import Picture
 from ..models import CONFIGS
 from .cli import run_command
 from .config import CONFIGS as SCHEDULES
 from .config import NETWORKS
-from .data import find_dataset, perceptual_weights
+from .data import clip_points, find_dataset, perceptual_weights
 from .evaluate import Evaluation, evaluate
 from .trainer import Trainer
 
 SCHEDULE, WEIGHTS = "face-256-one", "face-256"
 SHARE = Fraction(4, 5)
 SHOWN = 6  # frames on a strip
-COLUMNS = ("perceptual", "l1")
 
 
 class Gain(NamedTuple):
@@ -83,32 +84,34 @@ def split_clip(data: Path, name: str, folder: Path) -> Path:
     clip = data / "clips" / f"{name}.mp4"
     if not clip.is_file():
         raise ValueError(f"{clip} is not there; name a clip of {data}.")
-    with np.load(clip.with_suffix(".npz")) as stored:
-        points = stored["lmk68"]
-    middle = int(len(points) * SHARE)
-    spans = {"train": slice(0, middle), "val": slice(middle, len(points))}
     index = folder / "index.csv"
     if index.is_file():
         return folder
+    points = clip_points(clip)
+    first = int(len(points) * SHARE)
+    counts = {"train": first, "val": len(points) - first}
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     with VideoReader(clip) as reader:
-        pictures = [frame.image for frame in reader]
-        for split, span in spans.items():
+        frames, tick = iter(reader), 1 / reader.rate
+        for split, count in counts.items():
             part = folder / "clips" / f"{name}-{split}.mp4"
-            with VideoWriter(part, reader.size, reader.rate, 1 / reader.rate, overwrite=True) as writer:
-                for number, picture in enumerate(pictures[span]):
-                    writer.write(Frame(picture, number, 1 / reader.rate))
-            np.savez_compressed(part.with_suffix(".npz"), lmk68=points[span])
-    with index.open("w", newline="") as file:
+            with VideoWriter(part, reader.size, reader.rate, tick, overwrite=True) as writer:
+                for number, frame in enumerate(islice(frames, count)):
+                    writer.write(Frame(frame.image, number, tick))
+            own, points = np.split(points, [count])
+            np.savez_compressed(part.with_suffix(".npz"), lmk68=own)
+    partial = part_file(index)
+    with partial.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("file", "split", "identity", "kind"))
-        table.writerows((f"clips/{name}-{split}.mp4", split, name, "clip") for split in spans)
+        table.writerows((f"clips/{name}-{split}.mp4", split, name, "clip") for split in counts)
+    partial.replace(index)
     return folder
 
 
 def table(gains: dict[str, Gain]) -> str:
     """A Markdown row a person."""
-    lines = ["| | perceptual distance | L1 | spline, perceptual | CPU minutes |", "|---" * 5 + "|"]
+    lines = ["| | perceptual distance | L1 | spline, perceptual | CPU minutes now |", "|---" * 5 + "|"]
     for name, gain in gains.items():
         before, after = gain.before["perceptual"], gain.after["perceptual"]
         lines.append(

@@ -201,9 +201,12 @@ class _Film:
         else:
             picture = coded(frame, self._size, self._pixels, full=self._output.codec.full)
         self._count += 1
+        self._mux(self._encode(picture))
+
+    def _encode(self, picture: av.VideoFrame | None) -> list[av.Packet]:
+        """The packets that come of a picture, all that are left for None."""
         with _same_priority():
-            packets = self._stream.encode(picture)
-        self._mux(packets)
+            return self._stream.encode(picture)
 
     def _mux(self, packets: list[av.Packet]) -> None:
         try:
@@ -215,7 +218,7 @@ class _Film:
         self._end = seconds
 
     def finish(self) -> None:
-        last = self._stream.encode(None)
+        last = self._encode(None)
         if self._output.codec.encoder == "libx265" and self._count < _SETTLED:
             for packet in last:
                 packet.dts = packet.pts
