@@ -27,7 +27,7 @@ from .editor import (
 )
 from .errors import InputError
 from .hold import triangles, untorn
-from .signals import OneEuro, Signals, calibrate, lid_range, read_signals, smooth_next
+from .signals import OneEuro, Signals, calibrate, lid_range, read_signals, smooth_next, smooth_points_next
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Manner:
     """How a source is to follow.
 
     kind: `relative`, the driver's changes since its reference frame; `absolute`, the driver's pose and
-    expression themselves, on the source's identity; `copy`, the driver's points as they are, but for what
+    expression themselves, on the source's identity; `copy`, the driver's own points, smoothed, but for what
     would fold the face. head, eyes, mouth, brows, gaze: gains, 1 as the driver does, 0 not at all. only: the
     parts that move, None for all. smoothing: 0 off and exact, 1 for our tracker's noise.
     """
@@ -160,6 +160,9 @@ def follow_driver(
     """
     if state.manner.kind == "copy":
         source = state.source
+        if signals is None:
+            driving, smoothing = smooth_points_next(driving, state.smooth, state.manner.smoothing)
+            state = replace(state, smooth=smoothing)
         held = untorn(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
         copied = _bounded(np.concatenate([held, driving[68:]]), state.size)
         return Moved(copied, np.zeros((2, 2), np.float32)), state

@@ -26,7 +26,7 @@ from .landmarks import Landmarker, Landmarks
 from .motion import MotionState, Person, unlikeness
 from .motions import SHIPPED, SUFFIX, names_motion
 from .rows import Rows
-from .signals import Signals, calibrate, lid_range, read_signals, smooth
+from .signals import Signals, calibrate, lid_range, read_signals, smooth, smooth_points
 from .times import Span
 from .tracking import Sighting, sight
 from .tracks import Recorded
@@ -73,8 +73,10 @@ class Recording:
         if self.lids is None:
             return self
         apart = _APART * np.cumsum(self.cuts)
-        smoothed = smooth(self.signals, (np.arange(len(self.pts)) + apart)[self.found], smoothing)
-        return replace(self, signals=calibrate(smoothed, self.lids), lids=None)
+        frames = (np.arange(len(self.pts)) + apart)[self.found]
+        signals = calibrate(smooth(self.signals, frames, smoothing), self.lids)
+        points = None if self.points is None else smooth_points(self.points, frames, smoothing)
+        return replace(self, signals=signals, points=points, lids=None)
 
     def cut(self, start: Fraction | float | None, end: Fraction | float | None) -> Self:
         """The frames with start <= time < end, seconds from the beginning, the first of them at time 0 if

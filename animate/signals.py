@@ -15,6 +15,7 @@ from .editor import FaceModel, Faces, Floats, angles, draw, openings, rotation
 _BATCH = 1024  # frames looked at together: memory does not grow with the video
 _REACH = 4  # frames to each side that the two-sided smoothing looks
 _NEAR = 2.5  # noise deviations up to which two values may be one
+_POINT, _FINE = 0.0035, 0.0018  # a landmark's deviation by chance, shares of the face's height; eyes, mouth
 _LIPS_SHUT = 0.02  # model's units that a tracker still sees between shut lips, on val
 _LIDS_SHUT, _LEAST_OPEN = 0.65, 0.85  # as `lid_range` says; on val
 _OPEN = 0.95  # of what is usual counts as open: noise is no blink
@@ -83,16 +84,30 @@ def smooth(signals: Signals, frames: NDArray[np.int64], strength: float = 1.0) -
     if strength == 0 or len(frames) < 2:
         return signals
     values, noise = _values(signals)
+    return _signals(_two_sided(values, frames, noise * strength), signals)
+
+
+def smooth_points(points: NDArray, frames: NDArray[np.int64], strength: float = 1.0) -> NDArray:
+    """Points (T, P, 2) as `smooth` has signals, each coordinate by itself."""
+    if strength == 0 or len(frames) < 2:
+        return points
+    values = points.reshape(len(points), -1)
+    return _two_sided(values, frames, _point_noise(points) * strength).reshape(points.shape)
+
+
+def _two_sided(values: NDArray, frames: NDArray[np.int64], noise: Floats) -> NDArray:
+    """Each of the values (T, V) as `smooth` has it; noise: (V,)."""
     smoothed = np.empty_like(values)
     for begin in range(0, len(values), _BATCH):
         low, end = max(0, begin - _REACH), begin + _BATCH
-        some = _near_means(values[low : end + _REACH], frames[low : end + _REACH], noise * strength * _NEAR)
+        some = _near_means(values[low : end + _REACH], frames[low : end + _REACH], noise * _NEAR)
         smoothed[begin:end] = some[begin - low :][:_BATCH]
-    return _signals(smoothed, signals)
+    return smoothed
 
 
-def _near_means(values: Floats, frames: NDArray[np.int64], like: Floats) -> Floats:
-    """Each of the values (T, V) as `smooth` has it; like: (V,) how far two may be apart to be one."""
+def _near_means(values: NDArray, frames: NDArray[np.int64], like: Floats) -> Floats:
+    """The same of values that fit into memory several times; like: (V,) how far two may be apart to be one."""
+    values = values.astype(np.float64)
     total, weight = values.copy(), np.ones_like(values)
     for step in range(1, _REACH + 1):
         ahead, behind = values[step:], values[:-step]
@@ -123,14 +138,35 @@ def smooth_next(
     if strength == 0:
         return signal, None
     values, noise = _values(signal)
-    now = values[0]
+    state = _one_euro(values[0], last, noise * strength)
+    return (signal if last is None else _signals(state.value[None], signal)), state
+
+
+def smooth_points_next(
+    points: NDArray, last: OneEuro | None, strength: float = 1.0
+) -> tuple[NDArray, OneEuro | None]:
+    """The next frame's points (P, 2) as `smooth_next` has signals."""
+    if strength == 0:
+        return points, None
+    state = _one_euro(points.reshape(-1).astype(np.float64), last, _point_noise(points[None]) * strength)
+    return (points if last is None else state.value.reshape(points.shape).astype(points.dtype)), state
+
+
+def _one_euro(now: Floats, last: OneEuro | None, noise: Floats) -> OneEuro:
+    """The values (V,) smoothed; noise: (V,)."""
     if last is None:
-        return signal, OneEuro(now, np.zeros_like(now))
-    change = (now - last.value) / (noise * strength)
+        return OneEuro(now, np.zeros_like(now))
+    change = (now - last.value) / noise
     speed = last.speed + 0.7 * (change - last.speed)
     rate = 2 * np.pi * (_SLOW + _FAST * np.maximum(np.abs(speed) - 1, 0))
-    value = last.value + rate / (1 + rate) * (now - last.value)
-    return _signals(value[None], signal), OneEuro(value, speed)
+    return OneEuro(last.value + rate / (1 + rate) * (now - last.value), speed)
+
+
+def _point_noise(points: NDArray) -> Floats:
+    """(2 P,): what each coordinate of points (T, P, 2) deviates by chance: those from 36 on are sharp."""
+    height = float(np.median(np.ptp(points, axis=1).max(axis=1)))
+    shares = np.where(np.arange(points.shape[1]) < 36, _POINT, _FINE)
+    return np.repeat(shares, 2) * max(height, 1e-3)
 
 
 def _values(signals: Signals) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from gfla.animate import InputError
 from gfla.animate.editor import EYES, LIDS, LIPS, Faces, draw, fit, load_face_model, rotation
 from gfla.animate.hold import _FRAME, _STEADY, _similarity, triangles, untorn
 from gfla.animate.motion import PARTS, Manner, MotionState, follow_driver, see_person, unlikeness
-from gfla.animate.signals import Signals, read_signals, smooth, smooth_next
+from gfla.animate.signals import Signals, read_signals, smooth, smooth_next, smooth_points, smooth_points_next
 
 MODEL = load_face_model()
 Face = Callable[..., np.ndarray]
@@ -85,7 +85,7 @@ def test_a_copy_is_held_back_only_where_it_would_fold():
     source = shown(DRIVER, yaw=20)
     within, beyond = shown(DRIVER, yaw=10), shown(DRIVER, yaw=-38)
     assert folded(beyond, source).min() < 0, "without the hold it is torn"
-    copies, _ = run(source, within, beyond, manner=Manner("copy"))
+    copies, _ = run(source, within, beyond, manner=Manner("copy", smoothing=0))
     np.testing.assert_array_equal(copies[0], within)
     areas = folded(copies[1], source)
     assert areas.min() > 0.099
@@ -311,6 +311,52 @@ def test_smoothing_stills_noise_and_keeps_blinks_and_steps(way, share: float):
     yaw = np.degrees(np.arcsin(moved.turn[:, 2, 0]))
     assert np.abs(yaw[:44]).max() < 0.8
     assert yaw[46] > 0.9 * 12  # the second frame after the step
+
+
+def causal_points(points: np.ndarray, strength: float) -> np.ndarray:
+    last, out = None, []
+    for one in points:
+        one, last = smooth_points_next(one, last, strength)
+        out.append(one)
+    return np.stack(out)
+
+
+POINT_WAYS = [lambda p, k: smooth_points(p, np.arange(len(p)), k), causal_points]
+
+
+@pytest.mark.parametrize(
+    ("way", "share"), [(POINT_WAYS[0], 0.5), (POINT_WAYS[1], 0.7)], ids=["two-sided", "causal"]
+)
+def test_copied_points_are_smoothed_as_the_signals_are(way, share: float):
+    rng = np.random.default_rng(1)
+    open_, shut = shown(DRIVER), shown(DRIVER, blink_left=1, blink_right=1)
+    noise = np.where(np.arange(70) < 36, 0.4, 0.2)[:, None]
+    noisy = (open_ + noise * rng.normal(size=(60, 70, 2))).astype(np.float32)
+    np.testing.assert_array_equal(way(noisy, 0), noisy)
+    calm = way(noisy, 1.0)
+    assert calm.dtype == np.float32
+    assert np.diff(calm, axis=0).std() < share * np.diff(noisy, axis=0).std()
+    quick = noisy.copy()
+    quick[30:33] += np.array([0.6, 1, 0.6])[:, None, None] * (shut - open_)
+    quick[45:] += shown(DRIVER, 12) - open_
+    moved = way(quick, 1.0)
+
+    def lids(points: np.ndarray) -> float:
+        return float((points[[40, 41, 46, 47], 1] - points[[38, 37, 44, 43], 1]).mean())
+
+    assert lids(open_) - lids(moved[31]) > 0.9 * (lids(open_) - lids(quick[31]))
+    way_there = np.linalg.norm(moved[46] - open_) / np.linalg.norm(shown(DRIVER, 12) - open_)
+    assert way_there > 0.9  # the second frame after the step
+
+
+def test_a_copy_follows_a_stream_smoothly():
+    """Frame by frame as the causal smoothing has it; off, to the bit as the driver is."""
+    rng = np.random.default_rng(2)
+    driving = (shown(DRIVER, 5) + rng.normal(0, 0.4, (5, 70, 2))).astype(np.float32)
+    calm, _ = run(SOURCE, *driving, manner=Manner("copy"))
+    np.testing.assert_array_equal(calm, causal_points(driving, 1.0))
+    exact, _ = run(SOURCE, *driving, manner=Manner("copy", smoothing=0))
+    np.testing.assert_array_equal(exact, driving)
 
 
 def test_smoothing_does_not_reach_across_frames_without_a_face():
