@@ -121,7 +121,7 @@ def test_an_estimate_is_of_this_machine(
     animator.generate = slow
     cost = estimate(animator, portrait, driving)
     assert cost
-    assert cost.draw > 0.09
+    assert cost.draw > 0.05  # without the wait a few ms; a busy machine may look up late for the first frame
     assert cost.seconds == pytest.approx(20 * (cost.look + cost.draw))
     assert cost.memory > 2**20
     assert str(clip) in cost.line()
