@@ -1,7 +1,7 @@
 """The face square at the portrait's own size: what the network drew, sharpened by the source's own pixels.
 
 The network draws S x S (256). The flow that it found also carries the full-size square of the source, whose
-high band is added where the two agree; and the same flow, brought to rest towards the square's sides, carries
+high band is taken where the two agree; and the same flow, brought to rest towards the square's sides, carries
 the square into the photograph around it without a seam (design: generated low band + warped high band).
 """
 
@@ -18,6 +18,8 @@ Field = NDArray[np.float32]
 
 _AGREE = (8.0, 24.0)  # levels of 255 between the drawn and the carried low band: trusted up to, refused from
 _AREA = (0.15, 0.4, 2.5, 4.0)  # of the source for one pixel: below a fold or smear, above it would alias
+_ADMITTED = 0.1  # the mask's share of the source from which on bands that S cannot hold come in whole
+_FINEST = 1.0  # pixels of S, standard deviation: what the network draws finer than that is soft
 _SOFT = 2.0  # pixels, standard deviation: trust has no edges of its own
 _STEEPEST = 0.6  # how fast the flow may come to rest towards a side: below 1 nothing folds
 _APART = 1.5  # pixels between the drawn flow and the resting one at which the drawn picture has given way
@@ -60,11 +62,12 @@ class Canvas(NamedTuple):
 def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     """The square as it is pasted, (side, side, 3) uint8.
 
-    strength: 0 to 1, how much of the source's high band is added; none where the square is no larger than
-    the drawing. Costs one remap of the large square.
+    strength: 0 to 1, how much of the source's high band takes the place of the drawing's: all that is finer
+    than a pixel of S, for what S x S holds of it is drawn softly; of a square of that very size only by the
+    mask's share. None where it is smaller. Costs one remap of the large square.
     """
     side, size = canvas.large.shape[0], drawing.face.shape[0]
-    sharpen = strength > 0 and side > size
+    sharpen = strength > 0 and side >= size
     if not sharpen and canvas.room is None:
         return _resize(drawing.face, side)
     flow, own = drawing.flow, canvas.weight
@@ -75,9 +78,11 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     base = own[..., None] * drawing.face
     share = 1 - own
     if sharpen:
-        carried = carry(canvas.small, drawing.flow)
-        trust = own * (strength * trusted(drawing, carried))
-        base -= trust[..., None] * carried
+        low = carry(canvas.small, drawing.flow)
+        admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
+        trust = own * admitted * (strength * trusted(drawing, low))
+        low = drawing.face + _soft(low - drawing.face, _FINEST)
+        base -= trust[..., None] * low
         share = share + trust
     parts = _resize(np.dstack((base, share)).astype(np.float32), side)
     moved = carry(canvas.large, flow)
@@ -92,8 +97,8 @@ def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
 
 
 def trusted(drawing: Drawing, carried: Field) -> Field:
-    """Where the source's high band belongs, (S, S) float32 in [0, 1]: where the network's mask takes the
-    source, what it drew agrees with the `carried` crop (S, S, 3), and the flow neither folds nor smears."""
+    """Where the source's high band belongs if the mask lets it in, (S, S) float32 in [0, 1]: where what the
+    network drew agrees with the `carried` crop (S, S, 3), and the flow neither folds nor smears."""
     apart = _soft(np.abs(drawing.face - carried).mean(axis=2))
     low, high = _AGREE
     agree = ((high - apart) / (high - low)).clip(0, 1)
@@ -101,7 +106,7 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
     area = (1 + xx) * (1 + yy) - xy * yx
     none, least, most, much = _AREA
     even = np.minimum((area - none) / (least - none), (much - area) / (much - most)).clip(0, 1)
-    return (agree * _soft(even) * _soft(drawing.mask) ** 0.25).astype(np.float32)
+    return (agree * _soft(even)).astype(np.float32)
 
 
 def carry(image: NDArray, flow: Field) -> NDArray:
@@ -110,8 +115,7 @@ def carry(image: NDArray, flow: Field) -> NDArray:
     places = _resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size)
     places[..., 0] += np.arange(side, dtype=np.float32)
     places[..., 1] += np.arange(side, dtype=np.float32)[:, None]
-    how = cv2.INTER_CUBIC if side > size else cv2.INTER_LINEAR
-    return cv2.remap(image, places, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
 
 
 def _resting(flow: Field, space: Field) -> Field:
@@ -122,8 +126,8 @@ def _resting(flow: Field, space: Field) -> Field:
     return flow * least[..., None]
 
 
-def _soft(field: NDArray) -> NDArray:
-    return cv2.GaussianBlur(field, (0, 0), _SOFT)
+def _soft(field: NDArray, deviation: float = _SOFT) -> NDArray:
+    return cv2.GaussianBlur(field, (0, 0), deviation)
 
 
 def _resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:

@@ -105,7 +105,7 @@ def test_a_tight_portrait_comes_out_in_exactly_its_frame(
     animator: Animator, head_picture: Picture, frames: list[Frame]
 ):
     tight = head_picture(0, 64, 64)
-    state = animator.prepare(tight)
+    state = animator.prepare(tight, detail=0)
     assert state.portrait.square == FaceSquare(0, 0, 64)
     for frame in frames:
         out, state = animator.step(frame, state)

@@ -66,11 +66,22 @@ def test_no_detail_where_the_network_drew_something_else():
     assert error(out[:, 160:], plain[:, 160:]) > 3
 
 
-def test_neither_mask_nor_fold_is_trusted():
+@pytest.mark.parametrize("side", [SIZE, 256])
+def test_nothing_comes_where_the_mask_took_nothing_of_the_source(side: int):
+    """The left half was painted; the right half has at least some of the source."""
+    canvas = whole(fine(side))
+    soft = cv2.GaussianBlur(canvas.small, (0, 0), 1).astype(np.uint8)
+    painted = drawing(soft, mask=0.4)
+    painted.mask[:, : SIZE // 2] = 0
+    out, plain = finish(painted, canvas), finish(painted, canvas, 0)
+    assert error(out[:, : side * 3 // 8], plain[:, : side * 3 // 8]) < 1e-3
+    assert error(out[:, side // 2 :], plain[:, side // 2 :]) > 1
+
+
+def test_a_fold_is_not_trusted():
     canvas = whole(smooth(256))
     still = drawing(canvas.small.astype(np.uint8))
     assert trusted(still, canvas.small) == pytest.approx(1)
-    assert trusted(still._replace(mask=0 * still.mask), canvas.small).max() == 0
     folded = still.flow.copy()
     folded[..., 0] = -2 * np.arange(SIZE)  # the picture mirrored
     inner = np.s_[16:-16, 16:-16]
@@ -79,13 +90,22 @@ def test_neither_mask_nor_fold_is_trusted():
     assert trusted(still._replace(flow=folded), canvas.small)[inner].max() == 0
 
 
-@pytest.mark.parametrize("side", [40, 64])
-def test_a_square_no_larger_than_the_drawing_takes_no_detail(side: int):
-    canvas = whole(fine(side))
+def test_a_square_smaller_than_the_drawing_takes_no_detail():
+    canvas = whole(fine(40))
     other = drawing(smooth(SIZE, seed=1), shift=(2, 2))
     assert np.array_equal(finish(other, canvas), finish(other, canvas, 0))
-    if side == SIZE:
-        assert np.array_equal(finish(other, canvas), other.face)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_at_its_own_size_a_soft_drawing_takes_its_finest_band_from_the_source(share: float):
+    """By the mask's share; drawn as sharply as the source, it stays as it is."""
+    image = fine(SIZE)
+    canvas = whole(image)
+    assert error(finish(drawing(image, mask=share), canvas), image) == 0
+    soft = cv2.GaussianBlur(image, (0, 0), 0.7)
+    out = finish(drawing(soft, mask=share), canvas)
+    assert np.array_equal(finish(drawing(soft, mask=share), canvas, 0), soft)
+    assert error(out, image) < (1 - 0.6 * share) * error(soft, image)
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
