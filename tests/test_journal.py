@@ -56,7 +56,7 @@ def test_no_finite_number_stops_and_keeps_the_checkpoint(drawn, squeezenet, tmp_
     sampler = Sampler(load_clips(drawn, "train", tmp_path / "frames"), 1, 1, 64, 0, edges=False)
     stage = replace(TINY.stages[1], l1=float("nan"), batch=1)
     with pytest.raises(FloatingPointError, match="no finite number at step 1"):
-        next(trainer._sample_steps(stage, sampler(0)))
+        next(trainer.sample_steps(stage, sampler(0)))
     assert trainer.checkpoint.read_bytes() == before
 
 

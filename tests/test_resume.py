@@ -79,7 +79,7 @@ def gradients_of(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
             if name.endswith("bias"):
                 torch.nn.init.normal_(parameter, std=0.1)
     stage = replace(TINY.stages[2], length=3, chunk=3, correctness=0.1, style=1.0)
-    next(trainer._sample_steps(stage, batch))
+    next(trainer.sample_steps(stage, batch))
     nets = {"generator": trainer.generator, "critic": trainer.critic, "temporal": trainer.temporal}
     return {
         f"{name}.{key}": parameter.grad

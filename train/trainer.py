@@ -168,7 +168,7 @@ class Trainer:
         first, last = (begin + math.ceil(n / chunks) for n in (number, stage.steps))
         saved = time.monotonic()
         for batch in journal.timed(samples(stage, self.rank).ahead(first, last)):
-            for step in self._sample_steps(stage, batch):
+            for step in self.sample_steps(stage, batch):
                 self.step += 1
                 bar.update()
                 if means := journal.add(self.step, stage.name, step.terms, stage.batch * self.world):
@@ -181,7 +181,7 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
 
-    def _sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
+    def sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
         """One optimiser step a chunk of the sample."""
         batch = Batch(*(tensor.to(self.device) for tensor in batch))
         source = batch.images[:, 0]
