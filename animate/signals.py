@@ -106,7 +106,7 @@ def _two_sided(values: NDArray, frames: NDArray[np.int64], noise: Floats) -> NDA
 
 
 def _near_means(values: NDArray, frames: NDArray[np.int64], like: Floats) -> Floats:
-    """The same of values that fit into memory several times; like: (V,) how far two may be apart to be one."""
+    """The same of values few enough to copy; like: (V,) how far two may be apart to be one."""
     values = values.astype(np.float64)
     total, weight = values.copy(), np.ones_like(values)
     for step in range(1, _REACH + 1):

@@ -48,9 +48,7 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
     return rows
 
 
-def _whole(
-    device: torch.device, batch: int, chunk: int, picture: torch.Tensor, places: torch.Tensor
-) -> Work:
+def _whole(device: torch.device, batch: int, chunk: int, picture: torch.Tensor, places: torch.Tensor) -> Work:
     """The step of face-256's own stage: its losses (the perceptual one where GFLA_DATA has SqueezeNet), the
     video stage's critics, both optimisers, the average of the parameters."""
     from gfla.train.config import FACE
