@@ -67,10 +67,16 @@ def lid_range(opening: Floats) -> Floats:
 
 
 def calibrate(signals: Signals, lids: Floats) -> Signals:
-    """The signals with the eyes' opening 1 at what is usual and 0 where shut; lids: `lid_range`."""
+    """The signals with the eyes' opening 1 at what is usual and 0 where shut; lids: `lid_range`.
+
+    Eyes blink together, and a tracker may see one of them shut less: it goes with the other, up to twice as
+    far as seen, so that a wink stays one.
+    """
     wide, shut = lids
     ratio = signals.opening[:, :2] / wide
-    eyes = np.where(ratio > 1, ratio, np.clip((ratio - shut) / (_OPEN - shut), 0, 1))
+    closed = 1 - np.clip((ratio - shut) / (_OPEN - shut), 0, 1)
+    closed = np.maximum(closed, np.minimum(closed[:, ::-1], 2 * closed))
+    eyes = np.where(ratio > 1, ratio, 1 - closed)
     return signals._replace(opening=np.concatenate([eyes, signals.opening[:, 2:]], 1))
 
 

@@ -149,3 +149,17 @@ def test_lids_that_a_tracker_sees_two_thirds_open_are_shut():
     eyes = calibrate(signals, lid_range(opening)).opening[:, :2]
     assert (eyes[11] < 0.1).all()
     assert (eyes[10] > 0.4).all()
+
+
+def test_eyes_blink_together_and_wink_alone():
+    """In frame 5 both shut, and one of them is seen to shut half as far; in frame 12 only one shuts."""
+    shown = faces(20)
+    signals = read_signals(MODEL, MODEL.mean, shown, draw(MODEL.mean, shown, MODEL.expression))
+    opening = np.full((20, 3), 1.1)
+    opening[5, :2] = 0.72, 0.9
+    opening[12, 1] = 0.72
+    eyes = calibrate(signals._replace(opening=opening), lid_range(opening)).opening[:, :2]
+    assert eyes[5, 0] < 0.1
+    assert eyes[5, 1] == pytest.approx(1 - 2 * (0.95 - 0.9 / 1.1) / (0.95 - 0.65), abs=1e-3)
+    assert eyes[12, 0] == 1
+    assert eyes[12, 1] < 0.1
