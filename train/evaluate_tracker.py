@@ -18,11 +18,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..animate.landmarks import BuiltinLandmarker, Landmarker, Landmarks, load_landmarker
 from ..animate.upright import transform, warp
 from ..models.tracker import load_tracker
-from .tracker_faces import Image, Points, head_yaw, read_frames, read_meshes, read_points
+from .tracker_faces import Image, Points, eye_opening, head_yaw, read_frames, read_meshes, read_points
 from .tracker_samples import texture
 
 LOST = 0.2
@@ -120,6 +121,7 @@ def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
     tallies = {name: Tally(f"followed, {name}") for name in (*BINS, "whole raw frames")}
     people: dict[str, Tally] = {}
     shake, took = [], []
+    opened: list[NDArray] = []
     for row in val_rows(data):
         path = data / "faces" / row["file"]
         truth, yaw = read_points(path.with_suffix(".npz")), head_yaw(read_meshes(path.with_suffix(".npz")))
@@ -134,6 +136,7 @@ def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
             track.append(last.points if last else np.full((68, 2), np.nan, np.float32))
         if len(track) > 2:
             both = np.stack(track), truth[: len(track), :68]
+            opened.append(np.stack([share_open(points) for points in both]))
             shake.append([np.nanmean(np.abs(np.diff(points, 2, axis=0))) for points in both])
     for frames in raw_clips(data):
         last = None
@@ -142,8 +145,20 @@ def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
             tallies["whole raw frames"].add(last, points)
     ours, theirs = np.mean(shake, 0)
     print(f"second difference of points, pixels of 256: followed {ours:.3f}, labels {theirs:.3f}")
+    found, labels = np.concatenate(opened, 1)
+    shut = labels < 0.4
+    print(
+        f"opening of the eyes, 1 as usual: off by {np.nanmean(np.abs(found - labels)):.3f}; "
+        f"{shut.sum()} frames of shut eyes, labels {labels[shut].mean():.2f}, followed {np.nanmean(found[shut]):.2f}"
+    )
     print(f"following: median {np.median(took) * 1e3:.1f}, least {np.min(took) * 1e3:.1f} ms a frame")
     return [*tallies.values(), *people.values()]
+
+
+def share_open(points: Points) -> NDArray[np.float32]:
+    """A clip's points (T, 68, 2) -> (T,): its eyes' opening over what is usual in it."""
+    opening = eye_opening(points)
+    return opening / np.nanpercentile(opening, 75)
 
 
 def bins(yaw: float) -> list[str]:

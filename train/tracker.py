@@ -1,11 +1,12 @@
 """Trains the built-in tracker on data/faces: one command, resumable, an hour or two on one core.
 
-    python -m gfla.train.tracker --data DIR --out RUN [--steps N] [--resume]
+    python -m gfla.train.tracker --data DIR --out RUN [--steps N] [--resume] [--init WEIGHTS]
 
 The learning rate is constant and falls to zero over the last 30 % of the steps: a run may be resumed with
 more steps, or ended early with fewer. Both nets learn in one loop, as what the finder takes for a face where
-there is none becomes a lesson for the aligner. RUN/tracker.safetensors is the averaged (EMA) model. B batch,
-N landmarks, h w feature grid.
+there is none becomes a lesson for the aligner. With --init the aligner goes on from weights that are there,
+whose finder stays as it is. RUN/tracker.safetensors is the averaged (EMA) model. B batch, N landmarks, h w
+feature grid.
 """
 
 import argparse
@@ -28,12 +29,14 @@ from torch.nn import functional as F
 from ..animate.upright import FacePose, crop_matrix, warp
 from ..models.layers import channels_last
 from ..models.tracker import Tracker, read_cells
-from ..models.weights import save_weights
+from ..models.weights import read_weights, save_weights
 from .tracker_faces import Image, load_faces
 from .tracker_samples import Sampler
 
 ALIGNED, WHOLE, HARD = 32, 12, 6
 """Samples a step: crops for the aligner, canvases for the finder, and crops that fooled the finder."""
+OVER, UNDER = (37, 38, 43, 44, 61, 62, 63), (41, 40, 47, 46, 67, 66, 65)
+"""Points of upper lids and lips, and those of the lower that they meet."""
 RATE = 2e-3
 AVERAGE = 0.998
 SAVE_EVERY = 180.0
@@ -46,16 +49,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.safetensors")
+    parser.add_argument("--init", type=Path, help="weights whose aligner is to be trained further, and alone")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    train(options.data, options.out, options.steps, options.resume, options.device)
+    train(options.data, options.out, options.steps, options.resume, options.device, options.init)
 
 
-def train(data: Path, out: Path, steps: int, resume: bool, device: str) -> None:
+def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Path | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     torch.manual_seed(0)
     model = channels_last(Tracker().to(device))
+    if init:
+        model.load_state_dict(read_weights(init)[0])
+        model.finder.eval().requires_grad_(False)
     average = Tracker().to(device)
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.02)
@@ -65,24 +72,27 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str) -> None:
     totals: dict[str, float] = {}
     saved = logged = time.monotonic()
 
-    model.train()
+    (model.aligner if init else model).train()
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (step + 1) / 200, max(0.0, (steps - step) / (0.3 * steps)))
-        canvases, poses = zip(*(sampler.whole() for _ in range(WHOLE)), strict=True)
         crops, points, real = map(list, zip(*(sampler.aligned() for _ in range(ALIGNED)), strict=True))
         for k in range(min(HARD, len(hard) // 50)):
             crops[k] = sampler.photo(hard[int(sampler.rng.integers(len(hard)))])
             real[k] = 0.0
 
         with torch.autocast(torch.device(device).type, torch.bfloat16):
-            cells = model.finder(to_tensor(canvases, device))
             found, score, heat = model.aligner(to_tensor(crops, device))
         truth = torch.from_numpy(np.stack(points)).to(device)
-        terms = finder_loss(cells, poses, model.finder.stride)
-        terms |= aligner_loss(
+        terms = aligner_loss(
             found, score, heat, truth, torch.tensor(real, device=device), model.aligner.stride
         )
+        if not init:
+            canvases, poses = zip(*(sampler.whole() for _ in range(WHOLE)), strict=True)
+            with torch.autocast(torch.device(device).type, torch.bfloat16):
+                cells = model.finder(to_tensor(canvases, device))
+            terms |= finder_loss(cells, poses, model.finder.stride)
+            hard.extend(fooled(cells.detach(), canvases, poses, model.finder.stride, model.config.crop))
         loss = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -90,7 +100,6 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str) -> None:
         if torch.isfinite(norm):
             optimizer.step()
         _follow(average, model, min(AVERAGE, (step + 1) / (step + 10)))
-        hard.extend(fooled(cells.detach(), canvases, poses, model.finder.stride, model.config.crop))
 
         for name, value in terms.items():
             totals[name] = totals.get(name, 0.0) + value.item()
@@ -115,9 +124,10 @@ def aligner_loss(
 ) -> dict[str, Tensor]:
     """points, truth (B, N, 2) pixels; score (B,) logits; heat (B, N, h, w) logits; real (B,) in {0, 1}.
 
-    Distance of the points in cells of the heat map; cross entropy of the heat map with a Gaussian of one
-    cell, which keeps it one narrow hill; cross entropy of the score, which is to fall where the points miss
-    the face by more than a tenth of the eyes' distance. Points beyond the crop teach nothing.
+    Distance of the points in cells of the heat map, and of the way from each upper lid or lip to the lower,
+    as lids that are shut are few; cross entropy of the heat map with a Gaussian of one cell, which keeps it
+    one narrow hill; cross entropy of the score, which is to fall where the points miss the face by more than
+    a tenth of the eyes' distance. Points beyond the crop teach nothing.
     """
     h, w = heat.shape[-2:]
     cells = (truth + 0.5) / stride - 0.5
@@ -132,7 +142,11 @@ def aligner_loss(
     entropy = -(hill.flatten(2) * heat.flatten(2).log_softmax(2)).sum(2)
     missed = (distance.detach() * inside).sum(1) / inside.sum(1).clamp_min(1)
     right = real * (1 - (missed - 1.2) / 1.2).clamp(0, 1)
+    gap = (points[:, OVER] - points[:, UNDER]) - (truth[:, OVER] - truth[:, UNDER])
+    both = weight[:, OVER] * inside[:, UNDER]
+    closing = (gap / stride).square().sum(2).add(1e-3).sqrt()
     return {
+        "gaps": 2 * (closing * both).sum() / both.sum().clamp_min(1),
         "points": (distance * weight).sum() / weight.sum().clamp_min(1),
         "heat": 0.1 * (entropy * weight).sum() / weight.sum().clamp_min(1),
         "score": F.binary_cross_entropy_with_logits(score, right),

@@ -29,6 +29,8 @@ MESH = np.array([
 ])
 # fmt: on
 """The 478-point mesh's points in iBUG order, then the irises of the eyes 36-41 and 42-47."""
+SHUT = 0.6
+"""Of a clip's usual opening of the eyes: frames in which they are less open are all taken, being few."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class FaceSet:
 
 
 def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
-    """Read data/faces of one split, every n-th frame of its clips, into memory."""
+    """Read data/faces of one split, every n-th frame of its clips and all with shut eyes, into memory."""
     rng = np.random.default_rng(0)
     people: dict[str, list[Face]] = {}
     photographs: list[Face] = []
@@ -61,11 +63,11 @@ def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
     for row in tqdm(rows, desc=f"reading {split} faces", disable=None):
         path = data / "faces" / row["file"]
         points, meshes = read_points(path.with_suffix(".npz")), read_meshes(path.with_suffix(".npz"))
-        faces = []
-        for t, image in read_frames(path, every):
-            faces.append(Face(image, points[t], float(abs(head_yaw(meshes[t])))))
-        step = max(1, len(faces) // 2)
-        for face, t in zip(faces[::step], range(0, len(points), every * step), strict=False):
+        opening = eye_opening(points)
+        wanted = (np.arange(len(points)) % every == 0) | (opening < SHUT * np.median(opening))
+        seen = [(t, image) for t, image in read_frames(path) if wanted[t]]
+        faces = [Face(image, points[t], float(abs(head_yaw(meshes[t])))) for t, image in seen]
+        for (t, _), face in list(zip(seen, faces, strict=True))[:: max(1, len(faces) // 2)]:
             faces += [turned(face, meshes[t], rng) for _ in range(2)]
         people.setdefault(row["identity"], []).extend(faces)
         if row["kind"] == "portrait":
@@ -81,6 +83,15 @@ def read_points(path: Path) -> Points:
         points, mesh = arrays["lmk68"], arrays["mesh"]
     points, mesh = points.reshape(-1, 68, 2), mesh.reshape(-1, 478, 3)
     return np.concatenate([points, mesh[:, MESH[68:], :2]], 1).astype(np.float32)
+
+
+def eye_opening(points: Points) -> NDArray[np.float32]:
+    """points (..., N, 2), the first 68 iBUG -> (...): the lids' distance over the eye's width, of the eye that
+    is less open."""
+    eyes = points[..., 36:48, :].reshape(*points.shape[:-2], 2, 6, 2)
+    between = np.linalg.norm(eyes[..., [1, 2], :] - eyes[..., [5, 4], :], axis=-1).mean(-1)
+    width = np.linalg.norm(eyes[..., 0, :] - eyes[..., 3, :], axis=-1)
+    return (between / np.maximum(width, 1e-3)).min(-1)
 
 
 def read_meshes(path: Path) -> NDArray[np.float32]:

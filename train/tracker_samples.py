@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animate.upright import FacePose, crop_matrix, face_pose, transform, warp
-from .tracker_faces import Face, FaceSet, Image, Points, mirrored
+from .tracker_faces import Face, FaceSet, Image, Points, eye_opening, mirrored
 
 
 class Sampler:
@@ -22,11 +22,17 @@ class Sampler:
         self.rng = np.random.default_rng(seed)
 
     def face(self) -> Face:
-        """Of two people drawn evenly often the one whose head is turned more, as most look straight ahead."""
+        """Of two people drawn evenly often the one whose head is turned more, as most look straight ahead;
+        sometimes, as most eyes are open, of one person's faces the one whose are shut most."""
         people, drawn = self.faces.people, []
+        person = people[int(self.rng.integers(len(people)))]
+        if self.rng.random() < 0.25:
+            chosen = self.rng.choice(len(person), min(len(person), 12), replace=False)
+            face = min((person[i] for i in chosen), key=lambda face: float(eye_opening(face.points)))
+            return mirrored(face) if self.rng.random() < 0.5 else face
         for _ in range(2 if self.rng.random() < 0.6 else 1):
-            person = people[int(self.rng.integers(len(people)))]
             drawn.append(person[int(self.rng.integers(len(person)))])
+            person = people[int(self.rng.integers(len(people)))]
         face = max(drawn, key=lambda face: face.turn)
         return mirrored(face) if self.rng.random() < 0.5 else face
 
