@@ -149,7 +149,8 @@ def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
     shut = labels < 0.4
     print(
         f"opening of the eyes, 1 as usual: off by {np.nanmean(np.abs(found - labels)):.3f}; "
-        f"{shut.sum()} frames of shut eyes, labels {labels[shut].mean():.2f}, followed {np.nanmean(found[shut]):.2f}"
+        f"{shut.sum()} frames of shut eyes: labels {labels[shut].mean():.2f}, "
+        f"followed {np.nanmean(found[shut]):.2f}"
     )
     print(f"following: median {np.median(took) * 1e3:.1f}, least {np.min(took) * 1e3:.1f} ms a frame")
     return [*tallies.values(), *people.values()]

@@ -86,8 +86,8 @@ def read_points(path: Path) -> Points:
 
 
 def eye_opening(points: Points) -> NDArray[np.float32]:
-    """points (..., N, 2), the first 68 iBUG -> (...): the lids' distance over the eye's width, of the eye that
-    is less open."""
+    """points (..., N, 2), the first 68 iBUG -> (...): the lids' distance over the eye's width, the less open
+    eye's."""
     eyes = points[..., 36:48, :].reshape(*points.shape[:-2], 2, 6, 2)
     between = np.linalg.norm(eyes[..., [1, 2], :] - eyes[..., [5, 4], :], axis=-1).mean(-1)
     width = np.linalg.norm(eyes[..., 0, :] - eyes[..., 3, :], axis=-1)
