@@ -17,7 +17,7 @@ _REACH = 4  # frames to each side that the two-sided smoothing looks
 _NEAR = 2.5  # noise deviations up to which two values may be one
 _POINT, _FINE = 0.0035, 0.0018  # a landmark's deviation by chance, shares of the face's height; eyes, mouth
 _LIPS_SHUT = 0.02  # model's units that a tracker still sees between shut lips, on val
-_LIDS_SHUT, _LEAST_OPEN = 0.65, 0.85  # as `lid_range` says; on val
+_LIDS_SHUT, _LEAST_OPEN = 0.25, 0.85  # as `lid_range` says; on val
 _OPEN = 0.95  # of what is usual counts as open: noise is no blink
 _SLOW, _FAST = 0.04, 0.16  # one-euro: cycles a frame at rest, and more for each noise deviation a frame
 
@@ -60,7 +60,8 @@ def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray)
 def lid_range(opening: Floats) -> Floats:
     """(2, 2): how far each eye is open when it is open, and what of that is left when it is shut, as read.
 
-    Our tracker sees shut lids two thirds open; a driver that is seen to shut them further is believed.
+    Our tracker sees shut lids a quarter open at most; a driver that is seen to shut them further is
+    believed.
     """
     wide = np.maximum(np.percentile(opening[:, :2], 75, axis=0), _LEAST_OPEN)
     return np.stack([wide, np.minimum(np.percentile(opening[:, :2], 0.5, axis=0) / wide, _LIDS_SHUT)])

@@ -49,8 +49,9 @@ def aim(animator: "Animator", work: Work) -> Work:
     found = state.landmarks
     presence = state.presence.after(found is not None, frame.seconds)
     fading = state.no_face == "fade" and presence.share != state.presence.share
-    square = None if state.seen and state.seen.cut else state.square  # another shot has another crop
-    state = replace(state, presence=presence, square=square)
+    state = replace(state, presence=presence)
+    if state.seen and state.seen.cut:  # another shot has another crop, and nothing before it is to be smoothed
+        state = replace(state, square=None, motion=replace(state.motion, smooth=None))
     if found is not None:
         if state.portrait.pose is not None:
             state = replace(state, motion=replace(state.motion, source=state.portrait.pose))

@@ -135,20 +135,20 @@ def test_openings_are_of_the_face_not_of_the_picture():
     assert there[0, 0] == pytest.approx(expected, rel=0.02)
 
 
-def test_lids_that_a_tracker_sees_two_thirds_open_are_shut():
-    """A driver's eyes stand at 1.1 and fall to 0.7 as our tracker reads them: from open to shut."""
+def test_lids_that_a_tracker_sees_a_little_open_are_shut():
+    """A driver's eyes stand at 1.1 and fall to 0.3 as our tracker reads them: from open to shut."""
     shown = faces(20)
     signals = read_signals(MODEL, MODEL.mean, shown, draw(MODEL.mean, shown, MODEL.expression))
     opening = np.full((20, 3), 1.1)
-    opening[10] = 0.7
+    opening[10] = 0.3
     signals = signals._replace(opening=opening)
     eyes = calibrate(signals, lid_range(opening)).opening[:, :2]
     assert (eyes[10] < 0.05).all()
     np.testing.assert_array_equal(np.delete(eyes, 10, 0), 1)
-    opening[11] = 0.1  # a tracker that sees them shut is believed: 0.7 is then more than half open
+    opening[11] = 0.0  # a tracker that sees them shut is believed: 0.3 is then a slit
     eyes = calibrate(signals, lid_range(opening)).opening[:, :2]
-    assert (eyes[11] < 0.1).all()
-    assert (eyes[10] > 0.4).all()
+    assert (eyes[11] < 0.05).all()
+    assert (eyes[10] > 0.2).all()
 
 
 def test_eyes_blink_together_and_wink_alone():
@@ -156,10 +156,10 @@ def test_eyes_blink_together_and_wink_alone():
     shown = faces(20)
     signals = read_signals(MODEL, MODEL.mean, shown, draw(MODEL.mean, shown, MODEL.expression))
     opening = np.full((20, 3), 1.1)
-    opening[5, :2] = 0.72, 0.9
-    opening[12, 1] = 0.72
+    opening[5, :2] = 0.3, 0.75
+    opening[12, 1] = 0.3
     eyes = calibrate(signals._replace(opening=opening), lid_range(opening)).opening[:, :2]
     assert eyes[5, 0] < 0.1
-    assert eyes[5, 1] == pytest.approx(1 - 2 * (0.95 - 0.9 / 1.1) / (0.95 - 0.65), abs=1e-3)
+    assert eyes[5, 1] == pytest.approx(1 - 2 * (0.95 - 0.75 / 1.1) / (0.95 - 0.25), abs=1e-3)
     assert eyes[12, 0] == 1
     assert eyes[12, 1] < 0.1

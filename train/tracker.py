@@ -87,12 +87,11 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
         terms = aligner_loss(
             found, score, heat, truth, torch.tensor(real, device=device), model.aligner.stride
         )
-        if not init:
-            canvases, poses = zip(*(sampler.whole() for _ in range(WHOLE)), strict=True)
-            with torch.autocast(torch.device(device).type, torch.bfloat16):
-                cells = model.finder(to_tensor(canvases, device))
-            terms |= finder_loss(cells, poses, model.finder.stride)
-            hard.extend(fooled(cells.detach(), canvases, poses, model.finder.stride, model.config.crop))
+        canvases, poses = zip(*(sampler.whole() for _ in range(WHOLE)), strict=True)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            cells = model.finder(to_tensor(canvases, device))
+        terms |= {} if init else finder_loss(cells, poses, model.finder.stride)
+        hard.extend(fooled(cells.detach(), canvases, poses, model.finder.stride, model.config.crop))
         loss = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         loss.backward()
