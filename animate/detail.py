@@ -19,7 +19,7 @@ Field = NDArray[np.float32]
 _AGREE = (8.0, 24.0)  # levels of 255 between the drawn and the carried low band: trusted up to, refused from
 _AREA = (0.15, 0.4, 2.5, 4.0)  # of the source for one pixel: below a fold or smear, above it would alias
 _ADMITTED = 0.1  # the mask's share of the source from which on bands that S cannot hold come in whole
-_FINEST = 1.0  # pixels of S, standard deviation: what the network draws finer than that is soft
+_FINEST = (1.0, 2.0)  # pixels of S and of the square, standard deviation: finer than both the drawing is soft
 _SOFT = 2.0  # pixels, standard deviation: trust has no edges of its own
 _STEEPEST = 0.6  # how fast the flow may come to rest towards a side: below 1 nothing folds
 _APART = 1.5  # pixels between the drawn flow and the resting one at which the drawn picture has given way
@@ -63,8 +63,8 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     """The square as it is pasted, (side, side, 3) uint8.
 
     strength: 0 to 1, how much of the source's high band takes the place of the drawing's: all that is finer
-    than a pixel of S, for what S x S holds of it is drawn softly; of a square of that very size only by the
-    mask's share. None where it is smaller. Costs one remap of the large square.
+    than a pixel of S (or two of the square), for what S x S holds of it is drawn softly; of a square of that
+    very size only by the mask's share. None where it is smaller. Costs one remap of the large square.
     """
     side, size = canvas.large.shape[0], drawing.face.shape[0]
     sharpen = strength > 0 and side >= size
@@ -81,7 +81,7 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
         low = carry(canvas.small, drawing.flow)
         admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
         trust = own * admitted * (strength * trusted(drawing, low))
-        low = drawing.face + _soft(low - drawing.face, _FINEST)
+        low = drawing.face + _soft(low - drawing.face, min(_FINEST[0], _FINEST[1] * size / side))
         base -= trust[..., None] * low
         share = share + trust
     parts = _resize(np.dstack((base, share)).astype(np.float32), side)

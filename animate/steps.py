@@ -50,7 +50,7 @@ def aim(animator: "Animator", work: Work) -> Work:
     presence = state.presence.after(found is not None, frame.seconds)
     fading = state.no_face == "fade" and presence.share != state.presence.share
     state = replace(state, presence=presence)
-    if state.seen and state.seen.cut:  # another shot has another crop, and nothing before it is to be smoothed
+    if state.seen and state.seen.cut:  # another shot has another crop, and smoothing does not reach it
         state = replace(state, square=None, motion=replace(state.motion, smooth=None))
     if found is not None:
         if state.portrait.pose is not None:

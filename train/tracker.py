@@ -37,7 +37,8 @@ ALIGNED, WHOLE, HARD = 32, 12, 6
 """Samples a step: crops for the aligner, canvases for the finder, and crops that fooled the finder."""
 OVER, UNDER = (37, 38, 43, 44, 61, 62, 63), (41, 40, 47, 46, 67, 66, 65)
 """Points of upper lids and lips, and those of the lower that they meet."""
-RATE = 2e-3
+RATE, FURTHER = 2e-3, 8e-4
+"""Of a run from the beginning, and of an aligner that goes on."""
 AVERAGE = 0.998
 SAVE_EVERY = 180.0
 """Seconds between checkpoints."""
@@ -65,7 +66,8 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
         model.finder.eval().requires_grad_(False)
     average = Tracker().to(device)
     average.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.02)
+    rate = FURTHER if init else RATE
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.02)
     start = _restore(out, model, average, optimizer) if resume else 0
     sampler = Sampler(load_faces(data), seed=start, crop=model.config.crop)
     hard: deque[Image] = deque(maxlen=1500)
@@ -75,7 +77,7 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
     (model.aligner if init else model).train()
     for step in range(start, steps):
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / 200, max(0.0, (steps - step) / (0.3 * steps)))
+            group["lr"] = rate * min(1.0, (step + 1) / 200, max(0.0, (steps - step) / (0.3 * steps)))
         crops, points, real = map(list, zip(*(sampler.aligned() for _ in range(ALIGNED)), strict=True))
         for k in range(min(HARD, len(hard) // 50)):
             crops[k] = sampler.photo(hard[int(sampler.rng.integers(len(hard)))])
