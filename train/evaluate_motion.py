@@ -33,6 +33,8 @@ from .data import find_dataset
 KINDS: tuple[MotionKind, ...] = ("relative", "copy")
 COLUMNS = ("yaw", "pitch", "roll", "mouth", "eyes")
 WANTED = (0.9, 0.85, 0.9, 0.9, 0.75)
+WHOLE = 300
+"""Frames of a clip that say who is in it."""
 RANGES = (8.0, 8.0, 8.0, 0.1, 0.1)
 """p95 - p5 of a driver, degrees or model units over the person's usual opening, from which it is counted."""
 Points = NDArray[np.float64]
@@ -165,13 +167,16 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
     animator = Animator.from_pretrained(weights, device="cpu")
     drivers = read_drivers(data, animator.landmarker, count, frames)
     sources = read_sources(data, animator.landmarker, count)
-    known = {driver.identity: see(_points(driver)) for driver in drivers}
-    halves = [_halves(_points(driver)) for driver in drivers]
-    people = {source.identity: _own_shape(animator, source, known) for source in sources}
+    known = {driver.identity: see(_points(driver)).motion for driver in drivers}
+    # Who somebody is takes the whole clip: in a few seconds a half may be all silence, the other all speech.
+    clips = {d.identity: _points(d) for d in read_drivers(data, animator.landmarker, count, WHOLE)}
+    shapes = {identity: see(points).shape for identity, points in clips.items()}
+    halves = [_halves(points) for points in clips.values()]
+    people = {source.identity: _own_shape(animator, source, shapes) for source in sources}
     result: dict = {
         "floor": float(np.mean([distance(*pair) for pair in halves])),
         "between people": float(
-            np.mean([distance(known[a].shape, known[b].shape) for a, b in combinations(known, 2)])
+            np.mean([distance(shapes[a], shapes[b]) for a, b in combinations(shapes, 2)])
         ),
     }
     cells: dict[tuple[str, str], NDArray[np.uint8]] = {}
@@ -180,7 +185,7 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
     for kind in KINDS:
         away: list[float] = []
         for source, driver in tqdm([(s, d) for s in sources for d in drivers if s.identity != d.identity]):
-            motion = known[driver.identity].motion
+            motion = known[driver.identity]
             if targets:
                 seen = see(target_points(animator, source, driver, kind))
             else:
@@ -270,10 +275,10 @@ def _halves(points: Points) -> tuple[NDArray, NDArray]:
     return see(points[:middle]).shape, see(points[middle:]).shape
 
 
-def _own_shape(animator: Animator, source: Source, known: dict[str, Seen]) -> NDArray:
+def _own_shape(animator: Animator, source: Source, shapes: dict[str, NDArray]) -> NDArray:
     """From the source's whole clip where it is also a driver, else from its one picture."""
-    if source.identity in known:
-        return known[source.identity].shape
+    if source.identity in shapes:
+        return shapes[source.identity]
     face = animator.landmarker.find(source.image)[0]
     return see(np.concatenate([face.points, face.iris])[None].astype(np.float64)).shape
 
