@@ -68,14 +68,16 @@ class Recording:
     lids: NDArray[np.float64] | None = None
     rest: Signals | None = None
 
-    def ready(self, smoothing: float) -> Self:
-        """The same, smoothed by both sides and calibrated, once."""
+    def ready(self, smoothing: float, *, copied: bool = False) -> Self:
+        """The same, smoothed by both sides and calibrated, once; the points too where they are `copied`."""
         if self.lids is None:
             return self
         apart = _APART * np.cumsum(self.cuts)
         frames = (np.arange(len(self.pts)) + apart)[self.found]
         signals = calibrate(smooth(self.signals, frames, smoothing), self.lids)
-        points = None if self.points is None else smooth_points(self.points, frames, smoothing)
+        points = self.points
+        if copied and points is not None:
+            points = smooth_points(points, frames, smoothing)
         return replace(self, signals=signals, points=points, lids=None)
 
     def cut(self, start: Fraction | float | None, end: Fraction | float | None) -> Self:
@@ -215,7 +217,7 @@ def follow_recording(
         raise InputError(
             f"{recording.path}: a motion shows no face; leave out --motion copy and --guidance edges."
         )
-    recording = recording.ready(state.manner.smoothing)
+    recording = recording.ready(state.manner.smoothing, copied=state.manner.kind == "copy")
     return replace(state, reference=recording.reference_signals(state.source, frame)), recording
 
 

@@ -14,7 +14,8 @@ from ..animate.editor import LIDS, LIPS
 from ..animate.upright import CROP_MARGIN, crop_matrix, face_pose
 from ..models.tracker import load_tracker
 
-_UPPER, _LOWER = (list(side) for side in zip(*LIDS, *LIPS, strict=True))
+UPPER, LOWER = (list(side) for side in zip(*LIDS, *LIPS, strict=True))
+"""Points of upper lids and lips, and those of the lower that they meet."""
 
 
 class LandmarkJudge(nn.Module):
@@ -38,7 +39,7 @@ class LandmarkJudge(nn.Module):
             with torch.no_grad():
                 wanted = self._see(truth, there)
             error = (self._see(images, there) - wanted) * (CROP_MARGIN / self.side)
-        gaps = error[:, _UPPER] - error[:, _LOWER]
+        gaps = error[:, UPPER] - error[:, LOWER]
         return _smooth(error) + 2 * _smooth(gaps)
 
     def _see(self, images: Tensor, there: Tensor) -> Tensor:

@@ -30,13 +30,12 @@ from ..animate.upright import FacePose, crop_matrix, warp
 from ..models.layers import channels_last
 from ..models.tracker import Tracker, read_cells
 from ..models.weights import read_weights, save_weights
+from .landmark_loss import LOWER, UPPER
 from .tracker_faces import Image, load_faces
 from .tracker_samples import Sampler
 
 ALIGNED, WHOLE, HARD = 32, 12, 6
 """Samples a step: crops for the aligner, canvases for the finder, and crops that fooled the finder."""
-OVER, UNDER = (37, 38, 43, 44, 61, 62, 63), (41, 40, 47, 46, 67, 66, 65)
-"""Points of upper lids and lips, and those of the lower that they meet."""
 RATE, FURTHER = 2e-3, 8e-4
 """Of a run from the beginning, and of an aligner that goes on."""
 AVERAGE = 0.998
@@ -143,8 +142,8 @@ def aligner_loss(
     entropy = -(hill.flatten(2) * heat.flatten(2).log_softmax(2)).sum(2)
     missed = (distance.detach() * inside).sum(1) / inside.sum(1).clamp_min(1)
     right = real * (1 - (missed - 1.2) / 1.2).clamp(0, 1)
-    gap = (points[:, OVER] - points[:, UNDER]) - (truth[:, OVER] - truth[:, UNDER])
-    both = weight[:, OVER] * inside[:, UNDER]
+    gap = (points[:, UPPER] - points[:, LOWER]) - (truth[:, UPPER] - truth[:, LOWER])
+    both = weight[:, UPPER] * inside[:, LOWER]
     closing = (gap / stride).square().sum(2).add(1e-3).sqrt()
     return {
         "gaps": 2 * (closing * both).sum() / both.sum().clamp_min(1),

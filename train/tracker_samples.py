@@ -24,17 +24,19 @@ class Sampler:
     def face(self) -> Face:
         """Of two people drawn evenly often the one whose head is turned more, as most look straight ahead;
         sometimes, as most eyes are open, of one person's faces the one whose are shut most."""
-        people, drawn = self.faces.people, []
-        person = people[int(self.rng.integers(len(people)))]
-        if self.rng.random() < 0.25:
-            chosen = self.rng.choice(len(person), min(len(person), 12), replace=False)
-            face = min((person[i] for i in chosen), key=lambda face: float(eye_opening(face.points)))
-            return mirrored(face) if self.rng.random() < 0.5 else face
-        for _ in range(2 if self.rng.random() < 0.6 else 1):
-            drawn.append(person[int(self.rng.integers(len(person)))])
-            person = people[int(self.rng.integers(len(people)))]
-        face = max(drawn, key=lambda face: face.turn)
-        return mirrored(face) if self.rng.random() < 0.5 else face
+        rng = self.rng
+
+        def person() -> list[Face]:
+            return self.faces.people[int(rng.integers(len(self.faces.people)))]
+
+        if rng.random() < 0.25:
+            faces = person()
+            chosen = rng.choice(len(faces), min(len(faces), 12), replace=False)
+            face = min((faces[i] for i in chosen), key=lambda face: float(eye_opening(face.points)))
+        else:
+            several = [person() for _ in range(2 if rng.random() < 0.6 else 1)]
+            face = max((each[int(rng.integers(len(each)))] for each in several), key=lambda face: face.turn)
+        return mirrored(face) if rng.random() < 0.5 else face
 
     def background(self, side: int) -> Image:
         """A faceless picture (side, side, 3): surroundings, patchwork of them, or a texture."""
