@@ -10,18 +10,21 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.mark.parametrize(
-    ("allowed", "capable", "expected"),
+    ("allowed", "can", "expected"),
     [
-        (None, True, torch.bfloat16),
-        (None, False, torch.float32),
-        ("AVX2", True, torch.float32),
-        ("avx512_core", True, torch.float32),
-        ("AVX512_CORE_BF16", True, torch.bfloat16),
+        (None, {"avx512_bf16": True}, torch.bfloat16),
+        (None, {}, torch.float32),
+        (None, {"avx512_bf16": True, "cpu_name": "AMD EPYC"}, torch.bfloat16),
+        (None, {"avx512_bf16": True, "cpu_name": "Intel Xeon"}, torch.float32),
+        (None, {"avx512_bf16": True, "amx_bf16": True, "cpu_name": "Intel Xeon"}, torch.bfloat16),
+        ("AVX2", {"avx512_bf16": True}, torch.float32),
+        ("avx512_core", {"avx512_bf16": True}, torch.float32),
+        ("AVX512_CORE_BF16", {"avx512_bf16": True}, torch.bfloat16),
     ],
 )
-def test_bfloat16_only_where_convolutions_have_it(monkeypatch, allowed, capable, expected):
+def test_bfloat16_only_where_convolutions_gain_by_it(monkeypatch, allowed, can, expected):
     """oneDNN held to an older instruction set would emulate bfloat16, many times slower than float32."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": capable})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     if allowed:
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
