@@ -3,7 +3,8 @@
     python -m gfla.train.ablate_faces --data DATA --out runs/faces
 
 A seed's flow stage is trained once, with everything; each variant starts from what of it fits its own layers.
-Runs that are there are not trained again, and a run that was stopped goes on.
+What a variant leaves out of clips alone is left out after the stage of pictures, which is then that of
+everything. Runs whose scores are there are not trained again, and a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from ..models import CONFIGS, Generator, GeneratorConfig, GeneratorMemory
 from ..models.variants import NoPrior, Paper, SummedBlends
 from . import metrics
 from .cli import run_command
-from .config import FACE, TrainConfig
+from .config import Stage, TrainConfig
 from .data import Clip, find_dataset, load_clips, perceptual_weights
 from .distances import PooledFeatures, frechet_distance
 from .pair_table import Result, write_table
@@ -37,6 +38,15 @@ from .perceptual import PerceptualFeatures
 from .trainer import Trainer
 
 CHUNK, FRAMES, EVERY = 6, 120, 5
+NARROW: dict[str, Any] = {"channels": (8, 24, 48), "flow_channels": (16, 32, 48, 48), "attention_hidden": 12}
+"""Half the shipped widths: fourteen runs in some eight hours of one core, where whole ones take sixteen."""
+SCHEDULE = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
+        Stage(name="image", steps=4400, batch=8),
+        Stage(name="video", steps=600, batch=4, length=6, chunk=3, adversarial=0.02, temporal=0.02),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +59,8 @@ class FaceVariant:
     weights: dict[str, float] | None = None
     sees: bool = True
     """Whether a perceptual network judges."""
+    clips_alone: bool = False
+    """It is other in clips alone."""
 
 
 VARIANTS = (
@@ -56,10 +68,11 @@ VARIANTS = (
     FaceVariant(name="No spline prior", build=NoPrior),
     FaceVariant(name="No warped-source skip", build=Paper),
     FaceVariant(name="Summed blends", build=SummedBlends),
-    FaceVariant(name="No previous frames", network={"previous": 0}),
-    FaceVariant(name="No temporal discriminator", weights={"temporal": 0.0}),
+    FaceVariant(name="No previous frames", network={"previous": 0}, clips_alone=True),
+    FaceVariant(name="No temporal discriminator", weights={"temporal": 0.0}, clips_alone=True),
     FaceVariant(name="No perceptual loss", sees=False),
 )
+_EVERYTHING = VARIANTS[0]
 
 
 class FaceScores(NamedTuple):
@@ -74,56 +87,76 @@ class FaceScores(NamedTuple):
 
 
 def ablate_faces(
-    data: Path, out: Path, perceptual: Path, schedule: TrainConfig, network: GeneratorConfig, seeds: int
+    data: Path,
+    out: Path,
+    perceptual: Path,
+    schedule: TrainConfig,
+    network: GeneratorConfig,
+    seeds: Sequence[int],
 ) -> str:
     """Train and score every variant with every seed; writes `out`/table.md and returns it."""
-    results = []
-    for seed in range(seeds):
-        flow = replace(schedule, seed=seed, stages=tuple(s for s in schedule.stages if s.flow_only))
-        first = _trained(VARIANTS[0], flow, network, data, out / f"flow.{seed}", perceptual, None)
-        for variant in VARIANTS:
-            own = replace(schedule.without_flow(), seed=seed)
-            if variant.weights:
-                own = replace(own, stages=tuple(replace(s, **variant.weights) for s in own.stages))
-            folder = out / f"{variant.name.lower().replace(' ', '-')}.{seed}"
-            config = replace(network, **(variant.network or {}))
-            sight = perceptual if variant.sees else None
-            trainer = _trained(variant, own, config, data, folder, sight, first.average)
-            scores = _scored(trainer.average, data, folder, trainer.step, PerceptualFeatures(perceptual))
-            parameters = sum(parameter.numel() for parameter in trainer.average.parameters())
-            results.append(Result(variant.name, seed, trainer.step, parameters, scores))
+    runs = [_Runs(data, out, perceptual, replace(schedule, seed=seed), network) for seed in seeds]
+    results = [run.result(variant) for run in runs for variant in VARIANTS]
     return write_table(out / "table.md", [(v.name, {}) for v in VARIANTS], results)
 
 
-def _trained(
-    variant: FaceVariant,
-    schedule: TrainConfig,
-    network: GeneratorConfig,
-    data: Path,
-    folder: Path,
-    perceptual: Path | None,
-    start: torch.nn.Module | None,
-) -> Trainer:
-    trainer = Trainer(network, schedule, data, folder, perceptual, "cpu", build=variant.build)
-    if start is not None:
-        for module in (trainer.generator, trainer.average):
-            known = module.state_dict()
-            fits = {k: v for k, v in start.state_dict().items() if k in known and v.shape == known[k].shape}
-            module.load_state_dict(known | fits)
-    trainer.resume()
-    trainer.train()
-    return trainer
+class _Runs(NamedTuple):
+    """The runs of one seed."""
+
+    data: Path
+    out: Path
+    perceptual: Path
+    schedule: TrainConfig
+    network: GeneratorConfig
+
+    def result(self, variant: FaceVariant) -> Result:
+        """The scores of a variant, kept in its folder; trained if they are not there."""
+        file = self._folder(variant, "video") / "scores.json"
+        if not file.is_file():
+            trained = self._trained(variant, "video").average
+            clips = load_clips(self.data, "val", self.out / "frames")
+            scores = score_faces(trained, clips, PerceptualFeatures(self.perceptual))
+            parameters = sum(parameter.numel() for parameter in trained.parameters())
+            steps = self.schedule.without_flow().steps
+            part = part_file(file)
+            part.write_text(
+                json.dumps({"steps": steps, "parameters": parameters, "scores": scores._asdict()})
+            )
+            part.replace(file)
+        kept = json.loads(file.read_text())
+        scores = FaceScores(**kept["scores"])
+        return Result(variant.name, self.schedule.seed, kept["steps"], kept["parameters"], scores)
+
+    def _trained(self, variant: FaceVariant, stage: str) -> Trainer:
+        """`variant` after `stage`, and after those before it."""
+        own = [replace(s, **(variant.weights or {})) for s in self.schedule.stages if s.name == stage]
+        config = replace(self.schedule, stages=tuple(own))
+        network = replace(self.network, **(variant.network or {}))
+        sight = self.perceptual if variant.sees else None
+        folder = self._folder(variant, stage)
+        trainer = Trainer(network, config, self.data, folder, sight, "cpu", build=variant.build)
+        trainer.frames = self.out / "frames"
+        if trainer.checkpoint.is_file():
+            trainer.resume()
+        elif stage != "flow":
+            before = "image" if stage == "video" else "flow"
+            start = self._trained(_EVERYTHING if _shared(variant, before) else variant, before).average
+            for module in (trainer.generator, trainer.average):
+                known = module.state_dict()
+                fits = {
+                    k: v for k, v in start.state_dict().items() if k in known and v.shape == known[k].shape
+                }
+                module.load_state_dict(known | fits)
+        trainer.train()
+        return trainer
+
+    def _folder(self, variant: FaceVariant, stage: str) -> Path:
+        return self.out / f"{variant.name.lower().replace(' ', '-')}.{self.schedule.seed}" / stage
 
 
-def _scored(generator: Any, data: Path, folder: Path, step: int, features: PerceptualFeatures) -> FaceScores:
-    """The scores of a run, kept in its folder."""
-    file = folder / f"scores.{step}.json"
-    if not file.is_file():
-        scores = score_faces(generator, load_clips(data, "val", folder.parent / "val"), features)
-        part = part_file(file)
-        part.write_text(json.dumps(scores._asdict()))
-        part.replace(file)
-    return FaceScores(**json.loads(file.read_text()))
+def _shared(variant: FaceVariant, stage: str) -> bool:
+    """Whether `variant` takes everything's weights after `stage`."""
+    return stage == "flow" or variant.clips_alone
 
 
 @torch.inference_mode()
@@ -177,22 +210,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs; given again, they go on")
-    parser.add_argument(
-        "--steps", type=int, default=5600, help="of each run, flow and all (default: %(default)s)"
-    )
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--size", type=int, default=128, help="side of the pictures (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1), help="(default: 0 1)")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 (default: beside DATA)")
     options = parser.parse_args(arguments)
 
     def work() -> None:
         data = find_dataset(options.data)
-        schedule = FACE.scaled(options.steps)
-        schedule = replace(schedule, stages=tuple(replace(s, batch=options.batch) for s in schedule.stages))
-        network = replace(CONFIGS["face-256"], size=options.size)
+        network = replace(CONFIGS["face-256"], size=128, **NARROW)
         perceptual = options.perceptual or perceptual_weights(data)
-        print(ablate_faces(data, options.out, perceptual, schedule, network, options.seeds))
+        print(ablate_faces(data, options.out, perceptual, SCHEDULE, network, options.seeds))
 
     return run_command("ablate_faces", work)
 

@@ -1,7 +1,4 @@
-"""The training loop, top to bottom: flow first, then pictures, then video with both critics.
-
-B batch, T frames of a chunk, R references.
-"""
+"""The training loop: flow first, then pictures, then video with both critics. B batch, T frames of a chunk."""
 
 from __future__ import annotations
 
@@ -80,6 +77,7 @@ class Trainer:
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
+        self.frames = out / "frames"  # decoded clips, which several runs may share
         self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
@@ -137,7 +135,7 @@ class Trainer:
         """Run to the end. ValueError, OSError or FloatingPointError in a sentence; the last good checkpoint
         stays."""
         self.out.mkdir(parents=True, exist_ok=True)
-        samples = open_samples(self.generator.config, self.config, self.data, self.out / "frames")
+        samples = open_samples(self.generator.config, self.config, self.data, self.frames)
         bar = tqdm(
             total=self.config.steps, initial=self.step, unit="step", mininterval=5, disable=self.rank > 0
         )
