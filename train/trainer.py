@@ -1,4 +1,4 @@
-"""The training loop: flow first, then pictures, then video with both critics. B batch, T frames of a chunk."""
+"""The training loop: flow first, then pictures, then video with both critics. B batch, T a chunk's frames."""
 
 from __future__ import annotations
 
