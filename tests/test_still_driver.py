@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import gfla.animate
 import numpy as np
 import pytest
 from gfla.animate import Animator, Frame, VideoReader
+from gfla.animate.image import read_image
 
 ASSETS = Path(gfla.animate.__file__).parent / "assets"
 MOST = 0.5
@@ -28,8 +28,7 @@ def people() -> tuple[np.ndarray, np.ndarray]:
     """A photograph, and a drawn head of another shape."""
     with VideoReader(ASSETS / "driver.mp4") as reader:
         drawn = next(iter(reader)).image
-    photograph = cv2.cvtColor(cv2.imread(str(ASSETS / "astronaut.jpg")), cv2.COLOR_BGR2RGB)
-    return photograph, drawn
+    return read_image(ASSETS / "astronaut.jpg")[0], drawn
 
 
 def noisy(picture: np.ndarray, count: int, moving: bool = False) -> Iterator[Frame]:
