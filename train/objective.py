@@ -81,7 +81,7 @@ def picture_terms(
         "l1": F.l1_loss(images, real),
         "parts": in_parts.mean(),
         **_perceptual_and_style(stage, images[window], real[window], features),
-        **_small_losses(outputs, real, features),
+        **_small_losses(stage, outputs, real, features),
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
     }
@@ -160,13 +160,19 @@ def _perceptual_and_style(
     return terms
 
 
-def _small_losses(outputs: list[FrameOutput], real: Tensor, features: Features | None) -> dict[str, Tensor]:
-    """L1 and perceptual distance of a picture's two parts at half size: a fourth of the cost."""
+def _small_losses(
+    stage: Stage, outputs: list[FrameOutput], real: Tensor, features: Features | None
+) -> dict[str, Tensor]:
+    """L1 and perceptual distance of those of a picture's two parts that count, at half size: a fourth of the
+    cost."""
+    counting = [part for part in ("generated", "warped") if getattr(stage, part)]
+    if not counting:
+        return {}
     real = F.avg_pool2d(real, 2)
     with torch.no_grad():
         wanted = features(real) if features is not None else []
     losses = {}
-    for part in ("generated", "warped"):
+    for part in counting:
         images = F.avg_pool2d(torch.cat([getattr(output, part) for output in outputs]), 2)
         losses[part] = 2 * F.l1_loss(images, real)
         if features is not None:
