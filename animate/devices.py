@@ -52,6 +52,12 @@ def fast_precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def fast_arithmetic(device: torch.device, *, cached: bool = True) -> torch.autocast:
+    """Autocast to `fast_precision`, none where that is float32. cached: keep cast weights until it ends."""
+    precision = fast_precision(device)
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32, cache_enabled=cached)
+
+
 def core_shares(device: torch.device, *, alone: bool = False) -> dict[str, int]:
     """How many threads each part of a step may have, so that together they ask for the cores there are.
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..models import AttentionFlow, Generator, GeneratorMemory, Reference, load_generator
 from ..models.config import Task
-from .devices import choose_device, fast_precision
+from .devices import choose_device, fast_arithmetic, fast_precision
 from .errors import InputError, Stopped
 from .provenance import tag
 from .stream import Stage, Stream
@@ -187,8 +187,7 @@ class Poser:
 
     @contextmanager
     def _fast(self) -> Iterator[None]:
-        fast = self.precision == torch.bfloat16
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+        with torch.inference_mode(), fast_arithmetic(self.device):
             yield
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from ..animate.devices import fast_arithmetic
 from ..animate.files import part_file
 from .ablations import NETWORK, SETS, Variant
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -32,7 +33,6 @@ from .pair_terms import (
     TERMS,
     Pairs,
     Seen,
-    autocast,
     deform,
     deformation_terms,
     deformed,
@@ -70,7 +70,7 @@ class Run:
     def train(self, pairs: Pairs, seen: Seen, features: Features, deformation_steps: int) -> float:
         """One step; returns the loss."""
         stage, alone = self.variant.stage, self.step < deformation_steps
-        with autocast():
+        with fast_arithmetic(torch.device("cpu")):
             moved = deform(self.model, pairs) if alone else None
             if moved is not None:
                 terms = deformation_terms(stage, moved, pairs, seen)

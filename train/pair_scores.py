@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..animate.devices import fast_arithmetic
 from ..animate.pictures import as_picture
 from . import metrics
 from .distances import frechet_distance
-from .pair_terms import Pairs, autocast, paint
+from .pair_terms import Pairs, paint
 from .perceptual import PerceptualFeatures, perceptual_distance
 
 BATCH = 50
@@ -71,7 +72,7 @@ def pictures(model: nn.Module, pairs: Callable[[range], Pairs], count: int) -> I
     model.eval()
     for part in _parts(count):
         batch = pairs(part)
-        with autocast():
+        with fast_arithmetic(torch.device("cpu")):
             image = paint(model, batch).image
         yield batch, image.float().clamp(-1, 1)
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..animate.devices import fast_precision
 from ..models import AttentionFlow, FrameOutput, Generator
 from ..models.generator import Deformed
 from .config import Stage
@@ -46,12 +45,6 @@ def see(features: Features, pairs: Pairs) -> Seen:
     source, target = pairs.images
     content, style = features.content_and_style(target)
     return Seen(content, style, features.grids(source), features.grids(target))
-
-
-def autocast() -> torch.autocast:
-    """Half precision where the processor is fast in it."""
-    fast = fast_precision(torch.device("cpu")) == torch.bfloat16
-    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
 def deform(model: Any, pairs: Pairs) -> Deformed | None:

@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..animate.devices import fast_arithmetic
 from ..animate.upright import FacePose, crop_matrix, warp
 from ..models.layers import channels_last
 from ..models.tracker import Tracker, read_cells
@@ -82,14 +83,14 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
             crops[k] = sampler.photo(hard[int(sampler.rng.integers(len(hard)))])
             real[k] = 0.0
 
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with fast_arithmetic(torch.device(device)):
             found, score, heat = model.aligner(to_tensor(crops, device))
         truth = torch.from_numpy(np.stack(points)).to(device)
         terms = aligner_loss(
             found, score, heat, truth, torch.tensor(real, device=device), model.aligner.stride
         )
         canvases, poses = zip(*(sampler.whole() for _ in range(WHOLE)), strict=True)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with fast_arithmetic(torch.device(device)):
             cells = model.finder(to_tensor(canvases, device))
         terms |= {} if init else finder_loss(cells, poses, model.finder.stride)
         hard.extend(fooled(cells.detach(), canvases, poses, model.finder.stride, model.config.crop))

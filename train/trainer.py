@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
-from ..animate.devices import fast_precision
+from ..animate.devices import fast_arithmetic
 from ..models import (
     AttentionFlow,
     Discriminator,
@@ -335,10 +335,9 @@ class Trainer:
         shape = 0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2
         return stage.rate * shape * min(1.0, (self.step + 1) / self.config.warmup)
 
-    def _autocast(self):
-        fast = fast_precision(self.device) == torch.bfloat16
+    def _autocast(self) -> torch.autocast:
         # Its cache of cast weights is emptied by the sampler's thread too: gradients would sum by chance.
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fast, cache_enabled=False)
+        return fast_arithmetic(self.device, cached=False)
 
     def _place(self, net: Net) -> Net:
         return channels_last(net.to(self.device))
