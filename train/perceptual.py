@@ -161,15 +161,15 @@ class _Fire(nn.Module):
         self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.squeeze(x))
-        return F.relu(torch.cat((self.expand1x1(x), self.expand3x3(x)), dim=1))
+        x = F.relu_(self.squeeze(x))
+        return F.relu_(torch.cat((self.expand1x1(x), self.expand3x3(x)), dim=1))
 
 
 def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
     """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13). `truth` gets
-    no gradient."""
+    no gradient and, as it comes from a rectifier, is nowhere below zero."""
     terms = [
-        _MeanDistance.apply(f, g) / g.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+        _MeanDistance.apply(f, g) / g.mean(dim=(1, 2, 3), dtype=torch.float32)
         for f, g in zip(features, truth, strict=True)
     ]
     return torch.stack(terms).mean(dim=0)
@@ -182,9 +182,10 @@ class _MeanDistance(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, f: Tensor, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         error = f - g
+        distance = error.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
         if f.requires_grad:
-            ctx.save_for_backward(error.sign())
-        return error.abs().mean(dim=(1, 2, 3), dtype=torch.float32)
+            ctx.save_for_backward(error.sign_())
+        return distance
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
