@@ -84,7 +84,7 @@ def _train(options: argparse.Namespace) -> None:
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     name: str = options.config
-    network = CONFIGS[NETWORKS.get(name, name)]
+    network = CONFIGS[NETWORKS[name]]
     data = find_dataset(options.data) if network.task == "face" else options.data
     schedule = SCHEDULES[name]
     if options.init:

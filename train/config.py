@@ -230,6 +230,6 @@ CONFIGS: dict[str, TrainConfig] = {
     "view-64": PAIRS,
     "view-tiny": TINY_PAIRS,
 }
-NETWORKS = {"tiny": "face-tiny", "face-256-one": "face-256"}
-"""The network's name where it is not the schedule's: `tiny` is `face-tiny` for some two minutes of a CPU, and
+NETWORKS = {name: name for name in CONFIGS} | {"tiny": "face-tiny", "face-256-one": "face-256"}
+"""The network's name by the schedule's, mostly the same: `tiny` is `face-tiny` for some two minutes of a CPU, and
 `face-256-one` goes on from the weights of `face-256`."""

@@ -61,7 +61,7 @@ def fine_tune(
     parts = split_clip(data, name, out / "dataset")
     config = SCHEDULES[schedule]
     config = config.scaled(steps) if steps else config
-    network = CONFIGS[NETWORKS.get(schedule, schedule)]
+    network = CONFIGS[NETWORKS[schedule]]
     trainer = Trainer(network, config, parts, out / "run", perceptual, "cpu")
     if trainer.checkpoint.exists():
         trainer.resume()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from bench.sample import inputs_for
 from bench.timing import Row, compare, peak_bytes, reset_peak
-from gfla.animate.devices import fast_precision
+from gfla.animate.devices import fast_arithmetic, fast_precision
 from gfla.models import CONFIGS, Generator, GeneratorConfig, GeneratorMemory
 from gfla.models.layers import channels_last
 
@@ -28,7 +28,7 @@ def _frames(case: str, config: GeneratorConfig, device: torch.device, repeats: i
     precision = fast_precision(device)
     reset_peak(device)
     before = peak_bytes(device)
-    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+    with torch.inference_mode(), fast_arithmetic(device):
         memory = GeneratorMemory()
         for _ in range(config.previous):
             _, memory, _ = generator(structure, points, reference, memory)

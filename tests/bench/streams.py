@@ -3,7 +3,7 @@
 import torch
 from bench.sample import face_generator, inputs_for
 from bench.timing import Row, compare
-from gfla.animate.devices import fast_precision
+from gfla.animate.devices import fast_arithmetic, fast_precision
 from gfla.models import GeneratorMemory
 
 
@@ -13,8 +13,7 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
     rows: list[Row] = []
     for count in (1, 2, 4, 8, 16):
         structure, points, reference = inputs_for(generator, count)
-        fast = torch.autocast(device.type, precision, enabled=precision != torch.float32)
-        with torch.inference_mode(), fast:
+        with torch.inference_mode(), fast_arithmetic(device):
             _, memory, _ = generator(structure, points, reference, GeneratorMemory())
             forms = {str(precision)[6:]: lambda: generator(structure, points, reference, memory)}  # noqa: B023
             found = compare("streams", f"{count} in lockstep", forms, device, repeats=repeats)
