@@ -231,5 +231,5 @@ CONFIGS: dict[str, TrainConfig] = {
     "view-tiny": TINY_PAIRS,
 }
 NETWORKS = {name: name for name in CONFIGS} | {"tiny": "face-tiny", "face-256-one": "face-256"}
-"""The network's name by the schedule's, mostly the same: `tiny` is `face-tiny` for some two minutes of a CPU, and
+"""The network's name by the schedule's, mostly the same. `tiny` is `face-tiny` for some two minutes of a CPU;
 `face-256-one` goes on from the weights of `face-256`."""
