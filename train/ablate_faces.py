@@ -39,7 +39,7 @@ from .trainer import Trainer
 
 CHUNK, FRAMES, EVERY = 6, 120, 5
 NARROW: dict[str, Any] = {"channels": (8, 24, 48), "flow_channels": (16, 32, 48, 48), "attention_hidden": 12}
-"""Half the shipped widths: fourteen runs in some eight hours of one core, where whole ones take sixteen."""
+"""Half the shipped widths: by estimate eight hours of one core for fourteen runs, and not fifteen."""
 SCHEDULE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
@@ -134,8 +134,10 @@ class _Runs(NamedTuple):
         network = replace(self.network, **(variant.network or {}))
         sight = self.perceptual if variant.sees else None
         folder = self._folder(variant, stage)
-        trainer = Trainer(network, config, self.data, folder, sight, "cpu", build=variant.build)
-        trainer.frames = self.out / "frames"
+        frames = self.out / "frames"
+        trainer = Trainer(
+            network, config, self.data, folder, sight, "cpu", build=variant.build, frames=frames
+        )
         if trainer.checkpoint.is_file():
             trainer.resume()
         elif stage != "flow":

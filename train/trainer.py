@@ -74,10 +74,11 @@ class Trainer:
         perceptual: Path | None,
         device: str,
         build: Callable[[GeneratorConfig], Generator | AttentionFlow] | None = None,
+        frames: Path | None = None,
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
-        self.frames = out / "frames"  # decoded clips, which several runs may share
+        self.frames = frames or out / "frames"  # decoded clips, which several runs may share
         self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
