@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -133,6 +134,19 @@ def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet
         assert plain.keys() == other.keys()
         for key, gradient in plain.items():
             torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not shutil.which("g++"), reason="Inductor needs g++ on the PATH.")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore:The .grad attribute")  # torch's own
+def test_inductor_changes_nothing(drawn, squeezenet, tmp_path):
+    batch = sample_of(drawn, tmp_path, 3, batch=2)
+    plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
+    compiled = gradients_of(trainer_of(drawn, tmp_path, squeezenet, compile="inductor"), batch)
+    assert plain.keys() == compiled.keys()
+    for key, gradient in plain.items():
+        scale = gradient.abs().max().item() + 1e-7
+        assert (compiled[key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp_path, capsys):

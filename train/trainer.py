@@ -109,9 +109,10 @@ class Trainer:
         self.dice = torch.Generator()
         grouped = distributed.is_initialized()
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
-        if config.compile:
-            for block in self.generator.children():
-                block.compile(backend=config.compile)
+        # Inductor of torch 2.13 else reads buffers after it gave them away, in the backward of `double`.
+        options = {"inplace_buffers": False} if config.compile == "inductor" else None
+        for block in self.generator.children() if config.compile else ():
+            block.compile(backend=config.compile, options=options)
 
     def start_from(self, weights: str) -> None:
         """Begin with the parameters of a weights file (or shipped name) of the same configuration."""
