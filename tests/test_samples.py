@@ -28,6 +28,26 @@ def test_repeated_frames_are_known_and_never_sampled(face):
         Sampler([clip], batch=1, length=6, size=64, seed=0)
 
 
+def test_a_clip_s_first_frame_can_be_the_reference_and_the_mirror_left_out(face):
+    """Frame 0 is dark, the others are not, whatever the colours do; all are darker on the left."""
+    levels = np.array([0, *range(120, 200, 10)], np.uint8)
+    frames = np.tile(levels[:, None, None, None], (1, 64, 64, 3))
+    frames[:, :, 32:] += 40
+    clip = Clip("a", "a", frames, np.stack([face() / 4] * len(levels)), np.arange(len(levels)))
+
+    def shares(extra: Augmentation) -> tuple[float, float]:
+        sampler = Sampler([clip], batch=40, length=2, size=64, seed=0, extra=extra, edges=False)
+        images = sampler(0).images.mean((2, 3))  # (B, 1 + T, W)
+        first = images[:, 0].mean(1) < -0.4
+        upright = images[:, 1, :24].mean(1) < images[:, 1, 40:].mean(1)
+        return first.float().mean().item(), upright.float().mean().item()
+
+    assert shares(Augmentation(first=1.0, mirror=0.0)) == (1.0, 1.0)
+    first, upright = shares(Augmentation())
+    assert first < 0.5
+    assert 0.2 < upright < 0.8
+
+
 def test_processes_share_one_batch(drawn, tmp_path):
     clips = load_clips(drawn, "train", tmp_path)
     whole = Sampler(clips, batch=4, length=2, size=64, seed=1, edges=False)(5)

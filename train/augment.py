@@ -25,7 +25,7 @@ def augment(
     """`images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) as a sample of side `size`: a mirror, a
     similarity and a change of colours for all, what `extra` says for some, jitter on the points."""
     side = images.shape[1]
-    if rng.random() < 0.5:
+    if rng.random() < extra.mirror:
         images = images[:, :, ::-1]
         points = points[:, MIRROR[:68]] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))

@@ -52,12 +52,15 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How often samples are changed beyond the mirror, the similarity and the colours that all get.
+    """How often samples are changed beyond the similarity and the colours that all get.
 
-    The first three are shares of samples, whose frames are all changed alike. The others are shares of a
+    The first five are shares of samples, whose frames are all changed alike. The others are shares of a
     video sample's later chunks, whose previous frame they change, so that drift is learnt away.
     """
 
+    mirror: float = 0.5
+    first: float = 0.0
+    """The reference is the clip's first frame and not any."""
     blur: float = 0.0
     jpeg: float = 0.0
     background: float = 0.0
@@ -82,7 +85,8 @@ class TrainConfig:
     """The perceptual network: "squeezenet" or "vgg19"."""
     augmentation: Augmentation = Augmentation()
     compile: str = ""
-    """Backend of torch.compile for the generator's blocks, such as "inductor"; empty: none."""
+    """Backend of torch.compile for the generator's blocks, such as "inductor" (which needs a C++ compiler);
+    empty: none."""
     checkpointing: bool = False
     """Compute activations again on the way back: a frame's memory instead of a chunk's, a third slower."""
 
@@ -123,11 +127,14 @@ FACE = TrainConfig(
     )
 )
 FACE_ONE = TrainConfig(
-    stages=(Stage(name="video", steps=1100, batch=1, length=18, chunk=3, rate=3e-4),),
+    stages=(Stage(name="video", steps=500, batch=1, length=18, chunk=3, rate=3e-4),),
     warmup=30,
+    ema=0.99,
+    augmentation=Augmentation(mirror=0.0, first=0.7),
 )
-"""Learnt weights made one person's in some fifteen minutes of a CPU: too few steps for critics. Clips from
-the first step on, because pictures alone unlearn what a previous frame is for."""
+"""Learnt weights made one person's in some ten minutes of a CPU: too few steps for critics. Clips from
+the first step on, because pictures alone unlearn what a previous frame is for. Mostly their first frame is
+the reference: one portrait is to be animated, and what is around and behind it can be learnt by heart."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),

@@ -2,9 +2,9 @@
 
     python -m gfla.train.fine_tuning NAME... --data DATASET --out RUNS
 
-NAME is a clip of the dataset, without its ending. Each gets a folder in RUNS with a dataset of its two parts,
-the run, which a second call goes on with, the report and strip.png: the truth, and what the weights make of
-the last part's first frame before and after.
+NAME is a clip of the dataset, without its ending; its first frame is the portrait. Each gets a folder in RUNS
+with a dataset of its two parts, the run, which a second call goes on with, the report and strip.png: truth,
+and what the weights make of the portrait, before and after.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,7 +79,8 @@ def fine_tune(
 
 
 def split_clip(data: Path, name: str, folder: Path) -> Path:
-    """A dataset in `folder` whose train is the first part of a clip and whose val is the rest of it."""
+    """A dataset in `folder` whose train is the first part of a clip; its val is the clip's first frame, which
+    `evaluate` takes for the portrait, and the rest."""
     clip = data / "clips" / f"{name}.mp4"
     if not clip.is_file():
         raise ValueError(f"{clip} is not there; name a clip of {data}.")
@@ -89,22 +89,22 @@ def split_clip(data: Path, name: str, folder: Path) -> Path:
         return folder
     points = clip_points(clip)
     first = int(len(points) * SHARE)
-    counts = {"train": first, "val": len(points) - first}
+    parts = {"train": range(first), "val": (0, *range(first, len(points)))}
     (folder / "clips").mkdir(parents=True, exist_ok=True)
-    with VideoReader(clip) as reader:
-        frames, tick = iter(reader), 1 / reader.rate
-        for split, count in counts.items():
-            part = folder / "clips" / f"{name}-{split}.mp4"
+    for split, numbers in parts.items():
+        part = folder / "clips" / f"{name}-{split}.mp4"
+        with VideoReader(clip) as reader:
+            tick, wanted = 1 / reader.rate, set(numbers)
+            kept = (frame for number, frame in enumerate(reader) if number in wanted)
             with VideoWriter(part, reader.size, reader.rate, tick, overwrite=True) as writer:
-                for number, frame in enumerate(islice(frames, count)):
+                for number, frame in enumerate(kept):
                     writer.write(Frame(frame.image, number, tick))
-            own, points = np.split(points, [count])
-            np.savez_compressed(part.with_suffix(".npz"), lmk68=own)
+        np.savez_compressed(part.with_suffix(".npz"), lmk68=points[list(numbers)])
     partial = part_file(index)
     with partial.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("file", "split", "identity", "kind"))
-        table.writerows((f"clips/{name}-{split}.mp4", split, name, "clip") for split in counts)
+        table.writerows((f"clips/{name}-{split}.mp4", split, name, "clip") for split in parts)
     partial.replace(index)
     return folder
 
