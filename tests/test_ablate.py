@@ -108,8 +108,8 @@ def test_table_has_means_spreads_and_the_papers_own(pairs, features, tmp_path):
     results = [Result("Baseline", seed, 10, 1234, Scores(100.0 + seed, 0.5, 0.25, 0.125)) for seed in (0, 1)]
     table = write_table(tmp_path / "table.md", rows, results)
     row = [cell.strip() for cell in table.splitlines()[2].split("|")[1:-1]]
-    assert row[:4] == ["Baseline", "1,234", "10 x 2 seeds", "100 ± 0"]
-    assert row[4:7] == ["0.500 ± 0.000", "0.250 ± 0.000", "0.125 ± 0.000"]
+    assert row[:4] == ["Baseline", "1,234", "10 x 2 seeds", "100.5 ± 0.5"]
+    assert row[4:7] == ["0.5000 ± 0.0000", "0.2500 ± 0.0000", "0.1250 ± 0.0000"]
     assert row[-2:] == ["16.008", "0.2473"]
     assert len(table.splitlines()) == 3, "what was not run has no row"
 

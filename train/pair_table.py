@@ -46,11 +46,11 @@ def write_table(path: Path, rows: Sequence[tuple[str, dict[str, str]]], results:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean and half the range, with three significant digits, four decimals at most.
+    """Mean and half the range, with four significant digits of the mean, five decimals at most.
 
     >>> _spread([0.5, 0.52])
-    '0.510 ± 0.010'
+    '0.5100 ± 0.0100'
     """
     mean, half = float(np.mean(values)), (max(values) - min(values)) / 2
-    digits = min(max(0, 2 - int(np.floor(np.log10(max(abs(mean), 1e-9))))), 4)
+    digits = min(max(0, 3 - int(np.floor(np.log10(max(abs(mean), 1e-9))))), 5)
     return f"{mean:.{digits}f} ± {half:.{digits}f}"
