@@ -42,7 +42,7 @@ def test_a_clip_s_first_frame_can_be_the_reference_and_the_mirror_left_out(face)
         upright = images[:, 1, :24].mean(1) < images[:, 1, 40:].mean(1)
         return first.float().mean().item(), upright.float().mean().item()
 
-    assert shares(Augmentation(first=1.0, mirror=0.0)) == (1.0, 1.0)
+    assert shares(Augmentation(first_frame=1.0, mirror=0.0)) == (1.0, 1.0)
     first, upright = shares(Augmentation())
     assert first < 0.5
     assert 0.2 < upright < 0.8

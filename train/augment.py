@@ -22,8 +22,8 @@ Points = NDArray[np.float32]
 def augment(
     images: Images, points: Points, size: int, rng: np.random.Generator, extra: Augmentation
 ) -> tuple[Images, Points]:
-    """`images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) as a sample of side `size`: a mirror, a
-    similarity and a change of colours for all, what `extra` says for some, jitter on the points."""
+    """`images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) as a sample of side `size`: a similarity
+    and a change of colours for all, a mirror and what else `extra` says for some, jitter on the points."""
     side = images.shape[1]
     if rng.random() < extra.mirror:
         images = images[:, :, ::-1]

@@ -54,13 +54,13 @@ class Stage:
 class Augmentation:
     """How often samples are changed beyond the similarity and the colours that all get.
 
-    The first five are shares of samples, whose frames are all changed alike. The others are shares of a
+    The first five are shares of samples, whose frames are all treated alike. The others are shares of a
     video sample's later chunks, whose previous frame they change, so that drift is learnt away.
     """
 
     mirror: float = 0.5
-    first: float = 0.0
-    """The reference is the clip's first frame and not any."""
+    first_frame: float = 0.0
+    """The reference is the clip's first frame and not any (faces)."""
     blur: float = 0.0
     jpeg: float = 0.0
     background: float = 0.0
@@ -130,7 +130,7 @@ FACE_ONE = TrainConfig(
     stages=(Stage(name="video", steps=500, batch=1, length=18, chunk=3, rate=3e-4),),
     warmup=30,
     ema=0.99,
-    augmentation=Augmentation(mirror=0.0, first=0.7),
+    augmentation=Augmentation(mirror=0.0, first_frame=0.7),
 )
 """Learnt weights made one person's in some ten minutes of a CPU: too few steps for critics. Clips from
 the first step on, because pictures alone unlearn what a previous frame is for. Mostly their first frame is

@@ -251,7 +251,8 @@ class Sampler:
         stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
         start = int(rng.integers(count - stride * (self.length - 1)))
         reference = int(rng.integers(count))
-        if self.extra.first and rng.random() < self.extra.first:
+        # Drawn only where it is asked for: all other runs' samples stay what they were.
+        if self.extra.first_frame and rng.random() < self.extra.first_frame:
             reference = 0
         order = clip.moving[[reference, *range(start, start + stride * self.length, stride)]]
         if rng.random() < 0.3:

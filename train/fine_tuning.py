@@ -80,7 +80,7 @@ def fine_tune(
 
 def split_clip(data: Path, name: str, folder: Path) -> Path:
     """A dataset in `folder` whose train is the first part of a clip; its val is the clip's first frame, which
-    `evaluate` takes for the portrait, and the rest."""
+    `evaluate` takes for the portrait, and the last part."""
     clip = data / "clips" / f"{name}.mp4"
     if not clip.is_file():
         raise ValueError(f"{clip} is not there; name a clip of {data}.")
