@@ -2,15 +2,22 @@
 
 import pytest
 import torch
+from gfla.train import muon
 from gfla.train.muon import Muon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
-def test_orthogonalised_matrices_have_singular_values_near_one(shape):
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_orthogonalised_matrices_have_singular_values_near_one(monkeypatch, precision, shape):
+    monkeypatch.setattr(muon, "fast_precision", lambda device: precision)
     torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(3, *shape)))
+    matrices = torch.randn(3, *shape)
+    orthogonal = orthogonalise(matrices)
+    values = torch.linalg.svdvals(orthogonal)
     assert values.min() > 0.5
     assert values.max() < 1.4
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    assert torch.nn.functional.cosine_similarity(orthogonal.flatten(1), (u @ v).flatten(1)).min() > 0.95
 
 
 def test_a_step_has_the_size_of_the_rate_for_every_shape_of_kernel():

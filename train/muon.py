@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from ..animate.devices import fast_precision
+
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan 2024: steepest at zero, singular values end in 0.7 to 1.2
 
 
@@ -52,11 +54,11 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonalise(matrices: Tensor) -> Tensor:
     """The nearest semi-orthogonal matrices to `matrices` (N, a, b), roughly: singular values within 0.6 to
-    1.3, by five steps of Newton-Schulz in bfloat16."""
+    1.3, by five steps of Newton-Schulz, in bfloat16 where that is faster."""
     a, b = matrices.shape[1:]
-    x = matrices.bfloat16()
+    x = matrices.to(fast_precision(matrices.device))
     x = x.mT if a > b else x
-    x = x / x.float().norm(dim=(1, 2), keepdim=True).clamp_min(1e-12).bfloat16()
+    x = x / x.float().norm(dim=(1, 2), keepdim=True).clamp_min(1e-12).to(x.dtype)
     first, third, fifth = _QUINTIC
     for _ in range(5):
         gram = x @ x.mT
