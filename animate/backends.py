@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 
 from ..models import AttentionFlow, Generator
-from .devices import choose_device, core_shares, exact_eight_bits, fast_precision, taking
+from .devices import choose_device, core_shares, fast_precision, taking
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def hand_over(generator: Generator | AttentionFlow, backend: str, name: str) -> 
 
     cpu = torch.device("cpu")
     with taking(core_shares(cpu)["generate"]):  # what is compiled here is what a stream will want
-        return export(generator, fast_precision(cpu), rehearse if exact_eight_bits() else None)
+        return export(generator, fast_precision(cpu), rehearse)
 
 
 def computed(animator: "Animator") -> dict[str, str]:

@@ -52,14 +52,6 @@ def fast_precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def exact_eight_bits() -> bool:
-    """Whether OpenVINO's convolutions in eight bits keep their sums here. AVX2 alone adds pairs in 16 bits:
-    a test's network was 4.1 levels of 255 off by it."""
-    can = torch.cpu.get_capabilities()
-    vectors = any(can.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
-    return vectors or can.get("architecture") != "x86_64"
-
-
 def fast_arithmetic(device: torch.device, *, cached: bool = True) -> torch.autocast:
     """Autocast to `fast_precision`, none where that is float32. cached: keep cast weights until it ends."""
     precision = fast_precision(device)

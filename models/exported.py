@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .quantized import Ranges, quantize, watch
+from .quantized import Ranges, largest_step, quantize, watch
 
 if TYPE_CHECKING:
     import openvino
@@ -121,7 +121,8 @@ class Part:
     def _model(self, given: tuple[Given, ...]) -> openvino.Model:
         """From the cache, or converted and put there; without where the cache cannot be written."""
         kinds = [f"{_word(kind)}-{'x'.join(map(str, shape))}" for shape, kind in given]
-        ours = [self._name, _word(self._precision), *([] if self._ranges is None else ["int8"])]
+        bits = [] if self._ranges is None else [f"int8-{largest_step()}"]
+        ours = [self._name, _word(self._precision), *bits]
         path = self._folder / f"{'_'.join(ours + kinds)}.xml"
         try:
             return _core().read_model(path)

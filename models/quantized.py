@@ -1,7 +1,7 @@
 """Eight-bit integers for a converted network's large convolutions: ranges measured on pictures, none trained.
 
-Weights go in 255 symmetric steps a channel, inputs in 256 steps of their measured range, zero being one of
-them. What is narrow stays as it is: it costs little, and there are pixels and flows in it.
+Weights go in symmetric steps a channel, inputs in 256 steps of their measured range, zero being one of them.
+What is narrow stays as it is: it costs little, and there are pixels and flows in it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 if TYPE_CHECKING:
     import openvino
 
 NARROW = 24
 """Convolutions with fewer channels than this, in or out, are left alone."""
+
+_WIDE_SUMS = ("avx512_vnni", "avx_vnni", "amx_int8")
+"""What of x86-64 adds products of eight bits in 32. Without, as in AVX2, pairs are added in 16, which two of
+the largest steps overflow."""
 
 Ranges = dict[str, tuple[float, float]]
 """By a convolution's name the least and the largest value that came in."""
@@ -48,10 +53,19 @@ def _convolutions(model: openvino.Model) -> list[Any]:
     return [node for node in found if min(node.input(1).get_shape()[:2]) >= NARROW]
 
 
+def largest_step() -> int:
+    """To how many steps a channel's largest weight goes: 127, or 64 where 2 x 127 x 255 would overflow."""
+    can = torch.cpu.get_capabilities()
+    narrow = can.get("architecture") == "x86_64" and not any(can.get(name) for name in _WIDE_SUMS)
+    return 64 if narrow else 127
+
+
 def quantize(model: openvino.Model, ranges: Ranges) -> None:
-    """Let the convolutions of `model` that have a range in `ranges` compute in eight bits."""
+    """Let the convolutions of `model` that have a range in `ranges` compute in eight bits, on such a processor
+    as this."""
     from openvino import opset13 as ops
 
+    beyond = 127 / largest_step()
     given: dict[Any, Any] = {}
     for node in _convolutions(model):
         if node.get_friendly_name() not in ranges:
@@ -65,9 +79,8 @@ def quantize(model: openvino.Model, ranges: Ranges) -> None:
         node.input(0).replace_source_output(given[key].output(0))
         weights = node.input_value(1)
         values = weights.get_node().get_data()
-        most = ops.constant(
-            np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8).astype(np.float32)
-        )
+        most = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8) * beyond
+        most = ops.constant(most.astype(np.float32))
         least = ops.constant(-most.get_data())
         node.input(1).replace_source_output(
             ops.fake_quantize(weights, least, most, least, most, 255).output(0)

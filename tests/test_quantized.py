@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from gfla.models.exported import _openvino
-from gfla.models.quantized import _steps, quantize, watch
+from gfla.models.quantized import _steps, largest_step, quantize, watch
 
 pytestmark = pytest.mark.skipif(
     find_spec("openvino") is None, reason="OpenVINO is not installed: pip install 'gfla[export]'"
@@ -13,21 +13,23 @@ pytestmark = pytest.mark.skipif(
 SHAPE = (1, 32, 12, 12)
 
 
-def network(outputs: int = 32):
-    """A convolution of 32 channels named `conv`, of seeded noise."""
+NOISE = np.random.default_rng(0).normal(size=(32, 32, 3, 3)).astype(np.float32) / 17
+VALUES = np.random.default_rng(1).uniform(-0.5, 2.0, SHAPE).astype(np.float32)
+
+
+def network(kernel: np.ndarray = NOISE):
+    """A convolution by `kernel` of 32 channels, named `conv`."""
     ov = _openvino()
     from openvino import opset13 as ops
 
-    kernel = np.random.default_rng(0).normal(size=(outputs, 32, 3, 3)).astype(np.float32) / 17
     given = ops.parameter(SHAPE, ov.Type.f32)
     node = ops.convolution(given, ops.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
     node.set_friendly_name("conv")
     return ov.Model([node], [given])
 
 
-def run(model) -> list[np.ndarray]:
+def run(model, values: np.ndarray = VALUES) -> list[np.ndarray]:
     ov = _openvino()
-    values = np.random.default_rng(1).uniform(-0.5, 2.0, SHAPE).astype(np.float32)
     done = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": ov.Type.f32})([values])
     return [np.array(done[port]) for port in done]
 
@@ -40,17 +42,27 @@ def test_ranges_are_those_of_what_comes_in():
 
 
 def test_eight_bits_are_near():
+    """And as near as they can be: half as many steps of a weight leave twice as much."""
     model = network()
     (exact,) = run(model)
     quantize(model, {"conv": (-0.5, 2.0)})
     assert sum(node.get_type_name() == "FakeQuantize" for node in model.get_ops()) == 2
     (near,) = run(model)
     far = np.abs(near - exact)
-    assert 0 < far.mean() < 0.01 * np.abs(exact).mean()
+    assert 0 < far.mean() < 0.01 * np.abs(exact).mean() * 127 / largest_step()
+
+
+def test_the_largest_sums_do_not_overflow():
+    """Every weight and every input at the end of its range: on AVX2 127 steps would lose half."""
+    model = network(kernel=np.full((32, 32, 3, 3), 0.25, np.float32))
+    values = np.full(SHAPE, 2.0, np.float32)
+    (exact,) = run(model, values)
+    quantize(model, {"conv": (0.0, 2.0)})
+    np.testing.assert_allclose(run(model, values)[0], exact, rtol=0.001)
 
 
 def test_what_has_no_range_or_is_narrow_stays_exact():
-    for model, ranges in ((network(), {}), (network(outputs=8), {"conv": (-0.5, 2.0)})):
+    for model, ranges in ((network(), {}), (network(NOISE[:8]), {"conv": (-0.5, 2.0)})):
         (exact,) = run(model)
         quantize(model, ranges)
         assert np.array_equal(run(model)[0], exact)
