@@ -61,8 +61,7 @@ def largest_step() -> int:
 
 
 def quantize(model: openvino.Model, ranges: Ranges) -> None:
-    """Let the convolutions of `model` that have a range in `ranges` compute in eight bits, on such a processor
-    as this."""
+    """Let convolutions of `model` that have a range in `ranges` compute in this processor's eight bits."""
     from openvino import opset13 as ops
 
     beyond = 127 / largest_step()
