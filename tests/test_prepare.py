@@ -10,7 +10,7 @@ from gfla.animate.errors import InputError
 from gfla.animate.video import VideoReader
 from gfla.train.cli import prepare as command
 from gfla.train.data import load_clips
-from gfla.train.prepare import prepare
+from gfla.train.prepare import _named, prepare
 from gfla.train.tracks import find_tracks, head_yaw, ticks
 
 SIZE = 64
@@ -52,6 +52,15 @@ def test_footage_becomes_a_dataset_that_loads(footage, landmarker, tmp_path):
             assert int(frame[y, x, 0]) - int(frame[y, x, 2]) > 50
     assert (out / "sheet_train_0.png").is_file()
     assert (out / "sheet_val_0.png").is_file()
+
+
+def test_a_person_is_the_outermost_sub_folder(tmp_path):
+    for name in ("alice/day1/a", "alice/day2/b", "bob/day1/c", "dora"):
+        path = tmp_path / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    people = {path.stem: who for path, who in _named([tmp_path], None)}
+    assert people == {"a": "alice", "b": "alice", "c": "bob", "dora": "dora"}
 
 
 def test_a_second_run_does_only_what_is_new(footage, landmarker, make_video, head_picture, tmp_path):

@@ -48,9 +48,10 @@ def prepare(
 ) -> int:
     """Bring every video into the dataset `out`; returns how many clips it has then.
 
-    videos: files, or folders that are searched for videos. A person is the file's sub-folder in a folder that
-    was named, else the file; `identities`, a CSV with the columns file and identity, overrules both. A file
-    that cannot be used is said through `say` and skipped; one that is finished already is left alone.
+    videos: files, or folders that are searched for videos. A person is the sub-folder of a folder that was
+    named, with all that is below it, else the file; `identities`, a CSV with the columns file and identity,
+    overrules both. A file that cannot be used is said through `say` and skipped; one that is finished already
+    is left alone.
     InputError for what concerns all of them, with everything finished so far kept.
     """
     named = _named(videos, identities)
@@ -159,7 +160,8 @@ def _named(videos: Iterable[Path], identities: Path | None) -> list[tuple[Path, 
             if not inside:
                 raise InputError(f"{given}: the folder holds no videos.")
             for path in inside:
-                found[path] = path.parent.name if path.parent != given else path.stem
+                inner = path.relative_to(given).parts
+                found[path] = inner[0] if len(inner) > 1 else path.stem
         else:
             found[given] = given.stem
     if not found:
