@@ -107,6 +107,28 @@ def test_bad_datasets_are_sentences(drawn, tmp_path):
         load_clips(copy, "train", tmp_path / "cache")
 
 
+def test_decoded_frames_are_those_of_the_clip_as_it_is(drawn, tmp_path):
+    """Clips of one name in two folders, and a clip that is made again with as many frames."""
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    for who, clip in (("alice", "drawn000_0"), ("bob", "drawn001_0")):
+        (data / who).mkdir(parents=True)
+        for suffix in (".mp4", ".npz"):
+            shutil.copy((drawn / "clips" / clip).with_suffix(suffix), data / who / f"0{suffix}")
+    (data / "index.csv").write_text(
+        "file,split,identity,kind\nalice/0.mp4,train,alice,clip\nbob/0.mp4,train,bob,clip\n"
+    )
+    alice, bob = load_clips(data, "train", cache)
+    assert not np.array_equal(alice.frames, bob.frames)
+    files = {path.name for path in cache.iterdir()}
+    shutil.copy(drawn / "clips" / "drawn001_0.mp4", data / "alice" / "0.mp4")
+    remade, _ = load_clips(data, "train", cache)
+    assert np.array_equal(remade.frames, bob.frames)
+    assert len({path.name for path in cache.iterdir()} & files) == len(files) / 2, (
+        "alice's old frames are gone"
+    )
+    assert len(list(cache.iterdir())) == len(files)
+
+
 def test_training_needs_neither_pyav_nor_kornia(drawn, squeezenet, tmp_path):
     """OpenCV reads the clips; without kornia landmarks alone guide; without tensorboard there is no board."""
     code = """

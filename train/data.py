@@ -8,6 +8,7 @@ arrays on disk, so that a sample costs a memory copy.
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -107,7 +108,7 @@ def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise ValueError(f"{index} names files that are not there: {', '.join(missing[:3])}{more}.")
     cache.mkdir(parents=True, exist_ok=True)
-    return [_load_clip(path, identity, cache) for path, identity in files]
+    return [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
 
 
 def clip_points(path: Path) -> np.ndarray:
@@ -118,17 +119,25 @@ def clip_points(path: Path) -> np.ndarray:
         raise ValueError(f"{path.with_suffix('.npz')} holds no landmarks lmk68 ({error}).") from None
 
 
-def _load_clip(path: Path, identity: str, cache: Path) -> Clip:
+def _cached_name(path: Path, data: Path) -> str:
+    """What a clip's frames are known by: its name, its place in the dataset, its size, its time."""
+    place = hashlib.sha256(os.path.relpath(path, data).encode()).hexdigest()[:8]
+    known = path.stat()
+    state = hashlib.sha256(f"{known.st_size} {known.st_mtime_ns}".encode()).hexdigest()[:8]
+    return f"{path.stem}.{place}.{state}.npy"
+
+
+def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     points = clip_points(path)
-    stored = cache / f"{path.stem}.npy"
     if not stored.is_file():
-        frames = _decode(path)
-        if len(frames) != len(points):
-            raise ValueError(f"{path} has {len(frames)} frames, its landmarks {len(points)}.")
-        _store(stored, frames)
+        _store(stored, _decode(path))
+        clip = stored.stem.rpartition(".")[0]
+        for other in stored.parent.iterdir():  # frames of what the clip was before
+            if other.name.startswith(f"{clip}.") and not other.name.startswith(f"{stored.stem}."):
+                other.unlink(missing_ok=True)
     frames = np.load(stored, mmap_mode="r")
     if len(frames) != len(points):
-        raise ValueError(f"{stored} is of another clip: it has {len(frames)} frames, not {len(points)}.")
+        raise ValueError(f"{path} has {len(frames)} frames, its landmarks {len(points)}.")
     known = stored.with_suffix(".moving.npy")
     if not known.is_file():
         _store(known, moving_frames(frames))
