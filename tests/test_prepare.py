@@ -85,7 +85,7 @@ def test_people_come_from_a_table_where_there_is_one(footage, landmarker, tmp_pa
     prepare([footage], tmp_path / "set", landmarker, size=SIZE, identities=table, say=lambda _: None)
     assert {(row["identity"], row["split"]) for row in read_index(tmp_path / "set")} == {("anna", "train")}
     table.write_text("name\nbob\n")
-    with pytest.raises(InputError, match="file and identity"):
+    with pytest.raises(InputError, match="no column 'file'"):
         prepare([footage], tmp_path / "other", landmarker, size=SIZE, identities=table)
 
 

@@ -26,7 +26,7 @@ from ..animate.errors import InputError
 from ..animate.landmarks import Landmarker
 from ..animate.talking_head.acting import COLUMNS
 from ..animate.video import Frame, VideoReader, VideoWriter
-from .data import REPEATED
+from .data import REPEATED, read_table
 from .tracks import RATE, Track, find_tracks, head_yaw, ticks
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts"}
@@ -170,14 +170,12 @@ def _named(videos: Iterable[Path], identities: Path | None) -> list[tuple[Path, 
 
 
 def _read_identities(path: Path) -> dict[str, str]:
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a table ({error}).") from None
-    if not rows or not {"file", "identity"} <= rows[0].keys():
-        raise InputError(f"{path}: a table of people has the columns file and identity.")
-    return {row["file"]: row["identity"] for row in rows}
+    people = {}
+    for line, row in read_table(path, ("file", "identity")):
+        if not row["file"] or not row["identity"]:
+            raise InputError(f"{path}, line {line}: a row names a file and whose it is; complete it.")
+        people[row["file"]] = row["identity"]
+    return people
 
 
 def _write_clip(video: Path, path: Path, track: Track, size: int) -> dict[str, Any]:
