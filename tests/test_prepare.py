@@ -230,3 +230,6 @@ def test_bad_commands_are_one_sentence(tmp_path, capsys):
     assert "another folder" in capsys.readouterr().err
     assert command([str(tmp_path / "none.mp4"), "-o", str(tmp_path / "new")]) == 2
     assert "none.mp4" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert command([str(tmp_path / "none.mp4"), "-o", str(tmp_path / "file")]) == 2
+    assert "a file is where a folder should be; name another." in capsys.readouterr().err
