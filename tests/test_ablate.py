@@ -101,6 +101,14 @@ def test_without_the_fixed_network_it_says_what_to_do(tmp_path, capsys):
     assert "none.safetensors" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("wrong", [("--seeds", "0"), ("--seeds", "-1"), ("--couples", "0"), ("--pairs", "0")])
+def test_of_nothing_there_is_no_ablation(wrong, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["gfla", "--out", str(tmp_path / "out"), *wrong])
+    assert ended.value.code == 2
+    assert f"{wrong[0]}: '{wrong[1]}' is not a whole number; write 1 or more" in capsys.readouterr().err
+
+
 def test_table_has_means_spreads_and_the_papers_own(pairs, features, tmp_path):
     from gfla.train.pair_scores import Scores
 

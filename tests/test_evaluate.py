@@ -37,6 +37,13 @@ def test_missing_data_is_a_sentence(tmp_path, monkeypatch, capsys):
     assert find_dataset(tmp_path) == tmp_path / "faces"
 
 
+def test_a_report_in_a_files_place_is_a_sentence(drawn, tmp_path, capsys):
+    file = tmp_path / "report.html"
+    file.touch()
+    assert main(["--data", str(drawn), "-o", str(file)]) == 2
+    assert "report.html: a file is where a folder should be; name another." in capsys.readouterr().err
+
+
 def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
     """On a drawn face the spline warp beats the copied frame, and every column is finite."""
     found = evaluate(drawn, squeezenet, tmp_path, "face-256")

@@ -134,6 +134,14 @@ def test_sharpness_takes_a_face_that_leaves_the_picture():
     assert metrics.sharpness(picture, face_in(6, 8, 40, 40)) == pytest.approx(1020**2)
 
 
+def test_sharpness_beside_a_flat_truth_is_a_number():
+    sharp, level = checkered(2, 3, 11, 8), flat(128, 16)
+    face = face_in(2, 3, 11, 8)
+    assert metrics.sharpness_ratio(level, level, face) == 1
+    assert metrics.sharpness_ratio(sharp, level, face) == pytest.approx(1020**2)
+    assert metrics.sharpness_ratio(sharp // 2, sharp, face) == pytest.approx(0.25, rel=0.02)
+
+
 def test_landmark_distance_is_a_mean_of_lengths():
     points = face_in(2, 3, 11, 8)
     step = np.array([3.0, 4.0])

@@ -10,7 +10,7 @@ from gfla.train import metrics
 from gfla.train.distances import IdentityEmbedding, Lpips, frechet_distance
 from gfla.train.evaluate import COLUMNS, TIMES, Evaluation
 from gfla.train.perceptual import PerceptualFeatures
-from gfla.train.report import Section, remarks, write_report
+from gfla.train.report import remarks, write_report
 from playwright.sync_api import sync_playwright
 
 
@@ -104,8 +104,7 @@ def report(tmp_path):
     assert "identity" not in result.columns
     assert result.ratios() == {"good": 0.5, "bad<i>": 0.9}
     assert any("not available" in line and "0.500" in line for line in remarks(result))
-    section = Section("Other faces", "note", [["", "shape"], ["ours", "0.98"]], [("made", picture)])
-    write_report(tmp_path / "report.html", result, "w", (section,))
+    write_report(tmp_path / "report.html", result, "w")
     return tmp_path / "report.html"
 
 
@@ -113,8 +112,7 @@ def test_the_report_stands_alone_and_begins_with_the_worst(report):
     text = report.read_text()
     assert text.index("bad&lt;i&gt;") < text.index("<h3>good")
     assert "<i>" not in text
-    assert "Other faces" in text
-    assert len(re.findall("src='data:image/jpeg;base64,", text)) == 5
+    assert len(re.findall("src='data:image/jpeg;base64,", text)) == 4
     assert not re.search(r"(src|href)=['\"](?!data:)", text)
     assert not list(report.parent.glob("*.part"))
 
@@ -130,6 +128,6 @@ def test_the_report_opens_in_a_browser_and_asks_for_nothing(report):
         widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
         names = page.locator("h3").all_inner_texts()
         browser.close()
-    assert widths == [16] * 5
+    assert widths == [16] * 4
     assert [name.split()[0] for name in names[:2]] == ["bad<i>", "good"]
     assert [url for url in asked if not url.startswith(("data:", report.as_uri()))] == wrong == []

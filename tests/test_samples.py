@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gfla.train.augment import augment, move_background
 from gfla.train.config import FACE, TINY, Augmentation
-from gfla.train.data import Clip, Sampler, load_clips, moving_frames
+from gfla.train.data import Clip, Sampler, clip_points, load_clips, moving_frames
 
 
 def test_repeated_frames_are_known_and_never_sampled(face):
@@ -105,6 +105,47 @@ def test_bad_datasets_are_sentences(drawn, tmp_path):
     (copy / "index.csv").write_text("file,split\na,train\n")
     with pytest.raises(ValueError, match="no column 'kind'"):
         load_clips(copy, "train", tmp_path / "cache")
+    (copy / "index.csv").write_text("file,split\na,train\n", encoding="utf-16")
+    with pytest.raises(ValueError, match=r"index\.csv cannot be read as a table"):
+        load_clips(copy, "train", tmp_path / "cache")
+
+
+def test_landmarks_of_another_kind_are_a_sentence(tmp_path):
+    np.savez(tmp_path / "five.npz", lmk68=np.zeros((4, 5, 2)))
+    with pytest.raises(ValueError, match=r"five\.npz: lmk68 has the shape \(4, 5, 2\)"):
+        clip_points(tmp_path / "five.mp4")
+    np.savez(tmp_path / "lost.npz", lmk68=np.full((4, 68, 2), np.nan))
+    with pytest.raises(ValueError, match=r"lost\.npz: lmk68 has points that are no numbers"):
+        clip_points(tmp_path / "lost.mp4")
+
+
+def test_an_index_that_excel_saved_is_read(drawn, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(drawn, copy)
+    (copy / "index.csv").write_text((drawn / "index.csv").read_text(), encoding="utf-8-sig")
+    assert len(load_clips(copy, "train", tmp_path / "cache")) == 1
+
+
+def test_decoded_frames_are_those_of_the_clip_as_it_is(drawn, tmp_path):
+    """Clips of one name in two folders, and a clip that is made again with as many frames."""
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    for who, clip in (("alice", "drawn000_0"), ("bob", "drawn001_0")):
+        (data / who).mkdir(parents=True)
+        for suffix in (".mp4", ".npz"):
+            shutil.copy((drawn / "clips" / clip).with_suffix(suffix), data / who / f"0{suffix}")
+    (data / "index.csv").write_text(
+        "file,split,identity,kind\nalice/0.mp4,train,alice,clip\nbob/0.mp4,train,bob,clip\n"
+    )
+    alice, bob = load_clips(data, "train", cache)
+    assert not np.array_equal(alice.frames, bob.frames)
+    files = {path.name for path in cache.iterdir()}
+    shutil.copy(drawn / "clips" / "drawn001_0.mp4", data / "alice" / "0.mp4")
+    remade, _ = load_clips(data, "train", cache)
+    assert np.array_equal(remade.frames, bob.frames)
+    assert len({path.name for path in cache.iterdir()} & files) == len(files) / 2, (
+        "alice's old frames are gone"
+    )
+    assert len(list(cache.iterdir())) == len(files)
 
 
 def test_training_needs_neither_pyav_nor_kornia(drawn, squeezenet, tmp_path):

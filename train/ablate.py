@@ -25,7 +25,7 @@ from ..animate.devices import fast_arithmetic
 from ..animate.files import part_file
 from .ablations import NETWORK, SETS, Variant
 from .checkpoint import load_checkpoint, save_checkpoint
-from .cli import run_command
+from .cli import count_option, run_command
 from .data import find_dataset, perceptual_weights
 from .pair_scores import Scores, score, true_features
 from .pair_table import Result, write_table
@@ -168,10 +168,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--deformation", type=int, default=400, help="of these for deformations alone (default: %(default)s)"
     )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--size", type=int, default=64, help="side of the pictures (default: %(default)s)")
-    parser.add_argument("--couples", type=int, default=4000, help="drawn persons to train on, two pairs each")
-    parser.add_argument("--pairs", type=int, default=5000, help="to score on (default: %(default)s)")
+    parser.add_argument("--seeds", type=count_option, default=3)
+    parser.add_argument(
+        "--size", type=count_option, default=64, help="side of the pictures (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--couples", type=count_option, default=4000, help="drawn persons to train on, two pairs each"
+    )
+    parser.add_argument("--pairs", type=count_option, default=5000, help="to score on (default: %(default)s)")
     parser.add_argument(
         "--perceptual", type=Path, help="SqueezeNet 1.0 (default: of the data folder GFLA_DATA)"
     )

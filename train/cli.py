@@ -123,7 +123,10 @@ def evaluate(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights", help="a shipped name or a weights file (default: the task's own)")
     parser.add_argument("--task", choices=("face", "person", "view"), default="face", help="what is measured")
     parser.add_argument(
-        "--pairs", type=int, default=500, help="of persons or views, how many pairs (default: %(default)s)"
+        "--pairs",
+        type=count_option,
+        default=500,
+        help="of persons or views, how many pairs (default: %(default)s)",
     )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
     add_backend(parser)
@@ -181,8 +184,6 @@ def _evaluate_pairs(options: argparse.Namespace) -> None:
     perceptual = options.perceptual or perceptual_weights(options.data)
     if not options.perceptual and not perceptual.is_file():
         perceptual = None
-    if options.pairs < 1:
-        raise ValueError("--pairs: one at least.")
     options.out.mkdir(parents=True, exist_ok=True)
     scores = evaluate_pairs(
         options.task,
@@ -197,10 +198,20 @@ def _evaluate_pairs(options: argparse.Namespace) -> None:
     print(scores.table(), options.out / "sheet.png", options.out / "study.html", sep="\n")
 
 
+def count_option(text: str) -> int:
+    """For argparse: a whole number, 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; write 1 or more")
+    return int(text)
+
+
 def run_command(name: str, work: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
     try:
         work()
+    except (FileExistsError, NotADirectoryError) as error:  # of folders that are made
+        print(f"{name}: {error.filename}: a file is where a folder should be; name another.", file=sys.stderr)
+        return 2
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2

@@ -8,6 +8,7 @@ arrays on disk, so that a sample costs a memory copy.
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..animate.errors import InputError
 from ..animate.structure import edges_only, image_edges, pose_structure, structure_map
 from ..models.config import Task
 from .augment import augment
@@ -88,17 +90,28 @@ def perceptual_weights(data: Path | None) -> Path:
     return home / "perceptual" / "squeezenet1_0.safetensors"
 
 
+def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file, each with the number of its line; what a row lacks is "". UTF-8, with the mark
+    that Excel begins with or without. InputError if it cannot be read or has not all of `columns`."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file, restval="")
+            missing = [column for column in columns if column not in (table.fieldnames or ())]
+            rows = [(table.line_num, row) for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV in UTF-8.") from None
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]!r}; see docs/training.md for its layout.")
+    return rows
+
+
 def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
     """Every clip of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. ValueError
     if there is none."""
     index = data / "index.csv"
-    try:
-        with index.open(newline="") as file:
-            listed = list(csv.DictReader(file))
-        rows = [row for row in listed if row["split"] == split and row["kind"] == "clip"]
-        files = [(data / row["file"], row["identity"]) for row in rows]
-    except KeyError as error:
-        raise ValueError(f"{index} has no column {error}; see docs/training.md for its layout.") from None
+    listed = read_table(index, ("file", "split", "kind", "identity"))
+    rows = [row for _, row in listed if row["split"] == split and row["kind"] == "clip"]
+    files = [(data / row["file"], row["identity"]) for row in rows]
     if not rows:
         raise ValueError(f"{index} lists no clips of split {split!r}.")
     needed = [path for clip, _ in files for path in (clip, clip.with_suffix(".npz"))]
@@ -107,28 +120,44 @@ def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise ValueError(f"{index} names files that are not there: {', '.join(missing[:3])}{more}.")
     cache.mkdir(parents=True, exist_ok=True)
-    return [_load_clip(path, identity, cache) for path, identity in files]
+    return [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
 
 
 def clip_points(path: Path) -> np.ndarray:
-    """The landmarks (T, 68, 2) float32 beside a clip; ValueError in a sentence if there are none."""
+    """The landmarks (T, 68, 2) float32 beside a clip; ValueError in a sentence if they are not there."""
+    beside = path.with_suffix(".npz")
     try:
-        return np.load(path.with_suffix(".npz"))["lmk68"].astype(np.float32)
+        points = np.load(beside)["lmk68"].astype(np.float32)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ValueError(f"{path.with_suffix('.npz')} holds no landmarks lmk68 ({error}).") from None
+        raise ValueError(f"{beside} holds no landmarks lmk68 ({error}).") from None
+    if points.ndim != 3 or points.shape[1:] != (68, 2):
+        raise ValueError(f"{beside}: lmk68 has the shape {points.shape}, not (frames, 68, 2).")
+    if not np.isfinite(points).all():
+        raise ValueError(
+            f"{beside}: lmk68 has points that are no numbers; leave such frames out of the clip."
+        )
+    return points
 
 
-def _load_clip(path: Path, identity: str, cache: Path) -> Clip:
+def _cached_name(path: Path, data: Path) -> str:
+    """What a clip's frames are known by: its name, its place in the dataset, its size, its time."""
+    place = hashlib.sha256(os.path.relpath(path, data).encode()).hexdigest()[:8]
+    known = path.stat()
+    state = hashlib.sha256(f"{known.st_size} {known.st_mtime_ns}".encode()).hexdigest()[:8]
+    return f"{path.stem}.{place}.{state}.npy"
+
+
+def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     points = clip_points(path)
-    stored = cache / f"{path.stem}.npy"
     if not stored.is_file():
-        frames = _decode(path)
-        if len(frames) != len(points):
-            raise ValueError(f"{path} has {len(frames)} frames, its landmarks {len(points)}.")
-        _store(stored, frames)
+        _store(stored, _decode(path))
+        clip = stored.stem.rpartition(".")[0]
+        for other in stored.parent.iterdir():  # frames of what the clip was before
+            if other.name.startswith(f"{clip}.") and not other.name.startswith(f"{stored.stem}."):
+                other.unlink(missing_ok=True)
     frames = np.load(stored, mmap_mode="r")
     if len(frames) != len(points):
-        raise ValueError(f"{stored} is of another clip: it has {len(frames)} frames, not {len(points)}.")
+        raise ValueError(f"{path} has {len(frames)} frames, its landmarks {len(points)}.")
     known = stored.with_suffix(".moving.npy")
     if not known.is_file():
         _store(known, moving_frames(frames))

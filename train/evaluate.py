@@ -210,7 +210,7 @@ class _Judge:
             "l1": metrics.l1(picture, truth),
             "psnr": metrics.psnr(picture, truth),
             "ssim": metrics.ssim(picture, truth),
-            "sharpness": metrics.sharpness(picture, points) / metrics.sharpness(truth, points),
+            "sharpness": metrics.sharpness_ratio(picture, truth, points),
             "akd": metrics.landmark_distance(found.points, places) if found else float(missed),
         }
         if self.features:

@@ -115,7 +115,7 @@ def _read(path: Path, square: tuple[int, int, int], size: int, count: int) -> li
 def _score(picture: Picture, truth: Picture, points, features: PerceptualFeatures) -> tuple[float, ...]:
     return (
         metrics.perceptual(picture, truth, features),
-        metrics.sharpness(picture, points) / metrics.sharpness(truth, points),
+        metrics.sharpness_ratio(picture, truth, points),
         metrics.l1(picture, truth),
     )
 

@@ -2,7 +2,7 @@
 
 Every pair's target is drawn from its source and its pose, and compared with the true one. Beside the network
 stand what it is given: the source as it is, and the source warped by the prior alone. Definitions are in
-`metrics` and `distances`; how they differ from the papers' is in docs/training.md.
+`metrics` and `distances`; how they differ from the papers' is in docs/persons.md.
 """
 
 from __future__ import annotations

@@ -104,6 +104,12 @@ def sharpness(image: Image, points: NDArray[np.floating]) -> float:
     return float(cv2.Laplacian(grey[low[1] : high[1], low[0] : high[0]], cv2.CV_64F).var())
 
 
+def sharpness_ratio(image: Image, truth: Image, points: NDArray[np.floating]) -> float:
+    """Sharpness over that of the true picture in the same box; faces flatter than 1 count as being of 1."""
+    made, true = (max(sharpness(each, points), 1.0) for each in (image, truth))
+    return made / true
+
+
 def residual_error(pair: tuple[Image, Image], truth: tuple[Image, Image]) -> float:
     """mean|(o_t - o_t-1) - (x_t - x_t-1)| on 0..1 for (before, now) of the output and of the true clip."""
     moves = [now.astype(np.float32) - before for before, now in (pair, truth)]

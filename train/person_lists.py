@@ -76,7 +76,7 @@ def kind_of(folder: Path) -> str | None:
 
 def _rows(table: Path, separator: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if not table.is_file():
-        raise ValueError(f"There is no table {table}; see docs/training.md for the layout.")
+        raise ValueError(f"There is no table {table}; see docs/persons.md for the layout.")
     with table.open(newline="") as file:
         rows = list(
             csv.DictReader(file, delimiter=separator, quoting=csv.QUOTE_NONE if separator == ":" else 0)

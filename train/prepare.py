@@ -8,11 +8,10 @@ DATASET receives `clips/NAME.mp4` (square, 25 frames a second, H.264) and beside
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from ..animate.errors import InputError
 from ..animate.landmarks import Landmarker
 from ..animate.talking_head.acting import COLUMNS
 from ..animate.video import Frame, VideoReader, VideoWriter
-from .data import REPEATED
+from .data import REPEATED, read_table
 from .tracks import RATE, Track, find_tracks, head_yaw, ticks
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts"}
@@ -48,26 +47,37 @@ def prepare(
 ) -> int:
     """Bring every video into the dataset `out`; returns how many clips it has then.
 
-    videos: files, or folders that are searched for videos. A person is the file's sub-folder in a folder that
-    was named, else the file; `identities`, a CSV with the columns file and identity, overrules both. A file
-    that cannot be used is said through `say` and skipped; one that is finished already is left alone.
+    videos: files, or folders that are searched for videos. A person is the sub-folder of a folder that was
+    named, with all that is below it, else the file; `identities`, a CSV with the columns file and identity,
+    overrules both. A file that cannot be used is said through `say` and skipped; one that is finished already
+    is left alone, but for its person if `identities` now says another; one that was changed is done again.
     InputError for what concerns all of them, with everything finished so far kept.
     """
-    named = _named(videos, identities)
+    people = _read_identities(identities) if identities else {}
+    named = _named(videos)
+    names = {name for path in named for name in (str(path), path.name)}
+    if unused := [name for name in people if name not in names]:
+        more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+        say(f"{identities} names files that were not given: {', '.join(unused[:3])}{more}.")
     (out / "clips").mkdir(parents=True, exist_ok=True)
     ledger = _Ledger(out, size)
-    for path, identity in named:
-        if ledger.has(path):
+    for path, person in named.items():
+        told = people.get(str(path), people.get(path.name))
+        identity = told or person
+        if finished := ledger.finished(path):
+            if told and told != finished["identity"]:
+                ledger.add(path, told, finished["clips"], finished["left_out"])
+                say(f"{path}: {told} now, before {finished['identity']}.")
             continue
         try:
             with VideoReader(path) as reader:
                 tracks, left_out = find_tracks(reader, landmarker, size)
         except InputError as error:
-            ledger.add(path, identity, [], str(error))
+            if not ledger.clips_of(path):  # what was made while the video was whole stays
+                ledger.add(path, identity, [], str(error))
             say(f"skipped: {error}")
             continue
-        name = ledger.free_name(path, identity)
-        rows = [_write_clip(path, out / "clips" / f"{name}_{k}.mp4", t, size) for k, t in enumerate(tracks)]
+        rows = _write_clips(path, out / "clips", ledger.free_name(path, identity), tracks, size)
         why = ", ".join(f"{count} frames {reason}" for reason, count in left_out.most_common())
         ledger.add(path, identity, rows, why)
         if rows:
@@ -101,30 +111,46 @@ class _Ledger:
                 f"{out} holds clips of side {self.lines[0].get('size')}; go on with that --size."
             )
 
-    def has(self, path: Path) -> bool:
-        return any(line.get("video") == _stamp(path) for line in self.lines)
+    def finished(self, path: Path) -> dict[str, Any] | None:
+        """The line of `path` as it is now."""
+        stamp = _stamp(path)
+        return next((line for line in self.lines if line.get("video") == stamp), None)
+
+    def clips_of(self, path: Path) -> list[dict[str, Any]]:
+        """Clips of `path`, as it is or was."""
+        return [clip for line in self.lines if _is_of(line, path) for clip in line["clips"]]
 
     def free_name(self, path: Path, identity: str) -> str:
-        """A name for the clips of `path` that no other video's have."""
+        """A name for the clips of `path` that no other video's have, nor the ones it has now."""
         stem = path.stem if identity == path.stem else f"{identity}-{path.stem}"
-        name = re.sub(r"[^A-Za-z0-9-]+", "-", stem).strip("-") or "clip"
-        if any(
-            clip["file"].startswith(f"clips/{name}_") for line in self.lines for clip in line.get("clips", ())
-        ):
-            name = f"{name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+        name = first = re.sub(r"[^A-Za-z0-9-]+", "-", stem).strip("-") or "clip"
+        taken = {Path(clip["file"]).name.rpartition("_")[0] for clip in self._all_clips()}
+        number = 2
+        while name in taken:
+            name, number = f"{first}-{number}", number + 1
         return name
 
     def add(self, path: Path, identity: str, clips: list[dict[str, Any]], left_out: str) -> None:
-        common = {"identity": identity, "split": self._split(identity) if clips else ""}
+        """The line of `path`, in the place of all that was known of it, whose clips are deleted."""
+        before = self.clips_of(path)
+        known = self._splits().get(identity)
+        self.lines = [line for line in self.lines if not _is_of(line, path)]
+        common = {"identity": identity, "split": (known or self._split()) if clips else ""}
         for clip in clips:
             clip.update(common, source_path=path.name)
         self._append({"video": _stamp(path), **common, "clips": clips, "left_out": left_out})
         self.write_index()
+        kept = {clip["file"] for clip in self._all_clips()}
+        for clip in before:
+            for suffix in (".mp4", ".npz", ".jpg") if clip["file"] not in kept else ():
+                (self.out / clip["file"]).with_suffix(suffix).unlink(missing_ok=True)
 
     def write_index(self) -> list[dict[str, Any]]:
         """index.csv of all clips so far, whole or not at all."""
-        rows = [clip for line in self.lines for clip in line.get("clips", ())]
-        if rows:
+        rows = self._all_clips()
+        if not rows:
+            (self.out / "index.csv").unlink(missing_ok=True)
+        else:
             partial = self.out / ".index.part.csv"
             with partial.open("w", newline="") as file:
                 table = csv.DictWriter(file, [*COLUMNS, "repeated"], restval="")
@@ -133,13 +159,18 @@ class _Ledger:
             os.replace(partial, self.out / "index.csv")
         return rows
 
-    def _split(self, identity: str) -> str:
-        splits = {line["identity"]: line["split"] for line in self.lines if line.get("clips")}
-        if identity in splits:
-            return splits[identity]
+    def _all_clips(self) -> list[dict[str, Any]]:
+        return [clip for line in self.lines for clip in line.get("clips", ())]
+
+    def _splits(self) -> dict[str, str]:
+        return {line["identity"]: line["split"] for line in self.lines if line.get("clips")}
+
+    def _split(self) -> str:
+        """That of one more person."""
+        splits = list(self._splits().values())
         people = len(splits) + 1
         wanted = max(1, round(_VAL * people)) if people > 1 else 0
-        return "val" if sum(split == "val" for split in splits.values()) < wanted else "train"
+        return "val" if splits.count("val") < wanted else "train"
 
     def _append(self, line: dict[str, Any]) -> None:
         self.lines.append(line)
@@ -149,9 +180,8 @@ class _Ledger:
         os.replace(partial, self.path)
 
 
-def _named(videos: Iterable[Path], identities: Path | None) -> list[tuple[Path, str]]:
-    """Every video with its person, in order of their names."""
-    known = _read_identities(identities) if identities else {}
+def _named(videos: Iterable[Path]) -> dict[Path, str]:
+    """Every video with the person that its place says it is of, in order of their names."""
     found: dict[Path, str] = {}
     for given in videos:
         if given.is_dir():
@@ -159,42 +189,48 @@ def _named(videos: Iterable[Path], identities: Path | None) -> list[tuple[Path, 
             if not inside:
                 raise InputError(f"{given}: the folder holds no videos.")
             for path in inside:
-                found[path] = path.parent.name if path.parent != given else path.stem
+                parts = path.relative_to(given).parts
+                found[path] = parts[0] if len(parts) > 1 else path.stem
         else:
             found[given] = given.stem
     if not found:
         raise InputError("There are no videos; name files or folders.")
-    return [(path, known.get(str(path), known.get(path.name, who))) for path, who in found.items()]
+    return found
 
 
 def _read_identities(path: Path) -> dict[str, str]:
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a table ({error}).") from None
-    if not rows or not {"file", "identity"} <= rows[0].keys():
-        raise InputError(f"{path}: a table of people has the columns file and identity.")
-    return {row["file"]: row["identity"] for row in rows}
+    people = {}
+    for line, row in read_table(path, ("file", "identity")):
+        if not row["file"] or not row["identity"]:
+            raise InputError(f"{path}, line {line}: a row names a file and whose it is; complete it.")
+        people[row["file"]] = row["identity"]
+    return people
 
 
-def _write_clip(video: Path, path: Path, track: Track, size: int) -> dict[str, Any]:
-    """Write one track's crops and landmarks; returns its row of the index."""
+def _write_clips(
+    video: Path, folder: Path, name: str, tracks: list[Track], size: int
+) -> list[dict[str, Any]]:
+    """The clips of `tracks`, which are in order and apart, in one walk through the video; their rows."""
+    with VideoReader(video) as reader:
+        pictures = enumerate(ticks(reader))
+        return [_write_clip(pictures, folder / f"{name}_{k}.mp4", t, size) for k, t in enumerate(tracks)]
+
+
+def _write_clip(
+    pictures: Iterator[tuple[int, NDArray[np.uint8]]], path: Path, track: Track, size: int
+) -> dict[str, Any]:
+    """Write one track's crops and landmarks; returns its row of the index. Of the numbered `pictures` those
+    up to its last are taken."""
     count, square = len(track.points), track.square
     points = np.stack([to_crop(p, square, size) for p in track.points])
     iris = np.stack([to_crop(p, square, size) for p in track.iris])
     chosen = np.linspace(0, count - 1, _SEEN).round().astype(int).tolist()
     before, repeated, strip = None, 0, []
-    with (
-        VideoReader(video) as reader,
-        VideoWriter(path, (size, size), RATE, 1 / RATE, overwrite=True) as writer,
-    ):
-        for tick, image in enumerate(ticks(reader)):
-            if not track.first <= tick < track.first + count:
-                if tick >= track.first + count:
-                    break
-                continue
+    with VideoWriter(path, (size, size), RATE, 1 / RATE, overwrite=True) as writer:
+        for tick, image in pictures:
             at = tick - track.first
+            if at < 0:
+                continue
             face = crop(image, square, size)
             writer.write(Frame(face, at, 1 / RATE))
             if before is not None:
@@ -202,6 +238,8 @@ def _write_clip(video: Path, path: Path, track: Track, size: int) -> dict[str, A
             before = face
             if at in chosen:
                 strip.append(_thumbnail(face, points[at] if at == chosen[-1] else None))
+            if at == count - 1:
+                break
     np.savez_compressed(path.with_suffix(".npz"), lmk68=points, iris=iris)
     cv2.imwrite(str(path.with_suffix(".jpg")), np.hstack(strip)[..., ::-1])
     angles = {"yaw": [head_yaw(p) for p in points], "roll": [_roll(p) for p in points]}
@@ -274,6 +312,11 @@ def _stamp(path: Path) -> list[Any]:
     except OSError:
         return [str(path.resolve()), 0, 0]
     return [str(path.resolve()), known.st_size, known.st_mtime_ns]
+
+
+def _is_of(line: dict[str, Any], path: Path) -> bool:
+    """Whether a line is of `path`, whatever its bytes were."""
+    return line.get("video", [None])[0] == str(path.resolve())
 
 
 def _clips(count: int) -> str:

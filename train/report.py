@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import html
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -40,19 +39,8 @@ figcaption { font-size: 12px; text-align: center } .note { color: #555 }
 """
 
 
-@dataclass
-class Section:
-    """A further part of a report: a heading, a line about it, a table (the first row its head) and pictures
-    with captions. Cross-reenactment, for one."""
-
-    title: str
-    note: str = ""
-    rows: list[list[str]] = field(default_factory=list)
-    pictures: list[tuple[str, Picture]] = field(default_factory=list)
-
-
-def write_report(path: Path, result: Evaluation, weights: str, sections: tuple[Section, ...] = ()) -> None:
-    """Write the evaluation of `weights` and further `sections` to `path`, whole or not at all."""
+def write_report(path: Path, result: Evaluation, weights: str) -> None:
+    """Write the evaluation of `weights` to `path`, whole or not at all."""
     columns, scores = result.columns, result.scores
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>gfla-evaluate</title>",
@@ -65,7 +53,6 @@ def write_report(path: Path, result: Evaluation, weights: str, sections: tuple[S
         *(f"<li><b>{name}</b>: {MEANINGS[name]}</li>" for name in columns),
         *(f"<li>{html.escape(line)}</li>" for line in remarks(result)),
         "</ul>",
-        *(_section(section) for section in sections),
         "<h2>Clip by clip, the worst first</h2>"
         f"<p class='note'>Ordered by {'perceptual distance' if result.perceptual else 'L1'} over the spline "
         "warp's. Pictures: the last frame that is compared.</p>",
@@ -126,13 +113,6 @@ def _means(scores: dict[str, dict[str, dict[str, float]]], columns: tuple[str, .
         for method, values in means.items()
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _section(section: Section) -> str:
-    table = _table(section.rows) if section.rows else ""
-    pictures = "".join(_figure(caption, picture) for caption, picture in section.pictures)
-    title, note = html.escape(section.title), html.escape(section.note)
-    return f"<h2>{title}</h2><p class='note'>{note}</p>{table}{pictures}"
 
 
 def _table(rows: list[list[str]]) -> str:
