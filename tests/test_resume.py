@@ -125,6 +125,28 @@ def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path)
         assert (halves[0][key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
+def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, tmp_path, monkeypatch):
+    """The flow stage leaves the decoder as it was: its optimiser neither counts steps nor decays weights.
+
+    The second process is played: it has the same sample, so that the sum over both is twice ours.
+    """
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda flat: flat.mul_(2))
+    stages = tuple(replace(stage, steps=2, batch=1) for stage in TINY.stages[:2])
+    states = []
+    for world in (1, 2):
+        trainer = trainer_of(drawn, tmp_path / str(world), squeezenet, stages=stages, warmup=1)
+        trainer.world = world
+        trainer.train()
+        counts = [int(state["step"]) for state in trainer.optimisers["generator_optimiser"].state.values()]
+        states.append((trainer.generator.state_dict(), counts))
+    (alone, counts), (grouped, counts_of_group) = states
+    assert min(counts) == 2
+    assert max(counts) == 4
+    assert counts_of_group == counts
+    for name, value in alone.items():
+        assert torch.equal(grouped[name], value), name
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's
 def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet, tmp_path):
     batch = sample_of(drawn, tmp_path, 3, batch=2)

@@ -40,6 +40,7 @@ from .muon import Muon
 from .objective import flow_terms, picture_terms
 from .perceptual import load_features
 from .pictures import picture_grid
+from .processes import average_gradients
 from .samples import Samples, open_samples
 
 CHECKPOINT_SECONDS = 120
@@ -268,7 +269,7 @@ class Trainer:
         loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
         self.generator.zero_grad(set_to_none=True)
         loss.backward()
-        self._average_gradients(self.generator)
+        average_gradients(self.world, self.generator)
         norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
         self.refused = 0 if math.isfinite(float(norm)) else self.refused + 1
         value = float(loss.detach())
@@ -301,7 +302,7 @@ class Trainer:
                 )
         self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
         (image_loss + video_loss).backward()
-        self._average_gradients(self.critic, self.temporal)
+        average_gradients(self.world, self.critic, self.temporal)
         self.optimisers["critic_optimiser"].step()
         for module in (self.critic, self.temporal):
             module.requires_grad_(False)
@@ -316,20 +317,6 @@ class Trainer:
         for module in (self.critic, self.temporal):
             module.requires_grad_(True)
         return terms
-
-    def _average_gradients(self, *modules: torch.nn.Module) -> None:
-        """Replace each gradient by its mean over the processes, in one message."""
-        if self.world == 1:
-            return
-        parameters = [parameter for module in modules for parameter in module.parameters()]
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient) / self.world)
 
     def _rate(self, stage: Stage) -> float:
         """Warm-up, then half a cosine down to a twentieth over the whole run."""
