@@ -145,6 +145,7 @@ class Trainer:
         with bar, Journal(self.out, self.step, self.recent, first=self.rank == 0) as journal:
             while self.step < self.config.steps:
                 self._train_stage(samples, journal, bar)
+            journal.judge(self.step, self.config.stage_at(self.step - 1)[0].name)
             self.save()
 
     def save(self) -> None:
