@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..animate.cli.options import add_backend
+from ..animate.errors import Stopped
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
@@ -105,7 +106,9 @@ def _train(options: argparse.Namespace) -> None:
     if options.init:
         trainer.start_from(options.init)
     if options.resume:
-        trainer.resume()
+        said = trainer.resume()
+        if trainer.rank == 0:
+            print(said)
     trainer.train()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -204,8 +207,9 @@ def run_command(name: str, work: Callable[[], None]) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{name}: stopped; what was finished stays.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
+        print(f"{name}: {left}", file=sys.stderr)
         return 130
     return 0
 

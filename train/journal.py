@@ -107,8 +107,8 @@ class Journal:
         """FloatingPointError in a sentence if the run, at `step`, is not `healthy`."""
         if not self.healthy(stage):
             raise FloatingPointError(
-                f"Training diverged at step {step}: {self.means()}; the last good checkpoint stays: lower the "
-                "rate of the stage and --resume."
+                f"Training diverged at step {step}: {self.means()}; the last good checkpoint stays: lower "
+                "the rate of the stage and --resume."
             )
 
     def wants_picture(self, step: int) -> bool:

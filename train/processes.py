@@ -1,9 +1,28 @@
-"""The processes of a run: each of a group knows the others' gradients, and no stranger writes to its folder."""
+"""The processes of a run: a group shares its gradients, and nobody else writes into its folder."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import torch
 import torch.distributed as distributed
+
+from ..animate.files import held
+
+
+def hold_run(out: Path, *, first: bool) -> ExitStack:
+    """The folder `out` of a run, its group's, whose `first` process holds it until the stack is closed or the
+    process dies. ValueError in a sentence if somebody else trains there."""
+    stack = ExitStack()
+    try:
+        if first:
+            stack.enter_context(held(out / ".lock", wait=False))
+    except BlockingIOError:
+        raise ValueError(
+            f"{out} is being trained by another process; wait for it or stop it, or name another folder."
+        ) from None
+    return stack
 
 
 def average_gradients(world: int, *modules: torch.nn.Module) -> None:

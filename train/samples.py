@@ -21,10 +21,12 @@ class Samples(Protocol):
         ...
 
 
-def open_samples(
-    model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path
-) -> Callable[[Stage, int], Samples]:
-    """The samples of a stage for the process of a rank. data: the dataset, None for puppets. cache: where
+StageSamples = Callable[[Stage, int], Samples]
+"""The samples of a stage for the process of a rank."""
+
+
+def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
+    """What a run is trained on. data: the dataset, None for puppets. cache: where
     decoded clips are kept. ValueError in a sentence if the data cannot be used."""
     if model.task != "face":
         pairs = open_pairs(model.task, data, model.shape)
