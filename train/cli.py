@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
     )
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
@@ -72,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from ..animate.devices import choose_device
     from ..models import CONFIGS
     from .config import CONFIGS as SCHEDULES
     from .config import NETWORKS
@@ -80,7 +81,7 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.config not in SCHEDULES:
         raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(SCHEDULES)}.")
-    device = options.device
+    device, _ = choose_device(options.device)
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
@@ -90,7 +91,7 @@ def _train(options: argparse.Namespace) -> None:
     schedule = SCHEDULES[name]
     if options.init:
         schedule = schedule.without_flow()
-    if options.steps:
+    if options.steps is not None:
         schedule = schedule.scaled(options.steps)
     perceptual = options.perceptual
     if perceptual is None and schedule.features == "squeezenet":
