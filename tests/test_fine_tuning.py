@@ -57,6 +57,12 @@ def test_the_table_says_how_much():
     assert "| she | 0.400 to 0.300 (-25.0 %) | 0.0300 to 0.0200 | 0.500 | 12.3 |" in table({"she": gain})
 
 
+def test_no_step_is_a_sentence(drawn, clip, squeezenet, tmp_path, capsys):
+    command = [clip[0], "--data", str(drawn), "--out", str(tmp_path), "--perceptual", str(squeezenet)]
+    assert main([*command, "--steps", "0"]) == 2
+    assert "one step at least, not 0" in capsys.readouterr().err
+
+
 def test_an_unknown_clip_is_a_sentence(drawn, tmp_path, capsys):
     assert main(["nobody", "--data", str(drawn), "--out", str(tmp_path)]) == 2
     assert "name a clip" in capsys.readouterr().err

@@ -49,6 +49,33 @@ def test_divergence_is_a_sentence_and_no_checkpoint(short, tmp_path):
         assert journal.healthy("image")
 
 
+def test_a_resumed_run_knows_what_was_healthy(short, tmp_path):
+    with Journal(tmp_path, 0, [], first=True) as journal:
+        for step in range(1, 9):
+            journal.add(step, "image", {"l1": torch.tensor(0.1)}, 1)
+    for first in (False, True):  # every process of a group
+        with Journal(tmp_path, 6, [], first=first) as journal:
+            journal.add(7, "image", {"l1": torch.tensor(3.0)}, 1)
+            with pytest.raises(FloatingPointError, match="diverged at step 8"):
+                journal.add(8, "image", {"l1": torch.tensor(3.0)}, 1)
+
+
+def test_a_run_that_diverges_in_its_last_steps_is_not_kept(short, drawn, tmp_path, monkeypatch):
+    """Seven steps are three windows of two and an open one, which alone is bad."""
+    stage = replace(TINY.stages[1], steps=7, batch=1, correctness=0.0, style=0.0)
+    config = replace(TINY, stages=(stage,))
+    trainer = Trainer(NETWORKS["face-tiny"], config, drawn, tmp_path, None, "cpu")
+
+    def played(stage, terms):
+        return {"l1": torch.tensor(0.1 if trainer.step < 6 else 3.0)}
+
+    monkeypatch.setattr(trainer, "_step", played)
+    with pytest.raises(FloatingPointError, match="diverged at step 7"):
+        trainer.train()
+    assert not trainer.checkpoint.exists()
+    assert not (tmp_path / "generator.safetensors").exists()
+
+
 def test_no_finite_number_stops_and_keeps_the_checkpoint(drawn, squeezenet, tmp_path):
     trainer = Trainer(NETWORKS["face-tiny"], TINY, drawn, tmp_path, squeezenet, "cpu")
     trainer.save()

@@ -44,6 +44,24 @@ def test_affine_flow_costs_nothing():
     assert affine_regularisation(flow, 3).item() == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("n", [3, 5])
+def test_affine_regularisation_is_computed_in_float32_under_autocast(n):
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    affine = torch.stack((0.2 * (x - 32) + 0.02 * (y - 32) + 3, 3 - 0.2 * (y - 32)))[None]
+    torch.manual_seed(0)
+    noisy = affine + 0.02 * torch.randn_like(affine)
+    results = []
+    for enabled in (False, True):
+        flow = noisy.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            assert affine_regularisation(affine, n).item() == pytest.approx(0, abs=1e-3)
+            cost = affine_regularisation(flow, n)
+        cost.backward()
+        results.append((cost.detach(), flow.grad))
+    assert results[0][0] > 0.001
+    torch.testing.assert_close(results[1], results[0], rtol=0, atol=0)
+
+
 def test_hinge_losses_by_hand():
     real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.0])
     assert critic_hinge(real, fake).item() == pytest.approx(0.25 + 0.5)

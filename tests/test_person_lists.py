@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gfla.animate.puppets import draw_pair
 from gfla.train.cli import main
+from gfla.train.config import CONFIGS
 from gfla.train.pairs import PairSampler, open_pairs
 from gfla.train.person_lists import PersonList, kind_of
 from PIL import Image
@@ -87,6 +88,17 @@ def test_a_run_trains_on_either(fashion, tmp_path):
     assert (batch.flow_weight == 0).all(), "nobody knows the flow of photographs"
     command = ["--config", "person-tiny", "--data", str(fashion), "--out", str(tmp_path / "run")]
     assert main([*command, "--steps", "4"]) == 0
+
+
+def test_what_learns_by_a_known_flow_refuses_photographs(fashion, tmp_path, capsys):
+    command = ["--config", "person-96", "--data", str(fashion), "--out", str(tmp_path / "run")]
+    assert main([*command, "--steps", "3"]) == 2
+    said = capsys.readouterr().err
+    assert "for drawn pairs" in said
+    assert "--config person-256 or person-128x64 or " in said
+    assert "person-96" not in said
+    drawn = {name for name in CONFIGS if any(stage.needs_flow for stage in CONFIGS[name].stages)}
+    assert {name for name in drawn if not name.startswith("face")} == {"person-96", "view-64"}
 
 
 def test_what_is_missing_is_named(market, tmp_path_factory, capsys):

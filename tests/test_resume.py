@@ -13,11 +13,14 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from gfla.animate.errors import Stopped
+from gfla.animate.files import held
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
 from gfla.train.data import Batch, Sampler, load_clips
+from gfla.train.stopping import patience
 from gfla.train.trainer import Trainer
 
 SPEED = {"samples_per_second", "loading"}
@@ -57,6 +60,41 @@ def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path):
     assert losses(tmp_path / "killed") == wanted
     a, b = ((tmp_path / run / "generator.safetensors").read_bytes() for run in ("whole", "killed"))
     assert a == b
+
+
+def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypatch):
+    """In the first of a sample's two steps: the second is taken too, then the run is kept and left."""
+    stage = replace(TINY.stages[2], steps=4, landmarks=0.0, adversarial=0.0, temporal=0.0)
+    whole, stopped, resumed = (
+        trainer_of(drawn, tmp_path / name, None, stages=(stage,)) for name in ("whole", "stopped", "stopped")
+    )
+    whole.train()
+    step = stopped._step
+
+    def interrupted(stage, terms):
+        if stopped.step == 0:
+            signal.raise_signal(signal.SIGINT)
+        return step(stage, terms)
+
+    monkeypatch.setattr(stopped, "_step", interrupted)
+    with pytest.raises(Stopped, match="step 2 of 4, kept"):
+        stopped.train()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert resumed.resume().endswith("goes on at step 2 of 4.")
+    resumed.train()
+    for name, value in whole.generator.state_dict().items():
+        assert torch.equal(resumed.generator.state_dict()[name], value), name
+
+
+def test_ctrl_c_twice_stops_at_once():
+    with patience(alone=True) as stopping:
+        assert not stopping()
+        signal.raise_signal(signal.SIGINT)
+        assert stopping()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with patience(alone=False), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def trainer_of(drawn, out, squeezenet, **changes):
@@ -125,6 +163,28 @@ def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path)
         assert (halves[0][key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
+def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, tmp_path, monkeypatch):
+    """The flow stage leaves the decoder as it was: its optimiser neither counts steps nor decays weights.
+
+    The second process is played: it has the same sample, so that the sum over both is twice ours.
+    """
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda flat: flat.mul_(2))
+    stages = tuple(replace(stage, steps=2, batch=1) for stage in TINY.stages[:2])
+    states = []
+    for world in (1, 2):
+        trainer = trainer_of(drawn, tmp_path / str(world), squeezenet, stages=stages, warmup=1)
+        trainer.world = world
+        trainer.train()
+        counts = [int(state["step"]) for state in trainer.optimisers["generator_optimiser"].state.values()]
+        states.append((trainer.generator.state_dict(), counts))
+    (alone, counts), (grouped, counts_of_group) = states
+    assert min(counts) == 2
+    assert max(counts) == 4
+    assert counts_of_group == counts
+    for name, value in alone.items():
+        assert torch.equal(grouped[name], value), name
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's
 def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet, tmp_path):
     batch = sample_of(drawn, tmp_path, 3, batch=2)
@@ -167,6 +227,36 @@ def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp
     assert asdict(trainer.generator.config) == asdict(NETWORKS["face-tiny"])
     trainer.resume()
     assert trainer.step == 5
+
+
+def test_a_resumed_run_says_how_it_goes_on(drawn, tmp_path):
+    trainer = trainer_of(drawn, tmp_path, None)
+    assert "no checkpoint: the run begins anew" in trainer.resume()
+    trainer.step = 20
+    trainer.save()
+    assert trainer.resume() == f"{tmp_path} goes on at step 20 of 40."
+    longer = replace(trainer.config, ema=0.5).scaled(80)
+    trainer.config = replace(longer, stages=(longer.stages[0], replace(longer.stages[1], rate=1e-3)))
+    said = trainer.resume()
+    for change in ("52 steps and not 40", "other stages", "another ema"):
+        assert change in said
+    assert "augmentation" not in said
+    trainer.config = trainer.config.scaled(20)
+    assert trainer.resume().endswith(
+        "at step 20 of 20, by another schedule than before: 20 steps and not 40, other stages, another ema."
+    )
+    trainer.config = trainer.config.scaled(19)
+    with pytest.raises(ValueError, match="at step 20 already"):
+        trainer.resume()
+
+
+def test_a_run_belongs_to_one_process(drawn, tmp_path, capsys):
+    command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1"]
+    with held(tmp_path / ".lock"):
+        assert main(command) == 2
+    assert f"{tmp_path} is being trained by another process" in capsys.readouterr().err
+    assert not (tmp_path / "metrics.jsonl").exists()
+    assert main(command) == 0
 
 
 def test_a_checkpoint_from_before_there_were_tasks_goes_on(tmp_path):

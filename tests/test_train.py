@@ -39,6 +39,15 @@ def test_bad_input_is_one_sentence_and_exit_code_2(drawn, squeezenet, tmp_path, 
     assert "index.csv" in capsys.readouterr().err
     assert train(drawn, tmp_path / "none.safetensors", tmp_path / "run") == 2
     assert "none.safetensors" in capsys.readouterr().err
+    assert train(drawn, squeezenet, tmp_path / "run", "--steps", "0") == 2
+    assert "one step at least, not 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["banana", "cuda"])
+def test_a_device_that_is_not_there_is_one_sentence(device, drawn, squeezenet, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert train(drawn, squeezenet, tmp_path / "run", "--device", device) == 2
+    assert f"--device {device}: " in capsys.readouterr().err
 
 
 def test_samples_depend_on_seed_and_step_alone(drawn, tmp_path):

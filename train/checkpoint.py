@@ -73,3 +73,24 @@ def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
                 state.setdefault(int(index), {})[field] = value
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return loop
+
+
+def going_on(path: Path, loop: dict, config: dict) -> str:
+    """What to say of a run that goes on from the checkpoint `path` with these numbers of the `loop`, by the
+    schedule `config`: where, and what of the schedule is other than before. ValueError in a sentence if the
+    schedule ends sooner."""
+    step, steps = loop["step"], _steps(config)
+    if step > steps:
+        raise ValueError(f"{path} is at step {step} already, not within {steps}: ask for more --steps.")
+    now = json.loads(json.dumps(config))
+    before = now | (loop.get("config") or {})
+    changed = [f"{steps} steps and not {_steps(before)}"] if steps != _steps(before) else []
+    if [stage | {"steps": 0} for stage in before["stages"]] != [s | {"steps": 0} for s in now["stages"]]:
+        changed.append("other stages")
+    changed += [f"another {name}" for name in now if name != "stages" and now[name] != before[name]]
+    how = f", by another schedule than before: {', '.join(changed)}" if changed else ""
+    return f"{path.parent} goes on at step {step} of {steps}{how}."
+
+
+def _steps(config: dict) -> int:
+    return sum(stage["steps"] for stage in config["stages"])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..animate.cli.options import add_backend
+from ..animate.errors import Stopped
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
     )
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
@@ -71,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from ..animate.devices import choose_device
     from ..models import CONFIGS
     from .config import CONFIGS as SCHEDULES
     from .config import NETWORKS
@@ -79,7 +81,7 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.config not in SCHEDULES:
         raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(SCHEDULES)}.")
-    device = options.device
+    device, _ = choose_device(options.device)
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
@@ -89,7 +91,7 @@ def _train(options: argparse.Namespace) -> None:
     schedule = SCHEDULES[name]
     if options.init:
         schedule = schedule.without_flow()
-    if options.steps:
+    if options.steps is not None:
         schedule = schedule.scaled(options.steps)
     perceptual = options.perceptual
     if perceptual is None and schedule.features == "squeezenet":
@@ -105,7 +107,9 @@ def _train(options: argparse.Namespace) -> None:
     if options.init:
         trainer.start_from(options.init)
     if options.resume:
-        trainer.resume()
+        said = trainer.resume()
+        if trainer.rank == 0:
+            print(said)
     trainer.train()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -215,8 +219,9 @@ def run_command(name: str, work: Callable[[], None]) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{name}: stopped; what was finished stays.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
+        print(f"{name}: {left}", file=sys.stderr)
         return 130
     return 0
 

@@ -49,6 +49,12 @@ class Stage:
     adversarial: float = 0.0
     temporal: float = 0.0
 
+    @property
+    def needs_flow(self) -> bool:
+        """Whether nothing right is learnt where no teacher knows the flow, as of photographs of persons and
+        things."""
+        return self.hidden > 0 or (self.flow_only and not self.correctness)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:

@@ -59,7 +59,7 @@ def fine_tune(
     """Train `weights` on the first part of clip `name` of the dataset `data` and measure on the rest."""
     parts = split_clip(data, name, out / "dataset")
     config = SCHEDULES[schedule]
-    config = config.scaled(steps) if steps else config
+    config = config if steps is None else config.scaled(steps)
     network = CONFIGS[NETWORKS[schedule]]
     trainer = Trainer(network, config, parts, out / "run", perceptual, "cpu")
     if trainer.checkpoint.exists():

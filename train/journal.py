@@ -37,8 +37,11 @@ class Journal:
         self._waited = self._worked = 0.0
         self._samples = 0
         self._file = self._board = None
+        kept = self._kept(step)
+        for line in map(json.loads, kept):
+            self._errors.setdefault(line["stage"], []).append(line[_main(line)])
         if first:
-            self._cut(step)
+            self._write_anew(kept)
             self._file = self.path.open("a")
             self._board = _open_board(out, step)
 
@@ -68,8 +71,9 @@ class Journal:
         self._samples += samples
         if step % LOG_STEPS:
             return None
+        self.judge(step, stage)
         means = self.means()
-        self._judge(step, stage, means)
+        self._errors.setdefault(stage, []).append(means[_main(means)])
         self.recent.clear()
         spent = self._waited + self._worked
         speed = {
@@ -99,6 +103,14 @@ class Journal:
         means = self.means()
         return not means or not self._bad(stage, means)
 
+    def judge(self, step: int, stage: str) -> None:
+        """FloatingPointError in a sentence if the run, at `step`, is not `healthy`."""
+        if not self.healthy(stage):
+            raise FloatingPointError(
+                f"Training diverged at step {step}: {self.means()}; the last good checkpoint stays: lower "
+                "the rate of the stage and --resume."
+            )
+
     def wants_picture(self, step: int) -> bool:
         return self._board is not None and step % PICTURE_STEPS == 0
 
@@ -107,32 +119,28 @@ class Journal:
         if self._board:
             self._board.add_image("samples", grid, step, dataformats="HWC")
 
-    def _judge(self, step: int, stage: str, means: Terms) -> None:
-        if self._bad(stage, means):
-            raise FloatingPointError(
-                f"Training diverged at step {step}: {means}; the last good checkpoint stays: lower the rate "
-                "of the stage and --resume."
-            )
-        self._errors.setdefault(stage, []).append(means[_main(means)])
-
     def _bad(self, stage: str, means: Terms) -> bool:
         if not all(math.isfinite(value) for value in means.values()):
             return True
         known = self._errors.get(stage, [])
         return len(known) >= _KNOWN and means[_main(means)] > DIVERGED * float(np.median(known))
 
-    def _cut(self, step: int) -> None:
-        """Leave out what a killed run wrote after its last checkpoint, and a line cut off in the middle."""
+    def _kept(self, step: int) -> list[str]:
+        """The record's lines without what a killed run wrote after its last checkpoint, at `step`, and
+        without a line cut off in the middle."""
         kept = []
-        if self.path.is_file():
-            for line in self.path.read_text().splitlines():
-                try:
-                    if json.loads(line)["step"] <= step:
-                        kept.append(line + "\n")
-                except (ValueError, KeyError):
-                    continue
+        for line in self.path.read_text().splitlines() if self.path.is_file() else ():
+            try:
+                known = json.loads(line)
+                if known["step"] <= step and {"stage", _main(known)} <= known.keys():
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError):
+                continue
+        return kept
+
+    def _write_anew(self, lines: list[str]) -> None:
         partial = self.path.with_name(".metrics.part.jsonl")
-        partial.write_text("".join(kept))
+        partial.write_text("".join(line + "\n" for line in lines))
         partial.replace(self.path)
 
 

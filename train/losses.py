@@ -25,14 +25,17 @@ def affine_regularisation(flow: Tensor, n: int) -> Tensor:
     The residual energy of the least-squares affine fit of source places from target places, in closed form by
     box filters; as the target grid is affine itself, the flow may stand for the places.
     """
-    offsets = [i - (n - 1) / 2 for i in range(n)]
-    row = flow.new_tensor(offsets).view(1, 1, 1, n)
-    kernels = (row.expand(1, 1, n, n), row.transpose(2, 3).expand(1, 1, n, n))
-    x = flow.reshape(-1, 1, *flow.shape[-2:])
     area = n * n
+    x = flow.to(torch.promote_types(flow.dtype, torch.float32))
     mean = F.avg_pool2d(x, n, stride=1)
     energy = area * (F.avg_pool2d(x * x, n, stride=1) - mean * mean)
-    slope = sum(F.conv2d(x, kernel).square() for kernel in kernels) / (area * (area - 1) / 12)
+    height, width = mean.shape[-2:]
+    # Two large numbers that are nearly equal: a convolution, in bfloat16 or TF32, would leave only noise.
+    columns, rows = n * F.avg_pool2d(x, (n, 1), stride=1), n * F.avg_pool2d(x, (1, n), stride=1)
+    offsets = [i - (n - 1) / 2 for i in range(n)]
+    across = sum(offset * columns.narrow(3, i, width) for i, offset in enumerate(offsets))
+    down = sum(offset * rows.narrow(2, i, height) for i, offset in enumerate(offsets))
+    slope = (across * across + down * down) / (area * (area - 1) / 12)
     return 2 * (energy - slope).clamp_min(0).mean()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..models import GeneratorConfig
-from .config import Stage, TrainConfig
+from .config import CONFIGS, Stage, TrainConfig
 from .data import Batch, Sampler, load_clips
 from .pairs import PairSampler, open_pairs
 
@@ -21,12 +21,21 @@ class Samples(Protocol):
         ...
 
 
-def open_samples(
-    model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path
-) -> Callable[[Stage, int], Samples]:
-    """The samples of a stage for the process of a rank. data: the dataset, None for puppets. cache: where
+StageSamples = Callable[[Stage, int], Samples]
+"""The samples of a stage for the process of a rank."""
+
+
+def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
+    """What a run is trained on. data: the dataset, None for puppets. cache: where
     decoded clips are kept. ValueError in a sentence if the data cannot be used."""
     if model.task != "face":
+        if data is not None and any(stage.needs_flow for stage in config.stages):
+            others = [name for name, other in CONFIGS.items() if name.startswith(model.task)]
+            able = [name for name in others if not any(stage.needs_flow for stage in CONFIGS[name].stages)]
+            raise ValueError(
+                f"{data}: of photographs nobody knows the flow, by which this config learns; it is for drawn "
+                f"pairs: leave --data out, or take --config {' or '.join(able)}."
+            )
         pairs = open_pairs(model.task, data, model.shape)
         return lambda stage, rank: PairSampler(pairs, stage.batch, config.seed, rank=rank)
     if data is None:

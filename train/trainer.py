@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
 from ..animate.devices import fast_arithmetic
+from ..animate.errors import Stopped
 from ..models import (
     AttentionFlow,
     Discriminator,
@@ -30,7 +31,7 @@ from ..models import (
 )
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
-from .checkpoint import load_checkpoint, save_checkpoint, whole_or_not
+from .checkpoint import going_on, load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
 from .data import Batch, draw_structures
 from .journal import Journal, Terms
@@ -40,7 +41,9 @@ from .muon import Muon
 from .objective import flow_terms, picture_terms
 from .perceptual import load_features
 from .pictures import picture_grid
-from .samples import Samples, open_samples
+from .processes import average_gradients, hold_run
+from .samples import StageSamples, open_samples
+from .stopping import patience
 
 CHECKPOINT_SECONDS = 120
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
@@ -126,25 +129,30 @@ class Trainer:
     def checkpoint(self) -> Path:
         return self.out / "checkpoint.safetensors"
 
-    def resume(self) -> None:
-        """Continue from the newest checkpoint in the run's folder, if there is one."""
-        if self.checkpoint.is_file():
-            model = asdict(self.generator.config)
-            loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
-            self.step, self.recent = loop["step"], loop["recent"]
+    def resume(self) -> str:
+        """Continue from the newest checkpoint in the run's folder, if there is one; a sentence that says
+        where and by which schedule. ValueError in a sentence if it cannot go on from there."""
+        if not self.checkpoint.is_file():
+            return f"{self.out} holds no checkpoint: the run begins anew."
+        model = asdict(self.generator.config)
+        loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
+        self.step, self.recent = loop["step"], loop["recent"]
+        return going_on(self.checkpoint, loop, asdict(self.config))
 
     def train(self) -> None:
-        """Run to the end. ValueError, OSError or FloatingPointError in a sentence; the last good checkpoint
-        stays."""
+        """Run to the end. ValueError, OSError or FloatingPointError in a sentence, the last good checkpoint
+        stays; Stopped after Ctrl-C, the run kept where it was."""
         self.out.mkdir(parents=True, exist_ok=True)
-        samples = open_samples(self.generator.config, self.config, self.data, self.frames)
-        bar = tqdm(
-            total=self.config.steps, initial=self.step, unit="step", mininterval=5, disable=self.rank > 0
-        )
-        with bar, Journal(self.out, self.step, self.recent, first=self.rank == 0) as journal:
-            while self.step < self.config.steps:
-                self._train_stage(samples, journal, bar)
-            self.save()
+        first, steps = self.rank == 0, self.config.steps
+        with hold_run(self.out, first=first):
+            samples = open_samples(self.generator.config, self.config, self.data, self.frames)
+            bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=5, disable=not first)
+            journal = Journal(self.out, self.step, self.recent, first=first)
+            with journal, bar, patience(alone=self.world == 1) as stopping:
+                while self.step < steps:
+                    self._train_stage(samples, journal, bar, stopping)
+                journal.judge(self.step, self.config.stage_at(self.step - 1)[0].name)
+                self.save()
 
     def save(self) -> None:
         """Write the checkpoint and the averaged weights (the first process alone)."""
@@ -161,7 +169,9 @@ class Trainer:
         with whole_or_not(weights):
             save_generator(weights, self.average)
 
-    def _train_stage(self, samples: Callable[[Stage, int], Samples], journal: Journal, bar: tqdm) -> None:
+    def _train_stage(
+        self, samples: StageSamples, journal: Journal, bar: tqdm, stopping: Callable[[], bool]
+    ) -> None:
         """The rest of the stage that the step belongs to; the last sample may be cut short by its end."""
         stage, number = self.config.stage_at(self.step)
         begin, chunks = self.step - number, stage.length // stage.chunk
@@ -177,9 +187,14 @@ class Trainer:
                     journal.picture(self.step, picture_grid(step.source, step.truth, step.output))
                 if self.step == begin + stage.steps:
                     break
-            if time.monotonic() - saved > CHECKPOINT_SECONDS and journal.healthy(stage.name):
+            stop = stopping()
+            due = stop or time.monotonic() - saved > CHECKPOINT_SECONDS
+            if healthy := due and journal.healthy(stage.name):
                 self.save()
                 saved = time.monotonic()
+            if stop:
+                kept = "kept: --resume goes on from there" if healthy else "gone wrong: it is not kept"
+                raise Stopped(f"stopped at step {self.step} of {self.config.steps}, {kept}.")
 
     def sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
         """One optimiser step a chunk of the sample."""
@@ -268,7 +283,7 @@ class Trainer:
         loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
         self.generator.zero_grad(set_to_none=True)
         loss.backward()
-        self._average_gradients(self.generator)
+        average_gradients(self.world, self.generator)
         norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
         self.refused = 0 if math.isfinite(float(norm)) else self.refused + 1
         value = float(loss.detach())
@@ -301,7 +316,7 @@ class Trainer:
                 )
         self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
         (image_loss + video_loss).backward()
-        self._average_gradients(self.critic, self.temporal)
+        average_gradients(self.world, self.critic, self.temporal)
         self.optimisers["critic_optimiser"].step()
         for module in (self.critic, self.temporal):
             module.requires_grad_(False)
@@ -316,20 +331,6 @@ class Trainer:
         for module in (self.critic, self.temporal):
             module.requires_grad_(True)
         return terms
-
-    def _average_gradients(self, *modules: torch.nn.Module) -> None:
-        """Replace each gradient by its mean over the processes, in one message."""
-        if self.world == 1:
-            return
-        parameters = [parameter for module in modules for parameter in module.parameters()]
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient) / self.world)
 
     def _rate(self, stage: Stage) -> float:
         """Warm-up, then half a cosine down to a twentieth over the whole run."""
