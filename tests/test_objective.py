@@ -1,14 +1,23 @@
 """Sampling correctness, style and the perceptual networks against their definitions."""
 
+import json
 import math
 from itertools import pairwise
 
 import pytest
 import torch
 from gfla.models.ops import warp
+from gfla.train.cli import main
 from gfla.train.losses import sampling_correctness, style_distance
 from gfla.train.objective import correctness
-from gfla.train.perceptual import PerceptualFeatures, VggFeatures, load_features, perceptual_distance
+from gfla.train.perceptual import (
+    PerceptualFeatures,
+    VggFeatures,
+    features_in,
+    load_features,
+    perceptual_distance,
+)
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
@@ -89,6 +98,14 @@ def test_vgg_gives_the_layers_of_the_papers(vgg_file, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(ValueError, match="vgg19-dcbb9e9d"):
         load_features("vgg19", None)
+
+
+def test_a_run_takes_the_network_whose_weights_it_is_given(vgg_file, squeezenet, drawn, tmp_path):
+    assert features_in(squeezenet) == "squeezenet"
+    command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1"]
+    assert main([*command, "--perceptual", str(vgg_file)]) == 0
+    with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["loop"])["config"]["features"] == "vgg19"
 
 
 def test_weights_of_another_network_are_a_sentence(vgg_file, tmp_path):

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..animate.cli.options import add_backend
@@ -59,7 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
-        "--perceptual", type=Path, help="weights of the perceptual network (default: beside DATA)"
+        "--perceptual",
+        type=Path,
+        help="SqueezeNet 1.0 or VGG-19 in torchvision's names (default: SqueezeNet beside DATA)",
     )
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
@@ -77,6 +80,7 @@ def _train(options: argparse.Namespace) -> None:
     from .config import CONFIGS as SCHEDULES
     from .config import NETWORKS
     from .data import find_dataset, perceptual_weights
+    from .perceptual import features_in
     from .trainer import Trainer
 
     if options.config not in SCHEDULES:
@@ -99,6 +103,8 @@ def _train(options: argparse.Namespace) -> None:
         if not perceptual.is_file():
             print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
             perceptual = None
+    elif perceptual is not None:
+        schedule = replace(schedule, features=features_in(perceptual))
     trainer = Trainer(network, schedule, data, options.out, perceptual, device)
     if trainer.checkpoint.exists() and not options.resume:
         raise ValueError(

@@ -109,20 +109,32 @@ def load_features(kind: str, path: Path | None) -> Features:
     return PerceptualFeatures(path)
 
 
+def features_in(path: Path) -> str:
+    """Which network for `load_features` the weights in a file are of: "vgg19", else "squeezenet". ValueError
+    in a sentence if there are none."""
+    return "vgg19" if "features.16.weight" in _read(path, "SqueezeNet 1.0") else "squeezenet"
+
+
 def _load(net: nn.Module, path: Path, name: str) -> None:
     """Freeze `net` with the weights `features.*` that it has in the file; layers beyond it are left out."""
-    if not path.is_file():
-        raise ValueError(f"There are no perceptual weights at {path}: give --perceptual a {name}.")
-    wanted = net.state_dict()
+    tensors = _read(path, name)
     try:
-        if path.suffix == ".safetensors":
-            tensors = load_file(path)
-        else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict({key: tensors[key] for key in wanted})
-    except (SafetensorError, RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+        net.load_state_dict({key: tensors[key] for key in net.state_dict()})
+    except (RuntimeError, KeyError) as error:
         raise ValueError(f"{path} holds no {name} in torchvision's names ({error}).") from None
     channels_last(net.eval().requires_grad_(False))
+
+
+def _read(path: Path, name: str) -> dict[str, Tensor]:
+    """A file's tensors, safetensors or .pth; `name` is what is looked for."""
+    if not path.is_file():
+        raise ValueError(f"There are no perceptual weights at {path}: give --perceptual a {name}.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (SafetensorError, RuntimeError, TypeError, ValueError, EOFError, UnpicklingError) as error:
+        raise ValueError(f"{path} holds no {name} in torchvision's names ({error}).") from None
 
 
 def _taps(layers: nn.Sequential, images: Tensor, wanted: tuple[int, ...]) -> dict[int, Tensor]:
