@@ -79,6 +79,8 @@ class LocalCrew:
         process.start()
         theirs.close()
         self._processes[index] = process
+        if self._closed:  # meanwhile; who closed could not see it
+            process.kill()
         return ours
 
 

@@ -88,10 +88,16 @@ def new_file(path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[s
 
 def numbered_files(pattern: Path) -> list[Path]:
     """The files that there are of a pattern such as frames/%05d.png, in order."""
-    before, _, after = re.split(r"%(0\d+)?d", pattern.name)
-    name = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}", re.S)
-    found = [(int(m[1]), p) for p in pattern.parent.iterdir() if (m := name.fullmatch(p.name))]
-    return [path for number, path in sorted(found) if path.name == pattern.name % number]
+    there = [(number_in(pattern, path), path) for path in pattern.parent.iterdir()]
+    found = sorted((number, path) for number, path in there if number is not None)
+    return [path for number, path in found if path.name == pattern.name % number]
+
+
+def number_in(pattern: Path, path: Path) -> int | None:
+    """The number that the name of `path` has where the pattern's has its %d; None if it is no such name."""
+    before, _, after = re.split(r"%(?:0\d+)?(d)", pattern.name)
+    found = re.fullmatch(f"{re.escape(before)}(\\d+){re.escape(after)}", path.name, re.S)
+    return int(found[1]) if found else None
 
 
 _LONGEST = 230  # bytes of a name, of the 255 that most file systems take: part_file adds some

@@ -153,6 +153,10 @@ def test_numbered_pictures_in_and_out(tmp_path: Path):
     (frames / "00004.png").write_bytes((frames / "00002.png").read_bytes())
     with pytest.raises(InputError, match=r"00003\.png is missing; number the pictures"):
         VideoReader(frames / "%05d.png")
+    (frames / "1700000000.png").write_bytes((frames / "00002.png").read_bytes())
+    with VideoReader(frames / "%d.png") as reader:
+        assert len(list(reader)) == 1
+    (frames / "1700000000.png").unlink()
     with pytest.raises(InputError, match=r"no file has such a name, for example 1\.png"):
         VideoReader(frames / "%d.png")
     with pytest.raises(InputError, match=r"the folder .*none does not exist"):

@@ -178,10 +178,9 @@ def test_the_command_prints_and_draws(
 ):
     Image.fromarray(head_picture(0)).save(tmp_path / "head.png")
     monkeypatch.setattr(Animator, "from_pretrained", lambda **_: animator)
-    folder = tmp_path / "out"
-    assert main([str(clip), "-o", str(folder)]) == 2
-    assert "no such folder" in capsys.readouterr().err
-    folder.mkdir()
+    folder = tmp_path / "new" / "out"
+    assert main([str(clip), "-o", str(tmp_path / "head.png")]) == 2
+    assert "head.png: no folder can be made there" in capsys.readouterr().err
     files = [str(clip), str(tmp_path / "head.png"), str(tmp_path / "missing.jpg")]
     assert main([*files, "-o", str(folder), "--json"]) == 2
     said = capsys.readouterr()

@@ -54,8 +54,11 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
         system = look_around()
         print(json.dumps(system.as_json(), indent=1) if options.json else "\n".join(system.lines()))
         return
-    if options.output and not options.output.is_dir():
-        raise InputError(f"{options.output}: no such folder; make it first.")
+    if options.output:
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{options.output}: no folder can be made there ({error.strerror}).") from None
 
     from ..animator import Animator
 

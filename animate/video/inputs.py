@@ -6,7 +6,6 @@ Nothing is guessed: a name that is no URL is a file, and a file that is missing 
 import os
 import sys
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 import av
@@ -14,7 +13,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from ..errors import InputError
-from ..files import is_url, numbered_files, video_file
+from ..files import is_url, number_in, numbered_files, video_file
 
 PICTURES_A_SECOND = 25  # of numbered pictures, which have no clock of their own
 _OPEN, _READ = 10.0, 20.0  # seconds to wait for a line
@@ -61,7 +60,13 @@ class Input:
         """InputError if it is not there or is no video."""
         try:
             timeout = (_OPEN, _READ) if self.live else None
-            return av.open(self.url, format=self.format, options=dict(self.options), timeout=timeout)
+            return av.open(
+                self.url,
+                format=self.format,
+                options=dict(self.options),
+                timeout=timeout,
+                metadata_errors="replace",  # old titles are not in UTF-8
+            )
         except (FFmpegError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             if self.live:
@@ -76,7 +81,7 @@ def _numbered(path: Path) -> Input:
     there = numbered_files(path)
     if not there:
         raise InputError(f"{path}: no file has such a name, for example {path.name % 1}.")
-    first = next(n for n in count() if path.name % n == there[0].name)
+    first = number_in(path, there[0])
     for number, file in enumerate(there, first):
         if file.name != path.name % number:
             gap = path.name % number

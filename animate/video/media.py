@@ -32,7 +32,7 @@ class SoundTrack:
 class Media:
     """container, codec, pixels: FFmpeg's names. size: (width, height) as coded. turned: degrees clockwise by
     which it is to be shown. pixel: width over height of one. bits: a colour. hdr: PQ, HLG or None. start:
-    seconds on its own clock. sound: the first track, tracks: how many there are."""
+    seconds on its own clock. sound: the first track with a decoder, tracks: how many there are."""
 
     container: str
     codec: str
@@ -60,6 +60,8 @@ def read_media(path: Path) -> Media:
         stream = next((s for s in container.streams.video if not s.disposition & cover), None)
         if stream is None:
             raise InputError(f"{path}: there is no picture in it, only sound or data; give a video.")
+        if stream.codec_context is None:
+            raise InputError(f"{path}: FFmpeg has no decoder for its pictures; convert it to H.264.")
         try:
             frame = next(container.decode(stream))
         except (FFmpegError, StopIteration):
@@ -76,7 +78,7 @@ def read_media(path: Path) -> Media:
             bits=frame.format.components[0].bits,
             hdr=HDR.get(frame.color_trc),
             start=Fraction(container.start_time or 0, av.time_base),
-            sound=_sound(tracks[0]) if tracks else None,
+            sound=next((_sound(track) for track in tracks if track.codec_context is not None), None),
             tracks=len(tracks),
         )
 

@@ -73,6 +73,8 @@ class VideoReader:
         if not streams:
             raise InputError(f"{self.name}: there is no picture in it, only sound or data; give a video.")
         stream = streams[0]
+        if stream.codec_context is None:
+            raise InputError(f"{self.name}: FFmpeg has no decoder for its pictures; convert it to H.264.")
         self._stream = stream
         assert stream.time_base is not None
         self.time_base: Fraction = stream.time_base
@@ -139,8 +141,9 @@ class VideoReader:
 
     @property
     def sound(self) -> av.AudioStream | None:
-        """The first sound track."""
-        return next(iter(self._container.streams.audio), None) if self._container else None
+        """The first sound track that there is a decoder for."""
+        tracks = self._container.streams.audio if self._container else ()
+        return next((track for track in tracks if track.codec_context is not None), None)
 
     def _demux(self, container: InputContainer) -> Iterator[av.Packet]:
         """The picture's packets; of what can be read only once the sound's are laid aside meanwhile."""

@@ -22,7 +22,7 @@ _RATES = {"aac": (32000, 44100, 48000), "libopus": (48000,)}
 
 
 class Sound:
-    """The first sound track of a reader on its way into an output container.
+    """The sound track of a reader on its way into an output container.
 
     What sounds in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
     -origin. Packets are copied as they are; a cut inside one is left to the container's edit list. Where the
@@ -38,11 +38,12 @@ class Sound:
         self._reader, self._output = reader, output
         self._own: InputContainer | None = None
         if reader.input.path:  # a second look at the file, at its own pace
-            self._own = av.open(reader.input.url)
-            stream = self._own.streams.audio[0]
-        else:
-            stream = reader.sound
+            self._own = reader.input.open()
+        stream = reader.sound
         assert stream is not None
+        if self._own:
+            stream = self._own.streams[stream.index]
+            assert isinstance(stream, av.AudioStream)
         assert stream.time_base is not None
         self._input, self._origin, self._until = stream, reader.origin, reader.until
         self._cut_start = reader.origin > reader.zero  # else what precedes the pictures is theirs

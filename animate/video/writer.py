@@ -190,8 +190,7 @@ class _Film:
         return stream
 
     def write(self, frame: Frame, source_time: Fraction) -> None:
-        if self._sound:
-            self._sound.copy_until(source_time)
+        self._copy_sound(source_time)
         if self._palette:
             pts = round(frame.seconds / self._tick)
             if self._last is not None and pts < self._last + 2:  # viewers show such frames five times as long
@@ -209,9 +208,20 @@ class _Film:
             return self._stream.encode(picture)
 
     def _mux(self, packets: list[av.Packet]) -> None:
-        try:
+        with self._told():
             self._container.mux(packets)
-        except FFmpegError as error:  # the disk, the line, or a clock that the container cannot hold
+
+    def _copy_sound(self, until: Fraction | None) -> None:
+        if self._sound:
+            with self._told():
+                self._sound.copy_until(until)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of writing in a sentence: the disk, the line, a clock that the container cannot hold."""
+        try:
+            yield
+        except FFmpegError as error:
             raise InputError(f"{self._output.name}: cannot be written: {error.strerror}.") from error
 
     def cut(self, seconds: Fraction) -> None:
@@ -223,8 +233,8 @@ class _Film:
             for packet in last:
                 packet.dts = packet.pts
         self._mux(last)
+        self._copy_sound(self._end)
         if self._sound:
-            self._sound.copy_until(self._end)
             self._sound.close()
         self._container.close()
         if self._part and self._output.path:
