@@ -1,6 +1,7 @@
 """The app as programs and strangers meet it: endpoints, sentences, the queue, only one's own files."""
 
 import re
+import socket
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ import pytest
 from app_server import PORTRAIT, Pace, toy_server
 from gfla.animate import VideoReader
 from gfla.animate.image import read_image, write_image
+from gfla.demos.app.cli import main
 from gfla.demos.app.limits import Limits
 from gfla.demos.app.samples import make_samples
 from gfla.demos.app.service import sentence
@@ -158,6 +160,19 @@ def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
         pace.seconds = 0.0
         assert [length(job.result()) for job in jobs] == [50, 50, 50]
         assert length(client.predict(face(), motion="blink", api_name="/animate")) == 50
+
+
+def test_an_address_that_cannot_be_is_a_sentence(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for asked, said in {
+            f"--port={port}": f"--port {port}: it is taken; choose another",
+            "--port=99999": "--port 99999: give a number from 1 to 65535",
+            "--host=192.0.2.1": "--host 192.0.2.1 --port 7860: one cannot listen there",
+            "--host=no..name": "--host no..name --port 7860: one cannot listen there",
+        }.items():
+            assert main([asked]) == 2
+            assert capsys.readouterr().err.startswith(said)
 
 
 def test_nothing_is_left_when_the_server_ends():
