@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -160,6 +161,17 @@ def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
         pace.seconds = 0.0
         assert [length(job.result()) for job in jobs] == [50, 50, 50]
         assert length(client.predict(face(), motion="blink", api_name="/animate")) == 50
+
+
+def test_no_event_needs_ffmpeg(server):
+    """gradio calls the system's ffmpeg and ffprobe for a video that it converts; ours pass as they are."""
+    events = list(server.blocks.fns.values())
+    into = [event for event in events if any(isinstance(part, gr.Video) for part in event.inputs)]
+    out = [event for event in events if any(isinstance(part, gr.Video) for part in event.outputs)]
+    assert into
+    assert out
+    assert not any(event.preprocess for event in into)
+    assert not any(event.postprocess for event in out)
 
 
 def test_an_address_that_cannot_be_is_a_sentence(capsys):
