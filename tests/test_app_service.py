@@ -13,10 +13,12 @@ import pytest
 from app_server import PORTRAIT, Pace, toy_server
 from gfla.animate import VideoReader
 from gfla.animate.image import read_image, write_image
+from gfla.demos.app.api import _place
 from gfla.demos.app.cli import main
 from gfla.demos.app.limits import Limits
 from gfla.demos.app.samples import make_samples
 from gfla.demos.app.service import sentence
+from gfla.demos.app.session import Visit
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
@@ -78,11 +80,20 @@ def test_endpoints_are_named_and_documented(client):
         ({"motion": "nod", "gains": {"tail": 1}}, "tail: there is no such part"),
         ({"motion": "nod", "gains": {"mouth": 9}}, "--mouth 9: a gain lies between 0 and 3"),
         ({"motion": "nod", "detail": "much"}, "detail: give a number"),
+        ({"motion": "nod", "gains": [1]}, "gains: give an object, numbers by name"),
+        ({"motion": "nod", "gains": {"mouth": None}}, "mouth: give a number"),
+        ({"motion": [1]}, "[1]: there is no such motion"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(client, asked, said):
     with pytest.raises(AppError, match=re.escape(said)):
         client.predict(face(), **asked, api_name="/animate")
+
+
+def test_controls_that_are_no_numbers_are_a_sentence(client):
+    for controls in ("x", [1]):
+        with pytest.raises(AppError, match="controls: give an object, numbers by name"):
+            client.predict(face(), controls, api_name="/edit")
 
 
 def test_a_bad_file_is_a_sentence_without_its_folder(client, tmp_path):
@@ -109,6 +120,15 @@ def test_no_path_of_ones_own_is_read(server, client):
             )
             assert "event: error" in told.text, path
             assert "event: complete" not in told.text, path
+
+
+def test_two_answers_at_once_lie_in_two_folders(tmp_path):
+    visit = Visit(tmp_path / "visit", tmp_path / "cache")
+    first = _place(visit, "a.png")
+    visit.uploads.clear()  # what another call still sees that began with it
+    second = _place(visit, "a.png")
+    assert first.parent.is_dir()
+    assert second.parent != first.parent
 
 
 def test_only_the_token_opens_a_visitors_films(server, tmp_path):
