@@ -172,6 +172,7 @@ def load_face_model() -> FaceModel:
 
 
 def save_face_model(model: FaceModel, path: Path) -> None:
+    """Write the model's arrays in float32 and the directions' names, as safetensors."""
     arrays = {
         name: np.ascontiguousarray(getattr(model, name), np.float32)
         for name in ("mean", "identity", "expression", "spread", "limits")

@@ -128,6 +128,7 @@ def job_folder(folder: Path, job: Job) -> Path:
 
 
 def clear_job(folder: Path, job: Job) -> None:
+    """Delete the unfinished work of a job, if there is any."""
     shutil.rmtree(job_folder(folder, job), ignore_errors=True)
 
 

@@ -187,6 +187,7 @@ class BuiltinLandmarker:
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
+    """ValueError if this is no RGB picture (H, W, 3) uint8: a mistake of the caller, not of a file."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"an image must be (H, W, 3) uint8 RGB, not {image.shape} {image.dtype}")
 

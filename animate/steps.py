@@ -32,6 +32,7 @@ class Work(NamedTuple):
 
 
 def track(animator: "Animator", work: Work) -> Work:
+    """Find the driver's face: in the frame, or as it was recorded. MissingFaceError if it may not be away."""
     frame, state = work.frame, work.state
     if state.source is not None:
         state = state.source.follow(frame.seconds, state, animator)
@@ -45,6 +46,7 @@ def track(animator: "Animator", work: Work) -> Work:
 
 
 def aim(animator: "Animator", work: Work) -> Work:
+    """Say where the source's points are to go: the target, None where the last drawing stays."""
     frame, state = work.frame, work.state
     found = state.landmarks
     presence = state.presence.after(found is not None, frame.seconds)
@@ -64,6 +66,7 @@ def aim(animator: "Animator", work: Work) -> Work:
 
 
 def look_ahead(animator: "Animator", work: Work) -> Work:
+    """Ask of the network what needs no frame before: it runs while that one is still being made."""
     if work.target is None:
         return work
     ahead = animator.look_ahead(work.target, work.state.portrait)
@@ -79,6 +82,7 @@ def forget(work: Work) -> Work:
 
 
 def generate(animator: "Animator", work: Work) -> Work:
+    """Ask it for the rest, with the memory of the frames before."""
     work = forget(work)
     state = work.state
     if work.target is None:
@@ -88,6 +92,7 @@ def generate(animator: "Animator", work: Work) -> Work:
 
 
 def draw(animator: "Animator", work: Work) -> Work:
+    """Turn what was generated, on the device, into the face with its eyes and lids, here."""
     if work.generated is None:
         return work
     (drawing,) = drawings(animator, work.generated, [work.state.portrait])
@@ -95,6 +100,7 @@ def draw(animator: "Animator", work: Work) -> Work:
 
 
 def compose(animator: "Animator", work: Work) -> Work:
+    """Paste the face into the source's picture: the frame, with the driving one's own time stamp."""
     frame, state = work.frame, work.state
     plain = not state.shown or (state.landmarks is None and state.no_face == "passthrough")
     drawing = None if plain else state.drawing

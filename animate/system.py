@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -132,8 +131,6 @@ def _missing(codecs: dict[str, bool], weights: dict[str, Any]) -> Iterator[Missi
     for name, (use, get) in _OPTIONAL.items():
         if find_spec(name) is None:
             yield Missing(name, use, get)
-    if not (shutil.which("ffmpeg") and shutil.which("ffprobe")) and find_spec("imageio_ffmpeg") is None:
-        yield Missing("ffmpeg and ffprobe", "the app", "pip install 'gfla[app]' or the system's ffmpeg")
     if sys.platform.startswith("linux"):
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             yield Missing("a screen", "gfla-live's window", "give --sink")

@@ -30,4 +30,6 @@ def tell(event: Event) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     raise SystemExit(main(*sys.argv[1:]))

@@ -24,4 +24,6 @@ def main(portrait: str, driving: str, out: str, address: str = "http://127.0.0.1
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        sys.exit(__doc__)
     main(*sys.argv[1:])

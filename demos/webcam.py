@@ -31,4 +31,6 @@ def main(portrait: str, video: str | None = None) -> LiveCount:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
     main(*sys.argv[1:])

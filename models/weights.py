@@ -56,6 +56,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def save_generator(path: str | Path, generator: Generator | AttentionFlow) -> None:
+    """Write a model's parameters in float16 and its config, as `load_generator` reads them."""
     save_weights(path, generator, asdict(generator.config))
 
 

@@ -106,6 +106,20 @@ def test_an_outputs_name_leaves_no_folder(sent, tmp_path: Path):
     assert line.job.output == str(tmp_path / "batch" / "out" / "x-y.mp4")
 
 
+def test_a_manifest_that_is_refused_costs_no_film_of_the_batch_before(sent, tmp_path: Path):
+    rows = "source,driving,output,motion\n"
+    (line,) = planned(sent, tmp_path, f"{rows}one.png,a.mp4,x.mp4,\n").lines
+    film = Path(line.job.output)
+    film.write_bytes(b"film")
+    for row in ("nobody.png,a.mp4,y.mp4,", "one.png,a.mp4,y.mp4,sideways"):
+        with pytest.raises(InputError):
+            planned(sent, tmp_path, f"{rows}{row}\n")
+        assert film.read_bytes() == b"film"
+    planned(sent, tmp_path, f"{rows}one.png,a.mp4,y.mp4,\n")
+    assert film.parent.is_dir()
+    assert not film.exists()
+
+
 def test_what_is_too_much_or_nothing_is_a_sentence(sent, tmp_path: Path):
     with pytest.raises(InputError, match="These are 4 jobs and at most 3"):
         plan(tmp_path / "batch", portraits(sent), drivers(sent), [], None, 3)

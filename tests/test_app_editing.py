@@ -1,6 +1,8 @@
 """Edits: controls at rest change nothing, key frames and commands agree, the close view holds the face."""
 
 from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from gfla.animate.align import FaceSquare
 from gfla.animate.cli.edit import parse_keys
 from gfla.animate.controls import CONTROLS
 from gfla.demos.app.edit_tab import PRESETS
-from gfla.demos.app.editing import around, changed, close_view, command, draw, keys_list
+from gfla.demos.app.editing import Edit, Editing, around, changed, close_view, command, draw, keys_list
+from gfla.demos.app.session import Visit
 from gfla.models import CONFIGS, Generator
 
 
@@ -27,6 +30,23 @@ def test_only_what_moved_is_said():
     values[0] = 500.0
     with pytest.raises(InputError, match="yaw 500: give a value between"):
         changed(tuple(values))
+
+
+def test_a_key_frame_without_a_moment_is_a_sentence(tmp_path):
+    visit = Visit(tmp_path, tmp_path)
+    edit = visit.kept["edit"] = Edit(tmp_path / "me.jpg", "me.jpg", cast(Any, None))
+    events, rest = Editing(cast(Any, SimpleNamespace(visit=lambda request: visit))), [0.0] * len(CONTROLS)
+    asked: Any = None
+    for at in (None, -1.0, 31.0):
+        with pytest.raises(InputError, match="A key frame lies between 0 and 30 seconds; say when"):
+            events._add_key(asked, at, *rest)
+    with pytest.raises(InputError, match="yaw 500"):
+        events._add_key(asked, 1.0, 500.0, *rest[1:])
+    assert edit.keys == {}
+    emptied: Any = None
+    events._add_key(asked, 1.0, 5.0, emptied, *rest[2:])
+    (values,) = edit.keys.values()
+    assert list(values.values()) == [5.0, *rest[1:]]
 
 
 def test_commands():

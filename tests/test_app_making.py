@@ -1,14 +1,19 @@
 """A run tells how far it is, keeps what is done when it is stopped, and fails in the caller's thread."""
 
 import threading
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture, write_video
 from gfla.animate import Animator, InputError, VideoReader
 from gfla.animate.image import write_image
+from gfla.demos.app.animating import EMPTY, Animating
 from gfla.demos.app.compare import side_by_side
 from gfla.demos.app.making import Order, Progress, make
+from gfla.demos.app.session import Visit
+from gfla.demos.app.settings import Settings
 from gfla.models import CONFIGS, Generator
 
 
@@ -97,3 +102,14 @@ def test_side_by_side_holds_both(animator, order, tmp_path):
         assert np.abs(pairs[index][:, 8:136].astype(int) - given[index]).mean() < 6
     alone = side_by_side("nod", order.portrait, tmp_path / "out.mp4")
     assert alone == both, "made once"
+
+
+def test_what_was_cleared_and_chosen_again_is_shown_again(tmp_path):
+    visit = Visit(tmp_path, tmp_path)
+    events = Animating(cast(Any, SimpleNamespace(visit=lambda request: visit, animator=None)))
+    values, asked = vars(Settings()).values(), cast(Any, None)
+    shown, _, _ = next(events._look(asked, None, None, "nod", *values))
+    assert "Portrait" in shown
+    assert EMPTY in next(events._look(asked, None, None, "", *values))[0]
+    again, _, _ = next(events._look(asked, None, None, "nod", *values))
+    assert again == shown

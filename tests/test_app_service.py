@@ -1,19 +1,24 @@
 """The app as programs and strangers meet it: endpoints, sentences, the queue, only one's own files."""
 
 import re
+import socket
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
 from gfla.animate import VideoReader
 from gfla.animate.image import read_image, write_image
+from gfla.demos.app.api import _place
+from gfla.demos.app.cli import main
 from gfla.demos.app.limits import Limits
 from gfla.demos.app.samples import make_samples
 from gfla.demos.app.service import sentence
+from gfla.demos.app.session import Visit
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
@@ -75,11 +80,20 @@ def test_endpoints_are_named_and_documented(client):
         ({"motion": "nod", "gains": {"tail": 1}}, "tail: there is no such part"),
         ({"motion": "nod", "gains": {"mouth": 9}}, "--mouth 9: a gain lies between 0 and 3"),
         ({"motion": "nod", "detail": "much"}, "detail: give a number"),
+        ({"motion": "nod", "gains": [1]}, "gains: give an object, numbers by name"),
+        ({"motion": "nod", "gains": {"mouth": None}}, "mouth: give a number"),
+        ({"motion": [1]}, "[1]: there is no such motion"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(client, asked, said):
     with pytest.raises(AppError, match=re.escape(said)):
         client.predict(face(), **asked, api_name="/animate")
+
+
+def test_controls_that_are_no_numbers_are_a_sentence(client):
+    for controls in ("x", [1]):
+        with pytest.raises(AppError, match="controls: give an object, numbers by name"):
+            client.predict(face(), controls, api_name="/edit")
 
 
 def test_a_bad_file_is_a_sentence_without_its_folder(client, tmp_path):
@@ -106,6 +120,15 @@ def test_no_path_of_ones_own_is_read(server, client):
             )
             assert "event: error" in told.text, path
             assert "event: complete" not in told.text, path
+
+
+def test_two_answers_at_once_lie_in_two_folders(tmp_path):
+    visit = Visit(tmp_path / "visit", tmp_path / "cache")
+    first = _place(visit, "a.png")
+    visit.uploads.clear()  # what another call still sees that began with it
+    second = _place(visit, "a.png")
+    assert first.parent.is_dir()
+    assert second.parent != first.parent
 
 
 def test_only_the_token_opens_a_visitors_films(server, tmp_path):
@@ -158,6 +181,30 @@ def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
         pace.seconds = 0.0
         assert [length(job.result()) for job in jobs] == [50, 50, 50]
         assert length(client.predict(face(), motion="blink", api_name="/animate")) == 50
+
+
+def test_no_event_needs_ffmpeg(server):
+    """gradio calls the system's ffmpeg and ffprobe for a video that it converts; ours pass as they are."""
+    events = list(server.blocks.fns.values())
+    into = [event for event in events if any(isinstance(part, gr.Video) for part in event.inputs)]
+    out = [event for event in events if any(isinstance(part, gr.Video) for part in event.outputs)]
+    assert into
+    assert out
+    assert not any(event.preprocess for event in into)
+    assert not any(event.postprocess for event in out)
+
+
+def test_an_address_that_cannot_be_is_a_sentence(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for asked, said in {
+            f"--port={port}": f"--port {port}: it is taken; choose another",
+            "--port=99999": "--port 99999: give a number from 1 to 65535",
+            "--host=192.0.2.1": "--host 192.0.2.1 --port 7860: one cannot listen there",
+            "--host=no..name": "--host no..name --port 7860: one cannot listen there",
+        }.items():
+            assert main([asked]) == 2
+            assert capsys.readouterr().err.startswith(said)
 
 
 def test_nothing_is_left_when_the_server_ends():

@@ -1,6 +1,12 @@
 """The controls say the same to the Animator and to gfla-animate."""
 
+import shlex
+from typing import Any
+
+import pytest
+from gfla.animate import InputError
 from gfla.animate.cli.animate import _parser, job_of
+from gfla.animate.motion import PARTS
 from gfla.demos.app.settings import PICTURES, Settings, remembered
 
 
@@ -18,6 +24,20 @@ def test_the_command_makes_the_same():
     job = job_of(_parser().parse_args(["my face.jpg", *words[3:]]))
     assert job.ways["motion"] == settings.manner
     assert {name: job.ways[name] for name in ("crop_only", "detail")} == {"crop_only": True, "detail": 0.5}
+
+
+@pytest.mark.parametrize("parts", [[], ["gaze"], list(PARTS)])
+def test_the_command_takes_the_parts_as_they_are_ticked(parts):
+    settings = Settings(parts=parts)
+    _, *words = shlex.split(settings.command("me.jpg", "nod"))
+    assert job_of(_parser().parse_args(words)).ways["motion"] == settings.manner
+
+
+@pytest.mark.parametrize("name", ["mouth", "smoothing", "detail"])
+def test_an_emptied_box_is_a_sentence(name):
+    values: dict[str, Any] = {name: None}
+    with pytest.raises(InputError, match=f"{name}: give a number"):
+        Settings(**values)
 
 
 def test_what_a_browser_kept_is_not_trusted():

@@ -1,5 +1,6 @@
 """What visitors send is refused in a sentence before anything else opens it."""
 
+import av
 import numpy as np
 import pytest
 from conftest import write_video
@@ -53,6 +54,36 @@ def test_no_video_and_too_long_ones(tmp_path, bad_videos):
     }.items():
         with pytest.raises(InputError, match=said):
             check_driving(bad_videos[name], LIMITS)
+
+
+def test_a_recording_that_does_not_say_its_length_is_measured(tmp_path):
+    """As a browser's recordings do not."""
+    for frames in (25, 100):
+        path = write_video(tmp_path / f"{frames}.mkv", pts=range(frames), format_options={"live": "1"})
+        with av.open(str(path)) as container:
+            assert container.duration is None
+    assert check_driving(tmp_path / "25.mkv", LIMITS).name == "25.mkv"
+    with pytest.raises(InputError, match=r"100.mkv: this video is 0:03 long and at most 0:01"):
+        check_driving(tmp_path / "100.mkv", LIMITS)
+
+
+def test_a_webp_has_the_same_limits(tmp_path):
+    def webp(name, pictures, milliseconds, size=(64, 48)):
+        first, *rest = [Image.new("RGB", size, (10 * index, 0, 0)) for index in range(pictures)]
+        first.save(tmp_path / name, save_all=True, append_images=rest, duration=milliseconds)
+        return tmp_path / name
+
+    short = webp("short.webp", 3, 500)
+    assert check_driving(short, LIMITS) == short
+    assert check_driving(picture(tmp_path / "still.webp"), LIMITS).name == "still.webp"
+    with pytest.raises(InputError, match=r"long.webp: this video is 0:04 long and at most 0:01"):
+        check_driving(webp("long.webp", 4, 1000), LIMITS)
+    with pytest.raises(InputError, match="300 x 64 is too large"):
+        check_driving(webp("wide.webp", 2, 100, (300, 64)), LIMITS)
+    rubbish = tmp_path / "rubbish.webp"
+    rubbish.write_bytes(b"RIFF\x10\x00\x00\x00WEBP" + bytes(200))
+    with pytest.raises(InputError, match=r"rubbish.webp: this WebP picture is damaged"):
+        check_driving(rubbish, LIMITS)
 
 
 def test_a_playlist_is_refused_unopened(tmp_path):

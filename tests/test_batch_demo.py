@@ -1,6 +1,8 @@
 """demos/batch.py: every portrait by every video, and a second run that has nothing to do."""
 
+import runpy
 import shutil
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,3 +30,12 @@ def test_every_portrait_by_every_video(tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "out" / "astronaut-a.mp4").is_file()
     assert main(*folders) == 1
     assert "frame" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["animate", "batch", "client", "webcam"])
+def test_a_script_without_arguments_says_what_it_takes(name: str, monkeypatch: pytest.MonkeyPatch):
+    if name == "client":
+        pytest.importorskip("gradio_client", reason="gradio is not installed")
+    monkeypatch.setattr(sys, "argv", [name])
+    with pytest.raises(SystemExit, match=rf"python -m gfla\.demos\.{name} [A-Z]"):
+        runpy.run_path(str(files("gfla.demos") / f"{name}.py"), run_name="__main__")

@@ -9,9 +9,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "animate/assets/README.md")),
-    *(ROOT / "docs" / name for name in ("model_card.md", "persons.md", "training.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
 ]
-MADE = ("outputs/", "clips/", "dataset/", "editable_mode")  # what the commands write, not what is here
+MADE = (
+    "outputs/",
+    "clips/",
+    "dataset/",
+    "drawn/",
+    "editable_mode",
+)  # what the commands write, not what is here
 
 
 def words(document: Path) -> set[str]:

@@ -75,16 +75,16 @@ def test_half_precision_is_about_as_near_as_that_of_torch(cache: Path):
         assert (one.float() - true).abs().mean() < 2 * (other.float() - true).abs().mean() + 1e-4
 
 
-def test_eight_bits_are_near_and_are_eight_bits(cache: Path):
+def test_eight_bits_are_near_and_are_eight_bits(tmp_path: Path):
     exact = frames(randomised(WIDE))
     rehearsals: list[object] = []
-    exported = export(randomised(WIDE), torch.float32, lambda it: rehearsals.append(frames(it)), cache)
+    exported = export(randomised(WIDE), torch.float32, lambda it: rehearsals.append(frames(it)), tmp_path)
     near = frames(exported)
     assert len(rehearsals) == 1
     for one, true in zip(near[:3], exact[:3], strict=True):
         far = (one - true).abs().mean() * 127.5
         assert 1e-4 < far < 1.5, f"{far} levels of 255"
-    models = [path.read_text() for path in cache.rglob("decode8_*int8*.xml")]
+    models = [path.read_text() for path in tmp_path.rglob("decode8_*int8*.xml")]
     assert models
     assert all("FakeQuantize" in model for model in models)
 

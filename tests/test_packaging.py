@@ -133,7 +133,7 @@ def test_extra_all_is_every_extra():
 
 def test_extras_are_imported_lazily():
     """Importing the product imports none of what is optional or slow; kernels alone are all Triton."""
-    lazy = ["kornia", "face_alignment", "gradio", "skimage", "tensorboard", "imageio_ffmpeg", "ray"]
+    lazy = ["kornia", "face_alignment", "gradio", "skimage", "tensorboard", "ray"]
     lazy += ["openvino", "triton"]
     modules = [
         ".".join(["gfla", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")

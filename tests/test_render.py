@@ -13,10 +13,12 @@ from pathlib import Path
 import batch_stub
 import pytest
 from gfla.animate import InputError, VideoReader
+from gfla.animate.cli import animate, render
 from gfla.animate.cli.animate import add_options, job_of
 from gfla.animate.cli.render import main
 from gfla.animate.job import Event, Job
 from gfla.animate.ledger import Ledger
+from gfla.animate.manifest import COLUMNS
 from gfla.animate.motion import Manner
 from gfla.animate.render import Report, render_batch
 from PIL import Image
@@ -145,7 +147,17 @@ def test_a_bad_row_names_its_line(
     said = sentence(capsys, [manifest(row, header)])
     assert "jobs.csv line 2: " in said
     assert words in said
+    assert not said.rstrip().endswith("..")
     assert (tmp_path / "there.mp4").read_text() == "old"
+
+
+def test_what_is_no_column_is_said():
+    """Every option of gfla-animate is one, but for what the help names."""
+    options = {action.dest for action in animate._parser()._actions}
+    columns = {action.dest for action in add_options(argparse.ArgumentParser())._actions} | set(COLUMNS)
+    told = " ".join(render._EPILOG.split())
+    assert options - columns == {"save_motion", "stats"}
+    assert "any option of gfla-animate but save-motion and stats" in told
 
 
 def test_bad_arguments(manifest, capsys: Capture, tmp_path: Path):

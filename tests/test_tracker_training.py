@@ -8,6 +8,7 @@ import torch
 from gfla.animate.talking_head import Pose, TalkingHead
 from gfla.models.tracker import WEIGHTS
 from gfla.models.weights import read_weights
+from gfla.train import evaluate_tracker
 from gfla.train import tracker as training
 from gfla.train.tracker_faces import Face, FaceSet, eye_opening
 from gfla.train.tracker_samples import Sampler, texture
@@ -68,3 +69,11 @@ def test_an_aligner_is_trained_further_and_alone(faces: FaceSet, tmp_path: Path,
     after, _ = read_weights(tmp_path / "run" / "tracker.safetensors")
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"aligner"}
+
+
+@pytest.mark.parametrize("module", [training, evaluate_tracker])
+def test_the_usage_says_how_it_is_called(module, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr("sys.argv", ["x", "--help"])
+    with pytest.raises(SystemExit):
+        module.main()
+    assert capsys.readouterr().out.startswith(f"usage: python -m {module.__name__} ")

@@ -81,6 +81,12 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
+    """A run: its stages one after the other, and what holds for all of them.
+
+    critic_rate: learning rate of the critics. warmup: steps in which the generator's rises to its own.
+    clip_gradient: norm of the generator's gradient at most. ema: decay of the parameters' moving average.
+    """
+
     stages: tuple[Stage, ...]
     critic_rate: float = 2e-4
     warmup: int = 100

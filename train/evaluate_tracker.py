@@ -65,7 +65,9 @@ class Tally:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m gfla.train.evaluate_tracker", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/ and raw_val/")
     parser.add_argument("--weights", type=Path, help="a trained tracker instead of the shipped one")
     parser.add_argument("--landmarks", default="builtin", help="builtin or face-alignment")

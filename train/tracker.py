@@ -45,7 +45,9 @@ SAVE_EVERY = 180.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m gfla.train.tracker", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=10_000)

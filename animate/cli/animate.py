@@ -127,7 +127,9 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
         group.add_argument(
             f"--{part}", type=float, default=1.0, metavar="GAIN", help=f"gain of the motion of the {part}"
         )
-    group.add_argument("--only", metavar="PARTS", help=f"move these alone, of {','.join(_PARTS)}")
+    group.add_argument(
+        "--only", metavar="PARTS", help=f"move these alone, of {','.join(_PARTS)}; '' for none"
+    )
     group.add_argument(
         "--smoothing", type=float, default=1.0, metavar="S", help="0 off, 1 (default), more if it trembles"
     )
@@ -137,7 +139,7 @@ def job_of(options: argparse.Namespace, where: str = "") -> Job:
     """The job that the options of one animation ask for. where: its place in a manifest."""
     from ..motion import Manner
 
-    only = None if options.only is None else tuple(options.only.split(","))
+    only = None if options.only is None else tuple(options.only.split(",")) if options.only else ()
     gains = {part: getattr(options, part) for part in _PARTS}
     return Job(
         options.source,

@@ -18,7 +18,7 @@ def time_option(text: str) -> Fraction:
     try:
         return parse_time(text)
     except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None
 
 
 def share_option(text: str) -> float:
@@ -28,7 +28,7 @@ def share_option(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return number
 
 

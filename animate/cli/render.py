@@ -17,10 +17,11 @@ from .options import INTERRUPTED, run
 _FAILED = 10
 _MOST = 100
 
-_EPILOG = f"""MANIFEST is a .csv file with the header source,driving,output, whose further columns are options
-of gfla-animate without the dashes (motion, crop-only, start, ...), or .jsonl with one such object a line.
-Relative paths in it are taken from its own folder. Options given here hold for the rows that do not say
-otherwise. The ledger and unfinished work lie in MANIFEST.gfla, or in OUT-FOLDER/batch.gfla.
+_EPILOG = f"""MANIFEST is a .csv file with the header source,driving,output, whose further columns are any
+option of gfla-animate but save-motion and stats, without the dashes (motion, crop-only, start, ...), or
+.jsonl with one such object a line. Relative paths in it are taken from its own folder. Options given here
+hold for the rows that do not say otherwise. The ledger and unfinished work lie in MANIFEST.gfla, or in
+OUT-FOLDER/batch.gfla.
 
 Exit status: 0 if every job is done; {_FAILED} plus the number of jobs that failed, at most {_FAILED + _MOST};
 2 if nothing was begun, for bad input; {INTERRUPTED} if interrupted."""

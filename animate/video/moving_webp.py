@@ -10,7 +10,8 @@ from PIL import Image, UnidentifiedImageError
 from ..errors import InputError
 from .frame import Frame
 
-_SHOWN = 100  # milliseconds of a picture that does not say
+SHOWN = 100
+"""Milliseconds of a picture that does not say."""
 
 
 def is_webp(path: Path) -> bool:
@@ -55,4 +56,4 @@ class MovingWebp:
                 at += self._milliseconds()
 
     def _milliseconds(self) -> int:
-        return max(1, int(self._picture.info.get("duration") or _SHOWN))
+        return max(1, int(self._picture.info.get("duration") or SHOWN))

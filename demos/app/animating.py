@@ -50,6 +50,7 @@ class Animating:
         command = settings.command(named(portrait, "portrait.jpg"), motion or named(driving, "driving.mp4"))
         off, on = gr.Button(interactive=False), gr.Button(interactive=True)
         if not portrait and not driving and not motion:
+            desk.begin(None)  # else the same files, chosen again, would be nothing new
             yield markup.hint(EMPTY), off, command
             return
         over = desk.begin((portrait, driving, motion, settings))

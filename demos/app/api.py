@@ -1,5 +1,6 @@
 """What programs call instead of a page: three endpoints with names, documented where they are listed."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,9 @@ def add_api(service: Service) -> None:
 
         controls: values by name, such as {"yaw": 15, "smile": 0.6}; 0 is as it is.
         """
-        visit, values = service.visit(request), dict(controls or {})
+        visit, values = service.visit(request), _numbers("controls", controls)
         for name, value in values.items():
-            check_control(name, _number(name, value))
+            check_control(name, value)
         state = desk_of(visit).prepared(service.animator, _portrait(visit, service, portrait))
         return _picture(visit, draw(service.animator, state, values).image, "edited")
 
@@ -102,7 +103,7 @@ def _portrait(visit: Visit, service: Service, sent: Any) -> Path:
 
 def _driver(visit: Visit, service: Service, sent: Any, motion: str) -> Path | str:
     if motion:
-        if motion not in SHIPPED:
+        if not isinstance(motion, str) or motion not in SHIPPED:
             raise InputError(f"{motion}: there is no such motion; choose of {', '.join(SHIPPED)}.")
         return motion
     if not isinstance(sent, Mapping):
@@ -120,7 +121,7 @@ def _settings(
 ) -> Settings:
     if mode not in MODES.values():
         raise InputError(f"{mode}: there is no such mode; choose of {', '.join(MODES.values())}.")
-    much: dict[str, Any] = {name: _number(name, value) for name, value in dict(gains or {}).items()}
+    much: dict[str, Any] = _numbers("gains", gains)
     if unknown := set(much) - set(PARTS):
         raise InputError(f"{min(unknown)}: there is no such part; choose of {', '.join(PARTS)}.")
     share = _number("detail", detail)
@@ -136,17 +137,23 @@ def _settings(
     )
 
 
+def _numbers(what: str, sent: Any) -> dict[str, float]:
+    if sent is None or isinstance(sent, Mapping):
+        return {name: _number(name, value) for name, value in (sent or {}).items()}
+    raise InputError(f"{what}: give an object, numbers by name.")
+
+
 def _number(name: str, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: give a number.") from None
 
 
 def _place(visit: Visit, name: str) -> Path:
     """Where gradio may give a file of that name to this visitor; it is deleted with the visit."""
-    folder = visit.public / str(len(visit.uploads))
-    folder.mkdir(parents=True, exist_ok=True)
+    visit.public.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=visit.public))
     visit.uploads.add(folder / name)
     return folder / name
 

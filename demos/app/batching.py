@@ -166,14 +166,12 @@ def plan(
     arguments: Sequence[str] = (),
 ) -> Batch:
     """The batch of these files, by the names under which they were sent: every portrait by every driver and
-    motion, or what the manifest says. most: jobs. arguments: options of gfla-animate for all jobs.
-    InputError for what cannot be."""
+    motion, or what the manifest says. folder: what lies there from a batch before is deleted. most: jobs.
+    arguments: options of gfla-animate for all jobs. InputError for what cannot be, with nothing deleted."""
     rows = _pairs(portraits, [*drivers, *motions]) if manifest is None else _read(manifest)
     if len(rows) > most:
         raise InputError(f"These are {len(rows)} jobs and at most {most} can be taken here; send fewer.")
     out = folder / "out"
-    shutil.rmtree(folder, ignore_errors=True)
-    out.mkdir(parents=True)
     shown, safe = [], []
     for row in rows:
         where, cells = row.where, dict(row.cells)
@@ -190,6 +188,8 @@ def plan(
     jobs = jobs_of(safe, arguments)
     together = zip(shown, jobs, strict=True)
     lines = [Line(source, driver, job) for (source, driver), job in together]
+    shutil.rmtree(folder, ignore_errors=True)  # the films of the batch before: only once there is another
+    out.mkdir(parents=True)
     return Batch(folder, lines)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 from gfla.demos.app import markup, widgets
-from gfla.demos.app.inputs import consent, portrait_input, video_input
+from gfla.demos.app.inputs import consent, file_data, portrait_input, video_input
 from gfla.demos.app.samples import Samples
 from gfla.demos.app.service import UNSEEN
 from gradio.events import Dependency
@@ -36,10 +36,10 @@ def choose_driver(samples: Samples, tab: str, number: int = 2) -> tuple[gr.Video
         driving = video_input("Driving video", elem_id=f"{tab}-driving")
         picks = widgets.picks(samples.drivers, "Drivers and motions to try", elem_id=f"{tab}-drivers")
 
-    def pick(event: gr.EventData) -> str | None:
+    def pick(event: gr.EventData) -> Any:
         file = samples.driver(event.name).file
-        return None if file is None else str(file)
+        return None if file is None else file_data(file)
 
-    picked = picks.pick(pick, None, driving, queue=False, **QUIET)  # type: ignore[attr-defined]
+    picked = picks.pick(pick, None, driving, postprocess=False, queue=False, **QUIET)  # type: ignore[attr-defined]
     driving.input(lambda: "", None, picks, queue=False, **QUIET)
     return driving, picks, picked

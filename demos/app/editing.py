@@ -90,13 +90,14 @@ class Editing:
         write_image(frame.image if frame.alpha is None else frame.rgba(), path)
         return widgets.saved(visit.give(path), path.name)
 
-    def _add_key(self, request: gr.Request, at: float, *values: float) -> tuple[str, float, str]:
+    def _add_key(self, request: gr.Request, at: float | None, *values: float) -> tuple[str, float, str]:
         """The list of key frames with this one, the next's time, and the command."""
         edit = self._edit(self.service.visit(request).kept)
-        if not 0 <= at <= _LONGEST:
-            raise InputError(f"A key frame lies between 0 and {_LONGEST:g} seconds.")
-        edit.keys[Fraction(str(round(at, 2)))] = dict(zip(CONTROLS, values, strict=True))
-        line = command(edit.name, changed(values), edit.keys)
+        if at is None or not 0 <= at <= _LONGEST:
+            raise InputError(f"A key frame lies between 0 and {_LONGEST:g} seconds; say when.")
+        changes = changed(values)
+        edit.keys[Fraction(str(round(at, 2)))] = dict.fromkeys(CONTROLS, 0.0) | changes
+        line = command(edit.name, changes, edit.keys)
         return keys_list(edit.keys), min(float(max(edit.keys)) + 1, _LONGEST), line
 
     def _clear_keys(self, request: gr.Request, *values: float) -> tuple[str, float, str]:
@@ -127,7 +128,7 @@ class Editing:
 
 
 def changed(values: tuple[float, ...]) -> Values:
-    """The controls that are not at rest. InputError for values that make no sense."""
+    """The controls that are not at rest; one whose box was emptied is. InputError for what makes no sense."""
     found = {name: float(value) for name, value in zip(CONTROLS, values, strict=True) if value}
     for name, value in found.items():
         check_control(name, value)

@@ -3,7 +3,9 @@
 gradio is told before its import to speak to nobody.
 """
 
+import errno
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
-from gfla.animate import Animator
+from gfla.animate import Animator, InputError
 from gfla.demos.app.films import film_routes
 from gfla.demos.app.limits import Limits
 from gfla.demos.app.living import live_routes
@@ -51,8 +53,9 @@ def start(
     """Serve the app until the block ends; then every file of it is deleted.
 
     animator: default the shipped weights on `device`. port: None takes a free one. InputError if the device
-    is not there.
+    is not there, or nothing can listen at that host and port.
     """
+    check_address(host, port)
     animator = animator or Animator.from_pretrained(device=device)
     with tempfile.TemporaryDirectory(prefix="gfla-app-") as folder:
         service = Service(animator, Path(folder), limits or Limits())
@@ -82,6 +85,25 @@ def start(
                 del os.environ["GRADIO_TEMP_DIR"]
             else:
                 os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def check_address(host: str, port: int | None) -> None:
+    """InputError if this process may not listen there: what gradio says of it is no sentence. port: None is
+    any."""
+    if port is not None and not 0 < port < 2**16:
+        raise InputError(f"--port {port}: give a number from 1 to {2**16 - 1}.")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise InputError(f"--port {port}: it is taken; choose another, or end who has it.") from None
+        why = getattr(error, "strerror", None) or error
+        where = f"--host {host}" + (f" --port {port}" if port else "")
+        raise InputError(f"{where}: one cannot listen there ({why}); choose another.") from None
 
 
 def routes(service: Service) -> Sequence[BaseRoute]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import gradio as gr
-from gfla.animate import Manner
+from gfla.animate import InputError, Manner
 from gfla.animate.motion import PARTS
 from gradio.components import Component
 
@@ -23,7 +23,8 @@ _MODE_INFO = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Values of the controls, in their order. mode: of MODES. parts: of PARTS. picture: of PICTURES."""
+    """Values of the controls, in their order. mode: of MODES. parts: of PARTS. picture: of PICTURES.
+    InputError where a number is none."""
 
     mode: str = "Relative"
     parts: list[str] = field(default_factory=lambda: list(PARTS))
@@ -36,6 +37,11 @@ class Settings:
     detail: float = 1.0
     picture: str = PICTURES[0]
     label: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (*PARTS, "smoothing", "detail"):
+            if not isinstance(getattr(self, name), int | float):  # a box that was emptied
+                raise InputError(f"{name}: give a number.")
 
     @property
     def manner(self) -> Manner:

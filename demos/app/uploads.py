@@ -1,12 +1,16 @@
 """What visitors send, looked at before anything else reads it: kind, size, length, in friendly words."""
 
+import os
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 from gfla.animate import InputError
 from gfla.animate.files import existing_file
 from gfla.animate.times import clock
+from gfla.animate.video.moving_webp import SHOWN
 from gfla.demos.app.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
@@ -56,25 +60,57 @@ def check_driving(path: str | Path, limits: Limits) -> Path:
     if not any(beginning[at : at + len(mark)] == mark for at, mark in _BEGINNINGS):
         raise InputError(f"{file.name}: this is not a video that we can read; send an MP4, MOV or WebM.")
     if beginning[8:12] == b"WEBP":  # FFmpeg does not read moving ones; gfla does
-        return file
-    try:
-        with av.open(str(file)) as container:
-            video = next(iter(container.streams.video), None)
-            if video is None:
-                raise InputError(f"{file.name}: there is no picture in it, only sound; send a video.")
-            width, height = video.width, video.height
-            length = container.duration / av.time_base if container.duration else None
-    except (FFmpegError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file.name}: this video is damaged; send a whole one.") from None
+        width, height, length = _webp(file)
+    else:
+        width, height, length = _video(file)
     _side_fits(file, width, height, limits)
-    if length is not None and length > limits.seconds + 1:
+    if length > limits.seconds + 1:
         raise InputError(
             f"{file.name}: this video is {clock(length).partition('.')[0]} long and at most "
             f"{clock(limits.seconds).partition('.')[0]} can be taken here; send a shorter part of it."
         )
     return file
+
+
+def _video(file: Path) -> tuple[int, int, float]:
+    """Width, height and seconds of a video that FFmpeg reads."""
+    try:
+        with av.open(str(file)) as container:
+            video = next(iter(container.streams.video), None)
+            if video is None:
+                raise InputError(f"{file.name}: there is no picture in it, only sound; send a video.")
+            if container.duration:
+                return video.width, video.height, container.duration / av.time_base
+            return video.width, video.height, _last_time(container, video)
+    except (FFmpegError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file.name}: this video is damaged; send a whole one.") from None
+
+
+def _last_time(container: InputContainer, video: VideoStream) -> float:
+    """Seconds to the last packet of a video that does not say how long it is, as a browser's recordings."""
+    times = [packet.pts for packet in container.demux(video) if packet.pts is not None]
+    return float((max(times) - min(times)) * (video.time_base or 0)) if times else 0.0
+
+
+def _webp(file: Path) -> tuple[int, int, float]:
+    """Width, height and seconds of a WebP picture, the seconds off its chunks' heads: nothing is decoded."""
+    try:
+        with Image.open(file, formats=("WEBP",)) as image:
+            width, height = image.size
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        raise InputError(f"{file.name}: this WebP picture is damaged or too large; send another.") from None
+    milliseconds = 0
+    with open(file, "rb") as opened:
+        opened.seek(12)
+        while len(head := opened.read(8)) == 8:
+            length = int.from_bytes(head[4:], "little")
+            if head[:4] == b"ANMF":
+                milliseconds += int.from_bytes(opened.read(16)[12:15], "little") or SHOWN
+                length -= 16
+            opened.seek(length + length % 2, os.SEEK_CUR)
+    return width, height, milliseconds / 1000
 
 
 def _small(path: str | Path, limits: Limits) -> Path:
