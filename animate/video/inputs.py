@@ -82,6 +82,7 @@ def _numbered(path: Path) -> Input:
     if not there:
         raise InputError(f"{path}: no file has such a name, for example {path.name % 1}.")
     first = number_in(path, there[0])
+    assert first is not None
     for number, file in enumerate(there, first):
         if file.name != path.name % number:
             gap = path.name % number
