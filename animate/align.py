@@ -98,12 +98,6 @@ def to_crop(points: NDArray, square: FaceSquare, size: int = 256) -> NDArray[np.
     return ((points - origin + 0.5) * (size / square.side) - 0.5).astype(np.float32)
 
 
-def from_crop(points: NDArray, square: FaceSquare, size: int = 256) -> NDArray[np.float32]:
-    """What `to_crop` undoes: points of the crop in pixels of the image."""
-    origin = np.array([square.x, square.y], np.float64)
-    return ((points + 0.5) * (square.side / size) - 0.5 + origin).astype(np.float32)
-
-
 def _inside(begin: int, side: int, length: int) -> int:
     """`begin` moved so that the side lies within the length, or is spread evenly around it if it cannot."""
     if side > length:

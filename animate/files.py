@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ def new_file(path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[s
         raise InputError(
             f"{path}: a directory; name the output file, for example {path / ('out' + suffixes[0])}."
         )
-    numbered = suffixes is OUTPUTS and is_pattern(path) and path.suffix.lower() == ".png"
+    numbered = suffixes is OUTPUTS and _numbered(path)
     if not numbered and path.suffix.lower() not in suffixes:
         endings = ", ".join(suffixes) + (" or in %05d.png" if suffixes is OUTPUTS else "")
         raise InputError(f"{path}: let the output's name end in {endings}.")
@@ -100,22 +101,65 @@ def number_in(pattern: Path, path: Path) -> int | None:
     return int(found[1]) if found else None
 
 
+def stands_for(name: str | os.PathLike) -> list[Path]:
+    """The files that an input's name stands for: those that there are of a pattern, else the one so named."""
+    path = Path(name)
+    if is_pattern(path) and not os.path.exists(path) and os.path.isdir(path.parent):
+        return numbered_files(path)
+    return [path]
+
+
 _LONGEST = 230  # bytes of a name, of the 255 that most file systems take: part_file adds some
 
 
 def part_file(path: Path) -> Path:
     """The hidden name beside `path` under which it is written until whole; the muxer needs the suffix."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    return path.with_name(f".{_hidden(path)}.{os.getpid()}.part{path.suffix}")
+
+
+def clear_parts(path: Path) -> None:
+    """Remove what writers of `path` that were killed left of it; for who knows that none is at work."""
+    name = re.compile(rf"\.{re.escape(_hidden(path))}\.\d+\.part{re.escape(path.suffix)}", re.S)
+    for left in path.parent.iterdir():
+        if name.fullmatch(left.name):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _hidden(path: Path) -> str:
+    return path.stem.replace("%", "")  # a part is never a pattern
 
 
 def different_files(output: Path, *inputs: Any) -> None:
-    """InputError if `output` is one of the input files, which --overwrite would destroy."""
+    """InputError if `output` is one of the input files, which --overwrite would destroy; of patterns, on
+    either side, the numbered files count."""
+    replaced = {_identity(path) for path in replaced_by(output)} - {None}
     for given in inputs:
         if not isinstance(given, str | os.PathLike):
             continue
-        same = output.absolute() == Path(given).absolute()  # a pattern is no file
-        if same or (output.exists() and Path(given).exists() and output.samefile(given)):
+        if output.absolute() == Path(given).absolute():  # a pattern is no file
             raise InputError(f"{output}: this is an input; give the output another name.")
+        for path in stands_for(given) if replaced else []:
+            if _identity(path) in replaced:
+                what = "this is an input" if output.exists() else f"it would replace {path}, an input"
+                raise InputError(f"{output}: {what}; give the output another name.")
+
+
+def replaced_by(output: Path) -> list[Path]:
+    """The name of an output, and where it is numbered pictures the files that it would take the place of."""
+    return [output, *(numbered_files(output) if _numbered(output) and output.parent.is_dir() else [])]
+
+
+def _numbered(output: Path) -> bool:
+    return is_pattern(output) and output.suffix.lower() == ".png"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from all others under whatever name, None if it is not there."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def settle(path: Path) -> None:

@@ -73,32 +73,26 @@ def render(
             )
         if recording is not None:
             state = animator.follow(state, recording, reference_frame)
-            if save_motion:
-                write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
         elif save_motion or reference_frame is not None:
             raise InputError(NOT_TWICE.format(reader.name))
         record = Record(reader, progress, state.no_face)
-        with VideoWriter(
+        with open_writer(
             output,
-            state.size,
-            reader.rate,
-            reader.time_base,
+            state,
+            reader,
             audio_from=reader if isinstance(reader, VideoReader) else None,
             comment=tag(animator.name),
             overwrite=overwrite,
             codec=codec,
-            alpha=state.portrait.alpha is not None,
             gpu=animator.device.type == "cuda",
         ) as writer:
 
-            def encode(work: Work) -> Work:
-                frame = labelled(work.frame) if label else work.frame
+            def write(frame: Frame) -> None:
                 writer.write(frame)
                 if show:
                     show(frame)
-                return work
 
-            stages = [*step_stages(animator, state), Stage("encode", encode)]
+            stages = [*step_stages(animator, state), encode_stage(write, label)]
             works = (Work(frame, state) for frame in reader)
             interrupted = False
             with Stream(works, stages, describe=frame_time, cancel=cancel) as stream:
@@ -116,11 +110,31 @@ def render(
                 log.warning("%s: it ends at %s; its last frame is held.", given.path, clock(given.ended))
             if not stream.complete:
                 writer.cut(reader.zero + record.end)
+    if save_motion and recording is not None:  # of a render that failed nothing is left
+        write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
     if stats:
         stats(account)
     if interrupted and not stream.complete:
         raise Stopped(f"Stopped at {clock(record.end)}; {target.name} holds what was done until then.")
     return writer.path
+
+
+def open_writer(
+    output: str | os.PathLike, state: "AnimationState", reader: VideoReader | MotionReader, **more: Any
+) -> VideoWriter:
+    """A writer of the frames that `state` begins, at `reader`'s times. more: as VideoWriter takes it."""
+    alpha = state.portrait.alpha is not None
+    return VideoWriter(output, state.size, reader.rate, reader.time_base, alpha=alpha, **more)
+
+
+def encode_stage(write: Callable[[Frame], object], label: bool) -> Stage:
+    """The last stage: each frame, labelled if it is to be, goes to `write`."""
+
+    def encode(work: Work) -> Work:
+        write(labelled(work.frame) if label else work.frame)
+        return work
+
+    return Stage("encode", encode)
 
 
 def looks_first(state: "AnimationState", reader: VideoReader | MotionReader, anyway: bool = False) -> bool:

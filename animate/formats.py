@@ -66,7 +66,7 @@ CODECS = {
         {"crf": "16", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
     ),
     "gif": Codec("gif", "pal8", "pal8", False, {}),
-    "webp": Codec("libwebp_anim", "bgra", "bgra", False, {"quality": "92", "loop": "0"}),
+    "webp": Codec("libwebp_anim", "bgra", "bgra", False, {"quality": "92"}),
     "png": Codec("png", "rgb24", "rgba", False, {}),
 }
 
@@ -98,7 +98,7 @@ FILES = {
         "matroska", ("h264", "h265", "av1", "vp9"), _MP4_SOUND | {"vorbis", "pcm_s16le"}, "aac"
     ),
     ".gif": Container("gif", ("gif",)),
-    ".webp": Container("webp", ("webp",)),
+    ".webp": Container("webp", ("webp",), options=(("loop", "0"),)),
     ".png": Container("image2", ("png",)),
 }
 _PIPE = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_FRAGMENTS,))
@@ -117,11 +117,6 @@ class Output(NamedTuple):
     path: Path | None
     container: Container
     codec: Codec
-
-    @property
-    def keeps_alpha(self) -> bool:
-        """Whether transparency survives in it."""
-        return self.codec.clear is not None
 
     @classmethod
     def of(cls, given: str | os.PathLike, codec: str | None = None, overwrite: bool = False) -> "Output":

@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from .errors import InputError
 from .files import existing_file, part_file
@@ -31,16 +33,33 @@ def read_image(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
     return _to_rgb(upright)
 
 
-def write_image(image: np.ndarray, path: Path) -> None:
-    """Write RGB (H, W, 3) uint8 as a picture of the kind that `path` ends in, under its name once whole."""
+def write_image(image: np.ndarray, path: Path, comment: str | None = None) -> None:
+    """Write RGB (H, W, 3) or RGBA (H, W, 4) uint8 as a picture of the kind that `path` ends in, under its
+    name once whole. comment: what its metadata say, in PNG, JPEG or WebP."""
     part = part_file(path)
     try:
-        Image.fromarray(image).save(part)
+        Image.fromarray(image).save(part, **said(part, comment))
         os.replace(part, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}.") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def said(path: Path, comment: str | None) -> dict[str, Any]:
+    """What Pillow's `save` is given for a picture to say `comment`: a PNG as text, a JPEG as a comment, any
+    other in EXIF as its description."""
+    if comment is None:
+        return {}
+    if path.suffix.lower() == ".png":
+        text = PngInfo()
+        text.add_text("Comment", comment)
+        return {"pnginfo": text}
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        return {"comment": comment}
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = comment
+    return {"exif": exif}
 
 
 def _to_rgb(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
+from .files import stands_for
+
 
 @dataclass(frozen=True)
 class Job:
@@ -133,9 +135,13 @@ def clear_job(folder: Path, job: Job) -> None:
 
 
 def stamp(path: str) -> list[str | int]:
-    """A file's whole name, size and date, the name alone if it is not there: changes when the file does."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return [path]
-    return [os.path.realpath(path), found.st_size, found.st_mtime_ns]
+    """A file's whole name, size and date, of a pattern those of all its files, the name alone if there is
+    none: changes when a file does."""
+    told: list[str | int] = []
+    for file in stands_for(path):
+        try:
+            found = os.stat(file)
+        except OSError:
+            continue
+        told += [os.path.realpath(file), found.st_size, found.st_mtime_ns]
+    return told or [path]

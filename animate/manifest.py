@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import InputError
-from .files import existing_file, is_url
+from .files import existing_file, is_url, replaced_by, stands_for
 from .formats import Output
 from .job import Job
+from .motions import SHIPPED
 
 COLUMNS = ("source", "driving", "output")
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -28,7 +29,8 @@ class Row(NamedTuple):
 def read_manifest(path: str | os.PathLike) -> list[Row]:
     """The rows of a CSV file with a header, or of a file of JSON objects, one a line.
 
-    Relative paths in the columns source, driving and output are taken from the manifest's own folder.
+    Relative paths in the columns source, driving and output are taken from the manifest's own folder; a
+    motion that we ship keeps its name, unless a file there has it.
     InputError, naming the line, for what cannot be understood.
     """
     path = existing_file(path)
@@ -78,15 +80,18 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     read: dict[str, Job] = {}
     for job in jobs:
         for given in (job.source, job.driving):
-            read.setdefault(os.path.realpath(given), job)
+            for path in [given, *stands_for(given)]:
+                read.setdefault(os.path.realpath(path), job)
     for job in jobs:
         output = os.path.realpath(job.output)
         if output in made:
             first = made[output].where or "an earlier job"
             raise InputError(f"{job}: the same output as that of {first}; give each job its own.")
-        if output in read:
-            user = read[output].where or "a job"
-            raise InputError(f"{job}: this is an input of {user}; give the output another name.")
+        for path in replaced_by(Path(job.output)):
+            if user := read.get(os.path.realpath(path)):
+                raise InputError(
+                    f"{job}: this is an input of {user.where or 'a job'}; give the output another name."
+                )
         made[output] = job
         try:
             target = Output.of(job.output, job.codec, overwrite=True)
@@ -147,6 +152,7 @@ def _complete(row: Row, folder: Path) -> Row:
             raise InputError(f"{row.where}: no {name}; every job needs {', '.join(COLUMNS)}.")
     cells = {name: cell for name, cell in row.cells.items() if cell}
     for name in COLUMNS:
-        if not is_url(cells[name]) and cells[name] != "-":
+        shipped = name == "driving" and cells[name] in SHIPPED and not (folder / cells[name]).exists()
+        if not is_url(cells[name]) and cells[name] != "-" and not shipped:
             cells[name] = str(folder / cells[name])
     return Row(row.where, cells)

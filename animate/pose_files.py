@@ -39,14 +39,6 @@ def read_poses(path: str | os.PathLike) -> list[Joints]:
     return poses
 
 
-def write_pose(joints: Joints, path: Path) -> None:
-    """Write one pose in OpenPose's format, of 18 joints."""
-    known = ~np.isnan(joints).any(1, keepdims=True)
-    rows = np.hstack([np.nan_to_num(joints, nan=0.0), known.astype(np.float32)])
-    person = {"pose_keypoints_2d": [round(float(value), 3) for value in rows.flatten()]}
-    path.write_text(json.dumps({"version": 1.3, "people": [person]}) + "\n")
-
-
 def _read(path: Path) -> list[Joints]:
     try:
         content = json.loads(path.read_text())

@@ -147,7 +147,8 @@ def _sorted(jobs: Sequence[Job], folder: Path, ledger: Ledger, resume: bool) -> 
                 f"{ledger.path}: a batch was begun there; pass --resume to finish it, --overwrite to redo it."
             )
         ledger.forget()
-        shutil.rmtree(folder / "jobs", ignore_errors=True)
+        for kept in ("jobs", "tracks"):
+            shutil.rmtree(folder / kept, ignore_errors=True)
         entries = {}
     todo, earlier = [], []
     for job in jobs:

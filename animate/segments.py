@@ -105,6 +105,8 @@ def join_segments(segments: Segments, reader: VideoReader, target: Output, comme
             container.metadata["comment"] = comment
             with av.open(str(segments.video(0))) as first:
                 stream = container.add_stream_from_template(first.streams.video[0])
+                if first.streams.video[0].metadata.get("alpha_mode") == "1":  # lies beside each packet
+                    stream.codec_context.pix_fmt = "yuva420p"
             stream.time_base = reader.time_base
             sound = Sound.of(reader, container, target)
             try:

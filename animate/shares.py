@@ -14,17 +14,17 @@ from .absence import SAYS
 from .animator import AnimationState, Animator
 from .errors import InputError
 from .files import settle
-from .film import NOT_TWICE, frame_time, looks_first
+from .film import NOT_TWICE, encode_stage, frame_time, looks_first, open_writer
 from .formats import Output
 from .job import Job, Share
-from .provenance import labelled, tag
+from .provenance import tag
 from .segments import LENGTH, Segment, Segments, join_segments
 from .state import load_state, save_state
 from .steps import Work, step_stages
-from .stream import Stage, Stream
+from .stream import Stream
 from .times import Span, join_spans, list_spans
 from .tracks import Recorded
-from .video import Frame, VideoReader, VideoWriter
+from .video import Frame, VideoReader
 
 log = logging.getLogger(__name__)
 
@@ -155,17 +155,14 @@ class _Work:
         video, reader = self._segments.video(index), self._reader
         found, times = 0, []
         away: list[Span] = []
-        with VideoWriter(
-            video, self._start.size, reader.rate, reader.time_base, overwrite=True, codec=self._job.codec
-        ) as writer:
+        # never by a GPU: another machine may make the next segment, and only one encoder's can be joined
+        with open_writer(video, self._start, reader, overwrite=True, codec=self._job.codec) as writer:
 
-            def encode(work: Work) -> Work:
-                shown = labelled(work.frame) if self._job.label else work.frame
-                writer.write(replace(shown, pts=shown.pts - first.pts))
-                return work
+            def write(frame: Frame) -> None:
+                writer.write(replace(frame, pts=frame.pts - first.pts))
 
             state = self._state
-            stages = [*step_stages(self._animator, state), Stage("encode", encode)]
+            stages = [*step_stages(self._animator, state), encode_stage(write, self._job.label)]
             with Stream((Work(frame, state) for frame in frames), stages, describe=frame_time) as stream:
                 for work in stream:
                     times.append(work.frame.pts)

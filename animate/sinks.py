@@ -12,17 +12,21 @@ from .errors import InputError
 from .live import CLOCK
 from .video import Frame, VideoWriter
 
-CAMERA = "camera"
-"""What stands for the virtual camera where a sink is named."""
-
 
 class Recording:
-    """A file, udp://, rtmp:// or whatever VideoWriter takes; gpu: as there."""
+    """A file, udp://, rtmp:// or whatever VideoWriter takes; comment, gpu: as there."""
 
     def __init__(
-        self, name: str, size: tuple[int, int], rate: Fraction, *, overwrite: bool = False, gpu: bool = False
+        self,
+        name: str,
+        size: tuple[int, int],
+        rate: Fraction,
+        *,
+        comment: str | None = None,
+        overwrite: bool = False,
+        gpu: bool = False,
     ):
-        self._writer = VideoWriter(name, size, rate, CLOCK, overwrite=overwrite, gpu=gpu)
+        self._writer = VideoWriter(name, size, rate, CLOCK, comment=comment, overwrite=overwrite, gpu=gpu)
         self._writer.__enter__()
         self._written = False
 

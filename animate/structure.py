@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 from ..models.config import Task
 
-STRUCTURE_CHANNELS = 17
 EDGE_CHANNEL = 16
 STRIDE = 4
 """One place in STRIDE x STRIDE pixels is drawn: distances are smooth, the generator starts at H/4."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from .animator import Animator
 from .backends import computed
 from .errors import InputError
-from .files import different_files, held
+from .files import clear_parts, different_files, held
 from .formats import Output
 from .job import Event, Job, Say, Task, job_folder
 from .motions import names_motion
@@ -81,6 +81,7 @@ class Worker:
         """A job without segments: its output is pictures, GIF or WebP, its driver a motion without pictures,
         or its source a video, which has a place of its own to go on from. It begins anew after an
         interruption."""
+        clear_parts(Path(job.output))  # of an attempt that was killed: the lock is ours
         frames = 0
 
         def count(done: int, expected: int | None) -> None:

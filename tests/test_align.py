@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gfla.animate.align import FaceSquare, crop, face_square, feather, from_crop, paste, room, to_crop
+from gfla.animate.align import FaceSquare, crop, face_square, feather, paste, room, to_crop
 from gfla.animate.landmarks import Landmarks
 
 Face = Callable[..., np.ndarray]
@@ -119,11 +119,8 @@ def test_the_feather_fades_only_inside_the_image():
     assert (feather(whole) == 1).all()
 
 
-def test_points_map_both_ways(face: Face):
+def test_points_of_the_image_in_its_crop(face: Face):
     points = face()
-    for square in (FaceSquare(0, 0, 256), FaceSquare(-13, 40, 700), FaceSquare(5, 9, 91)):
-        there = to_crop(points, square)
-        np.testing.assert_allclose(from_crop(there, square), points, atol=1e-3)
     np.testing.assert_array_equal(to_crop(points, FaceSquare(0, 0, 256)), points)
     corner = np.array([[9.5, 19.5], [109.5, 119.5]])  # the outer corners of the square (10, 20, 100)
     np.testing.assert_allclose(to_crop(corner, FaceSquare(10, 20, 100)), [[-0.5, -0.5], [255.5, 255.5]])

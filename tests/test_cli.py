@@ -178,9 +178,13 @@ def test_interrupting_keeps_what_was_done(
         show(self, done, expected)
 
     monkeypatch.setattr(Bar, "__call__", interrupted)
+    record = out.with_name("out.mp4.json")
+    for old in (out, record):
+        old.write_text("old")
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
     try:
-        assert main([str(portrait), str(clip), "-o", str(out)]) == 130
+        arguments = [str(portrait), str(clip), "-o", str(out), "--overwrite", "--sidecar", "--stats"]
+        assert main(arguments) == 130
     finally:
         signal.signal(signal.SIGINT, before)
     said = capsys.readouterr()
@@ -192,7 +196,31 @@ def test_interrupting_keeps_what_was_done(
     with av.open(str(out)) as container:
         heard = sum(frame.samples for frame in container.decode(audio=0))
     assert abs(Fraction(heard, 48000) - Fraction(count, 25)) < Fraction(1, 20)
-    assert [p.name for p in out.parent.iterdir()] == ["out.mp4"]
+    assert "the slowest stage is" in said.err
+    told = json.loads(record.read_text())
+    assert told["output"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert sorted(p.name for p in out.parent.iterdir()) == ["out.mp4", "out.mp4.json"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_render_that_fails_leaves_no_motion(
+    portrait: Path,
+    out: Path,
+    make_video: MakeVideo,
+    head_picture: Picture,
+    grey_picture: Picture,
+    capsys: Capture,
+):
+    clip = make_video(
+        "gone.mp4",
+        size=(128, 128),
+        pts=range(8),
+        picture=lambda at, *size: (grey_picture if at == 5 else head_picture)(at, *size),
+    )
+    kept = ["--save-motion", str(out.with_name("a.motion")), "--no-face", "fail"]
+    assert main([str(portrait), str(clip), "-o", str(out), *kept]) == 2
+    assert "no face" in capsys.readouterr().err
+    assert not list(out.parent.iterdir())
 
 
 @pytest.mark.usefixtures("tiny")

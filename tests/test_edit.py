@@ -40,11 +40,24 @@ def test_a_picture(portrait: Path, tmp_path: Path, capsys: Capture):
     assert capsys.readouterr().out == f"{out}\n"
     turned, _ = read_image(out)
     assert turned.shape == (120, 160, 3)
+    with Image.open(out) as picture:
+        assert "Synthetic media" in picture.info["Comment"]
     assert edit(portrait, "--yaw", 0, "-o", out, "--overwrite") == 0
     assert not np.array_equal(read_image(out)[0], turned)
     assert edit(portrait, "--yaw", 15, "--crop-only", "-o", out, "--overwrite") == 0
     assert read_image(out)[0].shape == (64, 64, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "portrait.png"]
+
+
+def test_a_cut_out_stays_one(tmp_path: Path, head_picture: Picture):
+    image = head_picture(0, 160, 120)
+    alpha = np.where((image == 90).all(axis=2), 0, 255).astype(np.uint8)
+    Image.fromarray(np.dstack([image, alpha])).save(tmp_path / "cut-out.png")
+    assert edit(tmp_path / "cut-out.png", "--yaw", 5, "-o", tmp_path / "out.png") == 0
+    _, kept = read_image(tmp_path / "out.png")
+    assert kept is not None
+    assert not kept[:10].any()
+    assert kept.max() == 255
 
 
 def test_a_video_by_key_frames(portrait: Path, tmp_path: Path):

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gfla.animate import InputError, read_image
-from PIL import Image
+from gfla.animate.image import write_image
+from PIL import ExifTags, Image
 
 Picture = Callable[..., np.ndarray]
 PICTURE = np.add.outer(np.arange(30) * 4, np.add.outer(np.arange(40) * 3, [0, 9, 18])).astype(np.uint8)
@@ -55,3 +56,15 @@ def test_a_bad_picture_is_one_sentence(tmp_path: Path, moving_picture: Picture):
         read_image(tmp_path / "cut.png")
     with pytest.raises(InputError, match="no such file"):
         read_image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+def test_a_picture_says_what_it_is(tmp_path: Path, name: str):
+    write_image(PICTURE, tmp_path / name, "Synthetic; weights: naïve")
+    with Image.open(tmp_path / name) as picture:
+        if name == "a.webp":
+            assert picture.getexif()[ExifTags.Base.ImageDescription].startswith("Synthetic; weights: na")
+        else:
+            comment = picture.info.get("Comment") or picture.info["comment"].decode()
+            assert comment == "Synthetic; weights: naïve"
+    assert [path.name for path in tmp_path.iterdir()] == [name]

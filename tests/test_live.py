@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -204,6 +205,8 @@ def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, 
     with VideoReader(out) as reader:
         assert reader.size == (160, 120)
         count = len(list(reader))
+    with av.open(str(out)) as container:
+        assert "Synthetic media" in container.metadata["comment"]
     assert f"{count} frames, {10 - count} dropped, " in said
     assert "ms at worst" in said
 
@@ -233,6 +236,16 @@ def test_bad_input_is_one_sentence_and_never_a_camera(
         assert words in said.err, said.err
         assert len(said.err.splitlines()) == 1
         assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.usefixtures("animator")
+def test_the_sink_is_never_an_input(portrait: Path, clip: Path, tmp_path: Path, capsys: Capture):
+    swap = portrait.rename(tmp_path / "1.png")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for sink in (clip, tmp_path / "%d.png"):
+        assert main([str(swap), str(clip), "--swap", str(swap), "--sink", str(sink), "--overwrite"]) == 2
+        assert "an input; give the output another name" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
 
 
 def test_a_recording_of_nothing_is_no_file(tmp_path: Path):

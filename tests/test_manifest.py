@@ -39,6 +39,12 @@ def test_a_table_in_csv(csv: Write, tmp_path: Path):
     assert "motion" not in second.cells
 
 
+def test_a_motion_that_we_ship_keeps_its_name(csv: Write, tmp_path: Path):
+    path = csv("source,driving,output\na.png,nod,c.mp4\na.png,blink,d.mp4\n")
+    (tmp_path / "blink").touch()
+    assert [row.cells["driving"] for row in read_manifest(path)] == ["nod", str(tmp_path / "blink")]
+
+
 def test_a_table_in_json_lines(tmp_path: Path):
     path = tmp_path / "jobs.jsonl"
     path.write_text(
@@ -122,3 +128,12 @@ def test_outputs_that_collide(tmp_path: Path):
         check_jobs([user, Job.of("a.png", "b.mp4", tmp_path / "link.mp4", where="line 3")])
     with pytest.raises(InputError, match=r"line 4: .*does not exist; make it first"):
         check_jobs([Job.of("a.png", "b.mp4", tmp_path / "none" / "out.mp4", where="line 4")])
+
+
+def test_outputs_that_would_replace_numbered_inputs(tmp_path: Path):
+    for name in ("00001.png", "2.png"):
+        (tmp_path / name).touch()
+    for given, output in (("00001.png", "%05d.png"), ("%d.png", "%01d.png")):
+        user = Job.of("a.png", tmp_path / given, tmp_path / "out.mp4", where="line 2")
+        with pytest.raises(InputError, match=r"line 3: .* an input of line 2"):
+            check_jobs([user, Job.of("a.png", "b.mp4", tmp_path / output, where="line 3")])

@@ -1,5 +1,6 @@
 """One picture in many poses: placed in the network's picture, drawn pose by pose, written by the stream."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,6 @@ from gfla.animate.cli.pose import main as pose
 from gfla.animate.cli.turntable import main as turntable
 from gfla.animate.errors import InputError
 from gfla.animate.image import read_image, write_image
-from gfla.animate.pose_files import write_pose
 from gfla.animate.posing import Poser, fit_picture, follow_person
 from gfla.animate.puppets import choose_solid, draw_pair, draw_solid
 from gfla.models import CONFIGS, Generator, save_generator
@@ -37,9 +37,10 @@ def person(tmp_path):
     pair = draw_pair(1, 3, (120, 90))
     picture = tmp_path / "somebody.png"
     write_image(pair.source.image, picture)
-    write_pose(pair.source.joints, picture.with_suffix(".json"))
     target = tmp_path / "target.json"
-    write_pose(pair.target.joints, target)
+    for drawn, path in ((pair.source, picture.with_suffix(".json")), (pair.target, target)):
+        rows = np.hstack([drawn.joints, np.ones((18, 1))]).flatten().tolist()
+        path.write_text(json.dumps({"people": [{"pose_keypoints_2d": rows}]}))
     return picture, target, pair
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,7 @@ from gfla.animate import InputError, VideoReader
 from gfla.animate.cli import animate, render
 from gfla.animate.cli.animate import add_options, job_of
 from gfla.animate.cli.render import main
-from gfla.animate.job import Event, Job
+from gfla.animate.job import Event, Job, stamp
 from gfla.animate.ledger import Ledger
 from gfla.animate.manifest import COLUMNS
 from gfla.animate.motion import Manner
@@ -230,6 +231,32 @@ def test_a_batch_from_beginning_to_end(tmp_path: Path):
     assert [entries[job.key].attempts for job in (good[0], lost, good[1])] == [1, 2, 2]
     assert {entry.state for entry in entries.values()} == {"done"}
     assert not list((folder / "batch" / "jobs").iterdir())
+
+
+def test_a_batch_begun_anew_finds_nothing_of_the_old(tmp_path: Path):
+    """Not the driver's landmarks, which may be another's by now, and no part of a film that was killed."""
+    folder = tmp_path / "work"
+    (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=3)
+    gif = replace(job, output=str(Path(job.output).with_suffix(".gif")), overwrite=True)
+    batch(folder, [gif])
+    left = [folder / "batch" / "tracks" / "old", folder / "out" / f".{Path(job.output).stem}.9.part.gif"]
+    others = [folder / "out" / ".other.9.part.gif"]
+    (folder / "batch" / "tracks").mkdir(exist_ok=True)
+    for path in (*left, *others):
+        path.touch()
+    assert batch(folder, [gif]).done == [gif]
+    assert [path.exists() for path in (*left, *others)] == [False, False, True]
+
+
+def test_a_job_knows_when_its_numbered_pictures_change(tmp_path: Path):
+    for number in range(3):
+        (tmp_path / f"{number:03d}.png").write_bytes(bytes(number + 1))
+    job = Job.of("a.png", tmp_path / "%03d.png", "out.mp4")
+    before = job.fingerprint()
+    assert stamp(job.driving)[1::3] == [1, 2, 3]
+    assert job.fingerprint() == before
+    (tmp_path / "001.png").write_bytes(bytes(9))
+    assert job.fingerprint() != before
 
 
 def test_a_worker_that_dies_each_time_costs_its_job_alone(tmp_path: Path):

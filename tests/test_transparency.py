@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, Frame, VideoReader
+from gfla.animate.job import Job
+from gfla.animate.segments import Segments
+from gfla.animate.shares import finish_segments, write_segments
 from gfla.animate.transparency import moved_alpha, off_white
 from gfla.models import CONFIGS, Generator
 from PIL import Image
@@ -99,3 +102,21 @@ def test_elsewhere_it_lies_on_white(
     clip = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(2))
     with VideoReader(animator.render(cut_out, clip, tmp_path / "out.mp4")) as reader:
         assert (next(iter(reader)).image[:30] > 250).all()
+
+
+@pytest.mark.parametrize("name", ["out.mov", "out.webm"])
+def test_it_reaches_what_is_made_of_segments(
+    animator: Animator, cut_out: Path, make_video: MakeVideo, head_picture: Picture, tmp_path: Path, name: str
+):
+    clip = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(4))
+    (tmp_path / "work").mkdir()
+    job, segments = Job.of(cut_out, clip, tmp_path / name), Segments(tmp_path / "work", Path(name).suffix)
+    write_segments(animator, job, segments, length=2)
+    finish_segments(job, segments, animator.name)
+    with VideoReader(tmp_path / name) as reader:
+        frames = list(reader)
+    assert len(frames) == 4
+    for frame in frames:
+        assert frame.alpha is not None
+        assert (frame.alpha[:30] < 5).all()
+        assert (frame.alpha > 250).any()

@@ -187,36 +187,38 @@ def _animate(options: argparse.Namespace) -> None:
 
     from ..animator import Animator
     from ..backends import computed
+    from ..provenance import write_sidecar
 
     animator = Animator.from_pretrained(**job.loading)
     by = computed(animator)
     device = f"device: {by['device']} ({animator.device_reason}; {by['precision']}, {by['backend']})"
     account: list[object] = []
-    tracking = Bar("looking at the driver")
-    with closing(tracking), closing(Bar(device, f"weights: {animator.name}")) as bar:
-        path = animator.render(
-            source,
-            driving,
-            job.output,
-            **job.ways,
-            start=job.start,
-            end=job.end,
-            overwrite=job.overwrite,
-            progress=bar,
-            stats=account.append if options.stats else None,
-            codec=job.codec,
-            label=job.label,
-            source_motion=job.source_motion,
-            reference_frame=job.reference_frame,
-            tracking=tracking,
-            save_motion=options.save_motion,
-        )
-    if job.sidecar:
-        from ..provenance import write_sidecar
-
-        write_sidecar(job, animator.name, by)
-    if account:
-        print(account[0], file=sys.stderr)
+    tracking, bar = Bar("looking at the driver"), Bar(device, f"weights: {animator.name}")
+    try:
+        with closing(tracking), closing(bar):
+            path = animator.render(
+                source,
+                driving,
+                job.output,
+                **job.ways,
+                start=job.start,
+                end=job.end,
+                overwrite=job.overwrite,
+                progress=bar,
+                stats=account.append,
+                codec=job.codec,
+                label=job.label,
+                source_motion=job.source_motion,
+                reference_frame=job.reference_frame,
+                tracking=tracking,
+                save_motion=options.save_motion,
+            )
+    finally:  # after Ctrl-C too
+        if account:  # there is a video
+            if job.sidecar:
+                write_sidecar(job, animator.name, by)
+            if options.stats:
+                print(account[0], file=sys.stderr)
     if output.path:
         print(path)
 

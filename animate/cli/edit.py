@@ -57,6 +57,7 @@ def _edit(options: argparse.Namespace) -> None:
 
     from ..animator import Animator
     from ..image import write_image
+    from ..provenance import tag
     from ..recording import MotionReader, recorded
 
     animator = Animator.from_pretrained(device=options.device)
@@ -64,7 +65,7 @@ def _edit(options: argparse.Namespace) -> None:
         recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
         state = animator.follow(animator.prepare(source, crop_only=options.crop_only), recording)
         (frame,) = animator.animate(state, MotionReader(recording))
-        write_image(frame.image, output)
+        write_image(frame.pixels, output, tag(animator.name))
     else:
         curves = key_frames(keys)
         count = len(next(iter(curves.values())))

@@ -8,10 +8,11 @@ from contextlib import ExitStack, closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..files import existing_file, is_url, video_input
+from ..files import different_files, existing_file, is_url, video_input
 from ..formats import Output
 from .options import add_computing, run
 
+_CAMERA = "camera"  # what stands for a virtual one where a sink is named
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
 
 
@@ -58,13 +59,16 @@ def _live(options: argparse.Namespace) -> None:
         video_input(options.driving)
     if options.loop and (options.driving is None or is_url(options.driving)):
         raise InputError("--loop is for a file; name one.")
-    if options.sink not in (None, "camera"):
-        Output.of(options.sink, overwrite=options.overwrite)
+    if options.sink not in (None, _CAMERA):
+        output = Output.of(options.sink, overwrite=options.overwrite)
+        if output.path:
+            different_files(output.path, *sources, options.driving)
     elif options.sink is None and sys.platform.startswith("linux") and not _has_screen():
         raise InputError("There is no screen for a window; say where the pictures go with --sink.")
 
     from ..animator import Animator
     from ..live import Controls, LiveCount, Newest, animate_live
+    from ..provenance import tag
     from ..sinks import Recording, VirtualCamera, Window
     from ..video import Camera, VideoReader
 
@@ -97,11 +101,17 @@ def _live(options: argparse.Namespace) -> None:
 
         if options.sink is None:
             sink = Window("gfla-live", pressed)
-        elif options.sink == "camera":
+        elif options.sink == _CAMERA:
             sink = VirtualCamera(size, Fraction(25))
         else:
-            gpu = animator.device.type == "cuda"
-            sink = Recording(options.sink, size, Fraction(25), overwrite=options.overwrite, gpu=gpu)
+            sink = Recording(
+                options.sink,
+                size,
+                Fraction(25),
+                comment=tag(animator.name),
+                overwrite=options.overwrite,
+                gpu=animator.device.type == "cuda",
+            )
         stack.callback(sink.close)
         print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
         if options.sink is None:

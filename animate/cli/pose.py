@@ -66,6 +66,7 @@ def _pose(options: argparse.Namespace) -> None:
     from ..image import read_image, write_image
     from ..pose_files import read_poses
     from ..posing import Poser, follow_person
+    from ..provenance import tag
 
     if seed is not None:
         image, own = _puppet(seed)
@@ -79,7 +80,7 @@ def _pose(options: argparse.Namespace) -> None:
     poser = Poser.from_pretrained(options.weights, "person", options.device)
     state = poser.prepare(image, own)
     if output.suffix.lower() in PICTURES and len(poses) == 1:
-        write_image(poser.step(poses[0], state)[0], output)
+        write_image(poser.step(poses[0], state)[0], output, tag(poser.name))
     elif output.suffix.lower() in (".png", ".jpg"):
         raise InputError(f"{output}: {options.poses} has {len(poses)} poses; name a video such as out.mp4.")
     else:

@@ -35,6 +35,11 @@ class Frame:
         """The time at which the frame is shown, exact."""
         return self.pts * self.time_base
 
+    @property
+    def pixels(self) -> np.ndarray:
+        """All there is of the picture: RGB (H, W, 3) uint8, with transparency (H, W, 4)."""
+        return self.image if self.alpha is None else self.rgba()
+
     def on_white(self) -> np.ndarray:
         """The picture where there is no transparency: RGB (H, W, 3) uint8 on white paper."""
         if self.alpha is None:

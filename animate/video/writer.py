@@ -17,6 +17,7 @@ from PIL import Image
 from ..errors import InputError
 from ..files import numbered_files, part_file
 from ..formats import Output
+from ..image import said
 from .frame import Frame
 from .nvenc import on_gpu
 from .pixels import coded, tag_bt709
@@ -35,7 +36,8 @@ class VideoWriter:
     size: (width, height) of the frames to come; where the codec takes even sizes an odd one loses its last
     column or row, said once.
     rate: frames a second, nominal: each frame's own pts decides. time_base: of the frames, seconds a tick.
-    audio_from: the reader whose sound is copied along, cut as it is. comment: the container's comment tag.
+    audio_from: the reader whose sound is copied along, cut as it is. comment: the container's comment tag, or
+    each PNG's; GIF and WebP hold none.
     codec: another than the container's first. alpha: frames will have it; left out where none can be held.
     gpu: encode on an NVIDIA GPU where it can.
     InputError if the path cannot be written or exists without `overwrite`.
@@ -72,7 +74,7 @@ class VideoWriter:
         self._origin = audio_from.origin if audio_from else Fraction(0)
         self._sink: _Sink
         if self.output.numbered:
-            self._sink = _Pictures(self.output)
+            self._sink = _Pictures(self.output, comment)
         else:
             self._sink = _Film(self.output, self.size, rate, time_base, audio_from, comment, alpha)
 
@@ -186,6 +188,7 @@ class _Film:
         if self._pixels.startswith("yuv"):
             tag_bt709(stream.codec_context, full=codec.full)
         self._last: int | None = None
+        self._left_out = False
         self._count = 0
         return stream
 
@@ -194,6 +197,7 @@ class _Film:
         if self._palette:
             pts = round(frame.seconds / self._tick)
             if self._last is not None and pts < self._last + 2:  # viewers show such frames five times as long
+                self._leave_out()
                 return
             self._last = pts
             picture = self._palette(Frame(frame.image, pts, self._tick, frame.alpha))
@@ -201,6 +205,12 @@ class _Film:
             picture = coded(frame, self._size, self._pixels, full=self._output.codec.full)
         self._count += 1
         self._mux(self._encode(picture))
+
+    def _leave_out(self) -> None:
+        if not self._left_out:
+            name = self._output.name
+            log.warning("%s: a GIF shows 50 pictures a second at most; the others are left out.", name)
+        self._left_out = True
 
     def _encode(self, picture: av.VideoFrame | None) -> list[av.Packet]:
         """The packets that come of a picture, all that are left for None."""
@@ -284,17 +294,18 @@ class _Palette:
 class _Pictures:
     """One PNG a frame, in a hidden folder until all are there."""
 
-    def __init__(self, output: Output):
+    def __init__(self, output: Output, comment: str | None):
         assert output.path
+        self._comment = comment
         self._pattern = output.path
-        self._folder = part_file(output.path.with_name(output.path.name.replace("%", "")))
+        self._folder = part_file(output.path)
         self._folder.mkdir()
         self._count = 0
 
     def write(self, frame: Frame, source_time: Fraction) -> None:
         self._count += 1
-        picture = frame.image if frame.alpha is None else frame.rgba()
-        Image.fromarray(picture).save(self._folder / (self._pattern.name % self._count), compress_level=3)
+        path = self._folder / (self._pattern.name % self._count)
+        Image.fromarray(frame.pixels).save(path, compress_level=3, **said(path, self._comment))
 
     def cut(self, seconds: Fraction) -> None:
         pass

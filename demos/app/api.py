@@ -11,6 +11,7 @@ from gfla.animate.controls import check_control
 from gfla.animate.image import write_image
 from gfla.animate.motion import PARTS
 from gfla.animate.motions import SHIPPED
+from gfla.animate.provenance import tag
 from gfla.demos.app.desk import desk_of
 from gfla.demos.app.editing import draw
 from gfla.demos.app.inputs import file_data
@@ -45,7 +46,8 @@ def add_api(service: Service) -> None:
         recording = desk.look(service.animator, driver, lambda: False)
         assert recording is not None
         found = glimpse(service.animator, state, driver, recording, _settings(mode).manner)
-        return _picture(visit, found.driver, "reference"), _picture(visit, found.result, "preview")
+        made = _picture(visit, found.result, "preview", tag(service.animator.name))
+        return _picture(visit, found.driver, "reference"), made
 
     def animate(
         request: gr.Request,
@@ -88,7 +90,8 @@ def add_api(service: Service) -> None:
         for name, value in values.items():
             check_control(name, value)
         state = desk_of(visit).prepared(service.animator, _portrait(visit, service, portrait))
-        return _picture(visit, draw(service.animator, state, values).image, "edited")
+        image = draw(service.animator, state, values).image
+        return _picture(visit, image, "edited", tag(service.animator.name))
 
     api(spoken(preview), api_name="preview", **LOOK)
     api(spoken(animate), api_name="animate", **JOB)
@@ -158,7 +161,7 @@ def _place(visit: Visit, name: str) -> Path:
     return folder / name
 
 
-def _picture(visit: Visit, image: Image, name: str) -> Any:
+def _picture(visit: Visit, image: Image, name: str, comment: str | None = None) -> Any:
     path = _place(visit, f"{name}.png")
-    write_image(image, path)
+    write_image(image, path, comment)
     return file_data(path)

@@ -14,6 +14,7 @@ from gfla.animate import AnimationState, Animator, InputError
 from gfla.animate.align import FaceSquare
 from gfla.animate.controls import CONTROLS, check_control, key_frames
 from gfla.animate.image import write_image
+from gfla.animate.provenance import tag
 from gfla.animate.recording import MotionReader, recorded
 from gfla.animate.video import Frame
 from gfla.demos.app import markup, widgets
@@ -87,7 +88,7 @@ class Editing:
         whole = desk_of(visit).prepared(self.service.animator, edit.portrait)
         frame = draw(self.service.animator, whole, changed(values))
         path = visit.folder / f"{edit.portrait.stem[:80]}-edited.png"
-        write_image(frame.image if frame.alpha is None else frame.rgba(), path)
+        write_image(frame.pixels, path, tag(self.service.animator.name))
         return widgets.saved(visit.give(path), path.name)
 
     def _add_key(self, request: gr.Request, at: float | None, *values: float) -> tuple[str, float, str]:

@@ -18,7 +18,6 @@ import triton.language as tl
 from torch import Tensor
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 # With a single choice nothing is timed, which the interpreter could not do.
 _SIZES = [(16, 4)] if INTERPRETED else [(16, 2), (16, 4), (32, 4), (64, 4), (64, 8)]
