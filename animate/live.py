@@ -93,7 +93,7 @@ class Newest:
 
     def __init__(self, open_reader: Callable[[], VideoReader], *, again: bool = False):
         self._open, self._again = open_reader, again
-        self._reader = open_reader()
+        self._reader = self._opened()
         self.live = self._reader.input.live
         self.dropped = 0
         self._changed = threading.Condition()
@@ -124,6 +124,11 @@ class Newest:
             self._thread.join()
         self._reader.close()
 
+    def _opened(self) -> VideoReader:
+        reader = self._open()
+        reader.leave_sound()
+        return reader
+
     def _read(self) -> None:
         try:
             start = time.perf_counter()
@@ -132,7 +137,7 @@ class Newest:
                 if self.live or not self._again:
                     break
                 self._reader.close()
-                self._reader = self._open()
+                self._reader = self._opened()
         except BaseException as error:
             self._error = error
         with self._changed:

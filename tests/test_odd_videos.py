@@ -2,12 +2,16 @@
 
 import socket
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from gfla.animate.errors import InputError
-from gfla.animate.video import VideoReader, VideoWriter
+from gfla.animate.live import Newest
+from gfla.animate.video import Frame, VideoReader, VideoWriter
+from gfla.animate.video.inputs import Input
 from gfla.animate.video.media import read_media
 
 MakeVideo = Callable[..., Path]
@@ -71,3 +75,50 @@ def test_a_server_that_is_not_there_is_a_sentence_with_sound_too(make_video: Mak
         port = free.getsockname()[1]
     with pytest.raises(InputError, match=rf"^tcp://127.0.0.1:{port}: cannot be written"):
         copy(talking, f"tcp://127.0.0.1:{port}")
+
+
+def test_of_what_is_read_once_sound_that_nobody_takes_is_not_kept(
+    tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+):
+    talking = make_video("talking.mp4", pts=range(25), sound="aac")
+    monkeypatch.setattr(Input, "of", lambda given: Input(str(given), f"file:{given}"))
+    readers = []
+
+    def opened() -> VideoReader:
+        readers.append(VideoReader(talking))
+        return readers[-1]
+
+    with opened() as kept:
+        list(kept)
+    with (
+        opened() as silent,
+        VideoWriter(
+            tmp_path / "out.gif", silent.size, silent.rate, silent.time_base, audio_from=silent
+        ) as out,
+    ):
+        for frame in silent:
+            out.write(frame)
+    newest = Newest(opened)
+    assert list(newest)
+    newest.close()
+    counts = [len(reader.sound_packets) for reader in readers]
+    assert counts[0] > 10
+    assert counts[1:] == [0, 0]
+
+
+def test_a_full_disk_is_one_sentence_for_pictures_too(tmp_path: Path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+
+    def fill() -> None:
+        with VideoWriter(tmp_path / "%d.png", (128, 128), Fraction(25), Fraction(1, 25)) as writer:
+            writer.write(Frame(noise, 0, Fraction(1, 25)))
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"%d\.png: cannot be written: "):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

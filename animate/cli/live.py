@@ -57,7 +57,7 @@ def _live(options: argparse.Namespace) -> None:
         raise InputError("Say what drives the portrait: --camera 0, or else an address or a file.")
     if options.driving is not None:
         video_input(options.driving)
-    if options.loop and (options.driving is None or is_url(options.driving)):
+    if options.loop and (options.driving in (None, "-") or is_url(options.driving)):
         raise InputError("--loop is for a file; name one.")
     if options.sink not in (None, _CAMERA):
         output = Output.of(options.sink, overwrite=options.overwrite)

@@ -54,6 +54,7 @@ class VideoReader:
         self._container: InputContainer | None = None
         self._salvage: Salvage | None = None
         self.sound_packets: deque[av.Packet] = deque()
+        self._keeps_sound = True
         self.ended = False
         try:
             if self.input.path and is_webp(self.input.path):
@@ -145,6 +146,11 @@ class VideoReader:
         tracks = self._container.streams.audio if self._container else ()
         return next((track for track in tracks if track.codec_context is not None), None)
 
+    def leave_sound(self) -> None:
+        """Nobody is going to take the sound: of what can be read only once none is laid aside any more."""
+        self._keeps_sound = False
+        self.sound_packets.clear()
+
     def _demux(self, container: InputContainer) -> Iterator[av.Packet]:
         """The picture's packets; of what can be read only once the sound's are laid aside meanwhile."""
         sound = self.sound
@@ -153,7 +159,7 @@ class VideoReader:
             return
         for packet in container.demux(self._stream, sound):
             if packet.stream_index == sound.index:
-                if packet.dts is not None:
+                if packet.dts is not None and self._keeps_sound:
                     self.sound_packets.append(packet)
             else:
                 yield packet

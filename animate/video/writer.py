@@ -72,6 +72,8 @@ class VideoWriter:
         if gpu:
             self.output = self.output._replace(codec=on_gpu(self.output.codec, self.size))
         self._origin = audio_from.origin if audio_from else Fraction(0)
+        if audio_from and not self.output.container.sound:
+            audio_from.leave_sound()
         self._sink: _Sink
         if self.output.numbered:
             self._sink = _Pictures(self.output, comment)
@@ -305,7 +307,11 @@ class _Pictures:
     def write(self, frame: Frame, source_time: Fraction) -> None:
         self._count += 1
         path = self._folder / (self._pattern.name % self._count)
-        Image.fromarray(frame.pixels).save(path, compress_level=3, **said(path, self._comment))
+        try:
+            Image.fromarray(frame.pixels).save(path, compress_level=3, **said(path, self._comment))
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{self._pattern}: cannot be written: {reason}.") from error
 
     def cut(self, seconds: Fraction) -> None:
         pass
