@@ -226,6 +226,7 @@ def test_bad_input_is_one_sentence_and_never_a_camera(
         ([portrait, *sink], "Say what drives the portrait"),
         ([portrait, clip, "--camera", "0", *sink], "Say what drives the portrait"),
         ([portrait, "--camera", "0", "--loop", *sink], "--loop is for a file"),
+        ([portrait, "-", "--loop", *sink], "--loop is for a file"),
         ([portrait, clip, "--sink", tmp_path / "out.avi"], "let the output's name end in"),
         ([tmp_path / "none.png", clip, *sink], "none.png: no such file."),
         ([portrait, clip, "--swap", tmp_path / "small.png", *sink], "no face found"),
