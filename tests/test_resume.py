@@ -62,6 +62,15 @@ def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path):
     assert a == b
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C is Python's, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypatch):
     """In the first of a sample's two steps: the second is taken too, then the run is kept and left."""
     stage = replace(TINY.stages[2], steps=4, landmarks=0.0, adversarial=0.0, temporal=0.0)
@@ -86,6 +95,7 @@ def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypa
         assert torch.equal(resumed.generator.state_dict()[name], value), name
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_twice_stops_at_once():
     with patience(alone=True) as stopping:
         assert not stopping()
