@@ -20,6 +20,17 @@ MakeVideo = Callable[..., Path]
 TICK = Fraction(1, 25)
 
 
+def four_are_cut_out(path: Path) -> None:
+    """That a video has four frames, clear above and solid somewhere."""
+    with VideoReader(path) as reader:
+        frames = list(reader)
+    assert len(frames) == 4
+    for frame in frames:
+        assert frame.alpha is not None
+        assert (frame.alpha[:30] < 5).all()
+        assert (frame.alpha > 250).any()
+
+
 @pytest.fixture
 def animator(landmarker) -> Animator:
     torch.manual_seed(0)
@@ -87,13 +98,7 @@ def test_it_reaches_the_output(
     clip = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(4))
     (tmp_path / "out").mkdir()
     animator.render(cut_out, clip, tmp_path / "out" / name)
-    with VideoReader(tmp_path / "out" / name) as reader:
-        frames = list(reader)
-    assert len(frames) == 4
-    for frame in frames:
-        assert frame.alpha is not None
-        assert (frame.alpha[:30] < 5).all()
-        assert (frame.alpha > 250).any()
+    four_are_cut_out(tmp_path / "out" / name)
 
 
 def test_elsewhere_it_lies_on_white(
@@ -113,10 +118,4 @@ def test_it_reaches_what_is_made_of_segments(
     job, segments = Job.of(cut_out, clip, tmp_path / name), Segments(tmp_path / "work", Path(name).suffix)
     write_segments(animator, job, segments, length=2)
     finish_segments(job, segments, animator.name)
-    with VideoReader(tmp_path / name) as reader:
-        frames = list(reader)
-    assert len(frames) == 4
-    for frame in frames:
-        assert frame.alpha is not None
-        assert (frame.alpha[:30] < 5).all()
-        assert (frame.alpha > 250).any()
+    four_are_cut_out(tmp_path / name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from ..errors import InputError
 from ..files import is_url, number_in, numbered_files, video_file
@@ -74,6 +75,17 @@ class Input:
             raise InputError(
                 f"{self.name}: not a video, or one cut off before its index; give a whole video file."
             ) from None
+
+
+def picture_stream(container: InputContainer, name: str) -> av.VideoStream:
+    """The first stream of pictures; InputError if there is none, or nothing here decodes it."""
+    cover = Disposition.attached_pic  # the picture of an album is no video
+    stream = next((s for s in container.streams.video if not s.disposition & cover), None)
+    if stream is None:
+        raise InputError(f"{name}: there is no picture in it, only sound or data; give a video.")
+    if stream.codec_context is None:
+        raise InputError(f"{name}: FFmpeg has no decoder for its pictures; convert it to H.264.")
+    return stream
 
 
 def _numbered(path: Path) -> Input:

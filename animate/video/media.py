@@ -9,10 +9,9 @@ from pathlib import Path
 
 import av
 from av.error import FFmpegError
-from av.stream import Disposition
 
 from ..errors import InputError
-from .inputs import Input
+from .inputs import Input, picture_stream
 from .moving_webp import is_webp
 from .pixels import HDR
 
@@ -56,12 +55,7 @@ def read_media(path: Path) -> Media:
         with Image.open(path) as picture:
             return Media("webp", "webp", "rgba", picture.size)
     with given.open() as container:
-        cover = Disposition.attached_pic
-        stream = next((s for s in container.streams.video if not s.disposition & cover), None)
-        if stream is None:
-            raise InputError(f"{path}: there is no picture in it, only sound or data; give a video.")
-        if stream.codec_context is None:
-            raise InputError(f"{path}: FFmpeg has no decoder for its pictures; convert it to H.264.")
+        stream = picture_stream(container, str(path))
         try:
             frame = next(container.decode(stream))
         except (FFmpegError, StopIteration):

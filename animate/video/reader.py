@@ -11,14 +11,13 @@ from typing import Self
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
 
 from ..errors import InputError
 from ..times import Span, clock, exact
 from .damage import Salvage
 from .frame import Frame
 from .heap import keep_pictures_apart
-from .inputs import Camera, Input
+from .inputs import Camera, Input, picture_stream
 from .moving_webp import MovingWebp, is_webp
 from .pixels import Upright
 
@@ -69,14 +68,7 @@ class VideoReader:
             raise
 
     def _open(self, container: InputContainer, start, end) -> None:
-        cover = Disposition.attached_pic  # the picture of an album is no video
-        streams = [s for s in container.streams.video if not s.disposition & cover]
-        if not streams:
-            raise InputError(f"{self.name}: there is no picture in it, only sound or data; give a video.")
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise InputError(f"{self.name}: FFmpeg has no decoder for its pictures; convert it to H.264.")
-        self._stream = stream
+        self._stream = stream = picture_stream(container, self.name)
         assert stream.time_base is not None
         self.time_base: Fraction = stream.time_base
         self.rate: Fraction = stream.average_rate or stream.base_rate or Fraction(25)
