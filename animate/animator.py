@@ -19,24 +19,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, load_generator
-from .absence import NoFace
-from .align import FaceSquare, crop, face_square, paste, to_crop
-from .animation_state import AnimationState, Guidance, Target
-from .backends import hand_over, place
-from .detail import Canvas, Drawing, finish
-from .devices import fast_precision, to_device
-from .draw import Generated, generate
+from .compositing.detail import Canvas, Drawing, finish
+from .compute.backends import compile_for_backend, place
+from .compute.devices import fast_precision, to_device
 from .errors import InputError
-from .film import Progress, render
-from .landmarks import Landmarker, Landmarks, load_landmarker
-from .motion import Manner, MotionKind, MotionState, follow_driver, see_person
-from .portrait import Portrait, Source, read_source
-from .recording import Recording, Tracked, follow_recording, record
-from .source_video import SourceMotion, SourceVideo
-from .steps import Work, run_step
-from .stream import StreamStats
+from .face.crop import FaceSquare, crop, face_square, paste, to_crop
+from .face.landmarkers import load_landmarker
+from .face.landmarks import Landmarker, Landmarks
+from .face.tracking import Sighting, choose_face, sight
+from .motion.recording import DriverMotion, Tracked, follow_recording, record
+from .motion.retarget import MotionState, fit_source, follow_driver
+from .networks import Generated, generate
+from .options import Guidance, MotionKind, MotionOptions, NoFace, SourceMotion
+from .source_video import SourceVideo
+from .stages import Work, run_step
+from .state import AnimationState, Portrait, Source, Target, read_source
+from .streaming.pipeline import StreamStats
+from .streaming.render import Progress, render
 from .structure import edges_only, image_edges, structure_map
-from .tracking import Sighting, choose_face, sight
 from .video import Frame, VideoReader
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Animator:
         """
         chosen, reason = place(backend, device)
         try:
-            generator = hand_over(load_generator(name, chosen, "face"), backend, str(name))
+            generator = compile_for_backend(load_generator(name, chosen, "face"), backend, str(name))
             landmarker = load_landmarker(landmarks, device=chosen)
         except InputError:
             raise
@@ -94,7 +94,7 @@ class Animator:
         self,
         source: Source | SourceVideo,
         *,
-        motion: MotionKind | Manner = "relative",
+        motion: MotionKind | MotionOptions = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
         detail: float = 1.0,
@@ -109,7 +109,7 @@ class Animator:
         a driving frame without a face shows, see `absence`. source_face, driving_face: which face, counted
         from the left from 1; None: the largest. InputError if it cannot be read or shows no such face.
         """
-        manner = motion if isinstance(motion, Manner) else Manner(motion)
+        manner = motion if isinstance(motion, MotionOptions) else MotionOptions(motion)
         if guidance == "edges":
             if find_spec("kornia") is None:
                 raise InputError("--guidance edges needs kornia; install it with: pip install 'gfla[edges]'.")
@@ -133,7 +133,7 @@ class Animator:
             source.begin(found, places)
         return AnimationState(
             portrait,
-            MotionState(see_person(places), manner, self._size),
+            MotionState(fit_source(places), manner, self._size),
             guidance,
             crop_only,
             detail=detail,
@@ -155,7 +155,7 @@ class Animator:
         return Portrait(image, square, canvas, face, points, reference)
 
     def follow(
-        self, state: AnimationState, recording: Recording, reference_frame: int | None = None
+        self, state: AnimationState, recording: DriverMotion, reference_frame: int | None = None
     ) -> AnimationState:
         """The state of a stream whose driver was looked at before: its frames' times are the recording's.
 
@@ -199,7 +199,7 @@ class Animator:
         driving: str | os.PathLike,
         output: str | os.PathLike,
         *,
-        motion: MotionKind | Manner = "relative",
+        motion: MotionKind | MotionOptions = "relative",
         guidance: Guidance = "landmarks",
         crop_only: bool = False,
         start: Fraction | float | None = None,
@@ -215,7 +215,7 @@ class Animator:
         driving_face: int | None = None,
         source_motion: SourceMotion = "keep",
         label: bool = False,
-        recording: Recording | None = None,
+        recording: DriverMotion | None = None,
         reference_frame: int | None = None,
         tracking: Progress | None = None,
         save_motion: str | os.PathLike | None = None,
@@ -275,7 +275,7 @@ class Animator:
         driving_face: int | None = None,
         progress: Progress | None = None,
         cancel: Callable[[], bool] | None = None,
-    ) -> Recording:
+    ) -> DriverMotion:
         """The motion of the face `driving_face` (as in `prepare`) in a video, to be rendered any number of
         times; InputError if there is none."""
         with VideoReader(driving, start, end) as reader:

@@ -7,24 +7,22 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from .align import FaceSquare, crop, face_square, to_crop
-from .animation_state import AnimationState, Guidance
 from .errors import InputError
-from .files import existing_file
-from .landmarks import Landmarker, Landmarks
-from .motion import see_person
-from .portrait import Portrait, Source
-from .tracking import Sighting, sight
+from .face.crop import FaceSquare, crop, face_square, to_crop
+from .face.landmarks import Landmarker, Landmarks
+from .face.tracking import Sighting, sight
+from .io.paths import existing_file
+from .motion.retarget import fit_source
+from .options import Guidance, SourceMotion
+from .state import AnimationState, Portrait, Source
 from .video import Frame, VideoReader
-
-SourceMotion = Literal["keep", "replace"]
 
 _AWAY = 0.12  # of the side: how far a face may go from where its square fits best
 _GROWN = 1.2  # how much larger or smaller its best square may be
@@ -94,7 +92,7 @@ class SourceVideo:
         """
         self._begin = seconds if self._begin is None else self._begin
         if not self.advance(seconds - self._begin):
-            return replace(state, portrait=replace(state.portrait, anew=False))
+            return replace(state, portrait=replace(state.portrait, recropped=False))
         self._seen = seen = sight(painter.landmarker, self.image, self._seen, None)
         square = state.portrait.square
         if seen.landmarks is None:
@@ -108,7 +106,7 @@ class SourceVideo:
             self._rest = pose
         if self._motion == "replace":
             pose = self._rest + (pose.mean(0) - self._rest.mean(0))
-        return replace(state, portrait=replace(portrait, pose=see_person(pose), anew=anew), shown=True)
+        return replace(state, portrait=replace(portrait, pose=fit_source(pose), recropped=anew), shown=True)
 
 
 def open_source(

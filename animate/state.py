@@ -1,134 +1,120 @@
-"""A stream's state on disk, so that a render goes on where it was cut off: safetensors and JSON, no pickle.
+"""What a frame leaves to the next, as one value, so that one Animator serves many streams.
 
-It walks dataclasses, named tuples, tuples, lists, dicts, tensors, arrays and plain values, whatever their
-names: a field added to the state later is saved too, and one that cannot be is an error.
+S the side of the network's picture.
 """
 
-import json
 import os
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from fractions import Fraction
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .files import settle
+from ..models import Ahead, FrameOutput, GeneratorMemory, Reference
+from .compositing.detail import Canvas, Drawing
+from .errors import InputError
+from .face.crop import FaceSquare
+from .face.landmarks import Landmarks
+from .face.tracking import Sighting
+from .io.image import read_image
+from .motion.no_face import Presence
+from .motion.recording import DriverMotion
+from .motion.retarget import MotionState, Person
+from .options import Guidance, NoFace
 
-_PLAIN = (bool, int, float, str, type(None))
-_OURS = __name__.split(".")[0]
+if TYPE_CHECKING:
+    from .source_video import SourceVideo
 
 
-def save_state(path: Path, state: Any, start: Any) -> None:
-    """Write `state` to `path`, whole or not at all, without what it still shares with `start`.
+Image = NDArray[np.uint8]
 
-    start: the state that `Animator.prepare` gave; `load_state` wants the same again. TypeError for what
-    cannot be written.
+
+Source = str | os.PathLike | Image
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A source, prepared once per stream.
+
+    image: RGB (H, W, 3) uint8. square: where its face is. canvas: where drawings of it are finished.
+    face: the crop, (S, S, 3) uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
+    Of a source video's frame, pose: the person from whom the motion departs, where it is not the first
+    frame's. recropped: whether its square is another than the frame's before. alpha: (H, W) uint8, None where
+    opaque.
     """
-    tensors: dict[str, Tensor] = {}
-    plan = _pack(state, start, "state", tensors)
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"plan": json.dumps(plan)})
-    settle(part)
-    os.replace(part, path)
+
+    image: Image
+    square: FaceSquare
+    canvas: Canvas
+    face: Image
+    points: NDArray[np.float32]
+    reference: Reference
+    pose: Person | None = None
+    recropped: bool = False
+    alpha: Image | None = None
 
 
-def load_state(path: Path, start: Any, device: torch.device) -> Any:
-    """The state that `save_state` wrote, its tensors on `device` if they were not on the CPU.
+def read_source(source: Source) -> tuple[Image, Image | None, str]:
+    """The picture on white where it is transparent, its alpha, what to call it; InputError if it is none."""
+    if isinstance(source, np.ndarray):
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+            raise InputError(f"a source array is RGB (H, W, 3) uint8, not {source.shape} {source.dtype}.")
+        return source, None, "source"
+    image, alpha = read_image(source)
+    if alpha is not None:
+        share = alpha[..., None].astype(np.float32) / 255
+        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
+    return image, alpha, str(source)
 
-    ValueError if the file is damaged or holds what is not ours.
+
+class Target(NamedTuple):
+    """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
+    structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) float32
+    pixels that the irises, which the network is not told of, go aside. ahead: what the network made of it
+    before its turn came; None until then, and in every state."""
+
+    points: Tensor
+    structure: Tensor
+    look: NDArray[np.float32]
+    ahead: Ahead | FrameOutput | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AnimationState:
+    """What one frame leaves to the next; `Animator.prepare` makes the first.
+
+    seen: the last driving frame's sighting. square: the driving crop, set by a shot's first face. target: the
+    last, and drawing: of it; None before the first face. detail, no_face, driving_face: as in `prepare`.
+    presence: how far the motion has faded while the face was away. source: the video whose frames the
+    portrait is made of in turn, None for a picture. shown: whether its face is to be seen now.
+    recording: where the driver's motion is known beforehand, None where it is looked for in each frame.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            plan = json.loads((file.metadata() or {})["plan"])
-            return _unpack(plan, start, file.get_tensor, device)
-    except (SafetensorError, KeyError, TypeError, AttributeError, ImportError) as error:
-        raise ValueError(f"{path} holds no state of ours ({error!r})") from error
 
+    portrait: Portrait
+    motion: MotionState
+    guidance: Guidance
+    crop_only: bool
+    detail: float = 1.0
+    drawing: Drawing | None = None
+    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+    seen: Sighting | None = None
+    square: FaceSquare | None = None
+    target: Target | None = None
+    no_face: NoFace = "hold"
+    driving_face: int | None = None
+    presence: Presence = field(default_factory=Presence)
+    source: "SourceVideo | None" = None
+    shown: bool = True
+    recording: DriverMotion | None = None
 
-def _pack(value: Any, start: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """`value` as JSON, its tensors put into `tensors`."""
-    if isinstance(value, _PLAIN):
-        return {"value": value}
-    if value is start:
-        return {"kept": True}
-    if isinstance(value, Fraction):
-        return {"fraction": [value.numerator, value.denominator]}
-    if isinstance(value, np.generic):
-        return {"scalar": str(value.dtype), "of": _pack(np.asarray(value), None, name, tensors)}
-    if isinstance(value, Tensor | np.ndarray):
-        tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="K"))
-        tensors[name] = tensor.detach().cpu().contiguous().clone()
-        kind = "array" if isinstance(value, np.ndarray) else "tensor"
-        return {kind: name, "stride": tensor.stride(), "cpu": tensor.device.type == "cpu"}
-    inner: dict[str, Any]
-    if is_dataclass(value) and not isinstance(value, type):
-        inner = {field.name: getattr(value, field.name) for field in fields(value)}
-        shape: dict[str, Any] = {"object": _address(type(value))}
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        inner, shape = value._asdict(), {"object": _address(type(value))}  # type: ignore[attr-defined]
-    elif isinstance(value, tuple | list):
-        inner, shape = {str(index): item for index, item in enumerate(value)}, {type(value).__name__: True}
-    elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        inner, shape = value, {"dict": True}
-    else:
-        raise TypeError(f"{name} is a {type(value).__name__}, which a saved state cannot hold")
-    parts = {k: _pack(v, _part(start, k, type(value)), f"{name}.{k}", tensors) for k, v in inner.items()}
-    return {**shape, "parts": parts}
+    @property
+    def landmarks(self) -> Landmarks | None:
+        """The driver's in the last frame, None if its face was not found there."""
+        return self.seen.landmarks if self.seen else None
 
-
-def _unpack(plan: dict[str, Any], start: Any, get: Callable[[str], Tensor], device: torch.device) -> Any:
-    if "value" in plan:
-        return plan["value"]
-    if "kept" in plan:
-        return start
-    if "fraction" in plan:
-        return Fraction(*plan["fraction"])
-    if "scalar" in plan:
-        return _unpack(plan["of"], None, get, device)[()]
-    if name := plan.get("tensor", plan.get("array")):
-        tensor = _strided(get(name), plan["stride"])
-        if "array" in plan:
-            return tensor.numpy()
-        return tensor if plan["cpu"] else tensor.to(device)
-    kind = _ours(plan["object"]) if "object" in plan else None
-    parts = {k: _unpack(v, _part(start, k, kind), get, device) for k, v in plan["parts"].items()}
-    if kind is not None:
-        return kind(**parts)
-    if "dict" in plan:
-        return parts
-    return tuple(parts.values()) if "tuple" in plan else list(parts.values())
-
-
-def _part(start: Any, name: str, kind: type | None) -> Any:
-    """What stands at `name` of `start`, if that is a thing of the same kind with names."""
-    return getattr(start, name, None) if kind is not None and type(start) is kind else None
-
-
-def _strided(tensor: Tensor, stride: list[int]) -> Tensor:
-    """The same values laid out in memory as they were: kernels are chosen by layout, and round by kernel."""
-    if 0 in stride or not tensor.numel() or tensor.ndim != len(stride):
-        return tensor
-    laid = torch.empty_strided(tensor.shape, stride, dtype=tensor.dtype)
-    return laid.copy_(tensor) if laid.untyped_storage().nbytes() == tensor.nbytes else tensor
-
-
-def _address(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _ours(address: str) -> type:
-    """The dataclass or named tuple of this package at `address`; nothing else is ever made from a file."""
-    module, _, name = address.partition(":")
-    if module.split(".")[0] != _OURS:
-        raise TypeError(f"{address} is not ours")
-    kind = getattr(import_module(module), name)
-    if not (isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, tuple))):
-        raise TypeError(f"{address} is no record")
-    return kind
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frames to come, in pixels."""
+        image = self.portrait.face if self.crop_only else self.portrait.image
+        return image.shape[1], image.shape[0]

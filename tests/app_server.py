@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import torch
 from gfla.animate import Animator, VideoReader, load_landmarker
-from gfla.demos.app.limits import Limits
 from gfla.demos.app.server import Server, start
+from gfla.demos.app.visitors.limits import Limits
 from gfla.models import CONFIGS, Generator
 
 ASSETS = Path(__file__).resolve().parent.parent / "animate" / "assets"

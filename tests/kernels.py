@@ -5,7 +5,9 @@
 
 import pytest
 import torch
-from gfla.models.ops import fused, gpu, gpu_attention, reference
+from gfla.models.ops import fused, reference
+from gfla.models.ops import triton_attention as gpu_attention
+from gfla.models.ops import triton_warp as gpu
 from test_ops import CASES, Inputs, attention_inputs, close
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

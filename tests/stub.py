@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from conftest import plain_face
 from gfla.animate import Animator, VideoReader
-from gfla.animate.draw import Generated
-from gfla.animate.landmarks import Landmarks
-from gfla.animate.live import Controls, LiveCount, Newest, animate_live
-from gfla.animate.sinks import Recording
-from gfla.animate.stream import StreamStats, peak_memory
+from gfla.animate.face.landmarks import Landmarks
+from gfla.animate.networks import Generated
+from gfla.animate.streaming.live import Controls, LiveCount, Newest, animate_live
+from gfla.animate.streaming.pipeline import StreamStats, peak_memory
+from gfla.animate.streaming.sinks import FileSink
 from gfla.models import CONFIGS, Generator
 
 
@@ -81,7 +81,7 @@ def live(driving: str, sink: str, seconds: str) -> dict:
         if elapsed > float(seconds):
             controls.stop.set()
 
-    with closing(Recording(sink, state.size, Fraction(25))) as out:
+    with closing(FileSink(sink, state.size, Fraction(25))) as out:
         count = animate_live(
             animator, state, Newest(lambda: VideoReader(driving), again=True), [out], controls, watch
         )

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from gfla.models import Generator
-from gfla.train.ablate import Run, main
-from gfla.train.ablations import SETS
-from gfla.train.pair_scores import true_features
-from gfla.train.pair_table import Result, write_table
-from gfla.train.pair_terms import deform, see
-from gfla.train.perceptual import PerceptualFeatures
-from gfla.train.puppet_pairs import PuppetPairs
+from gfla.train.ablation.papers import Run, main
+from gfla.train.ablation.scores import true_features
+from gfla.train.ablation.table import Result, write_table
+from gfla.train.ablation.variants import SETS
+from gfla.train.data.puppet_pairs import PuppetPairs
+from gfla.train.losses.pairs import deform, see
+from gfla.train.losses.perceptual import PerceptualFeatures
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_of_nothing_there_is_no_ablation(wrong, tmp_path, capsys):
 
 
 def test_table_has_means_spreads_and_the_papers_own(pairs, features, tmp_path):
-    from gfla.train.pair_scores import Scores
+    from gfla.train.ablation.scores import Scores
 
     rows = [(variant.name, variant.published) for variant in SETS["gfla"][:2]]
     results = [Result("Baseline", seed, 10, 1234, Scores(100.0 + seed, 0.5, 0.25, 0.125)) for seed in (0, 1)]

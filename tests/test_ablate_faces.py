@@ -5,7 +5,7 @@ from itertools import combinations
 
 import torch
 from gfla.models import CONFIGS
-from gfla.train.ablate_faces import SCHEDULE, VARIANTS, ablate_faces, main
+from gfla.train.ablation.faces import SCHEDULE, VARIANTS, ablate_faces, main
 from safetensors.torch import load_file
 
 SHORT = replace(

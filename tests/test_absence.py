@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate.absence import Presence
+from gfla.animate.motion.no_face import Presence
 from gfla.models import CONFIGS, Generator
 
 Picture = Callable[..., np.ndarray]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gfla.animate.align import FaceSquare, crop, face_square, feather, paste, room, to_crop
-from gfla.animate.landmarks import Landmarks
+from gfla.animate.face.crop import FaceSquare, crop, face_square, feather, paste, room, to_crop
+from gfla.animate.face.landmarks import Landmarks
 
 Face = Callable[..., np.ndarray]
 

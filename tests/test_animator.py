@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate.align import FaceSquare
-from gfla.animate.motion import Manner
+from gfla.animate.face.crop import FaceSquare
+from gfla.animate.options import MotionOptions
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -132,7 +132,7 @@ def test_relative_is_copy_when_the_source_is_the_first_frame(animator: Animator,
             frame.image.astype(int)
             for frame in animator.animate(animator.prepare(first, motion=motion), frames)
         ]
-        for motion in (Manner(smoothing=0), "copy")
+        for motion in (MotionOptions(smoothing=0), "copy")
     )
     assert np.array_equal(relative[0], copied[0])
     for a, b in zip(relative, copied, strict=True):

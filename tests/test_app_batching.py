@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from batch_stub import load
 from gfla.animate import InputError
-from gfla.demos.app.batching import Batch, by_name, plan
+from gfla.demos.app.tabs.batch_jobs import Batch, by_name, plan
 from PIL import Image
 
 

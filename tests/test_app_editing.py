@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture
 from gfla.animate import Animator, InputError
-from gfla.animate.align import FaceSquare
 from gfla.animate.cli.edit import parse_keys
-from gfla.animate.controls import CONTROLS
-from gfla.demos.app.edit_tab import PRESETS
-from gfla.demos.app.editing import Edit, Editing, around, changed, close_view, command, draw, keys_list
-from gfla.demos.app.session import Visit
+from gfla.animate.face.crop import FaceSquare
+from gfla.animate.motion.controls import CONTROLS
+from gfla.demos.app.tabs.edit import PRESETS
+from gfla.demos.app.tabs.edit_events import (
+    Edit,
+    Editing,
+    around,
+    changed,
+    close_view,
+    command,
+    draw,
+    keys_list,
+)
+from gfla.demos.app.visitors.session import Visit
 from gfla.models import CONFIGS, Generator
 
 

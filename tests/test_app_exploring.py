@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, VideoReader
-from gfla.animate.inside import Inside, look_inside
-from gfla.animate.recording import open_motion
-from gfla.demos.app.exploring import Walk
+from gfla.animate.inspection.explain import Inside, look_inside
+from gfla.animate.motion.template import open_motion
+from gfla.demos.app.tabs.inside import Walk
 from gfla.models import CONFIGS, Generator
 
 

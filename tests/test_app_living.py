@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
-from gfla.animate.live import LiveCount
-from gfla.demos.app import living
-from gfla.demos.app.living import LIVE, Living, Places, begin
-from gfla.demos.app.pictures import jpeg
+from gfla.animate.streaming.live import LiveCount
 from gfla.demos.app.server import Server
-from gfla.demos.app.session import Visit
+from gfla.demos.app.tabs import live as living
+from gfla.demos.app.tabs.live import LIVE, Living, Places, begin
+from gfla.demos.app.ui.images import jpeg
+from gfla.demos.app.visitors.session import Visit
 from PIL import Image
 
 

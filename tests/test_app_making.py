@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture, write_video
 from gfla.animate import Animator, InputError, VideoReader
-from gfla.animate.image import write_image
-from gfla.demos.app.animating import EMPTY, Animating
-from gfla.demos.app.compare import side_by_side
-from gfla.demos.app.making import Order, Progress, make
-from gfla.demos.app.session import Visit
-from gfla.demos.app.settings import Settings
+from gfla.animate.io.image import write_image
+from gfla.demos.app.render.render import Order, make
+from gfla.demos.app.render.side_by_side import side_by_side
+from gfla.demos.app.tabs.animate import EMPTY, Animating
+from gfla.demos.app.ui.progress import Progress
+from gfla.demos.app.ui.settings import Settings
+from gfla.demos.app.visitors.session import Visit
 from gfla.models import CONFIGS, Generator
 
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from conftest import moving_picture
 from gfla.animate.video import Frame
-from gfla.demos.app.playing import Playing
+from gfla.demos.app.render.growing_video import Playing
 
 
 def frame(index, size=(96, 64)):

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
 from gfla.animate import VideoReader
-from gfla.animate.image import read_image, write_image
+from gfla.animate.io.image import read_image, write_image
 from gfla.demos.app.api import _place
 from gfla.demos.app.cli import main
-from gfla.demos.app.limits import Limits
-from gfla.demos.app.samples import make_samples
-from gfla.demos.app.service import sentence
-from gfla.demos.app.session import Visit
+from gfla.demos.app.ui.samples import make_samples
+from gfla.demos.app.visitors.limits import Limits
+from gfla.demos.app.visitors.service import sentence
+from gfla.demos.app.visitors.session import Visit
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 

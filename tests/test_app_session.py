@@ -4,7 +4,7 @@ import os
 
 import pytest
 from gfla.animate import InputError
-from gfla.demos.app.session import Visits
+from gfla.demos.app.visitors.session import Visits
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_only_what_was_sent_is_read(visits, tmp_path, path):
 
 def test_whoever_is_idle_is_forgotten(visits, monkeypatch):
     visit = visits.of("one")
-    monkeypatch.setattr("gfla.demos.app.session.time.monotonic", lambda: visit.seen + 61)
+    monkeypatch.setattr("gfla.demos.app.visitors.session.time.monotonic", lambda: visit.seen + 61)
     visits.of("two")
     assert len(visits) == 1
     assert not visit.folder.exists()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from gfla.animate import InputError
 from gfla.animate.cli.animate import _parser, job_of
-from gfla.animate.motion import PARTS
-from gfla.demos.app.settings import PICTURES, Settings, remembered
+from gfla.animate.options import PARTS
+from gfla.demos.app.ui.settings import PICTURES, Settings, remembered
 
 
 def test_the_usual_is_what_the_command_does_unasked():

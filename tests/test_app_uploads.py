@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from conftest import write_video
 from gfla.animate import InputError
-from gfla.demos.app.limits import Limits
-from gfla.demos.app.uploads import check_driving, check_portrait
+from gfla.demos.app.visitors.limits import Limits
+from gfla.demos.app.visitors.uploads import check_driving, check_portrait
 from PIL import Image
 
 LIMITS = Limits(bytes=2**20, seconds=1.5, side=200)

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 from gfla.animate import Animator, InputError
-from gfla.animate.backends import computed, hand_over, place
-from gfla.animate.calibration import rehearse
 from gfla.animate.cli.animate import main
+from gfla.animate.compute.backends import compile_for_backend, computed, place
+from gfla.animate.compute.calibration import rehearse
 from gfla.models import CONFIGS, Generator
 from gfla.models.attention_flow import AttentionFlow
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path):
-    monkeypatch.setattr("gfla.animate.backends.find_spec", lambda name: None)
+    monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: None)
     with pytest.raises(
         InputError, match=r"--backend openvino needs OpenVINO; .*pip install 'gfla\[export\]'"
     ):
@@ -32,7 +32,7 @@ def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
         place("openvino", "cuda")
     with pytest.raises(InputError, match="--backend caffe: unknown; take torch or openvino"):
         place("caffe", "auto")
-    monkeypatch.setattr("gfla.animate.backends.find_spec", lambda name: object())
+    monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert place("openvino", "auto")[0] == "cpu"  # a GPU is there, and is left alone
     assert place("torch", "cpu") == ("cpu", "as asked")
@@ -40,9 +40,9 @@ def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
 
 def test_another_model_has_no_other_form():
     model = AttentionFlow(CONFIGS["face-tiny-attention-flow"])  # type: ignore[arg-type]
-    assert hand_over(model, "torch", "theirs") is model
+    assert compile_for_backend(model, "torch", "theirs") is model
     with pytest.raises(InputError, match="theirs: --backend openvino is not for these weights' model"):
-        hand_over(model, "openvino", "theirs")
+        compile_for_backend(model, "openvino", "theirs")
 
 
 def test_the_choice_is_on_record(landmarker):

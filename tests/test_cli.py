@@ -18,7 +18,7 @@ import torch
 from gfla.animate import Animator, VideoReader
 from gfla.animate.cli.animate import main
 from gfla.animate.cli.options import Bar
-from gfla.animate.times import clock
+from gfla.animate.io.timecode import clock
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 

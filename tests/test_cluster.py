@@ -11,7 +11,7 @@ from pathlib import Path
 import batch_stub
 import pytest
 from gfla.animate import InputError
-from gfla.animate.render import render_batch
+from gfla.animate.batch.scheduler import render_batch
 from test_kill import SCRIPT, finish, left_over, undisturbed
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'gfla[cluster]'")

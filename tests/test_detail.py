@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from gfla.animate.align import FaceSquare
-from gfla.animate.detail import Canvas, Drawing, carry, finish, trusted
+from gfla.animate.compositing.detail import Canvas, Drawing, carry, finish, trusted
+from gfla.animate.face.crop import FaceSquare
 
 SIZE = 64
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gfla.animate.devices import core_shares, fast_precision, to_device, to_host
+from gfla.animate.compute.devices import core_shares, fast_precision, to_device, to_host
 
 CPU = torch.device("cpu")
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

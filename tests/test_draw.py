@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, Frame
-from gfla.animate.lockstep import step_together
 from gfla.models import CONFIGS, Generator
+from gfla.tests.bench.lockstep import step_together
 
 Picture = Callable[..., np.ndarray]
 TICK = Fraction(1, 25)

@@ -7,7 +7,7 @@ import gfla.animate
 import numpy as np
 import torch
 from gfla.models import CONFIGS, new_generator, save_generator
-from gfla.train.editing_sheet import EDITS, SIDE, main
+from gfla.train.ablation.editing_sheet import EDITS, SIDE, main
 
 ASTRONAUT = Path(gfla.animate.__file__).parent / "assets" / "astronaut.jpg"
 

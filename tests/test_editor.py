@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gfla.animate.editor import (
+from gfla.animate.face.morphable_model import (
     GROUPS,
     LIDS,
     LIPS,
@@ -16,7 +16,7 @@ from gfla.animate.editor import (
     rotation,
     turn_by,
 )
-from gfla.animate.signals import calibrate, lid_range, read_signals
+from gfla.animate.motion.parameters import calibrate, lid_range, read_signals
 
 MODEL = load_face_model()
 

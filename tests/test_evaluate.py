@@ -7,8 +7,8 @@ import pytest
 from gfla.animate import Animator, VideoReader
 from gfla.models import Generator, load_generator
 from gfla.train.cli import evaluate as main
-from gfla.train.data import find_dataset
-from gfla.train.evaluate import COLUMNS, TIMES, Evaluation, Forgetful, evaluate, table
+from gfla.train.data.clips import find_dataset
+from gfla.train.evaluation.self_reenactment import COLUMNS, TIMES, Evaluation, Forgetful, evaluate, table
 
 
 def test_table_means_and_worst_ratio():

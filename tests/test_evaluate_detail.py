@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from gfla.animate import VideoReader
-from gfla.train import evaluate_detail
+from gfla.train.evaluation import detail as evaluate_detail
 
 
 @pytest.fixture

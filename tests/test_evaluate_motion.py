@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator
-from gfla.animate.editor import Faces, draw, load_face_model, rotation
-from gfla.animate.landmarks import load_landmarker
+from gfla.animate.face.landmarkers import load_landmarker
+from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
 from gfla.models import CONFIGS, Generator
-from gfla.train import evaluate_motion
-from gfla.train.evaluate_motion import COLUMNS, distance, followed, report, see
+from gfla.train.evaluation import cross_reenactment as evaluate_motion
+from gfla.train.evaluation.cross_reenactment import COLUMNS, distance, followed, report, see
 
 
 def test_motion_is_seen_as_it_was():

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from gfla.animate.image import read_image
-from gfla.animate.puppets import draw_pair
+from gfla.animate.io.image import read_image
+from gfla.animate.synthetic.puppets import draw_pair
 from gfla.models import CONFIGS, Generator, save_generator
-from gfla.train import metrics
 from gfla.train.cli import evaluate
-from gfla.train.study import main as study
-from gfla.train.study import write_study
+from gfla.train.evaluation import metrics
+from gfla.train.evaluation.fooling_study import main as study
+from gfla.train.evaluation.fooling_study import write_study
 
 
 @pytest.mark.parametrize("task", ["person", "view"])

@@ -12,12 +12,12 @@ import pytest
 import torch
 from alive import randomised
 from gfla.animate import Animator, Frame
-from gfla.animate.devices import fast_precision
-from gfla.animate.state import load_state, save_state
-from gfla.animate.steps import Work, step_stages
-from gfla.animate.stream import Stream
+from gfla.animate.batch.saved_state import load_state, save_state
+from gfla.animate.compute.devices import fast_precision
+from gfla.animate.stages import Work
+from gfla.animate.streaming.pipeline import Stream, step_stages
 from gfla.models import CONFIGS, Generator, GeneratorMemory
-from gfla.models.exported import Part, _hash, export
+from gfla.models.openvino.export import Part, _hash, export
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from gfla.animate.errors import InputError
-from gfla.animate.files import clear_parts, different_files, part_file
+from gfla.animate.io.atomic import clear_parts, part_file
+from gfla.animate.io.paths import different_files
 
 
 def test_an_output_that_would_replace_numbered_inputs(tmp_path: Path):

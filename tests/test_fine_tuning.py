@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gfla.animate import VideoReader
 from gfla.models import CONFIGS, new_generator, save_generator
-from gfla.train.data import load_clips
-from gfla.train.fine_tuning import SHOWN, Gain, fine_tune, main, split_clip, table
+from gfla.train.data.clips import load_clips
+from gfla.train.evaluation.fine_tuning import SHOWN, Gain, fine_tune, main, split_clip, table
 from PIL import Image
 
 

@@ -14,8 +14,8 @@ import av
 import numpy as np
 import pytest
 from gfla.animate import Camera, Frame, InputError, VideoReader, VideoWriter
-from gfla.animate.files import different_files
-from gfla.animate.formats import Output
+from gfla.animate.io.paths import different_files
+from gfla.animate.video.formats import Output
 from PIL import Image
 
 TICK = Fraction(1, 25)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from gfla.models import CONFIGS, Generator, GeneratorMemory, frame_residuals
 from gfla.models.attention import fuse, shares
-from gfla.models.prior import spline_flow
+from gfla.models.flow_prior import spline_flow
 from torch.utils.flop_counter import FlopCounterMode
 
 TINY = CONFIGS["face-tiny"]

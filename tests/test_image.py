@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gfla.animate import InputError, read_image
-from gfla.animate.image import write_image
+from gfla.animate.io.image import write_image
 from PIL import ExifTags, Image
 
 Picture = Callable[..., np.ndarray]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, Frame
-from gfla.animate.inside import attention_panels, look_inside, panels
-from gfla.animate.pictures import as_picture
+from gfla.animate.inspection.explain import attention_panels, look_inside, panels
+from gfla.animate.inspection.visualize import as_picture
 from gfla.demos.look_inside import sheet
 from gfla.models import CONFIGS, Generator
 

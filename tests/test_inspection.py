@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from gfla.animate import Animator, InputError
 from gfla.animate.cli.inspect import main
-from gfla.animate.estimate import estimate
-from gfla.animate.inspection import inspect_file, numbered, strain
-from gfla.animate.pace import Pace
-from gfla.animate.times import Span
-from gfla.animate.video.media import read_media
+from gfla.animate.inspection.estimate import estimate
+from gfla.animate.inspection.file import inspect_file, numbered, strain
+from gfla.animate.inspection.frame_rate import Pace
+from gfla.animate.io.timecode import Span
+from gfla.animate.video.probe import read_media
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -129,7 +129,7 @@ def test_an_estimate_is_of_this_machine(
 
 
 def test_the_system_is_described(monkeypatch, capsys):
-    monkeypatch.setattr("gfla.animate.system.find_spec", lambda name: None)
+    monkeypatch.setattr("gfla.animate.inspection.system.find_spec", lambda name: None)
     assert main(["--system"]) == 0
     said = capsys.readouterr().out
     for words in ("device: cpu", "FFmpeg", "codecs: h264, h265", "weights: face-256", "weights: tracker"):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from gfla.animate.talking_head import Pose, TalkingHead
-from gfla.animate.upright import crop_matrix, face_pose
+from gfla.animate.face.pose import crop_matrix, face_pose
+from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.models.tracker import load_tracker
-from gfla.train.landmark_loss import LandmarkJudge
+from gfla.train.losses.landmarks import LandmarkJudge
 from torch import Tensor
 
 HEAD = TalkingHead(1)

@@ -11,8 +11,10 @@ import pytest
 import skimage.data
 import torch
 from gfla.animate.errors import InputError
-from gfla.animate.landmarks import FOUND, BuiltinLandmarker, Landmarks, load_landmarker
-from gfla.animate.upright import FacePose, crop_matrix, face_pose, transform, warp
+from gfla.animate.face.builtin import FOUND, BuiltinLandmarker
+from gfla.animate.face.landmarkers import load_landmarker
+from gfla.animate.face.landmarks import Landmarks
+from gfla.animate.face.pose import FacePose, crop_matrix, face_pose, transform, warp
 
 FACE = (225, 118)
 """Roughly the middle of the astronaut's face."""
@@ -231,8 +233,8 @@ def test_face_alignment_with_damaged_weights_is_a_sentence(tmp_path, monkeypatch
 @pytest.mark.skipif("GFLA_DATA" not in os.environ, reason="needs GFLA_DATA")
 def test_accuracy_on_people_never_seen(landmarker) -> None:
     """The thresholds of the whole val table, on every 25th frame; the table is
-    gfla.train.evaluate_tracker's."""
-    from gfla.train.evaluate_tracker import evaluate_found
+    gfla.train.face.evaluate's."""
+    from gfla.train.face.evaluate import evaluate_found
 
     tallies = {t.name: t for t in evaluate_found(landmarker, Path(os.environ["GFLA_DATA"]), every=25)}
     for name, most in (("found, yaw < 20", 0.04), ("found, yaw >= 20", 0.06), ("found, turned", 0.06)):

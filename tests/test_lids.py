@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from gfla.animate.detail import Drawing
-from gfla.animate.lids import close_lids
+from gfla.animate.compositing.detail import Drawing
+from gfla.animate.compositing.eyes import close_lids
 
 SIZE, SKIN = 128, (190, 140, 110)
 WIDE = ((38, 64), (90, 64))  # centres of the eyes in a portrait

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from gfla.animate.puppets import Camera, Pose, choose_look, draw, true_flow
+from gfla.animate.synthetic.puppets import Camera, Pose, choose_look, draw, true_flow
+from gfla.models.flow_prior import CANDIDATES, CYLINDERS, pose_prior
 from gfla.models.limbs import limb_flows, near_limbs
-from gfla.models.prior import CANDIDATES, CYLINDERS, see_pose
 
 SHAPE = (128, 96)
 
@@ -65,7 +65,7 @@ def test_the_body_is_near_the_limbs():
 @pytest.mark.parametrize(("task", "count"), [("face", 68), ("person", 18), ("view", 1)])
 def test_each_task_has_its_candidates(task, count):
     points = torch.rand(2, count, 2) * 60
-    flows = see_pose(task, points, (64, 64), stride=4).flows(points[:, None])
+    flows = pose_prior(task, points, (64, 64), stride=4).flows(points[:, None])
     assert flows.shape == (2, 1, CANDIDATES[task], 2, 16, 16)
     assert (flows[:, :, 0] == 0).all()
 
@@ -73,7 +73,7 @@ def test_each_task_has_its_candidates(task, count):
 def test_a_cylinder_turns_about_the_upright_middle():
     """Turned on by 20 degrees, what is in the middle now was 20 degrees to the left of it."""
     here, there = torch.tensor([[[60.0, 0.0]]]), torch.tensor([[[[40.0, 0.0]]]])
-    flow = see_pose("view", here, (64, 64), stride=1).flows(there)[0, 0, 1]
+    flow = pose_prior("view", here, (64, 64), stride=1).flows(there)[0, 0, 1]
     radius = CYLINDERS[0] * 64
     assert flow[0, 5, 31:33].mean().item() == pytest.approx(-radius * np.sin(np.radians(20)), abs=0.01)
     assert (flow[:, :, :8] == 0).all()

@@ -17,9 +17,9 @@ import pytest
 import torch
 from gfla.animate import Animator, Frame, InputError, VideoReader
 from gfla.animate.cli.live import main
-from gfla.animate.live import CLOCK, Controls, LiveCount, Newest, animate_live
-from gfla.animate.sinks import Recording, VirtualCamera, Window
-from gfla.animate.tracking import Sighting
+from gfla.animate.face.tracking import Sighting
+from gfla.animate.streaming.live import CLOCK, Controls, LiveCount, Newest, animate_live
+from gfla.animate.streaming.sinks import FileSink, VirtualCamera, Window
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -250,12 +250,12 @@ def test_the_sink_is_never_an_input(portrait: Path, clip: Path, tmp_path: Path, 
 
 
 def test_a_recording_of_nothing_is_no_file(tmp_path: Path):
-    Recording(str(tmp_path / "out.mp4"), (64, 64), Fraction(25)).close()
+    FileSink(str(tmp_path / "out.mp4"), (64, 64), Fraction(25)).close()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_virtual_camera_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("gfla.animate.sinks.find_spec", lambda name: None)
+    monkeypatch.setattr("gfla.animate.streaming.sinks.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install pyvirtualcam"):
         VirtualCamera((64, 64), Fraction(25))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gfla.train.losses import (
+from gfla.train.losses.terms import (
     affine_regularisation,
     attention_distance,
     critic_hinge,

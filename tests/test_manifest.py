@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gfla.animate.batch.manifest import check_jobs, pair_globs, read_manifest
 from gfla.animate.errors import InputError
-from gfla.animate.job import Job
-from gfla.animate.manifest import check_jobs, pair_globs, read_manifest
+from gfla.animate.streaming.job import Job
 
 Write = Callable[[str], Path]
 

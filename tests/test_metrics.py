@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from gfla.train import metrics
-from gfla.train.perceptual import PerceptualFeatures, perceptual_distance
+from gfla.train.evaluation import metrics
+from gfla.train.losses.perceptual import PerceptualFeatures, perceptual_distance
 from skimage.metrics import structural_similarity
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from gfla.animate import InputError
-from gfla.animate.editor import EYES, LIDS, LIPS, fit
-from gfla.animate.hold import _FRAME, _STEADY, _similarity, triangles, untorn
-from gfla.animate.motion import PARTS, Manner, MotionState, follow_driver, see_person, unlikeness
-from gfla.animate.signals import Signals
+from gfla.animate.face.morphable_model import EYES, LIDS, LIPS, fit
+from gfla.animate.motion.limits import _FRAME, _STEADY, _similarity, limit_deformation, triangles
+from gfla.animate.motion.parameters import FaceMotion
+from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver, unlikeness
+from gfla.animate.options import PARTS, MotionOptions
 from modelled import DRIVER, MODEL, PLAIN, SOURCE, person, run, shown
 
 Face = Callable[..., np.ndarray]
@@ -33,7 +34,7 @@ def test_the_reference_frame_leaves_the_source_exactly_as_it_is(face: Face, face
 
 def test_copy_takes_the_points_as_they_are():
     driving = shown(DRIVER, 20)
-    targets, _ = run(SOURCE, driving, manner=Manner("copy"))
+    targets, _ = run(SOURCE, driving, manner=MotionOptions("copy"))
     np.testing.assert_array_equal(targets[0], driving)
 
 
@@ -55,7 +56,7 @@ def test_a_copy_is_held_back_only_where_it_would_fold():
     source = shown(DRIVER, yaw=20)
     within, beyond = shown(DRIVER, yaw=10), shown(DRIVER, yaw=-38)
     assert folded(beyond, source).min() < 0, "without the hold it is torn"
-    copies, _ = run(source, within, beyond, manner=Manner("copy", smoothing=0))
+    copies, _ = run(source, within, beyond, manner=MotionOptions("copy", smoothing=0))
     np.testing.assert_array_equal(copies[0], within)
     areas = folded(copies[1], source)
     assert areas.min() > 0.099
@@ -63,7 +64,8 @@ def test_a_copy_is_held_back_only_where_it_would_fold():
     np.testing.assert_array_equal(copies[1][68:], beyond[68:])
     own = source[:68].astype(float)
     narrow, wide = (
-        untorn(beyond[:68].astype(float), own, triangles(own), limits) for limits in ((0.2, 2.5), (0.1, 4.0))
+        limit_deformation(beyond[:68].astype(float), own, triangles(own), limits)
+        for limits in ((0.2, 2.5), (0.1, 4.0))
     )
     assert np.abs(wide - beyond[:68]).max() < np.abs(narrow - beyond[:68]).max()
 
@@ -160,7 +162,7 @@ def test_absolute_takes_the_drivers_pose_itself():
 )
 def test_bad_ways_are_one_sentence(manner: dict, word: str):
     with pytest.raises(InputError, match=word):
-        Manner(**manner)
+        MotionOptions(**manner)
 
 
 def test_beyond_what_a_portrait_can_show_is_held_back_and_said_once(caplog: pytest.LogCaptureFixture):
@@ -197,7 +199,7 @@ def test_absurd_points_stay_near_the_crop():
 def test_a_head_turned_away_does_not_fold_the_portrait():
     """Frame by frame the far cheek narrows and stops; nothing jumps, no triangle turns over."""
     previous = None
-    state = MotionState(see_person(SOURCE), PLAIN)
+    state = MotionState(fit_source(SOURCE), PLAIN)
     for yaw in np.arange(0, 64, 2.0):
         moved, state = follow_driver(shown(DRIVER, yaw=yaw), state)
         assert moved.points[16, 0] - moved.points[30, 0] > 1
@@ -217,7 +219,7 @@ def test_a_driver_that_jumps_is_found_again():
 
 
 def test_the_state_is_a_value():
-    state = MotionState(see_person(SOURCE))
+    state = MotionState(fit_source(SOURCE))
     first, after = follow_driver(shown(DRIVER, yaw=3), state)
     assert state.driver is None
     assert state.reference is None
@@ -227,8 +229,8 @@ def test_the_state_is_a_value():
 
 
 def test_the_likest_frame_is_the_best_reference():
-    source = see_person(shown(person(1), yaw=10, mouth_open=0.5))
+    source = fit_source(shown(person(1), yaw=10, mouth_open=0.5))
     frames = [{"yaw": -10}, {"yaw": 10}, {"yaw": 10, "mouth_open": 0.5}, {"mouth_open": 0.5}]
-    signals = [see_person(shown(DRIVER, **frame)).does for frame in frames]
-    stacked = Signals(*(np.concatenate(parts) for parts in zip(*signals, strict=True)))
+    signals = [fit_source(shown(DRIVER, **frame)).does for frame in frames]
+    stacked = FaceMotion(*(np.concatenate(parts) for parts in zip(*signals, strict=True)))
     assert np.argmin(unlikeness(stacked, source)) == 2

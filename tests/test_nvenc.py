@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 from av.error import FFmpegError
-from gfla.animate import Animator, Frame, VideoReader, VideoWriter, film
-from gfla.animate.formats import CODECS, Codec, Output
+from gfla.animate import Animator, Frame, VideoReader, VideoWriter
+from gfla.animate.streaming import render as film
+from gfla.animate.video.formats import CODECS, Codec, Output
 from gfla.animate.video.nvenc import encodes, on_gpu
 from gfla.models import CONFIGS, Generator
 

@@ -8,15 +8,15 @@ import pytest
 import torch
 from gfla.models.ops import warp
 from gfla.train.cli import main
-from gfla.train.losses import sampling_correctness, style_distance
-from gfla.train.objective import correctness
-from gfla.train.perceptual import (
+from gfla.train.losses.objective import correctness
+from gfla.train.losses.perceptual import (
     PerceptualFeatures,
     VggFeatures,
     features_in,
     load_features,
     perceptual_distance,
 )
+from gfla.train.losses.terms import sampling_correctness, style_distance
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional as F

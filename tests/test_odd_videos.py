@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 from gfla.animate.errors import InputError
-from gfla.animate.live import Newest
+from gfla.animate.streaming.live import Newest
 from gfla.animate.video import Frame, VideoReader, VideoWriter
 from gfla.animate.video.inputs import Input
-from gfla.animate.video.media import read_media
+from gfla.animate.video.probe import read_media
 
 MakeVideo = Callable[..., Path]
 

@@ -3,12 +3,11 @@
 import cv2
 import pytest
 import torch
-from gfla.train.ablate import Run, ablate
-from gfla.train.ablations import SETS
-from gfla.train.pair_terms import Pairs
-from gfla.train.paper_pictures import KINDS, looks_at, main
-from gfla.train.perceptual import PerceptualFeatures
-from gfla.train.puppet_pairs import PuppetPairs
+from gfla.train.ablation.figures import KINDS, looks_at, main
+from gfla.train.ablation.papers import Run, ablate
+from gfla.train.ablation.variants import SETS
+from gfla.train.data.puppet_pairs import Pairs, PuppetPairs
+from gfla.train.losses.perceptual import PerceptualFeatures
 
 COLUMNS = {"grid-gfla": 7, "grid-attention-flow": 7, "attention": 5, "flows": 6, "combination": 6}
 
@@ -44,4 +43,4 @@ def test_where_a_place_looks_sums_to_one(name, runs):
 
 def test_a_missing_run_is_named(tmp_path, capsys):
     assert main(["attention", str(tmp_path), "-o", str(tmp_path / "x.png")]) == 2
-    assert "gfla.train.ablate gfla" in capsys.readouterr().err
+    assert "gfla.train.ablation.papers gfla" in capsys.readouterr().err

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from gfla.animate.puppets import draw_pair
+from gfla.animate.synthetic.puppets import draw_pair
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS
-from gfla.train.pairs import PairSampler, open_pairs
-from gfla.train.person_lists import PersonList, kind_of
+from gfla.train.data.deepfashion_market import PersonList, kind_of
+from gfla.train.data.pairs import PairSampler, open_pairs
 from PIL import Image
 
 

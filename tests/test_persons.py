@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from alive import randomised
-from gfla.animate.puppets import draw_pair
 from gfla.animate.structure import joint_maps, pose_structure, view_maps
+from gfla.animate.synthetic.puppets import draw_pair
 from gfla.models import CONFIGS, Generator, load_generator
 from gfla.train.cli import main
-from gfla.train.pairs import PairSampler, open_pairs
+from gfla.train.data.pairs import PairSampler, open_pairs
 
 
 @torch.inference_mode()

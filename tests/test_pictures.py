@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gfla.animate.pictures import (
+from gfla.animate.inspection.visualize import (
     as_picture,
     attention_at,
     attention_heat,

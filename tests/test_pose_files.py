@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 from gfla.animate.errors import InputError
-from gfla.animate.joints import JOINTS
-from gfla.animate.pose_files import read_poses
+from gfla.animate.pose_transfer.pose_files import JOINTS, read_poses
 
 
 def openpose(path, *people, key="pose_keypoints_2d"):

@@ -10,9 +10,9 @@ from gfla.animate import VideoReader
 from gfla.animate.cli.pose import main as pose
 from gfla.animate.cli.turntable import main as turntable
 from gfla.animate.errors import InputError
-from gfla.animate.image import read_image, write_image
-from gfla.animate.posing import Poser, fit_picture, follow_person
-from gfla.animate.puppets import choose_solid, draw_pair, draw_solid
+from gfla.animate.io.image import read_image, write_image
+from gfla.animate.pose_transfer.poser import Poser, fit_picture, follow_person
+from gfla.animate.synthetic.puppets import choose_solid, draw_pair, draw_solid
 from gfla.models import CONFIGS, Generator, save_generator
 
 

@@ -11,9 +11,9 @@ import pytest
 from gfla.animate.errors import InputError
 from gfla.animate.video import VideoReader
 from gfla.train.cli import prepare as command
-from gfla.train.data import load_clips
-from gfla.train.prepare import _named, prepare
-from gfla.train.tracks import find_tracks, head_yaw, ticks
+from gfla.train.data.clips import load_clips
+from gfla.train.data.footage import find_tracks, head_yaw, ticks
+from gfla.train.data.prepare import _named, prepare
 
 SIZE = 64
 
@@ -159,7 +159,7 @@ def test_a_video_of_two_tracks_is_read_once_to_be_written(two_shots, landmarker,
             read.append(1)
             yield picture
 
-    monkeypatch.setattr("gfla.train.prepare.ticks", counted)
+    monkeypatch.setattr("gfla.train.data.prepare.ticks", counted)
     assert prepare([two_shots], tmp_path / "set", landmarker, size=SIZE, say=lambda _: None) == 2
     assert [(row["source_start_frame"], row["frames"]) for row in read_index(tmp_path / "set")] == [
         ("0", "30"),

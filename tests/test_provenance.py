@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Frame
-from gfla.animate.job import Job
-from gfla.animate.provenance import labelled, tag, weights_hash, write_sidecar
+from gfla.animate.streaming.job import Job
+from gfla.animate.streaming.provenance import labelled, tag, weights_hash, write_sidecar
 from gfla.models import CONFIGS, Generator
 from gfla.models.weights import save_generator
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from gfla.animate.joints import JOINTS
-from gfla.animate.puppets import (
+from gfla.animate.pose_transfer.pose_files import JOINTS
+from gfla.animate.synthetic.puppets import (
     SEQUENCES,
     Camera,
     act,

@@ -4,8 +4,8 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from gfla.models.exported import _openvino
-from gfla.models.quantized import _steps, largest_step, quantize, watch
+from gfla.models.openvino.export import _openvino
+from gfla.models.openvino.int8 import _steps, largest_step, quantize, watch
 
 pytestmark = pytest.mark.skipif(
     find_spec("openvino") is None, reason="OpenVINO is not installed: pip install 'gfla[export]'"

@@ -11,20 +11,14 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Animator, Frame, InputError, VideoReader
-from gfla.animate.controls import CONTROLS, RATE, key_frames
-from gfla.animate.editor import EYES, load_face_model
-from gfla.animate.gaze import look_aside
-from gfla.animate.motion import Manner, MotionState, follow_driver, see_person
-from gfla.animate.motions import SHIPPED
-from gfla.animate.recording import (
-    MotionReader,
-    Recording,
-    Tracked,
-    load_motion,
-    open_motion,
-    recorded,
-    save_motion,
-)
+from gfla.animate.compositing.eyes import look_aside
+from gfla.animate.face.morphable_model import EYES, load_face_model
+from gfla.animate.motion.controls import CONTROLS, RATE, key_frames
+from gfla.animate.motion.presets import SHIPPED
+from gfla.animate.motion.recording import DriverMotion, MotionReader, Tracked, recorded
+from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
+from gfla.animate.motion.template import load_motion, open_motion, save_motion
+from gfla.animate.options import MotionOptions
 from gfla.models import CONFIGS, Generator
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -49,7 +43,7 @@ def video(make_video: MakeVideo, head_picture: Picture, grey_picture: Picture) -
     return make_video("driving.mp4", picture=picture, size=(128, 128), sound="aac", pts=range(12))
 
 
-def shipped(name: str) -> Recording:
+def shipped(name: str) -> DriverMotion:
     return recorded(SHIPPED[name](), name)
 
 
@@ -58,9 +52,9 @@ def source(face, **ways) -> np.ndarray:
     return np.concatenate([points, [points[eye].mean(0) for eye in EYES]]).astype(np.float32)
 
 
-def targets(points: np.ndarray, recording: Recording, **manner) -> list[np.ndarray]:
+def targets(points: np.ndarray, recording: DriverMotion, **manner) -> list[np.ndarray]:
     """Where a source goes in every frame with a face."""
-    state = MotionState(see_person(points), Manner(**manner))
+    state = MotionState(fit_source(points), MotionOptions(**manner))
     state = replace(state, reference=recording.reference_signals(state.source))
     moved = []
     for pts in recording.pts.tolist():

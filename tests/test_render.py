@@ -14,14 +14,15 @@ from pathlib import Path
 import batch_stub
 import pytest
 from gfla.animate import InputError, VideoReader
+from gfla.animate.batch.ledger import Ledger
+from gfla.animate.batch.manifest import COLUMNS
+from gfla.animate.batch.scheduler import Report, render_batch
+from gfla.animate.batch.tasks import Event
 from gfla.animate.cli import animate, render
 from gfla.animate.cli.animate import add_options, job_of
 from gfla.animate.cli.render import main
-from gfla.animate.job import Event, Job, stamp
-from gfla.animate.ledger import Ledger
-from gfla.animate.manifest import COLUMNS
-from gfla.animate.motion import Manner
-from gfla.animate.render import Report, render_batch
+from gfla.animate.options import MotionOptions
+from gfla.animate.streaming.job import Job, stamp
 from PIL import Image
 
 Capture = pytest.CaptureFixture[str]
@@ -43,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
             watch(Event("failed" if index % 2 else "done", job.key, 10, text=f"{job.output}: because."))
         return Report(jobs[::2], [], [(job, "because") for job in jobs[1::2]])
 
-    monkeypatch.setattr("gfla.animate.render.render_batch", batch)
+    monkeypatch.setattr("gfla.animate.batch.scheduler.render_batch", batch)
     return given
 
 
@@ -74,8 +75,8 @@ def test_rows_become_jobs(asked: dict, manifest, tmp_path: Path, capsys: Capture
     assert main([path, "--jobs", "3", "--crop-only", "--end", "9", "--resume"]) == 11
     first, second = asked["jobs"]
     assert first.source == str(tmp_path / "a.png")
-    assert first.ways == {**second.ways, "motion": Manner("copy"), "crop_only": False}
-    assert second.ways["motion"] == Manner()
+    assert first.ways == {**second.ways, "motion": MotionOptions("copy"), "crop_only": False}
+    assert second.ways["motion"] == MotionOptions()
     assert second.ways["crop_only"] is True
     assert (first.start, first.end, first.label) == (Fraction(3, 2), 9, False)
     assert (second.start, second.end, second.label) == (None, 9, True)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from app_server import chromium
-from gfla.train import metrics
-from gfla.train.distances import IdentityEmbedding, Lpips, frechet_distance
-from gfla.train.evaluate import COLUMNS, TIMES, Evaluation
-from gfla.train.perceptual import PerceptualFeatures
-from gfla.train.report import remarks, write_report
+from gfla.train.evaluation import metrics
+from gfla.train.evaluation.pretrained_metrics import IdentityEmbedding, Lpips, frechet_distance
+from gfla.train.evaluation.report import remarks, write_report
+from gfla.train.evaluation.self_reenactment import COLUMNS, TIMES, Evaluation
+from gfla.train.losses.perceptual import PerceptualFeatures
 from playwright.sync_api import sync_playwright
 
 

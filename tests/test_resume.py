@@ -14,13 +14,13 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 from gfla.animate.errors import Stopped
-from gfla.animate.files import held
+from gfla.animate.io.atomic import held
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
-from gfla.train.data import Batch, Sampler, load_clips
-from gfla.train.stopping import patience
+from gfla.train.data.clips import Batch, Sampler, load_clips
+from gfla.train.processes import defer_sigint
 from gfla.train.trainer import Trainer
 
 SPEED = {"samples_per_second", "loading"}
@@ -97,13 +97,13 @@ def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypa
 
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_twice_stops_at_once():
-    with patience(alone=True) as stopping:
+    with defer_sigint(alone=True) as stopping:
         assert not stopping()
         signal.raise_signal(signal.SIGINT)
         assert stopping()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    with patience(alone=False), pytest.raises(KeyboardInterrupt):
+    with defer_sigint(alone=False), pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
 

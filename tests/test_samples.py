@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from gfla.train.augment import augment, move_background
 from gfla.train.config import FACE, TINY, Augmentation
-from gfla.train.data import Clip, Sampler, clip_points, load_clips, moving_frames
+from gfla.train.data.augment import augment, move_background
+from gfla.train.data.clips import Clip, Sampler, clip_points, load_clips, moving_frames
 
 
 def test_repeated_frames_are_known_and_never_sampled(face):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from gfla.train.sampling_gradients import Analysis, check_formulas, draw_plot, points_right, report
+from gfla.train.ablation.sampling_gradients import Analysis, check_formulas, draw_plot, points_right, report
 from torch.nn import functional as F
 
 

@@ -10,9 +10,10 @@ import batch_stub
 import numpy as np
 import pytest
 from gfla.animate import Animator, InputError
-from gfla.animate.job import Job, Share
-from gfla.animate.segments import Segments
-from gfla.animate.shares import finish_segments, write_segments
+from gfla.animate.batch.segment_render import finish_segments, write_segments
+from gfla.animate.batch.segments import Segments
+from gfla.animate.batch.tasks import Share
+from gfla.animate.streaming.job import Job
 from PIL import Image
 
 Log = pytest.LogCaptureFixture

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from gfla.animate.editor import fit, load_face_model, rotation
-from gfla.animate.motion import Manner
-from gfla.animate.signals import Signals, read_signals, smooth, smooth_next, smooth_points, smooth_points_next
+from gfla.animate.face.morphable_model import fit, load_face_model, rotation
+from gfla.animate.motion.parameters import FaceMotion, read_signals
+from gfla.animate.motion.smoothing import smooth, smooth_next, smooth_points, smooth_points_next
+from gfla.animate.options import MotionOptions
 from modelled import DRIVER, SOURCE, run, shown
 
 
-def steady(count: int, seed: int = 0, noise: float = 1.0) -> Signals:
+def steady(count: int, seed: int = 0, noise: float = 1.0) -> FaceMotion:
     """A driver that holds still, with about our tracker's noise."""
     rng = np.random.default_rng(seed)
 
@@ -17,15 +18,15 @@ def steady(count: int, seed: int = 0, noise: float = 1.0) -> Signals:
 
     turn = rotation(jitter(0.4, 3))
     opening = np.array([1.05, 1.05, 0.1]) + jitter(0.02, 3)
-    return Signals(turn, 52 * np.exp(jitter(0.003)), jitter(0.2, 2), jitter(0.04, 23), opening)
+    return FaceMotion(turn, 52 * np.exp(jitter(0.003)), jitter(0.2, 2), jitter(0.04, 23), opening)
 
 
-def causal(signals: Signals, strength: float) -> Signals:
+def causal(signals: FaceMotion, strength: float) -> FaceMotion:
     last, out = None, []
     for index in range(len(signals.scale)):
         one, last = smooth_next(signals.at(index), last, strength)
         out.append(one)
-    return Signals(*(np.concatenate(parts) for parts in zip(*out, strict=True)))
+    return FaceMotion(*(np.concatenate(parts) for parts in zip(*out, strict=True)))
 
 
 WAYS = [lambda s, k: smooth(s, np.arange(len(s.scale)), k), causal]
@@ -97,16 +98,16 @@ def test_a_copy_follows_a_stream_smoothly():
     """Frame by frame as the causal smoothing has it; off, to the bit as the driver is."""
     rng = np.random.default_rng(2)
     driving = (shown(DRIVER, 5) + rng.normal(0, 0.4, (5, 70, 2))).astype(np.float32)
-    calm, _ = run(SOURCE, *driving, manner=Manner("copy"))
+    calm, _ = run(SOURCE, *driving, manner=MotionOptions("copy"))
     np.testing.assert_array_equal(calm, causal_points(driving, 1.0))
-    exact, _ = run(SOURCE, *driving, manner=Manner("copy", smoothing=0))
+    exact, _ = run(SOURCE, *driving, manner=MotionOptions("copy", smoothing=0))
     np.testing.assert_array_equal(exact, driving)
 
 
 def test_smoothing_does_not_reach_across_frames_without_a_face():
     signals = steady(10)
     apart = smooth(signals, np.r_[0:5, 100:105], 1.0)
-    alone = smooth(Signals(*(part[:5] for part in signals)), np.arange(5), 1.0)
+    alone = smooth(FaceMotion(*(part[:5] for part in signals)), np.arange(5), 1.0)
     np.testing.assert_allclose(apart.expression[:5], alone.expression)
 
 
@@ -120,7 +121,7 @@ def test_long_videos_are_read_and_smoothed_in_parts(face, monkeypatch: pytest.Mo
     frames = np.cumsum(1 + (noise.random(40) < 0.1)).astype(np.int64)
     found = []
     for batch in (1024, 7):
-        monkeypatch.setattr("gfla.animate.signals._BATCH", batch)
+        monkeypatch.setattr("gfla.animate.motion.parameters._BATCH", batch)
         signals = read_signals(model, shape, faces, points)
         found.append((*signals, *smooth(signals, frames)))
     assert all(np.array_equal(whole, parts) for whole, parts in zip(*found, strict=True))

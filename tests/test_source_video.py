@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate.source_video import SourceMotion, SourceVideo, open_source
+from gfla.animate.options import SourceMotion
+from gfla.animate.source_video import SourceVideo, open_source
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 

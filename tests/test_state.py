@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gfla.animate import Animator, Frame, motion
-from gfla.animate.motion import MotionState
-from gfla.animate.state import load_state, save_state
-from gfla.animate.times import Span
+from gfla.animate import Animator, Frame
+from gfla.animate.batch.saved_state import load_state, save_state
+from gfla.animate.io.timecode import Span
+from gfla.animate.motion import retarget as motion
+from gfla.animate.motion.retarget import MotionState
 from gfla.models import CONFIGS, Generator
 from safetensors.torch import save_file
 from torch import Tensor
@@ -107,8 +108,8 @@ def test_what_cannot_be_saved_is_an_error_and_leaves_nothing(streamed, tmp_path:
     "plan",
     [
         '{"object": "subprocess:Popen", "parts": {"args": {"value": ["true"]}}}',
-        '{"object": "gfla.animate.files:settle", "parts": {"path": {"value": "x"}}}',
-        '{"object": "gfla.animate.motion:Gone", "parts": {}}',
+        '{"object": "gfla.animate.io.paths:fsync_path", "parts": {"path": {"value": "x"}}}',
+        '{"object": "gfla.animate.motion.retarget:Gone", "parts": {}}',
         '{"tensor": "missing", "stride": [1], "cpu": true}',
     ],
 )

@@ -11,7 +11,7 @@ import gfla.animate
 import numpy as np
 import pytest
 from gfla.animate import Animator, Frame, VideoReader
-from gfla.animate.image import read_image
+from gfla.animate.io.image import read_image
 
 ASSETS = Path(gfla.animate.__file__).parent / "assets"
 MOST = 0.5

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader, steps
-from gfla.animate.draw import drawings
+from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate import stages as steps
 from gfla.animate.errors import Stopped
-from gfla.animate.steps import Work, step_stages
-from gfla.animate.stream import DEPTH, Stage, Stream
+from gfla.animate.networks import drawings
+from gfla.animate.stages import Work
+from gfla.animate.streaming.pipeline import DEPTH, Stage, Stream, step_stages
 from gfla.models import CONFIGS, Generator
 
 TICK = Fraction(1, 25)

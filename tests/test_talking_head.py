@@ -9,9 +9,17 @@ import cv2
 import numpy as np
 import pytest
 from cv2.data import haarcascades
-from gfla.animate.talking_head import Pose, TalkingHead, act, babble, render_clip, talk, write_dataset
-from gfla.animate.talking_head.acting import SOUND_RATE
-from gfla.animate.talking_head.shape import pixels
+from gfla.animate.synthetic.talking_head import (
+    Pose,
+    TalkingHead,
+    act,
+    babble,
+    render_clip,
+    talk,
+    write_dataset,
+)
+from gfla.animate.synthetic.talking_head.acting import SOUND_RATE
+from gfla.animate.synthetic.talking_head.shape import pixels
 
 
 @pytest.fixture(scope="module")

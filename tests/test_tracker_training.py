@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gfla.animate.talking_head import Pose, TalkingHead
+from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.models.tracker import WEIGHTS
 from gfla.models.weights import read_weights
-from gfla.train import evaluate_tracker
-from gfla.train import tracker as training
-from gfla.train.tracker_faces import Face, FaceSet, eye_opening
-from gfla.train.tracker_samples import Sampler, texture
+from gfla.train.face import evaluate as evaluate_tracker
+from gfla.train.face import train as training
+from gfla.train.face.faces import Face, FaceSet, eye_opening
+from gfla.train.face.samples import Sampler, texture
 
 
 def face(blink: float) -> Face:

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from gfla.animate import Frame, InputError
-from gfla.animate.landmarks import Landmarks
-from gfla.animate.tracking import Sighting, choose_face, number_faces, sight
+from gfla.animate.face.landmarks import Landmarks
+from gfla.animate.face.tracking import Sighting, choose_face, number_faces, sight
 
 Picture = Callable[..., np.ndarray]
 

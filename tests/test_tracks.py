@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gfla.animate import VideoReader
-from gfla.animate.rows import Rows
-from gfla.animate.tracks import Recorded, record_track
+from gfla.animate.batch.landmark_cache import Recorded, record_track
+from gfla.animate.motion.array_log import ArrayLog
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_damaged_track_costs_a_walk_alone(clip: Path, landmarker, tmp_path: Pa
 
 
 def test_rows_give_back_what_was_kept():
-    rows, given = Rows(), np.random.default_rng(0).normal(size=(50, 7, 2)).astype(np.float32)
+    rows, given = ArrayLog(), np.random.default_rng(0).normal(size=(50, 7, 2)).astype(np.float32)
     for row in given:
         rows.keep(row)
     assert len(rows) == 50

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from gfla.animate.landmarks import MIRROR
+from gfla.animate.face.builtin import MIRROR
 from gfla.models import load_generator
 from gfla.train.cli import main
-from gfla.train.data import Sampler, load_clips
-from gfla.train.perceptual import PerceptualFeatures, perceptual_distance
-from gfla.train.teacher import teach_flow
+from gfla.train.data.clips import Sampler, load_clips
+from gfla.train.data.flow_teacher import teach_flow
+from gfla.train.losses.perceptual import PerceptualFeatures, perceptual_distance
 
 
 def train(data, perceptual, out, *more):

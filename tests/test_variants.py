@@ -7,14 +7,7 @@ import torch
 from gfla.models import CONFIGS, Generator
 from gfla.models.attention import shares
 from gfla.models.ops import reference as definitions
-from gfla.models.variants import (
-    Baseline,
-    BilinearSampling,
-    GlobalAttention,
-    NoPrior,
-    Paper,
-    SummedBlends,
-)
+from gfla.models.variants import Baseline, BilinearSampling, GlobalAttention, NoPrior, Paper, SummedBlends
 
 TINY = CONFIGS["face-tiny"]
 ALL = (Baseline, GlobalAttention, BilinearSampling, Paper, NoPrior, SummedBlends)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from gfla.animate.errors import InputError
-from gfla.animate.times import Span, clock, parse_time
+from gfla.animate.io.timecode import Span, clock, parse_time
 from gfla.animate.video import Frame, VideoReader, VideoWriter
 
 NTSC = Fraction(30000, 1001)

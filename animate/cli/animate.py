@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from ..errors import InputError
-from ..files import different_files, existing_file, new_file, video_input
-from ..formats import Output
-from ..job import Job
+from ..io.paths import different_files, existing_file, new_file, video_input
+from ..streaming.job import Job
+from ..video.formats import Output
 from .options import Bar, add_computing, run, share_option, time_option
 
 _PARTS = ("head", "eyes", "mouth", "brows", "gaze")
@@ -137,7 +137,7 @@ def _add_motion(group: argparse._ArgumentGroup) -> None:
 
 def job_of(options: argparse.Namespace, where: str = "") -> Job:
     """The job that the options of one animation ask for. where: its place in a manifest."""
-    from ..motion import Manner
+    from ..options import MotionOptions
 
     only = None if options.only is None else tuple(options.only.split(",")) if options.only else ()
     gains = {part: getattr(options, part) for part in _PARTS}
@@ -147,7 +147,7 @@ def job_of(options: argparse.Namespace, where: str = "") -> Job:
         options.output,
         loading={"device": options.device, "landmarks": options.landmarks, "backend": options.backend},
         ways={
-            "motion": Manner(options.motion, **gains, only=only, smoothing=options.smoothing),
+            "motion": MotionOptions(options.motion, **gains, only=only, smoothing=options.smoothing),
             "guidance": options.guidance,
             "crop_only": options.crop_only,
             "detail": options.detail,
@@ -168,7 +168,7 @@ def job_of(options: argparse.Namespace, where: str = "") -> Job:
 
 
 def _animate(options: argparse.Namespace) -> None:
-    from ..motions import SUFFIX, names_motion
+    from ..motion.presets import SUFFIX, names_motion
 
     job = job_of(options)
     source, driving = existing_file(job.source), job.driving
@@ -186,8 +186,8 @@ def _animate(options: argparse.Namespace) -> None:
         different_files(new_file(options.save_motion, options.overwrite, (SUFFIX,)), source, driving)
 
     from ..animator import Animator
-    from ..backends import computed
-    from ..provenance import write_sidecar
+    from ..compute.backends import computed
+    from ..streaming.provenance import write_sidecar
 
     animator = Animator.from_pretrained(**job.loading)
     by = computed(animator)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from fractions import Fraction
 
-from ..controls import CONTROLS, check_control, key_frames
 from ..errors import InputError
-from ..files import OUTPUTS, different_files, existing_file, new_file
-from ..times import parse_time
+from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.timecode import parse_time
+from ..motion.controls import CONTROLS, check_control, key_frames
 from .options import Bar, run
 
 
@@ -56,9 +56,9 @@ def _edit(options: argparse.Namespace) -> None:
     import numpy as np
 
     from ..animator import Animator
-    from ..image import write_image
-    from ..provenance import tag
-    from ..recording import MotionReader, recorded
+    from ..io.image import write_image
+    from ..motion.recording import MotionReader, recorded
+    from ..streaming.provenance import tag
 
     animator = Animator.from_pretrained(device=options.device)
     if not keys:

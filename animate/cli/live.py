@@ -8,8 +8,8 @@ from contextlib import ExitStack, closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..files import different_files, existing_file, is_url, video_input
-from ..formats import Output
+from ..io.paths import different_files, existing_file, is_url, video_input
+from ..video.formats import Output
 from .options import add_computing, run
 
 _CAMERA = "camera"  # what stands for a virtual one where a sink is named
@@ -67,9 +67,9 @@ def _live(options: argparse.Namespace) -> None:
         raise InputError("There is no screen for a window; say where the pictures go with --sink.")
 
     from ..animator import Animator
-    from ..live import Controls, LiveCount, Newest, animate_live
-    from ..provenance import tag
-    from ..sinks import Recording, VirtualCamera, Window
+    from ..streaming.live import Controls, LiveCount, Newest, animate_live
+    from ..streaming.provenance import tag
+    from ..streaming.sinks import FileSink, VirtualCamera, Window
     from ..video import Camera, VideoReader
 
     given = options.driving or Camera(options.camera or 0)
@@ -104,7 +104,7 @@ def _live(options: argparse.Namespace) -> None:
         elif options.sink == _CAMERA:
             sink = VirtualCamera(size, Fraction(25))
         else:
-            sink = Recording(
+            sink = FileSink(
                 options.sink,
                 size,
                 Fraction(25),

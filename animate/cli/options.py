@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from ..errors import InputError, Stopped
-from ..times import parse_time
+from ..io.timecode import parse_time
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -113,3 +113,27 @@ class _Say(logging.Handler):
         from tqdm import tqdm
 
         tqdm.write(self.format(record), file=sys.stderr)
+
+
+def count_option(text: str) -> int:
+    """For argparse: a whole number, 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; write 1 or more")
+    return int(text)
+
+
+def run_command(name: str, work: Callable[[], None]) -> int:
+    """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
+    try:
+        work()
+    except (FileExistsError, NotADirectoryError) as error:  # of folders that are made
+        print(f"{name}: {error.filename}: a file is where a folder should be; name another.", file=sys.stderr)
+        return 2
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stop:
+        left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
+        print(f"{name}: {left}", file=sys.stderr)
+        return 130
+    return 0

@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..batch.manifest import COLUMNS, Row, pair_globs, read_manifest
+from ..batch.tasks import Event
 from ..errors import InputError
-from ..job import Event, Job
-from ..manifest import COLUMNS, Row, pair_globs, read_manifest
+from ..streaming.job import Job
 from .animate import add_options, job_of
 from .options import INTERRUPTED, run
 
@@ -74,7 +75,7 @@ def _render(options: argparse.Namespace) -> int:
     rows, folder = _rows(options)
     jobs = [_job(row, options) for row in rows]
 
-    from ..render import render_batch
+    from ..batch.scheduler import render_batch
 
     with closing(_Board(jobs)) as board:
         try:

@@ -3,7 +3,7 @@
 import torch
 from bench.sample import face_generator, inputs_for
 from bench.timing import Row, compare
-from gfla.animate.devices import fast_arithmetic, fast_precision
+from gfla.animate.compute.devices import fast_arithmetic, fast_precision
 from gfla.models import GeneratorMemory
 
 

@@ -1,0 +1,50 @@
+"""Many streams in lockstep: a frame of each, the network's part of all of them in one batch.
+
+A stream is bound by latency, for each of its frames needs the one before; a batch of streams fills a GPU.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from gfla.animate.compute.devices import core_shares, taking
+from gfla.animate.networks import drawings, generate
+from gfla.animate.stages import Work, aim, compose, forget, track
+from gfla.animate.video import Frame
+
+if TYPE_CHECKING:
+    from gfla.animate.animator import Animator
+    from gfla.animate.state import AnimationState
+
+
+def step_together(
+    animator: "Animator", frames: Sequence[Frame], states: Sequence["AnimationState"]
+) -> tuple[list[Frame], list["AnimationState"]]:
+    """`Animator.step` for a driving frame and a state of each stream: their frames and next states, in order.
+
+    The pictures are those of the streams one by one, up to the rounding of sums. Streams that have nothing to
+    draw in this frame, and those just begun or cut, wait for nobody.
+    """
+    works = [
+        forget(aim(animator, track(animator, Work(frame, state))))
+        for frame, state in zip(frames, states, strict=True)
+    ]
+
+    def remembers(index: int) -> int:
+        return len(works[index].state.memory.previous)
+
+    drawing = sorted((index for index, work in enumerate(works) if work.target), key=remembers)
+    with taking(core_shares(animator.device)["generate"]):
+        for _, together in groupby(drawing, key=remembers):
+            group = list(together)
+            states = [works[index].state for index in group]
+            targets = [target for index in group if (target := works[index].target)]
+            portraits = [state.portrait for state in states]
+            generated, memories = generate(animator, targets, portraits, [s.memory for s in states])
+            drawn = drawings(animator, generated, portraits)
+            for index, drawing, memory in zip(group, drawn, memories, strict=True):
+                state = replace(works[index].state, drawing=drawing, memory=memory)
+                works[index] = works[index]._replace(state=state)
+    works = [compose(animator, work._replace(target=None)) for work in works]
+    return [work.frame for work in works], [work.state for work in works]
