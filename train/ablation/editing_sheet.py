@@ -2,9 +2,9 @@
 
     python -m gfla.train.ablation.editing_sheet portrait.jpg --weights RUN/generator.safetensors -o sheet.png
 
-The paper takes its landmarks from a 3-D morphable model of the face; ours come from the morphable landmark
-model of `animate.face.morphable_model`: a pose and an expression as numbers, drawn as the landmarks that guide
-the model.
+The paper takes its landmarks from a 3-D morphable model of the face; ours come from the morphable
+landmark model of `animate.face.morphable_model`: a pose and an expression as numbers, drawn as the landmarks
+that guide the model.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_bad_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_the_shipped_model_is_what_the_script_makes(tmp_path: Path):
     out = tmp_path / "face.safetensors"
     assert main(["--out", str(out)]) == 0
-    shipped = Path(face_model.__file__).parent.parent / "animate" / "assets" / "face.safetensors"
+    shipped = Path(face_model.__file__).parents[2] / "animate" / "assets" / "face.safetensors"
     from safetensors.numpy import load_file
 
     made, there = load_file(out), load_file(shipped)

@@ -44,7 +44,7 @@ def judge(cases: list[Hostile], portrait: Path, outputs: Path) -> None:
         for index, case in enumerate(cases)
     ]
     before = {case.name: _content(case.driving) for case in cases}
-    child = CHILD.format(tests=str(Path(__file__).parent))
+    child = CHILD.format(tests=str(Path(__file__).parents[2]))
     done = subprocess.run(
         [sys.executable, "-c", child],
         input=b"\0".join(lines),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 MakeVideo = Callable[..., Path]
-STUB = Path(__file__).with_name("stub.py")
+STUB = Path(__file__).parents[2] / "stub.py"
 
 
 def run(*arguments: object) -> dict:

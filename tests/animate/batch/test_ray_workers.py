@@ -10,9 +10,9 @@ from pathlib import Path
 
 import batch_stub
 import pytest
+from batch_runs import SCRIPT, finish, left_over, undisturbed
 from gfla.animate import InputError
 from gfla.animate.batch.scheduler import render_batch
-from test_kill import SCRIPT, finish, left_over, undisturbed
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'gfla[cluster]'")
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import gfla.animate
 import pytest
 import torch
 from gfla.animate import Animator, InputError
@@ -18,7 +19,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         InputError, match=r"--backend openvino needs OpenVINO; .*pip install 'gfla\[export\]'"
     ):
         Animator.from_pretrained(backend="openvino")
-    assets = Path(__file__).parent.parent / "animate" / "assets"
+    assets = Path(gfla.animate.__file__).parent / "assets"
     files = [str(assets / "astronaut.jpg"), str(assets / "driver.mp4"), "-o", str(tmp_path / "out.mp4")]
     assert main([*files, "--backend", "openvino"]) == 2
     said = capsys.readouterr()
