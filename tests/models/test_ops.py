@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from attention_cases import CASES, attention_inputs, close
+from attention_cases import CASES, Inputs, attention_inputs, close
 from gfla.models.ops import attention_warp, local_attention, reference, warp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
