@@ -30,6 +30,10 @@ class InputError(ValueError):
         return sentence(self.subject, self.reason, self.remedy)
 
 
+class Cancelled(InputError):  # noqa: N818
+    """The caller's own cancel ended the work before there was anything to keep."""
+
+
 @dataclass(frozen=True)
 class InputWarning:
     """What the user should know beside the result; the parts as of an `InputError`."""
@@ -51,4 +55,8 @@ def ignore(_: InputWarning) -> None:
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped the work; the message says what is left of it."""
+    """Ctrl-C ended the work; the message says what is left of it. result: what was finished until then."""
+
+    def __init__(self, message: str, result: object = None):
+        super().__init__(message)
+        self.result = result

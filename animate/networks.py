@@ -1,104 +1,152 @@
-"""What the generator makes of targets, and drawings of that: of one stream, or of many in one batch.
+"""The networks behind NumPy: pictures and points in, portraits, targets and drawings out.
 
-One stream waits for its own last frame; a batch of streams fills a GPU meanwhile. In half precision a frame
-that is not finite is made again in float32, and none ever gets into the memory. The next frame needs nothing
-of a drawing, so that it can be begun before this one's is finished.
+In half precision a frame that is not finite is computed again in float32, and none ever gets into the memory.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import GeneratorMemory
-from .compositing.detail import Drawing
+from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
+from .compositing.detail import Canvas, Drawing
 from .compositing.eyes import close_lids, look_aside
-from .compute.devices import to_host
-from .state import Portrait
-
-if TYPE_CHECKING:
-    from .animator import Animator
-    from .state import Target
+from .compute.devices import fast_precision, to_device, to_host
+from .face.crop import FaceSquare, crop, to_crop
+from .face.landmarks import Landmarker, Landmarks
+from .face.tracking import Sighting, sight
+from .motion.retarget import Moved
+from .options import Guidance
+from .state import Image, Portrait, Target
+from .structure import edges_only, image_edges, structure_map
 
 
 class Generated(NamedTuple):
-    """What the network made of B targets, on the animator's device, and what is still to be done with it.
+    """What the generator made of a target, still on the device.
 
-    image: (B, 3, S, S) in [-1, 1]. flow: (B, 2, S, S) and mask: (B, 1, S, S), as `Drawing` has them.
-    points: (B, 68, 2) and looks: B times (2, 2), as `Target` has them.
+    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S) and mask: (1, 1, S, S), see `Drawing`. target: of it.
     """
 
     image: Tensor
     flow: Tensor
     mask: Tensor
-    points: Tensor
-    looks: tuple[NDArray[np.float32], ...]
+    target: Target
 
 
-def generate(
-    animator: "Animator",
-    targets: Sequence["Target"],
-    portraits: Sequence[Portrait],
-    memories: Sequence[GeneratorMemory],
-) -> tuple[Generated, list[GeneratorMemory]]:
-    """What is made of each stream's target, and its memory for the next frame; all memories hold as many
-    frames."""
-    reference = _joined([portrait.reference for portrait in portraits])
-    previous = _joined([memory.previous for memory in memories])
-    structure = _joined([target.structure for target in targets])
-    points = _joined([target.points for target in targets])
-    aheads = [target.ahead for target in targets]
-    ahead: Any  # of this generator's own kind
-    for fast in (True, False):
-        with animator.computing(fast):
-            if fast and None not in aheads:
-                ahead = _joined(aheads)
-            else:
+class Networks:
+    """One generator and one landmarker on a device; they hold weights, never the state of a stream.
+
+    precision: of the generator's arithmetic. size: S, the side of its picture.
+    """
+
+    def __init__(
+        self, generator: Generator | AttentionFlow, landmarker: Landmarker, device: str | torch.device
+    ):
+        self.device = torch.device(device)
+        self.generator, self.landmarker = generator.to(self.device).eval(), landmarker
+        self.precision = fast_precision(self.device)
+        self.size = generator.config.size
+
+    def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:
+        """The driver's face in `image`, given the frame before; see `tracking.sight`."""
+        return sight(self.landmarker, image, last, number)
+
+    def encode(
+        self,
+        image: Image,
+        found: Landmarks,
+        square: FaceSquare,
+        guidance: Guidance,
+        alpha: Image | None = None,
+    ) -> Portrait:
+        """The portrait of the face `found` in `image` (H, W, 3) uint8, cropped to `square`."""
+        face, points = crop(image, square, self.size), to_crop(found.points, square, self.size)
+        with self.arithmetic():
+            places = self._tensor(points)
+            structure = self._structure(places, face, guidance)
+            reference = self.generator.encode_reference(self._picture(face), structure, places)
+        canvas = Canvas.of(image, square, self.size)
+        return Portrait(image, square, canvas, face, points, reference, alpha)
+
+    def target(self, moved: Moved, driving: Image | None, guidance: Guidance) -> Target:
+        """The target of retargeted points. driving: the driver's crop, for edges."""
+        with self.arithmetic():
+            points = self._tensor(moved.points[:68])
+            return Target(points, self._structure(points, driving, guidance), moved.look)
+
+    def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
+        """A target between the portrait's own points (`motion` 0) and `target` (1)."""
+        with self.arithmetic():
+            rest = self._tensor(portrait.points)
+            points = rest + float(motion) * (target.points - rest)
+            return Target(points, self._structure(points, None, "landmarks"), float(motion) * target.look)
+
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
+        """The part of the generator that needs no frame before this one, a third of its work."""
+        with self.arithmetic():
+            return self.generator.look_ahead(target.structure, target.points, portrait.reference)
+
+    def generate(
+        self, target: Target, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[Generated, GeneratorMemory]:
+        """The rest of the generator: what it made of `target`, and the memory for the next frame."""
+        reference, previous, ahead = portrait.reference, memory.previous, target.ahead
+        for fast in (True, False):
+            with self.arithmetic(fast):
                 if not fast:
                     reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
-                ahead = animator.generator.look_ahead(structure, points, reference)
-            output, newest = animator.generator.frame(ahead, reference, previous)
-            finite = bool(output.image.sum().isfinite())
-            if finite or animator.precision == torch.float32:
+                if ahead is None or not fast:
+                    ahead = self.generator.look_ahead(target.structure, target.points, reference)
+                output, newest = self.generator.frame(ahead, reference, previous)  # type: ignore[arg-type]
+                finite = bool(output.image.sum().isfinite())
+            if finite or self.precision == torch.float32:
                 break
-    flow, mask = (field[:, 0] for field in output.motions[-1])
-    generated = Generated(output.image, flow, mask, points, tuple(target.look for target in targets))
-    memories = [
-        GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
-        for own in (slice(index, index + 1) for index in range(len(targets)))
-    ]
-    return generated, memories
+        flow, mask = (field[:, 0] for field in output.motions[-1])
+        generated = Generated(output.image, flow, mask, target)
+        return generated, GeneratorMemory(newest if finite else ())
+
+    def draw(self, generated: Generated, portrait: Portrait) -> Drawing:
+        """What was generated, as arrays: irises moved, lids closed."""
+        with self.arithmetic():
+            fields = (field.float().nan_to_num() for field in generated[:3])
+            face, flow, mask = (field.permute(0, 2, 3, 1) for field in fields)
+            face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
+            face, flow, mask, points = (x[0] for x in to_host((face, flow, mask, generated.target.points)))
+        face = look_aside(face, points, generated.target.look)
+        return close_lids(Drawing(face, flow, mask[..., 0]), portrait.face, portrait.points, points)
+
+    @contextmanager
+    def arithmetic(self, fast: bool = True) -> Iterator[None]:
+        """Inference in the networks' precision, or in float32 if not `fast`."""
+        half = fast and self.precision != torch.float32
+        with torch.inference_mode(), torch.autocast(self.device.type, self.precision, enabled=half):
+            yield
+
+    def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            if guidance == "landmarks" or face is None:
+                return structure_map(points, size=self.size)
+            edges = image_edges(self._picture(face) / 2 + 0.5)
+            return edges_only(structure_map(points, size=self.size, edges=edges))
+
+    def _picture(self, image: Image) -> Tensor:
+        """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""
+        return to_device(image, self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+    def _tensor(self, points: NDArray[np.float32]) -> Tensor:
+        return to_device(points, self.device)[None]
 
 
-def drawings(animator: "Animator", generated: Generated, portraits: Sequence[Portrait]) -> list[Drawing]:
-    """Each stream's drawing of what was generated for it: the eyes turned as is wished, the lids closed."""
-    with animator.computing():
-        fields = (field.float().nan_to_num() for field in generated[:3])
-        faces, flows, masks = (field.permute(0, 2, 3, 1) for field in fields)
-        faces = (faces.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        faces, flows, masks, after = to_host((faces, flows, masks, generated.points))
-    drawn: list[Drawing] = []
-    for index, (look, portrait) in enumerate(zip(generated.looks, portraits, strict=True)):
-        face = look_aside(faces[index], after[index], look)
-        drawing = Drawing(face, flows[index], masks[index, ..., 0])
-        drawn.append(close_lids(drawing, portrait.face, portrait.points, after[index]))
-    return drawn
-
-
-def _joined(values: Sequence[Any]) -> Any:
-    """Equal structures of tensors (B, ...) as one whose batch is all of theirs."""
-    return values[0] if len(values) == 1 else _mapped(lambda *tensors: torch.cat(tensors), *values)
-
-
-def _mapped(change: Callable[..., Tensor], *values: Any) -> Any:
-    """`change` of the tensors that stand at the same place in all `values`, nested tuples."""
-    first = values[0]
-    if isinstance(first, Tensor):
-        return change(*values)
-    if not isinstance(first, tuple):
-        return first
-    parts = [_mapped(change, *those) for those in zip(*values, strict=True)]
-    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+def _mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`change` of every tensor in nested tuples."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if not isinstance(value, tuple):
+        return value
+    parts = [_mapped(change, part) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

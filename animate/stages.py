@@ -1,133 +1,167 @@
-"""What a step does, part by part: one definition, run in turn by `Animator.step`, on threads by a stream."""
+"""The six stages of a step: `Animator.step` calls them one after the other, a pipeline on threads.
+
+Each stage takes an item and its own state, and returns both. No two stages change the same state and none
+reads what a later one changes, so they may work on different frames at once.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 from ..models import GeneratorMemory
 from .compositing.alpha import moved_alpha, off_white
-from .compute.devices import core_shares, taking
+from .compositing.detail import Drawing, finish
+from .compute.devices import ThreadCounts, thread_count
+from .face.crop import crop, face_square, paste, to_crop
+from .face.landmarks import Landmarks
 from .motion.no_face import MissingFaceError
-from .networks import Generated, drawings
+from .motion.recording import DriverMotion, Tracked
+from .motion.retarget import follow_driver
+from .networks import Generated, Networks
+from .options import AnimateOptions
+from .source_video import Pair, follow_source
+from .state import AnimationState, Image, RetargetState, SourceState, Target, TrackingState
 from .video import Frame
 
-if TYPE_CHECKING:
-    from .animator import Animator
-    from .state import AnimationState, Target
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-class Work(NamedTuple):
-    """A frame on its way through a step: the driving frame, in the end the animated one, and what is known.
+class Item(NamedTuple):
+    """A frame on its way through the stages, and what they found out about it.
 
-    state: as the frame before left it, at last as this one leaves it. target: from aim to generate.
-    generated: from there to draw.
+    frame: the driving frame; from `compose` on the output frame, with the same time. picture: the source's
+    new picture, of a source video. source: as it is shown in this frame. landmarks: of the driver. cut:
+    whether another shot begins. recropped: whether the source's square is another one. motion: what
+    `retarget` left. target: None if the last drawing stays. drawing: what is shown.
     """
 
     frame: Frame
-    state: "AnimationState"
-    target: "Target | None" = None
+    picture: Image | None = None
+    source: SourceState | None = None
+    landmarks: Landmarks | None = None
+    cut: bool = False
+    recropped: bool = False
+    motion: RetargetState | None = None
+    target: Target | None = None
     generated: Generated | None = None
+    drawing: Drawing | None = None
 
 
-def track(animator: "Animator", work: Work) -> Work:
-    """Find the driver's face: in the frame, or as it was recorded. MissingFaceError if it may not be away."""
-    frame, state = work.frame, work.state
-    if state.source is not None:
-        state = state.source.follow(frame.seconds, state, animator)
-    if state.recording is not None:
-        seen = state.recording.sighting(frame.pts)
-    else:
-        seen = animator.track(frame.image, state.seen, state.driving_face)
-    if seen.landmarks is None and state.no_face == "fail":
-        raise MissingFaceError(frame.seconds)
-    return work._replace(state=replace(state, seen=seen))
+def _threads(which: str) -> Callable[[Method], Method]:
+    """Run a stage with that one of the `ThreadCounts`."""
+
+    def decorate(stage: Method) -> Method:
+        @wraps(stage)
+        def run(self: "Stages", *arguments: Any) -> Any:
+            with thread_count(getattr(self.threads, which)):
+                return stage(self, *arguments)
+
+        return run  # type: ignore[return-value]
+
+    return decorate
 
 
-def aim(animator: "Animator", work: Work) -> Work:
-    """Say where the source's points are to go: the target, None where the last drawing stays."""
-    frame, state = work.frame, work.state
-    found = state.landmarks
-    presence = state.presence.after(found is not None, frame.seconds)
-    fading = state.no_face == "fade" and presence.share != state.presence.share
-    state = replace(state, presence=presence)
-    if state.seen and state.seen.cut:  # another shot has another crop, and smoothing does not reach it
-        state = replace(state, square=None, motion=replace(state.motion, smooth=None))
-    if found is not None:
-        if state.portrait.pose is not None:
-            state = replace(state, motion=replace(state.motion, source=state.portrait.pose))
-        target, motion, square = animator.aim(frame.image, found, state)
-        state = replace(state, target=target, motion=motion, square=square)
-    target = state.target if state.shown and (found or fading or state.source) else None
-    if target is not None and state.no_face == "fade" and presence.share < 1:
-        target = animator.towards_rest(target, state.portrait, presence.share)
-    return work._replace(state=state, target=target)
+class Stages:
+    """The stages of one stream: what never changes in it, and a method for each stage, in order."""
+
+    def __init__(
+        self, networks: Networks, options: AnimateOptions, driver: DriverMotion | None, threads: ThreadCounts
+    ):
+        self.networks, self.options, self.driver, self.threads = networks, options, driver, threads
+
+    @classmethod
+    def of(cls, networks: Networks, state: AnimationState, *, alone: bool = False) -> "Stages":
+        """The stages of the stream that `state` belongs to; alone: see `ThreadCounts.of`."""
+        return cls(networks, state.options, state.driver, ThreadCounts.of(networks.device, alone=alone))
+
+    @_threads("few")
+    def track(self, pair: Pair, state: TrackingState) -> tuple[Item, TrackingState]:
+        """1. Find the driver's face in the frame, or look it up; show the source's picture of this time.
+
+        MissingFaceError if there is no face and `no_face` is "fail".
+        """
+        frame, source, recropped = pair.frame, state.source, False
+        if pair.source is not None:
+            source, recropped = follow_source(self.networks, pair.source, source, self.options)
+        if self.driver is not None:
+            seen = self.driver.sighting(frame.pts)
+        else:
+            seen = self.networks.track(frame.image, state.driver, self.options.driving_face)
+        if seen.landmarks is None and self.options.no_face == "fail":
+            raise MissingFaceError(frame.seconds)
+        item = Item(frame, pair.source, source, seen.landmarks, seen.cut, recropped)
+        return item, TrackingState(source, seen)
+
+    @_threads("one")
+    def retarget(self, item: Item, state: RetargetState) -> tuple[Item, RetargetState]:
+        """2. Say where the source's points go, and draw them as a structure map."""
+        frame, source, found, options = item.frame, item.source, item.landmarks, self.options
+        assert source is not None
+        presence = state.presence.after(found is not None, frame.seconds)
+        fading = options.no_face == "fade" and presence.share != state.presence.share
+        motion, square, target = state.motion, state.square, state.target
+        if item.cut:  # another shot has another crop, and is not smoothed together with the last
+            motion, square = replace(motion, smooth=None), None
+        if found is not None:
+            if source.pose is not None:
+                motion = replace(motion, source=source.pose)
+            square = square or face_square(found, (frame.image.shape[1], frame.image.shape[0]))
+            known = found.signals if isinstance(found, Tracked) else None
+            driving = to_crop(found.places, square, self.networks.size)
+            moved, motion = follow_driver(driving, motion, known)
+            edges = options.guidance == "edges"
+            face = crop(frame.image, square, self.networks.size) if edges else None
+            target = self.networks.target(moved, face, options.guidance)
+        state = RetargetState(motion, square, target, presence)
+        drawn = target if source.visible and (found or fading or source.is_video) else None
+        if drawn is not None and options.no_face == "fade" and presence.share < 1:
+            drawn = self.networks.towards_rest(drawn, source.portrait, presence.share)
+        return item._replace(motion=state, target=drawn), state
+
+    @_threads("few")
+    def look_ahead(self, item: Item) -> Item:
+        """3. Compute what needs no frame before this one, while that one is still being generated."""
+        if item.target is None or item.source is None:
+            return item
+        ahead = self.networks.look_ahead(item.target, item.source.portrait)
+        return item._replace(target=item.target._replace(ahead=ahead))
+
+    @_threads("most")
+    def generate(self, item: Item, memory: GeneratorMemory) -> tuple[Item, GeneratorMemory]:
+        """4. Generate the frame, with the frames generated before as further references."""
+        memory = memory_for(item, memory)
+        if item.target is None or item.source is None:
+            return item, memory
+        generated, memory = self.networks.generate(item.target, item.source.portrait, memory)
+        return item._replace(target=None, generated=generated), memory
+
+    @_threads("one")
+    def finish(self, item: Item, drawing: Drawing | None) -> tuple[Item, Drawing | None]:
+        """5. Take the frame off the device, with its eyes and lids; without a new one the last stays."""
+        if item.generated is not None and item.source is not None:
+            drawing = self.networks.draw(item.generated, item.source.portrait)
+        return item._replace(generated=None, drawing=drawing), drawing
+
+    @_threads("few")
+    def compose(self, item: Item) -> Item:
+        """6. Paste the face into the source's picture; the frame keeps the driving frame's time."""
+        source, frame, options = item.source, item.frame, self.options
+        assert source is not None
+        plain = not source.visible or (item.landmarks is None and options.no_face == "passthrough")
+        portrait, drawing = source.portrait, None if plain else item.drawing
+        if drawing is None:
+            image = portrait.face if options.crop_only else portrait.image
+        elif options.crop_only:
+            image = drawing.face
+        else:
+            image = paste(portrait.image, finish(drawing, portrait.canvas, options.detail), portrait.square)
+        alpha = moved_alpha(portrait, drawing, alone=options.crop_only)
+        if alpha is not None:
+            image = off_white(image, alpha)
+        return item._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 
 
-def look_ahead(animator: "Animator", work: Work) -> Work:
-    """Ask of the network what needs no frame before: it runs while that one is still being made."""
-    if work.target is None:
-        return work
-    ahead = animator.look_ahead(work.target, work.state.portrait)
-    return work._replace(target=work.target._replace(ahead=ahead))
-
-
-def forget(work: Work) -> Work:
-    """Without the memory of another shot: no smear from one into the next."""
-    state = work.state
-    if (state.seen and state.seen.cut) or state.portrait.recropped:
-        return work._replace(state=replace(state, memory=GeneratorMemory()))
-    return work
-
-
-def generate(animator: "Animator", work: Work) -> Work:
-    """Ask it for the rest, with the memory of the frames before."""
-    work = forget(work)
-    state = work.state
-    if work.target is None:
-        return work
-    generated, memory = animator.generate(work.target, state.portrait, state.memory)
-    return work._replace(state=replace(state, memory=memory), target=None, generated=generated)
-
-
-def draw(animator: "Animator", work: Work) -> Work:
-    """Turn what was generated, on the device, into the face with its eyes and lids, here."""
-    if work.generated is None:
-        return work
-    (drawing,) = drawings(animator, work.generated, [work.state.portrait])
-    return work._replace(state=replace(work.state, drawing=drawing), generated=None)
-
-
-def compose(animator: "Animator", work: Work) -> Work:
-    """Paste the face into the source's picture: the frame, with the driving one's own time stamp."""
-    frame, state = work.frame, work.state
-    plain = not state.shown or (state.landmarks is None and state.no_face == "passthrough")
-    drawing = None if plain else state.drawing
-    image = animator.compose(state.portrait, drawing, alone=state.crop_only, detail=state.detail)
-    alpha = moved_alpha(state.portrait, drawing, alone=state.crop_only)
-    if alpha is not None:
-        image = off_white(image, alpha)
-    return work._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
-
-
-Part = Callable[["Animator", Work], Work]
-
-STEP: dict[Part, tuple[str, ...]] = {
-    track: ("seen", "portrait", "shown"),
-    aim: ("motion", "square", "target", "presence"),
-    look_ahead: (),
-    generate: ("memory",),
-    draw: ("drawing",),
-    compose: (),
-}
-"""The parts in order, and which fields of AnimationState each of them changes: no two the same, and none
-reads what a later one changes, which is why they may work on different frames at once."""
-
-
-def run_step(animator: "Animator", work: Work, *, alone: bool = False) -> Work:
-    """The parts in turn, each with the threads that it has in a stream: the same pictures, bit for bit.
-    alone: with all the cores instead, which is sooner done where there is nothing else to do."""
-    shares = core_shares(animator.device, alone=alone)
-    for part in STEP:
-        with taking(shares[part.__name__]):
-            work = part(animator, work)
-    return work
+def memory_for(item: Item, memory: GeneratorMemory) -> GeneratorMemory:
+    """The memory with which `item` is generated: none of another shot, or it would smear into this one."""
+    return GeneratorMemory() if item.cut or item.recropped else memory

@@ -1,11 +1,12 @@
-"""What a frame leaves to the next, as one value, so that one Animator serves many streams.
+"""What a stream carries from frame to frame: a portrait, and one state for each stage that has one.
 
-S the side of the network's picture.
+All of it is values: a stage takes its state and returns the next one, so one Animator serves many streams.
+S is the side of the network's picture, 256 by default.
 """
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,27 +22,19 @@ from .io.image import read_image
 from .motion.no_face import Presence
 from .motion.recording import DriverMotion
 from .motion.retarget import MotionState, Person
-from .options import Guidance, NoFace
-
-if TYPE_CHECKING:
-    from .source_video import SourceVideo
-
+from .options import AnimateOptions
 
 Image = NDArray[np.uint8]
-
-
 Source = str | os.PathLike | Image
 
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """A source, prepared once per stream.
+    """A source picture prepared once: its face cropped and encoded.
 
-    image: RGB (H, W, 3) uint8. square: where its face is. canvas: where drawings of it are finished.
-    face: the crop, (S, S, 3) uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
-    Of a source video's frame, pose: the person from whom the motion departs, where it is not the first
-    frame's. recropped: whether its square is another than the frame's before. alpha: (H, W) uint8, None where
-    opaque.
+    image: (H, W, 3) uint8 RGB. alpha: (H, W) uint8, None if opaque. square: where the face is in the image.
+    canvas: what drawings are finished on. face: the crop, (S, S, 3) uint8. points: (68, 2) float32 landmarks
+    in pixels of the crop, x then y. reference: the crop encoded by the generator.
     """
 
     image: Image
@@ -50,29 +43,15 @@ class Portrait:
     face: Image
     points: NDArray[np.float32]
     reference: Reference
-    pose: Person | None = None
-    recropped: bool = False
     alpha: Image | None = None
 
 
-def read_source(source: Source) -> tuple[Image, Image | None, str]:
-    """The picture on white where it is transparent, its alpha, what to call it; InputError if it is none."""
-    if isinstance(source, np.ndarray):
-        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
-            raise InputError(f"a source array is RGB (H, W, 3) uint8, not {source.shape} {source.dtype}.")
-        return source, None, "source"
-    image, alpha = read_image(source)
-    if alpha is not None:
-        share = alpha[..., None].astype(np.float32) / 255
-        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
-    return image, alpha, str(source)
-
-
 class Target(NamedTuple):
-    """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
-    structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) float32
-    pixels that the irises, which the network is not told of, go aside. ahead: what the network made of it
-    before its turn came; None until then, and in every state."""
+    """What the network is to draw, on its device.
+
+    points: (1, 68, 2) float32 landmarks in pixels of the source's crop. structure: (1, 17, S/4, S/4), their
+    structure map. look: (2, 2) float32, how far each iris moves, pixels. ahead: what `look_ahead` computed.
+    """
 
     points: Tensor
     structure: Tensor
@@ -81,40 +60,85 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class AnimationState:
-    """What one frame leaves to the next; `Animator.prepare` makes the first.
+class SourceState:
+    """The source as it is shown now.
 
-    seen: the last driving frame's sighting. square: the driving crop, set by a shot's first face. target: the
-    last, and drawing: of it; None before the first face. detail, no_face, driving_face: as in `prepare`.
-    presence: how far the motion has faded while the face was away. source: the video whose frames the
-    portrait is made of in turn, None for a picture. shown: whether its face is to be seen now.
-    recording: where the driver's motion is known beforehand, None where it is looked for in each frame.
+    portrait: of the picture, or of the source video's current frame. For a source video only: seen, its last
+    sighting; pose, the person that motion starts from; rest, (70, 2) the face's points at the shot's
+    beginning; visible, whether the current frame shows the face.
     """
 
     portrait: Portrait
-    motion: MotionState
-    guidance: Guidance
-    crop_only: bool
-    detail: float = 1.0
-    drawing: Drawing | None = None
-    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
     seen: Sighting | None = None
+    pose: Person | None = None
+    rest: NDArray[np.float32] | None = None
+    visible: bool = True
+
+    @property
+    def is_video(self) -> bool:
+        return self.seen is not None
+
+
+@dataclass(frozen=True, eq=False)
+class TrackingState:
+    """Of `track`. driver: the driving face's last sighting, None before the first frame."""
+
+    source: SourceState
+    driver: Sighting | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RetargetState:
+    """Of `retarget`. square: the driving crop, set by the first face of a shot. target: the last one, held
+    while the driver's face is away. presence: how far the motion has faded then."""
+
+    motion: MotionState
     square: FaceSquare | None = None
     target: Target | None = None
-    no_face: NoFace = "hold"
-    driving_face: int | None = None
     presence: Presence = field(default_factory=Presence)
-    source: "SourceVideo | None" = None
-    shown: bool = True
-    recording: DriverMotion | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AnimationState:
+    """A stream between two frames: what was asked for, and the state of each stage that has one.
+
+    driver: the driver's motion where it is known beforehand, None where each frame is tracked.
+    """
+
+    options: AnimateOptions
+    tracking: TrackingState
+    motion: RetargetState
+    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+    drawing: Drawing | None = None
+    driver: DriverMotion | None = None
+
+    @property
+    def portrait(self) -> Portrait:
+        """The portrait shown now."""
+        return self.tracking.source.portrait
 
     @property
     def landmarks(self) -> Landmarks | None:
-        """The driver's in the last frame, None if its face was not found there."""
-        return self.seen.landmarks if self.seen else None
+        """The driver's in the last frame, None if no face was found there."""
+        seen = self.tracking.driver
+        return seen.landmarks if seen else None
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the frames to come, in pixels."""
-        image = self.portrait.face if self.crop_only else self.portrait.image
+        """(width, height) of the output frames in pixels."""
+        image = self.portrait.face if self.options.crop_only else self.portrait.image
         return image.shape[1], image.shape[0]
+
+
+def read_source(source: Source) -> tuple[Image, Image | None, str]:
+    """The picture, over white where it is transparent; its alpha; its name. InputError if it is none."""
+    if isinstance(source, np.ndarray):
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+            shape = f"{source.shape} {source.dtype}"
+            raise InputError("source", f"an array of RGB (H, W, 3) uint8 is needed, not {shape}")
+        return source, None, "source"
+    image, alpha = read_image(source)
+    if alpha is not None:
+        share = alpha[..., None].astype(np.float32) / 255
+        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
+    return image, alpha, str(source)

@@ -32,7 +32,7 @@ def toy_animator(pace: Pace) -> Animator:
     """It finds faces as ours does and draws nonsense, another for other points."""
     torch.manual_seed(0)
     animator = Animator(Generator(CONFIGS["face-tiny"]), load_landmarker("builtin"), name="toy")
-    generate: Any = animator.generate
+    generate: Any = animator.networks.generate
 
     def paced(*arguments):
         time.sleep(pace.seconds)

@@ -52,7 +52,7 @@ def stub_animator(seconds: float) -> Animator:
     def nothing(target, portrait) -> Any:
         return None
 
-    animator.look_ahead, animator.generate = nothing, wait  # both are the network
+    animator.networks.look_ahead, animator.networks.generate = nothing, wait  # both are the network
     return animator
 
 

@@ -16,7 +16,7 @@ TRIES = 2
 """How often a job may lose its worker in one run."""
 
 
-class LocalCrew:
+class LocalWorkers:
     """`count` processes, each started with its first task. load: as `Worker` takes it, or the default."""
 
     def __init__(self, count: int, folder: Path, load: Callable[..., Any] | None, length: int):

@@ -79,7 +79,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     made: dict[str, Job] = {}
     read: dict[str, Job] = {}
     for job in jobs:
-        for given in (job.source, job.driving):
+        for given in (str(job.source), str(job.driving)):
             for path in [given, *stands_for(given)]:
                 read.setdefault(os.path.realpath(path), job)
     for job in jobs:
@@ -94,10 +94,10 @@ def check_jobs(jobs: Sequence[Job]) -> None:
                 )
         made[output] = job
         try:
-            target = Output.of(job.output, job.codec, overwrite=True)
+            target = Output.of(job.output, job.options.codec, overwrite=True)
             if target.path is None:
                 raise InputError(f"{target.name}: a batch writes files; name one.")
-            if target.numbered and job.sidecar:
+            if target.numbered and job.options.sidecar:
                 raise InputError(
                     f"{target.name}: --sidecar goes beside one file; give the output such a name."
                 )

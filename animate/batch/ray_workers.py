@@ -16,7 +16,7 @@ TRIES = 4
 """How often Ray runs a task that loses its machine."""
 
 
-class RayCrew:
+class RayWorkers:
     """Workers of the cluster at `address` ("auto": the one this machine belongs to).
 
     All machines see the same files under the same names. InputError if Ray is not installed or not there.
@@ -49,7 +49,7 @@ class RayCrew:
         self._ready: list[Event] = []
 
     def submit(self, task: Task) -> None:
-        wanted = task.job.loading.get("device", "auto") in ("auto", "cuda")
+        wanted = task.job.model.device in ("auto", "cuda")
         remote = self._task.options(
             num_gpus=1 if wanted and self._gpus else 0, name=Path(task.job.output).name
         )

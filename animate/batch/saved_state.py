@@ -1,7 +1,6 @@
 """A stream's state on disk, so that a render goes on where it was cut off: safetensors and JSON, no pickle.
 
-It walks dataclasses, named tuples, tuples, lists, dicts, tensors, arrays and plain values, whatever their
-names: a field added to the state later is saved too, and one that cannot be is an error.
+The types that a state is made of are listed here; a field of a new type is an error until it is added.
 """
 
 import json
@@ -9,7 +8,6 @@ import os
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +17,48 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...models import GeneratorMemory, Reference
+from ..compositing.detail import Canvas, Drawing
+from ..face.crop import FaceSquare
+from ..face.landmarks import Landmarks
+from ..face.morphable_model import Faces
+from ..face.tracking import Sighting
 from ..io.atomic import fsync_path
+from ..motion.no_face import Presence
+from ..motion.parameters import FaceMotion
+from ..motion.recording import Tracked
+from ..motion.retarget import Driver, MotionState, Person
+from ..motion.smoothing import OneEuro
+from ..state import AnimationState, Portrait, RetargetState, SourceState, Target, TrackingState
 
 _PLAIN = (bool, int, float, str, type(None))
-_OURS = __name__.split(".")[0]
+_TYPES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        AnimationState,
+        TrackingState,
+        SourceState,
+        RetargetState,
+        Sighting,
+        Landmarks,
+        Tracked,
+        Portrait,
+        Canvas,
+        FaceSquare,
+        Target,
+        Drawing,
+        Presence,
+        MotionState,
+        Person,
+        Driver,
+        Faces,
+        FaceMotion,
+        OneEuro,
+        Reference,
+        GeneratorMemory,
+    )
+}
+"""What a saved state may hold beside plain values, arrays and tensors, by name."""
 
 
 def save_state(path: Path, state: Any, start: Any) -> None:
@@ -70,9 +106,9 @@ def _pack(value: Any, start: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     inner: dict[str, Any]
     if is_dataclass(value) and not isinstance(value, type):
         inner = {field.name: getattr(value, field.name) for field in fields(value)}
-        shape: dict[str, Any] = {"object": _address(type(value))}
+        shape: dict[str, Any] = {"object": _name(type(value))}
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        inner, shape = value._asdict(), {"object": _address(type(value))}  # type: ignore[attr-defined]
+        inner, shape = value._asdict(), {"object": _name(type(value))}  # type: ignore[attr-defined]
     elif isinstance(value, tuple | list):
         inner, shape = {str(index): item for index, item in enumerate(value)}, {type(value).__name__: True}
     elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
@@ -97,7 +133,7 @@ def _unpack(plan: dict[str, Any], start: Any, get: Callable[[str], Tensor], devi
         if "array" in plan:
             return tensor.numpy()
         return tensor if plan["cpu"] else tensor.to(device)
-    kind = _ours(plan["object"]) if "object" in plan else None
+    kind = _TYPES[plan["object"]] if "object" in plan else None
     parts = {k: _unpack(v, _part(start, k, kind), get, device) for k, v in plan["parts"].items()}
     if kind is not None:
         return kind(**parts)
@@ -119,16 +155,7 @@ def _strided(tensor: Tensor, stride: list[int]) -> Tensor:
     return laid.copy_(tensor) if laid.untyped_storage().nbytes() == tensor.nbytes else tensor
 
 
-def _address(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _ours(address: str) -> type:
-    """The dataclass or named tuple of this package at `address`; nothing else is ever made from a file."""
-    module, _, name = address.partition(":")
-    if module.split(".")[0] != _OURS:
-        raise TypeError(f"{address} is not ours")
-    kind = getattr(import_module(module), name)
-    if not (isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, tuple))):
-        raise TypeError(f"{address} is no record")
-    return kind
+def _name(kind: type) -> str:
+    if _TYPES.get(kind.__name__) is not kind:
+        raise TypeError(f"{kind.__name__} is not among the types of a saved state")
+    return kind.__name__

@@ -1,62 +1,78 @@
-"""Rendering a job segment by segment: in order, each from the state on disk, or in shares side by side.
+"""Rendering a job segment by segment: in order, each from the state on disk, or in parts side by side.
 
-In order the pictures are those of a render that nothing disturbed: segments begin at the same frames however
-often the work is resumed, and the state that one leaves is exactly what the next gets.
+In order the pictures are those of an undisturbed render: segments begin at the same frames however often the
+work is resumed, and the state that one leaves is exactly what the next gets.
 """
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
-from ..animator import AnimationState, Animator
-from ..errors import InputError
+from ..animator import Animator
+from ..compositing.detail import Drawing
+from ..errors import InputError, InputWarning, Warn
 from ..io.atomic import fsync_path
-from ..io.timecode import Span, join_spans, list_spans
-from ..motion.no_face import SAYS
-from ..stages import Work
+from ..io.timecode import Span, clock, join_spans
+from ..source_video import Pair, SourceVideo, open_source, pair_frames
+from ..stages import Item
+from ..state import AnimationState, RetargetState
 from ..streaming.job import Job
-from ..streaming.pipeline import Stream, step_stages
+from ..streaming.pipeline import Stream, ThreadedStep
 from ..streaming.provenance import tag
-from ..streaming.render import NOT_TWICE, encode_stage, frame_time, looks_first, open_writer
-from ..video import Frame, VideoReader
+from ..streaming.render import (
+    RenderHooks,
+    encode_stage,
+    frame_time,
+    loss_warnings,
+    motion_warnings,
+    no_face_at_all,
+    reads_twice,
+)
+from ..video import Frame, VideoReader, VideoWriter
 from ..video.formats import Output
 from .landmark_cache import Recorded
 from .saved_state import load_state, save_state
-from .segments import LENGTH, Segment, Segments, join_segments
-from .tasks import Share
-
-log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int | None], None]
+from .segments import Segment, Segments, join_segments
+from .tasks import SegmentRange
 
 
 def write_segments(
     animator: Animator,
     job: Job,
     segments: Segments,
-    *,
-    length: int = LENGTH,
-    share: Share | None = None,
-    progress: Progress | None = None,
+    length: int,
+    part: SegmentRange | None = None,
+    hooks: RenderHooks | None = None,
 ) -> None:
-    """Render what is missing of a job, or of a share of it.
+    """Render what is missing of a job, or of a `part` of it, in segments of `length` frames.
 
-    progress: called with the frames that are behind, whoever rendered them, and expected. InputError for bad
-    input.
+    hooks.progress: called with the frames that are behind, whoever rendered them. InputError for bad input.
     """
-    with VideoReader(job.driving, job.start, job.end) as reader:
-        start = _known(animator, job, reader, animator.prepare(job.source, **job.ways))
-        work = _Work(animator, job, segments, reader, start, length, progress)
-        if share is None:
-            work.in_order()
+    hooks = hooks or RenderHooks()
+    options = job.options
+    for warning in options.warnings():
+        hooks.warn(warning)
+    with open_source(job.source) as source, VideoReader(job.driving, options.start, options.end) as reader:
+        start = _follow_driver(animator, job, reader, animator.prepare(source, options))
+        landmarks = animator.networks.landmarker
+        frames = landmarks.passing(reader) if isinstance(landmarks, Recorded) else reader
+        work = _SegmentRender(animator, job, segments, reader, start, hooks)
+        if part and isinstance(source, SourceVideo):
+            if part.index:  # a source video is paired in order: the first part does all
+                return
+            part = None
+        if part is None:
+            work.in_order(pair_frames(frames, source), length)
         else:
-            work.in_shares(share)
+            work.in_parts(pair_frames(frames, source), length, part)
+        if isinstance(source, SourceVideo) and source.ended is not None:
+            reason = f"it ends at {clock(source.ended)}"
+            hooks.warn(InputWarning(str(source.path), reason, "its last frame is held"))
 
 
-def finish_segments(job: Job, segments: Segments, weights: str) -> int:
-    """Join the segments, once whole, into the job's output; returns its frames. What was lost is logged.
+def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> int:
+    """Join the segments, once whole, into the job's output; returns its frames. `warn` is told what was lost.
 
     InputError if the driver showed no face in any frame.
     """
@@ -64,31 +80,30 @@ def finish_segments(job: Job, segments: Segments, weights: str) -> int:
     assert whole
     assert ended
     if not any(segment.found for segment in whole):
-        raise InputError(f"{job.driving}: no face in any frame; give a driving video that shows one.")
-    with VideoReader(job.driving, job.start, job.end) as reader:
-        join_segments(segments, reader, Output.of(job.output, job.codec, overwrite=True), tag(weights))
+        raise no_face_at_all(str(job.driving))
+    options = job.options
+    with VideoReader(job.driving, options.start, options.end) as reader:
+        join_segments(segments, reader, Output.of(job.output, options.codec, overwrite=True), tag(weights))
     away = join_spans(span for segment in whole for span in segment.away)
-    if away:
-        said = SAYS[job.ways.get("no_face", "hold")]
-        log.warning("%s: no face from %s; %s.", job.driving, list_spans(away), said)
-    if ended[1]:
-        lost = list_spans(ended[1])
-        log.warning("%s: damaged; the pictures from %s are lost or show errors.", job.driving, lost)
+    for warning in loss_warnings(str(job.driving), away, ended[1], options.no_face):
+        warn(warning)
     return sum(len(segment.pts) for segment in whole)
 
 
-def _known(animator: Animator, job: Job, reader: VideoReader, start: AnimationState) -> AnimationState:
-    """`start` with the driver's motion known beforehand, as `film.render` has it."""
-    if looks_first(start, reader):
-        face = start.driving_face
-        recording = animator.record(job.driving, job.start, job.end, driving_face=face)
-        return animator.follow(start, recording, job.reference_frame)
-    if job.reference_frame is not None:
-        raise InputError(NOT_TWICE.format(reader.name))
+def _follow_driver(
+    animator: Animator, job: Job, reader: VideoReader, start: AnimationState
+) -> AnimationState:
+    """`start` with the driver's motion known beforehand, as `render` has it."""
+    options = job.options
+    if reads_twice(options, reader):
+        driver = animator.record(job.driving, options.start, options.end, driving_face=options.driving_face)
+        return animator.follow(start, driver, options.reference_frame)
+    if options.reference_frame is not None:
+        raise InputError(reader.name, "--reference-frame takes a file, read twice")
     return start
 
 
-class _Work:
+class _SegmentRender:
     """One walk through the driving video."""
 
     def __init__(
@@ -98,18 +113,14 @@ class _Work:
         segments: Segments,
         reader: VideoReader,
         start: AnimationState,
-        length: int,
-        progress: Progress | None,
+        hooks: RenderHooks,
     ):
         self._animator, self._job, self._segments, self._reader = animator, job, segments, reader
-        self._start, self._length, self._progress = start, length, progress
-        recorded = animator.landmarker
-        self._frames = self._kept(recorded.passing(reader) if isinstance(recorded, Recorded) else reader)
-        self._recent: deque[Frame] = deque(maxlen=1)
+        self._start, self._hooks = start, hooks
+        self._state = start
         self._behind = 0
-        self._state = self._first = start
 
-    def in_order(self) -> None:
+    def in_order(self, pairs: Iterator[Pair], length: int) -> None:
         segments, index = self._segments, 0
         while segments.read(index) is not None:
             index += 1
@@ -117,77 +128,105 @@ class _Work:
             return
         if index:
             try:
-                self._state = load_state(segments.state(index - 1), self._start, self._animator.device)
+                device = self._animator.networks.device
+                self._state = load_state(segments.state(index - 1), self._start, device)
             except (OSError, ValueError) as error:
-                log.warning("%s: begun anew, for its saved state is damaged (%s).", self._job.output, error)
+                reason = f"the saved state is damaged ({error})"
+                self._hooks.warn(InputWarning(str(self._job.output), reason, "it starts from the beginning"))
                 index = 0
-        for _ in islice(self._frames, index * self._length):  # read again: a seek would not count damage
+        for _ in islice(pairs, index * length):  # read again: a seek would not count damage
             self._pass()
-        for at, first, frames in self._chunks(index):
-            segment = self._render(at, first, frames)
+        for at, first, segment in self._segments_of(pairs, length, index):
+            written, self._state = self._render(at, first, segment, self._state)
             save_state(segments.state(at), self._state, self._start)
-            segments.add(at, segment)
+            segments.add(at, written)
             if at:
                 segments.state(at - 1).unlink(missing_ok=True)
+        for warning in motion_warnings(self._reader.name, self._state):
+            self._hooks.warn(warning)
 
-    def in_shares(self, share: Share) -> None:
-        self._recent = deque(maxlen=share.warm + 1)
-        for index, first, frames in self._chunks(0):
-            if index % share.of != share.index or self._segments.read(index) is not None:
-                for frame in frames:
-                    if self._first.square is None:  # where the first face is, relative motion begins
-                        self._watch(*self._animator.step(frame, self._first))
+    def in_parts(self, pairs: Iterator[Pair], length: int, part: SegmentRange) -> None:
+        """Every segment starts from the state at the driver's first face, to which relative motion refers."""
+        recent: deque[Pair] = deque(maxlen=part.warm + 1)
+        for index, first, segment in self._segments_of(_remembered(pairs, recent), length, 0):
+            if index % part.step != part.index or self._segments.read(index) is not None:
+                for pair in segment:
+                    if self._state.motion.square is None:
+                        _, state = self._animator.step(pair, self._state)
+                        self._begin_at(state.motion, state.drawing)
                     self._pass()
                 continue
-            self._state = self._first
-            for frame in list(self._recent)[:-1]:
-                self._watch(*self._animator.step(frame, self._state))
-            self._segments.add(index, self._render(index, first, frames))
+            state = self._state
+            for pair in list(recent)[:-1]:  # the last one is the segment's first
+                _, state = self._animator.step(pair, state)
+                self._begin_at(state.motion, state.drawing)
+            written, _ = self._render(index, first, segment, state, self._begin_at)
+            self._segments.add(index, written)
 
-    def _chunks(self, index: int) -> Iterator[tuple[int, Frame, Iterator[Frame]]]:
-        """Segments from `index` on: number, first frame, all frames, which are to be drawn to the end."""
-        while (first := next(self._frames, None)) is not None:
-            yield index, first, chain([first], islice(self._frames, self._length - 1))
+    def _begin_at(self, motion: RetargetState, drawing: Drawing | None) -> None:
+        """Take the first face's motion for the state in which segments start."""
+        if self._state.motion.square is None and motion.square is not None:
+            self._state = replace(self._start, motion=motion, drawing=drawing)
+
+    def _segments_of(
+        self, pairs: Iterator[Pair], length: int, index: int
+    ) -> Iterator[tuple[int, Frame, Iterable[Pair]]]:
+        """Segments from `index` on: number, first frame, all pairs, which are to be drawn to the end."""
+        while (first := next(pairs, None)) is not None:
+            yield index, first.frame, chain([first], islice(pairs, length - 1))
             index += 1
         self._segments.end(index, self._reader.lost)
 
-    def _render(self, index: int, first: Frame, frames: Iterator[Frame]) -> Segment:
-        """Write one segment, its clock beginning at 0, from `self._state`, which goes on."""
-        video, reader = self._segments.video(index), self._reader
+    def _render(
+        self,
+        index: int,
+        first: Frame,
+        pairs: Iterable[Pair],
+        state: AnimationState,
+        watch: Callable[[RetargetState, Drawing | None], None] | None = None,
+    ) -> tuple[Segment, AnimationState]:
+        """Write one segment, its clock starting at 0, from `state`; returns the state it leaves."""
+        video, reader, options = self._segments.video(index), self._reader, self._job.options
         found, times = 0, []
         away: list[Span] = []
         # never by a GPU: another machine may make the next segment, and only one encoder's can be joined
-        with open_writer(video, self._start, reader, overwrite=True, codec=self._job.codec) as writer:
+        with VideoWriter(
+            video,
+            self._start.size,
+            reader.rate,
+            reader.time_base,
+            alpha=self._start.portrait.alpha is not None,
+            overwrite=True,
+            codec=options.codec,
+        ) as writer:
 
             def write(frame: Frame) -> None:
                 writer.write(replace(frame, pts=frame.pts - first.pts))
 
-            state = self._state
-            stages = [*step_stages(self._animator, state), encode_stage(write, self._job.label)]
-            with Stream((Work(frame, state) for frame in frames), stages, describe=frame_time) as stream:
-                for work in stream:
-                    times.append(work.frame.pts)
-                    if work.state.landmarks is None:
-                        at = work.frame.seconds - reader.zero
+            step = ThreadedStep(self._animator.networks, state)
+            stages = [*step.stages, encode_stage(write, options.label)]
+            with Stream(pairs, stages, describe=frame_time) as stream:
+                item: Item
+                for item in stream:
+                    times.append(item.frame.pts)
+                    if item.landmarks is None:
+                        at = item.frame.seconds - reader.zero
                         away.append(Span(at, at + 1 / reader.rate))
                     else:
                         found += 1
-                    self._watch(work.frame, work.state)
+                    if watch and item.motion:
+                        watch(item.motion, item.drawing)
                     self._pass()
         fsync_path(video)
-        return Segment(tuple(times), found, join_spans(away))
-
-    def _watch(self, _: Frame, state: AnimationState) -> None:
-        self._state = state
-        if self._first.square is None and state.square is not None:
-            self._first = replace(state, memory=self._start.memory, seen=self._start.seen)
-
-    def _kept(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        for frame in frames:
-            self._recent.append(frame)
-            yield frame
+        return Segment(tuple(times), found, join_spans(away)), step.state
 
     def _pass(self) -> None:
         self._behind += 1
-        if self._progress:
-            self._progress(self._behind, self._reader.frames)
+        if self._hooks.progress:
+            self._hooks.progress(self._behind, self._reader.frames)
+
+
+def _remembered(pairs: Iterable[Pair], recent: deque[Pair]) -> Iterator[Pair]:
+    for pair in pairs:
+        recent.append(pair)
+        yield pair

@@ -10,46 +10,49 @@ from ..streaming.job import Job
 
 
 @dataclass(frozen=True)
-class Share:
-    """Every `of`-th segment from `index` on, each warmed up on the `warm` frames before it.
+class SegmentRange:
+    """Every `step`-th segment from `index` on, each warmed up on the `warm` frames before it.
 
     Such a segment begins from the first face's motion (relative motion refers to it) and an empty memory, so
     its first frames differ a little from those of a render in order.
     """
 
     index: int
-    of: int
+    step: int
     warm: int
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker does at once: a job; a share of its segments; or, with `join`, making one file of them.
+    """What a worker does at once: a job; some of its segments; or, with `join`, making one file of them.
 
     track: where the landmarks of the job's driver are kept for other jobs, None if no other has that driver.
     """
 
     job: Job
-    share: Share | None = None
+    part: SegmentRange | None = None
     join: bool = False
     track: str | None = None
 
 
 class Event(NamedTuple):
-    """What a worker tells. kind: "began" (text: on which machine), "at" (frames, expected), "said" (text: a
-    warning), "done" (frames) or "failed" (text: the error). key: the job's."""
+    """What a worker tells of the job `key`.
 
-    kind: Literal["began", "at", "said", "done", "failed"]
+    kind: "began" (text: on which machine), "progress" (frames, expected), "warning" (text), "done" (frames)
+    or "failed" (text: the error).
+    """
+
+    kind: Literal["began", "progress", "warning", "done", "failed"]
     key: str
     frames: int = 0
     expected: int | None = None
     text: str = ""
 
 
-Say = Callable[[Event], None]
+Tell = Callable[[Event], None]
 
 
-class Crew(Protocol):
+class Workers(Protocol):
     """Workers, here or elsewhere. Every task submitted ends in one event "done" or "failed"."""
 
     def submit(self, task: Task) -> None: ...

@@ -82,7 +82,7 @@ def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputErro
         try:
             picture = _picture(options, file)
             with closing(Bar(str(file))) as bar:
-                inspection = inspect_file(file, animator.landmarker, bar)
+                inspection = inspect_file(file, animator.networks.landmarker, bar)
         except InputError as error:
             bad.append(error)
             print(error, file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Pictures such as a generator will have to make, from what ships with us, to measure the ranges it works in.
+"""Typical input for a generator, from what we ship, to measure the ranges of its activations for eight bits.
 
-Our photograph follows our driver, once as it is and once too bright and too dark, and drawn people talk.
+Our photograph follows our driver, as it is, too dark and too bright; and drawn people talk.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models import Generator
 from ..io.image import read_image
 from ..synthetic.talking_head import TalkingHead, act
 from ..synthetic.talking_head.acting import RATE
@@ -23,18 +22,8 @@ _SECONDS = 4
 _LIGHTS = (1.0, 0.5, 1.6)
 
 
-def rehearse(generator: Generator) -> None:
-    """Some 125 frames by `generator`, on the CPU."""
-    from ..animator import Animator
-    from ..face.landmarkers import load_landmarker
-
-    animator = Animator(generator, load_landmarker("builtin"))
-    for source, frames in _scenes():
-        for _ in animator.animate(source, frames):
-            pass
-
-
-def _scenes() -> Iterator[tuple[np.ndarray, Iterator[Frame]]]:
+def calibration_scenes() -> Iterator[tuple[np.ndarray, Iterator[Frame]]]:
+    """Pairs of a portrait, (H, W, 3) uint8 RGB, and driving frames: some 125 frames in all."""
     photograph, _ = read_image(_ASSETS / "astronaut.jpg")
     for light in _LIGHTS:
         with VideoReader(_ASSETS / "driver.mp4") as driver:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,11 +23,11 @@ def choose_device(asked: str = "auto") -> tuple[str, str]:
     InputError if the one asked for is not there.
     """
     if asked not in ("auto", "cpu", "cuda", "mps"):
-        raise InputError(f"--device {asked}: unknown; take auto, cpu, cuda or mps.")
+        raise InputError(f"--device {asked}", "unknown", "take auto, cpu, cuda or mps")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if asked != "auto":
         if not there[asked]:
-            raise InputError(f"--device {asked}: torch sees no such device here; leave --device out.")
+            raise InputError(f"--device {asked}", "torch sees no such device here", "leave --device out")
         return asked, "as asked"
     chosen = next(name for name, is_there in there.items() if is_there)
     if chosen == "cpu":
@@ -58,23 +58,29 @@ def fast_arithmetic(device: torch.device, *, cached: bool = True) -> torch.autoc
     return torch.autocast(device.type, precision, enabled=precision != torch.float32, cache_enabled=cached)
 
 
-def core_shares(device: torch.device, *, alone: bool = False) -> dict[str, int]:
-    """How many threads each part of a step may have, so that together they ask for the cores there are.
+class ThreadCounts(NamedTuple):
+    """How many threads torch may use in a stage, so that all stages together use the cores there are.
 
-    Every thread that calls torch would else start as many threads as there are cores. On a CPU the network
-    gets most; beside a GPU nothing on the CPU is worth more than a quarter. alone: one part works at a time.
+    Another number of threads rounds differently: whoever wants the same pictures takes the same numbers.
     """
-    cores = torch.get_num_threads()
-    quarter = max(1, cores // 4)
-    most = quarter if device.type != "cpu" else max(1, cores - quarter)
-    if alone and device.type == "cpu":
-        return dict.fromkeys(("track", "aim", "look_ahead", "generate", "draw", "compose"), cores)
-    shares = {"track": quarter, "aim": 1, "look_ahead": quarter, "generate": most}
-    return shares | {"draw": 1, "compose": quarter}
+
+    few: int
+    most: int
+    one: int = 1
+
+    @classmethod
+    def of(cls, device: torch.device, *, alone: bool = False) -> "ThreadCounts":
+        """For a pipeline on `device`. On a CPU the network gets most cores; beside a GPU no stage is worth
+        more than a quarter of them. alone: for one stage at a time, which may have them all."""
+        cores = torch.get_num_threads()
+        if alone and device.type == "cpu":
+            return cls(cores, cores, cores)
+        quarter = max(1, cores // 4)
+        return cls(quarter, max(1, cores - quarter) if device.type == "cpu" else quarter)
 
 
-def take_cores(count: int) -> None:
-    """From now on torch uses so many threads for whichever thread this is, OpenCV one: it is quick enough."""
+def set_thread_count(count: int) -> None:
+    """Set torch's thread count for the calling thread, and OpenCV's to one, which is quick enough."""
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
     if cv2.getNumThreads() != 1:
@@ -82,29 +88,27 @@ def take_cores(count: int) -> None:
 
 
 @contextmanager
-def taking(count: int) -> Iterator[None]:
-    """`take_cores` for a while. Another number of threads gives other roundings: whoever is to get the same
-    pictures as somebody else takes the same number."""
+def thread_count(count: int) -> Iterator[None]:
+    """`set_thread_count` for a while."""
     before = torch.get_num_threads()
-    take_cores(count)
+    set_thread_count(count)
     try:
         yield
     finally:
-        take_cores(before)
+        set_thread_count(before)
 
 
-def take_stream(device: torch.device) -> None:
-    """On CUDA this thread's work goes from now on to a stream of its own, beside that of other threads.
+def use_own_stream(device: torch.device) -> None:
+    """On CUDA, give the calling thread a stream of its own, which runs beside those of other threads.
 
-    A stream waits for no other: what a thread makes is handed on after `finish_stream` alone.
+    Streams do not wait for each other: call `synchronize` before another thread reads a result.
     """
     if device.type == "cuda":
         torch.cuda.set_stream(torch.cuda.Stream(device))
 
 
-def finish_stream(device: torch.device) -> None:
-    """Wait until a CUDA device has done all that this thread asked for, so that others may read it, and
-    what it read may be freed."""
+def synchronize(device: torch.device) -> None:
+    """On CUDA, wait for the calling thread's stream: its results may then be read, its inputs freed."""
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()
 
@@ -122,5 +126,5 @@ def to_host(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     copies = [
         torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors
     ]
-    finish_stream(tensors[0].device)
+    synchronize(tensors[0].device)
     return [copy.numpy() for copy in copies]

@@ -6,15 +6,15 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..stages import Work
-from ..streaming.pipeline import Stage, Stream, peak_memory, step_stages
+from ..animator import Animator
+from ..options import AnimateOptions, MotionOptions
+from ..source_video import Pair
+from ..streaming.pipeline import Stream, ThreadedStep, peak_memory
+from ..streaming.render import encode_stage
 from ..video import VideoReader, VideoWriter
 from .file import Inspection
-
-if TYPE_CHECKING:
-    from ..animator import Animator
 
 TRIAL = 40
 """Frames that are rendered; the first quarter, in which everything begins, is not counted."""
@@ -59,7 +59,7 @@ class Estimate:
         )
 
 
-def estimate(animator: "Animator", portrait: Inspection, driving: Inspection) -> Estimate | None:
+def estimate(animator: Animator, portrait: Inspection, driving: Inspection) -> Estimate | None:
     """Render a little of `driving`, around its suggested reference, into a file that is thrown away; None
     where it shows no face or is too short to tell. The portrait shows one.
 
@@ -71,19 +71,16 @@ def estimate(animator: "Animator", portrait: Inspection, driving: Inspection) ->
     begin = max(Fraction(0), min(driving.reference[1], (driving.frames - TRIAL) / rate))
     gpu = animator.device.type == "cuda"
     image = portrait.image[: portrait.image.shape[0] // 2 * 2, : portrait.image.shape[1] // 2 * 2]
-    state = animator.prepare(image, motion="copy")  # which has nothing to say of the driver
+    copy = MotionOptions("copy")
+    state = animator.prepare(image, AnimateOptions(motion=copy))  # which has nothing to say of the driver
     with (
         TemporaryDirectory() as folder,
         VideoReader(driving.path, begin) as reader,
         VideoWriter(Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base, gpu=gpu) as writer,
     ):
-
-        def encode(work: Work) -> Work:
-            writer.write(work.frame)
-            return work
-
-        works = (Work(frame, state) for frame in islice(reader, TRIAL))
-        with Stream(works, [*step_stages(animator, state), Stage("encode", encode)]) as stream:
+        pairs = (Pair(frame) for frame in islice(reader, TRIAL))
+        stages = [*ThreadedStep(animator.networks, state).stages, encode_stage(writer.write, False)]
+        with Stream(pairs, stages) as stream:
             moments = [time.perf_counter() for _ in stream]
     counted = moments[len(moments) // 4 :]
     return Estimate(

@@ -5,15 +5,18 @@ It runs the very step that `Animator.step` runs, so what is seen is how that fra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from ...models import FrameOutput
-from ..compute.devices import core_shares, taking
+from ..animator import Animator
+from ..compute.devices import thread_count
 from ..face.crop import crop
-from ..stages import Work, aim, forget, track
+from ..source_video import Pair
+from ..stages import Stages, memory_for
+from ..state import AnimationState
 from ..structure import EDGE_CHANNEL
 from ..video import Frame
 from .visualize import (
@@ -33,10 +36,6 @@ from .visualize import (
     structure_channels,
     structure_picture,
 )
-
-if TYPE_CHECKING:
-    from ..animator import Animator
-    from ..state import AnimationState
 
 Point = tuple[float, float]
 REFERENCES = ("the source", "the frame before", "the frame two before", "the frame three before")
@@ -73,24 +72,19 @@ class Inside(NamedTuple):
 def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Inside | None:
     """What `animator.step(frame, state)` does with its network; None for a frame without a face, in which it
     draws nothing new."""
-    shares = core_shares(animator.device)
-    work = Work(frame, state)
-    for part in (track, aim):
-        with taking(shares[part.__name__]):
-            work = part(animator, work)
-    work = forget(work)
-    state, target = work.state, work.target
-    if target is None or state.square is None:
+    networks, stages = animator.networks, Stages.of(animator.networks, state)
+    item, _ = stages.track(Pair(frame), state.tracking)
+    item, motion = stages.retarget(item, state.motion)
+    source, target, memory = item.source, item.target, memory_for(item, state.memory)
+    if target is None or source is None or motion.square is None:
         return None
-    memory = state.memory
-    with taking(shares["generate"]), animator.computing():
+    with thread_count(stages.threads.most), networks.arithmetic():
         structure, points = target.structure[:, None], target.points[:, None]
-        (output,), _ = animator.generator.animate(structure, points, state.portrait.reference, memory)
-    side = state.portrait.face.shape[0]
+        (output,), _ = networks.generator.animate(structure, points, source.portrait.reference, memory)
+    face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
-    return Inside(
-        crop(frame.image, state.square, side), target.structure[0], (state.portrait.face, *previous), output
-    )
+    driving = crop(frame.image, motion.square, face.shape[0])
+    return Inside(driving, target.structure[0], (face, *previous), output)
 
 
 def panels(inside: Inside) -> list[Panel]:

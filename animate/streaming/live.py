@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from ..stages import Work, run_step
+from ..state import AnimationState
 from ..video import Frame, VideoReader
-
-if TYPE_CHECKING:
-    from ..animator import AnimationState, Animator
 
 CLOCK = Fraction(1, 90_000)
 """Seconds a tick of the frames that go out: their time is when they were taken, not what a file said."""
@@ -67,20 +64,21 @@ class Controls:
         with self._lock:
             self._calibrate = True
 
-    def swap(self, state: "AnimationState") -> None:
+    def swap(self, state: AnimationState) -> None:
         """Go on with another portrait, prepared (`Animator.prepare`) with as large a picture."""
         with self._lock:
             self._wish = state
 
-    def applied(self, state: "AnimationState") -> "AnimationState":
+    def applied(self, state: AnimationState) -> AnimationState:
         """The state to go on with."""
         with self._lock:
             wish, self._wish = self._wish, None
             rest, self._calibrate = self._calibrate, False
         if wish is not None:
-            state = replace(wish, seen=state.seen)
+            state = replace(wish, tracking=replace(wish.tracking, driver=state.tracking.driver))
         if rest:
-            state = replace(state, motion=state.motion.reset(), square=None)
+            motion = replace(state.motion, motion=state.motion.motion.reset(), square=None)
+            state = replace(state, motion=motion)
         return state
 
 
@@ -166,20 +164,21 @@ class Newest:
         return end
 
 
+Step = Callable[[Frame, AnimationState], tuple[Frame, AnimationState]]
+"""`Animator.step`, alone: each stage with all the cores, for none waits for another frame."""
+
+
 def live_step(
-    animator: "Animator", frame: Frame, state: "AnimationState", controls: Controls
-) -> tuple[Frame, "AnimationState"]:
-    """`Animator.step` on what the controls make of frame and state, each part with all the cores: none waits
-    for another frame's."""
-    state = controls.applied(state)
+    step: Step, frame: Frame, state: AnimationState, controls: Controls
+) -> tuple[Frame, AnimationState]:
+    """One step on what the controls make of frame and state."""
     image = np.ascontiguousarray(frame.image[:, ::-1]) if controls.mirror else frame.image
-    work = run_step(animator, Work(Frame(image, frame.pts, frame.time_base), state), alone=True)
-    return work.frame, work.state
+    return step(Frame(image, frame.pts, frame.time_base), controls.applied(state))
 
 
 def animate_live(
-    animator: "Animator",
-    state: "AnimationState",
+    step: Step,
+    state: AnimationState,
     frames: Newest,
     sinks: list[Sink],
     controls: Controls | None = None,
@@ -205,7 +204,7 @@ def animate_live(
             if gave_up:
                 stale += 1
                 continue
-            made, state = live_step(animator, frame, state, controls)
+            made, state = live_step(step, frame, state, controls)
             last = max(made.pts, last + 1)
             for sink in sinks:
                 sink.show(Frame(made.image, last, made.time_base, made.alpha))

@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from ..compute.devices import core_shares, finish_stream, take_cores, take_stream
+import torch
 
-if TYPE_CHECKING:
-    from ..animator import Animator
-    from ..state import AnimationState
-from ..stages import STEP, Part, Work
+from ..compute.devices import synchronize, use_own_stream
+from ..networks import Networks
+from ..stages import Item, Stages
+from ..state import AnimationState
 
 T = TypeVar("T")
 DEPTH = 3  # items between two stages: enough to even out their pace, and few
@@ -125,6 +125,19 @@ class Stream(Generic[T]):
             yield item
         if self._error is not None:
             raise self._error
+
+    def run(self, take: Callable[[T], object]) -> bool:
+        """Give every item to `take`. After Ctrl-C the source ends, what is under way is still taken, and the
+        answer is True."""
+        try:
+            for item in self:
+                take(item)
+        except KeyboardInterrupt:
+            self.stop()
+            for item in self:
+                take(item)
+            return True
+        return False
 
     def stop(self) -> None:
         """End the source after the item that it is reading."""
@@ -246,32 +259,55 @@ class _Channel:
             self.changed.notify_all()
 
 
-def step_stages(animator: "Animator", state: "AnimationState") -> list[Stage]:
-    """The step as stages of a `Stream` that takes `Work(frame, state)`: frames overlap and come out as from
-    `Animator.animate`, bit for bit."""
-    shares = core_shares(animator.device)
-    finish_stream(animator.device)  # what `state` holds was made in this thread's stream
+class ThreadedStep:
+    """`Animator.step` as stages of a `Stream` of `Pair`s: the same pictures, bit for bit.
 
-    def begin(share: int) -> None:
-        take_cores(share)
-        take_stream(animator.device)
+    Each stage keeps its own state, which no other thread touches.
+    """
 
-    return [
-        Stage(part.__name__, _keeping(part, own, animator, state), partial(begin, shares[part.__name__]))
-        for part, own in STEP.items()
-    ]
+    def __init__(self, networks: Networks, state: AnimationState):
+        self._begin, device = state, networks.device
+        synchronize(device)  # the state's tensors were made in this thread's CUDA stream
+        step = Stages.of(networks, state)
+        self._track = _Keeping(step.track, state.tracking, device)
+        self._retarget = _Keeping(step.retarget, state.motion, device)
+        self._generate = _Keeping(step.generate, state.memory, device)
+        self._finish = _Keeping(step.finish, state.drawing, device)
+
+        def look_ahead(item: Item) -> Item:
+            item = step.look_ahead(item)
+            synchronize(device)
+            return item
+
+        own_stream = partial(use_own_stream, device)
+        self.stages = [
+            Stage("track", self._track, own_stream),
+            Stage("retarget", self._retarget, own_stream),
+            Stage("look_ahead", look_ahead, own_stream),
+            Stage("generate", self._generate, own_stream),
+            Stage("finish", self._finish, own_stream),
+            Stage("compose", step.compose, own_stream),
+        ]
+
+    @property
+    def state(self) -> AnimationState:
+        """The state after the last frame; ask only when no frame is under way."""
+        return replace(
+            self._begin,
+            tracking=self._track.state,
+            motion=self._retarget.state,
+            memory=self._generate.state,
+            drawing=self._finish.state,
+        )
 
 
-def _keeping(
-    part: Part, own: tuple[str, ...], animator: "Animator", state: "AnimationState"
-) -> Callable[[Work], Work]:
-    """`part` with its own fields of the state carried from call to call, the others as they arrive."""
-    kept = {name: getattr(state, name) for name in own}
+class _Keeping:
+    """A stage with its state, called with one item after the other."""
 
-    def work(arrived: Work) -> Work:
-        done = part(animator, arrived._replace(state=replace(arrived.state, **kept)))
-        kept.update({name: getattr(done.state, name) for name in own})
-        finish_stream(animator.device)
-        return done
+    def __init__(self, stage: Callable[[Any, Any], tuple[Any, Any]], state: Any, device: torch.device):
+        self._stage, self.state, self._device = stage, state, device
 
-    return work
+    def __call__(self, item: Any) -> Any:
+        item, self.state = self._stage(item, self.state)
+        synchronize(self._device)
+        return item

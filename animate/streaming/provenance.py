@@ -52,10 +52,10 @@ def write_sidecar(job: Job, weights: str, computed: Mapping[str, str]) -> Path:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights": {"name": weights, "sha256": weights_hash(weights)},
         "computed": dict(computed),
-        **{name: _file_record(getattr(job, name)) for name in ("source", "driving", "output")},
+        **{name: _file_entry(str(getattr(job, name))) for name in ("source", "driving", "output")},
         "settings": json.loads(job.settings()),
     }
-    path = Path(job.record)
+    path = Path(job.sidecar)
     part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps(record, indent=2) + "\n")
     fsync_path(part)
@@ -84,7 +84,7 @@ def labelled(frame: Frame) -> Frame:
     return replace(frame, image=image, alpha=alpha)
 
 
-def _file_record(path: str) -> dict[str, str | None]:
+def _file_entry(path: str) -> dict[str, str | None]:
     return {"path": path, "sha256": file_hash(path) if Path(path).is_file() else None}
 
 

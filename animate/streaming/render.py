@@ -1,192 +1,224 @@
-"""A whole video animated into a file: the stages on threads, and in the end a word of what was lost."""
+"""A whole video rendered into a file: the stages on threads, and in the end what was lost on the way."""
 
-import logging
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
-from ..errors import InputError, Stopped
+from ..errors import Cancelled, InputError, InputWarning, Stopped, Warn, ignore
 from ..io.paths import different_files, new_file
 from ..io.timecode import Span, clock, list_spans
 from ..motion.no_face import SAYS
 from ..motion.presets import SUFFIX
-from ..motion.recording import DriverMotion, MotionReader
+from ..motion.recording import DriverMotion, MotionReader, record
 from ..motion.template import open_motion
 from ..motion.template import save_motion as write_motion
-from ..options import NoFace, SourceMotion
-from ..source_video import SourceVideo, open_source
-from ..stages import Work
+from ..networks import Networks
+from ..options import AnimateOptions, NoFace
+from ..source_video import SourceVideo, open_source, pair_frames
+from ..stages import Item
+from ..state import AnimationState, Source
 from ..video import Frame, VideoReader, VideoWriter
 from ..video.formats import Output
-from .pipeline import Stage, Stream, StreamStats, step_stages
-from .provenance import labelled, tag
-
-if TYPE_CHECKING:
-    from ..animator import Animator
-    from ..state import AnimationState, Source
-
-log = logging.getLogger(__name__)
+from .job import Job
+from .pipeline import Stage, Stream, StreamStats, ThreadedStep
+from .provenance import labelled, tag, write_sidecar
 
 Progress = Callable[[int, int | None], None]
+"""Called with the frames that are done and, if known, expected."""
 
-NOT_TWICE = "{}: --save-motion and --reference-frame take a file, read twice."
+
+@dataclass(frozen=True)
+class RenderHooks:
+    """How a caller follows a render, all of it optional.
+
+    tracking: progress of the first look through the driving video. progress: of the render. cancel: asked
+    before each frame; True ends the video there. warn: told of each warning when it is found. show: given
+    each frame once it is written, by the thread that writes. driver: the driver's motion, if it is known.
+    """
+
+    tracking: Progress | None = None
+    progress: Progress | None = None
+    cancel: Callable[[], bool] | None = None
+    warn: Warn = ignore
+    show: Callable[[Frame], object] | None = None
+    driver: DriverMotion | None = None
 
 
-def render(
-    animator: "Animator",
-    source: "Source",
-    driving: str | os.PathLike,
-    output: str | os.PathLike,
-    ways: Mapping[str, Any],
-    source_motion: SourceMotion,
-    *,
-    start: Fraction | float | None = None,
-    end: Fraction | float | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    cancel: Callable[[], bool] | None = None,
-    stats: Callable[[StreamStats], None] | None = None,
-    codec: str | None = None,
-    label: bool = False,
-    recording: DriverMotion | None = None,
-    reference_frame: int | None = None,
-    tracking: Progress | None = None,
-    save_motion: str | os.PathLike | None = None,
-    show: Callable[[Frame], object] | None = None,
-) -> Path:
-    """`Animator.render`, which says what the arguments are; ways: the keyword arguments of `prepare`."""
-    target = Output.of(output, codec, overwrite)
+@dataclass(frozen=True)
+class RenderResult:
+    """path: of the output. frames: how many. stats: where the time went. warnings: what was told."""
+
+    path: Path
+    frames: int
+    stats: StreamStats
+    warnings: tuple[InputWarning, ...] = ()
+
+
+class Renderer(Protocol):
+    """What a render needs of an `Animator`."""
+
+    name: str
+
+    @property
+    def networks(self) -> Networks: ...
+
+    def computed_by(self) -> dict[str, str]: ...
+
+    def prepare(
+        self, source: Source | SourceVideo, options: AnimateOptions | None = None
+    ) -> AnimationState: ...
+
+    def follow(
+        self, state: AnimationState, driver: DriverMotion, reference_frame: int | None = None
+    ) -> AnimationState: ...
+
+
+class Warnings:
+    """Warnings of a render, each kept and told once."""
+
+    def __init__(self, tell: Warn = ignore):
+        self.found: list[InputWarning] = []
+        self._tell = tell
+
+    def __call__(self, warning: InputWarning) -> None:
+        if warning not in self.found:
+            self.found.append(warning)
+            self._tell(warning)
+
+
+def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
+    """Make the output of `job`, with its driving video's frame times and sound.
+
+    A file is looked through once before it is rendered; a pipe or an address is read as it comes. InputError
+    for bad input, with no output left. Ctrl-C ends the video as `hooks.cancel` does and raises Stopped, with
+    the result; a second Ctrl-C leaves no file. The sidecar, if asked for, is written after Ctrl-C too.
+    """
+    options, warn = job.options, Warnings(hooks.warn)
+    target = Output.of(job.output, options.codec, options.overwrite)
     if target.path:
-        different_files(target.path, source, driving)
-    if save_motion:
-        new_file(save_motion, overwrite, (SUFFIX,))
-    recording = recording or open_motion(driving, start, end)
-    template = recording is not None and recording.points is None
-    opened = MotionReader(recording) if recording and template else VideoReader(driving, start, end)
-    with open_source(source, source_motion) as given, opened as reader:
-        state = animator.prepare(given, **ways)
-        if recording is None and looks_first(state, reader, save_motion is not None):
-            face = state.driving_face
-            recording = animator.record(
-                driving, start, end, driving_face=face, progress=tracking, cancel=cancel
-            )
-        if recording is not None:
-            state = animator.follow(state, recording, reference_frame)
-        elif save_motion or reference_frame is not None:
-            raise InputError(NOT_TWICE.format(reader.name))
-        record = RenderProgress(reader, progress, state.no_face)
-        with open_writer(
-            output,
-            state,
-            reader,
+        different_files(target.path, job.source, job.driving)
+    if job.save_motion:
+        new_file(job.save_motion, options.overwrite, (SUFFIX,))
+    for warning in options.warnings():
+        warn(warning)
+    driver = hooks.driver or open_motion(job.driving, options.start, options.end)
+    with open_source(job.source) as source, _open_driving(job, driver) as reader:
+        state = animator.prepare(source, options)
+        if driver is None and reads_twice(options, reader, bool(job.save_motion)):
+            driver = _record(animator, job, hooks)
+        if driver is not None:
+            state = animator.follow(state, driver, options.reference_frame)
+        elif job.save_motion or options.reference_frame is not None:
+            raise InputError(reader.name, "--save-motion and --reference-frame take a file, read twice")
+        count = RenderProgress(reader, hooks.progress)
+        with VideoWriter(
+            job.output,
+            state.size,
+            reader.rate,
+            reader.time_base,
             audio_from=reader if isinstance(reader, VideoReader) else None,
             comment=tag(animator.name),
-            overwrite=overwrite,
-            codec=codec,
-            gpu=animator.device.type == "cuda",
+            alpha=state.portrait.alpha is not None,
+            overwrite=options.overwrite,
+            codec=options.codec,
+            gpu=animator.networks.device.type == "cuda",
         ) as writer:
 
             def write(frame: Frame) -> None:
                 writer.write(frame)
-                if show:
-                    show(frame)
+                if hooks.show:
+                    hooks.show(frame)
 
-            stages = [*step_stages(animator, state), encode_stage(write, label)]
-            works = (Work(frame, state) for frame in reader)
-            interrupted = False
-            with Stream(works, stages, describe=frame_time, cancel=cancel) as stream:
-                try:
-                    for work in stream:
-                        record(work)
-                except KeyboardInterrupt:
-                    interrupted = True
-                    stream.stop()
-                    for work in stream:
-                        record(work)
-                account = stream.stats
-            record.finish(stream.complete, interrupted)
-            if isinstance(given, SourceVideo) and given.ended is not None:
-                log.warning("%s: it ends at %s; its last frame is held.", given.path, clock(given.ended))
+            step = ThreadedStep(animator.networks, state)
+            stages = [*step.stages, encode_stage(write, options.label)]
+            pairs = pair_frames(reader, source)
+            with Stream(pairs, stages, describe=frame_time, cancel=hooks.cancel) as stream:
+                interrupted = stream.run(count)
+                stats = stream.stats
+            count.check(stream.complete, interrupted)
+            for warning in count.warnings(options.no_face):
+                warn(warning)
+            if isinstance(source, SourceVideo) and source.ended is not None:
+                reason = f"it ends at {clock(source.ended)}"
+                warn(InputWarning(str(source.path), reason, "its last frame is held"))
             if not stream.complete:
-                writer.cut(reader.zero + record.end)
-    if save_motion and recording is not None:  # of a render that failed nothing is left
-        write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
-    if stats:
-        stats(account)
+                writer.cut(reader.zero + count.end)
+    for warning in motion_warnings(reader.name, step.state):
+        warn(warning)
+    if job.save_motion and driver is not None:  # of a render that failed nothing is left
+        write_motion(driver.ready(options.motion.smoothing), job.save_motion, options.overwrite)
+    if options.sidecar:
+        write_sidecar(job, animator.name, animator.computed_by())
+    result = RenderResult(writer.path, count.frames, stats, tuple(warn.found))
     if interrupted and not stream.complete:
-        raise Stopped(f"Stopped at {clock(record.end)}; {target.name} holds what was done until then.")
-    return writer.path
-
-
-def open_writer(
-    output: str | os.PathLike, state: "AnimationState", reader: VideoReader | MotionReader, **more: Any
-) -> VideoWriter:
-    """A writer of the frames that `state` begins, at `reader`'s times. more: as VideoWriter takes it."""
-    alpha = state.portrait.alpha is not None
-    return VideoWriter(output, state.size, reader.rate, reader.time_base, alpha=alpha, **more)
+        message = f"Stopped at {clock(count.end)}; {target.name} holds what was done until then."
+        raise Stopped(message, result)
+    return result
 
 
 def encode_stage(write: Callable[[Frame], object], label: bool) -> Stage:
     """The last stage: each frame, labelled if it is to be, goes to `write`."""
 
-    def encode(work: Work) -> Work:
-        write(labelled(work.frame) if label else work.frame)
-        return work
+    def encode(item: Item) -> Item:
+        write(labelled(item.frame) if label else item.frame)
+        return item
 
     return Stage("encode", encode)
 
 
-def looks_first(state: "AnimationState", reader: VideoReader | MotionReader, anyway: bool = False) -> bool:
-    """Whether the driver is looked at before the render: a file whose motion is not just copied, or whose
-    motion is wanted `anyway`."""
+def reads_twice(options: AnimateOptions, reader: VideoReader | MotionReader, anyway: bool = False) -> bool:
+    """Whether the driver is looked through before the render: a file whose motion is not just copied, or
+    whose motion is wanted `anyway`."""
     again = isinstance(reader, VideoReader) and reader.input.path is not None
-    return again and (anyway or state.motion.manner.kind != "copy")
+    return again and (anyway or options.motion.kind != "copy")
 
 
 class RenderProgress:
-    """Counts a render's frames and the times at which the driver's face was away."""
+    """Counts a render's frames and the times at which the driver's face was away.
 
-    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None, no_face: NoFace):
-        self._no_face: NoFace = no_face
+    frames: done so far. found: whether any showed a face.
+    """
+
+    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None):
         self._reader, self._progress = reader, progress
-        self._done, self._found = 0, False
+        self.frames, self.found = 0, False
         self._away_since: Fraction | None = None
         self._last = Fraction(0)
         self._away: list[Span] = []
 
-    def __call__(self, work: Work) -> None:
-        self._done += 1
-        self._last = work.frame.seconds - self._reader.zero
-        if work.state.landmarks is None:
+    def __call__(self, item: Item) -> None:
+        self.frames += 1
+        self._last = item.frame.seconds - self._reader.zero
+        if item.landmarks is None:
             self._away_since = self._last if self._away_since is None else self._away_since
         else:
-            self._found = True
+            self.found = True
             self._close(self._last)
         if self._progress:
-            self._progress(self._done, self._reader.frames)
+            self._progress(self.frames, self._reader.frames)
 
     @property
     def end(self) -> Fraction:
         """The time at which the last frame so far ends, seconds from the driving video's beginning."""
         return self._last + 1 / self._reader.rate
 
-    def finish(self, complete: bool, interrupted: bool) -> None:
-        """Say once what was lost; InputError if there was no face at all, Stopped if Ctrl-C came first."""
-        path = self._reader.name
+    def check(self, complete: bool, interrupted: bool) -> None:
+        """Raise if there was no face at all: Stopped, Cancelled or InputError."""
+        if self.found:
+            return
+        if interrupted:
+            raise Stopped("Stopped before the first face; no file is left.")
+        if not complete:
+            raise Cancelled(self._reader.name, "stopped before the first face", "no file is left")
+        raise no_face_at_all(self._reader.name)
+
+    def warnings(self, no_face: NoFace) -> list[InputWarning]:
+        """What was lost."""
         self._close(self.end)
-        if not self._found:
-            if interrupted:
-                raise Stopped("Stopped before the first face; no file is left.")
-            if not complete:
-                raise InputError(f"{path}: stopped before the first face; no file is left.")
-            raise InputError(f"{path}: no face in any frame; give a driving video that shows one.")
-        if self._away:
-            log.warning("%s: no face from %s; %s.", path, list_spans(self._away), SAYS[self._no_face])
-        if self._reader.lost:
-            lost = list_spans(self._reader.lost)
-            log.warning("%s: damaged; the pictures from %s are lost or show errors.", path, lost)
+        return loss_warnings(self._reader.name, self._away, self._reader.lost, no_face)
 
     def _close(self, at: Fraction) -> None:
         if self._away_since is not None:
@@ -194,6 +226,48 @@ class RenderProgress:
             self._away_since = None
 
 
-def frame_time(work: Work) -> str:
-    """Which frame it is, for what is said of an error in a stage."""
-    return f"the frame at {clock(work.frame.seconds)}"
+def no_face_at_all(name: str) -> InputError:
+    """Of a driving video that shows nobody."""
+    return InputError(name, "no face in any frame", "give a driving video that shows one")
+
+
+def loss_warnings(
+    name: str, away: Iterable[Span], lost: Iterable[Span], no_face: NoFace
+) -> list[InputWarning]:
+    """What to say of a driving video in which the face was `away` and frames were `lost`."""
+    away, lost = tuple(away), tuple(lost)
+    found = []
+    if away:
+        found.append(InputWarning(name, f"no face from {list_spans(away)}", SAYS[no_face]))
+    if lost:
+        reason = f"the pictures from {list_spans(lost)} are lost or show errors"
+        found.append(InputWarning(name, "damaged", reason))
+    return found
+
+
+def motion_warnings(name: str, state: AnimationState) -> list[InputWarning]:
+    """What was held back of the motion of the driver `name`."""
+    return [
+        InputWarning(name, f"{part} goes beyond what a portrait can show", "it is held back there")
+        for part in state.motion.motion.beyond
+    ]
+
+
+def frame_time(item: Item) -> str:
+    """Which frame it is, for the note of an error in a stage."""
+    return f"the frame at {clock(item.frame.seconds)}"
+
+
+def _open_driving(
+    job: Job, driver: DriverMotion | None
+) -> AbstractContextManager[VideoReader] | AbstractContextManager[MotionReader]:
+    if driver is not None and driver.points is None:  # a motion without pictures
+        return MotionReader(driver)
+    return VideoReader(job.driving, job.options.start, job.options.end)
+
+
+def _record(animator: Renderer, job: Job, hooks: RenderHooks) -> DriverMotion:
+    options = job.options
+    with VideoReader(job.driving, options.start, options.end) as reader:
+        landmarker = animator.networks.landmarker
+        return record(landmarker, reader, options.driving_face, hooks.tracking, hooks.cancel)

@@ -65,8 +65,10 @@ def test_the_portrait_is_encoded_once(
     animator: Animator, source: np.ndarray, frames: list[Frame], monkeypatch
 ):
     calls = []
-    encode = animator.generator.encode_reference
-    monkeypatch.setattr(animator.generator, "encode_reference", lambda *a: calls.append(1) or encode(*a))
+    encode = animator.networks.generator.encode_reference
+    monkeypatch.setattr(
+        animator.networks.generator, "encode_reference", lambda *a: calls.append(1) or encode(*a)
+    )
     list(animator.animate(source, frames))
     assert len(calls) == 1
 
@@ -146,8 +148,10 @@ def test_edges_guide_alone_and_say_what_they_carry(
     state = animator.prepare(source, guidance="edges")
     assert "driver's face shape" in caplog.text
     seen = []
-    first = animator.generator.look_ahead
-    monkeypatch.setattr(animator.generator, "look_ahead", lambda s, *a: seen.append(s) or first(s, *a))
+    first = animator.networks.generator.look_ahead
+    monkeypatch.setattr(
+        animator.networks.generator, "look_ahead", lambda s, *a: seen.append(s) or first(s, *a)
+    )
     animator.step(frames[0], state)
     (structure,) = seen
     assert not structure[:, :16].any()

@@ -128,7 +128,7 @@ def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
     landmarker, head_picture: Callable[..., np.ndarray], cache: Path, tmp_path: Path
 ):
     animator = Animator(export(randomised(TINY), torch.float32, cache=cache), landmarker)
-    animator.precision = torch.float32
+    animator.networks.precision = torch.float32
     pictures = [Frame(head_picture(i), i, TICK) for i in range(12)]
     state = start = animator.prepare(head_picture(3))
     plain: list[np.ndarray] = []

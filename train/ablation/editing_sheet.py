@@ -42,7 +42,7 @@ def editing_sheet(animator: Animator, portraits: Sequence[Path | str]) -> Pictur
     """Three lines a portrait: its face as it is, then under the edits of a line of `EDITS`: uint8 RGB."""
     lines = []
     for portrait in portraits:
-        start = animator.prepare(portrait, crop_only=True)
+        start = animator.prepare(portrait, AnimateOptions(crop_only=True))
         for edits in EDITS.values():
             line = [start.portrait.face]
             for edit in edits:

@@ -28,7 +28,7 @@ from ...animate.face.landmarks import Landmarker
 from ...animate.face.morphable_model import angles, fit, load_face_model, openings
 from ...animate.motion.recording import DriverMotion, Tracked, record
 from ...animate.motion.retarget import follow_driver
-from ...animate.options import MotionKind
+from ...animate.options import AnimateOptions, MotionKind, MotionOptions
 from ..data.clips import find_dataset
 
 KINDS: tuple[MotionKind, ...] = ("relative", "copy")
@@ -124,12 +124,12 @@ def read_sources(data: Path, landmarker: Landmarker, count: int) -> list[Source]
 
 def target_points(animator: Animator, source: Source, driver: Driver, kind: MotionKind) -> Points:
     """Where the source's points go, frame by frame, (T, 70, 2): no generator."""
-    state = animator.prepare(source.image, motion=kind, crop_only=True)
+    state = animator.prepare(source.image, AnimateOptions(motion=MotionOptions(kind), crop_only=True))
     recording = driver.recording
     if kind != "copy":
         state = animator.follow(state, recording)
-        recording = state.recording or recording
-    moved, motion = [], state.motion
+        recording = state.driver or recording
+    moved, motion = [], state.motion.motion
     for pts in recording.pts.tolist():
         if isinstance(seen := recording.sighting(pts).landmarks, Tracked):
             points = seen.places
@@ -143,7 +143,7 @@ def output_points(
 ) -> tuple[Points, NDArray[np.bool_], NDArray[np.uint8]]:
     """What the tracker sees in the generated crops: points of the F frames with a face, which of the
     driver's own frames with a face those are, and the crop where the driver is farthest from its start."""
-    state = animator.prepare(source.image, motion=kind, crop_only=True)
+    state = animator.prepare(source.image, AnimateOptions(motion=MotionOptions(kind), crop_only=True))
     if kind != "copy":
         state = animator.follow(state, driver.recording)
     assert driver.recording.points is not None
@@ -153,7 +153,7 @@ def output_points(
         for index, frame in enumerate(animator.animate(state, reader)):
             if not driver.recording.found[index]:
                 continue
-            last = animator.landmarker.follow(frame.image, last)
+            last = animator.networks.landmarker.follow(frame.image, last)
             there.append(last is not None)
             if last is not None:
                 points.append(np.concatenate([last.points, last.iris]))
@@ -166,11 +166,11 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
     """All pairs of different people; writes motion.json and, with outputs, sheet.png (a row a source, a
     column a driver, relative) to `out`."""
     animator = Animator.from_pretrained(weights, device="cpu")
-    drivers = read_drivers(data, animator.landmarker, count, frames)
-    sources = read_sources(data, animator.landmarker, count)
+    drivers = read_drivers(data, animator.networks.landmarker, count, frames)
+    sources = read_sources(data, animator.networks.landmarker, count)
     known = {driver.identity: see(_points(driver)).motion for driver in drivers}
     # Who somebody is takes the whole clip: in a few seconds a half may be all silence, the other all speech.
-    clips = {d.identity: _points(d) for d in read_drivers(data, animator.landmarker, count, WHOLE)}
+    clips = {d.identity: _points(d) for d in read_drivers(data, animator.networks.landmarker, count, WHOLE)}
     shapes = {identity: see(points).shape for identity, points in clips.items()}
     halves = [_halves(points) for points in clips.values()]
     people = {source.identity: _own_shape(animator, source, shapes) for source in sources}
@@ -282,7 +282,7 @@ def _own_shape(animator: Animator, source: Source, shapes: dict[str, NDArray]) -
     """From the source's whole clip where it is also a driver, else from its one picture."""
     if source.identity in shapes:
         return shapes[source.identity]
-    face = animator.landmarker.find(source.image)[0]
+    face = animator.networks.landmarker.find(source.image)[0]
     return see(np.concatenate([face.points, face.iris])[None].astype(np.float64)).shape
 
 

@@ -43,7 +43,7 @@ def evaluate(
         for name, original, square in _large(data, raw, least):
             pictures = _read(original, square, size, frames)
             source = pictures[0][1].image
-            state = animator.prepare(source, motion="copy")
+            state = animator.prepare(source, AnimateOptions(motion=MotionOptions("copy")))
             scores: dict[str, list[tuple[float, ...]]] = {}
             for number, (before, now) in enumerate(pictures[1:]):
                 _, after = animator.step(before, state)

@@ -131,7 +131,7 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
     write_segments(animator, whole, other, length=7)
     finish_segments(whole, other, animator.name)
     generated = []
-    generate = animator.generate
+    generate = animator.networks.generate
     monkeypatch.setattr(animator, "generate", lambda *given: generated.append(1) or generate(*given))
 
     def stop(done: int, expected: int | None) -> None:
@@ -155,7 +155,7 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
 def batch_animator(animator: Animator) -> Animator:
     """The same again, as a new process would have it, with `animator`'s count of frames."""
     fresh = batch_stub.load()
-    fresh.generate = animator.generate  # type: ignore[method-assign]
+    fresh.generate = animator.networks.generate  # type: ignore[method-assign]
     return fresh
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from gfla.animate import Animator, InputError
 from gfla.animate.cli.animate import main
-from gfla.animate.compute.backends import compile_for_backend, computed, place
+from gfla.animate.compute.backends import compile_for_backend, place
 from gfla.animate.compute.calibration import rehearse
 from gfla.models import CONFIGS, Generator
 from gfla.models.attention_flow import AttentionFlow
@@ -48,8 +48,8 @@ def test_another_model_has_no_other_form():
 
 def test_the_choice_is_on_record(landmarker):
     animator = Animator(Generator(CONFIGS["face-tiny"]), landmarker, backend="openvino")
-    animator.precision = torch.bfloat16
-    assert computed(animator) == {"device": "cpu", "precision": "bfloat16", "backend": "openvino"}
+    animator.networks.precision = torch.bfloat16
+    assert animator.computed_by() == {"device": "cpu", "precision": "bfloat16", "backend": "openvino"}
 
 
 def test_a_rehearsal_has_every_part_of_a_frame_with_a_frame_before(monkeypatch: pytest.MonkeyPatch):

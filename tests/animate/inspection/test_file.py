@@ -111,14 +111,16 @@ def test_an_estimate_is_of_this_machine(
 ):
     """It renders some frames: a network that waits is noticed."""
     Image.fromarray(head_picture(0, 131, 129)).save(tmp_path / "head.png")
-    portrait, driving = (inspect_file(path, animator.landmarker) for path in (tmp_path / "head.png", clip))
-    generate, waited = animator.generate, threading.Event()
+    portrait, driving = (
+        inspect_file(path, animator.networks.landmarker) for path in (tmp_path / "head.png", clip)
+    )
+    generate, waited = animator.networks.generate, threading.Event()
 
     def slow(target, portrait, memory):
         waited.wait(0.1)
         return generate(target, portrait, memory)
 
-    animator.generate = slow
+    animator.networks.generate = slow
     cost = estimate(animator, portrait, driving)
     assert cost
     assert cost.draw > 0.05  # without the wait a few ms; a busy machine may look up late for the first frame

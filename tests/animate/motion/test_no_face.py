@@ -45,7 +45,7 @@ def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture,
     state = animator.prepare(head_picture(30), motion="copy", no_face="fade")
     rest = torch.from_numpy(state.portrait.points)
     drawn: list[float] = []
-    generate = animator.generate
+    generate = animator.networks.generate
 
     def note(target, portrait, memory):
         drawn.append(float((target.points[0] - rest).abs().max()))

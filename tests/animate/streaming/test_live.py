@@ -100,7 +100,7 @@ def test_latency_is_of_one_frame_however_slow(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     """A queue would make it grow with every frame."""
-    track, seen = animator.track, []
+    track, seen = animator.networks.track, []
 
     def slow(*given: Any) -> Sighting:
         threading.Event().wait(0.12)
@@ -185,7 +185,7 @@ def test_the_mirror_turns_what_is_seen(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     seen: list[np.ndarray] = []
-    track = animator.track
+    track = animator.networks.track
     monkeypatch.setattr(animator, "track", lambda image, *given: seen.append(image) or track(image, *given))
     for mirror in (False, True):
         controls = Controls(mirror)

@@ -95,7 +95,7 @@ def test_a_state_from_the_threads_can_be_gone_on_with(animator: Animator, head_p
 def test_the_network_goes_on_while_eyes_are_drawn(animator: Animator, head_picture: Picture, monkeypatch):
     """Each drawing waits until the network is asked for the frame after: in one stage it would for ever."""
     asked = [threading.Event() for _ in range(6)]
-    generate, following, asking = animator.generate, iter(asked[1:]), iter(asked)
+    generate, following, asking = animator.networks.generate, iter(asked[1:]), iter(asked)
 
     def note(*given):
         next(asking).set()
@@ -184,7 +184,7 @@ def test_an_error_of_the_source_says_after_which_item():
 def test_an_error_of_the_network_names_the_time(
     animator: Animator, clip: Path, head_picture, tmp_path, monkeypatch
 ):
-    generate = animator.generate
+    generate = animator.networks.generate
     calls = iter(range(100))
 
     def broken(target, portrait, memory):

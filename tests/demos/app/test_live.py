@@ -74,7 +74,7 @@ def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str],
     visit, address = visitor
     living: Living = visit.kept[LIVE]
     seen = []
-    track = server.service.animator.track
+    track = server.service.animator.networks.track
     monkeypatch.setattr(
         server.service.animator, "track", lambda image, *given: seen.append(image) or track(image, *given)
     )
