@@ -8,7 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..animate.cli.options import add_backend, count_option, run_command
+from ..animate.cli.options import add_options, count_option, run_command
+from ..animate.options import ModelOptions
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
@@ -137,7 +138,7 @@ def evaluate(arguments: list[str] | None = None) -> int:
         help="of persons or views, how many pairs (default: %(default)s)",
     )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
-    add_backend(parser)
+    add_options(parser, ModelOptions, ("backend",))
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")

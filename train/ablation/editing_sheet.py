@@ -21,6 +21,7 @@ from ...animate.cli.options import run_command
 from ...animate.inspection.visualize import Picture, enlarged
 from ...animate.io.image import write_image
 from ...animate.motion.recording import MotionReader, recorded
+from ...animate.options import AnimateOptions
 
 EDITS: dict[str, tuple[dict[str, float], ...]] = {
     "yaw": tuple({"yaw": angle} for angle in (-20.0, -13.0, -6.0, 6.0, 13.0, 20.0)),

@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from ...animate import Animator, Frame, VideoReader
+from ...animate.compositing.detail import finish
+from ...animate.face.crop import paste
+from ...animate.options import AnimateOptions, MotionOptions
 from ..data.clips import find_dataset, perceptual_weights
 from ..losses.perceptual import PerceptualFeatures
 from . import metrics
@@ -44,6 +47,7 @@ def evaluate(
             pictures = _read(original, square, size, frames)
             source = pictures[0][1].image
             state = animator.prepare(source, AnimateOptions(motion=MotionOptions("copy")))
+            portrait = state.portrait
             scores: dict[str, list[tuple[float, ...]]] = {}
             for number, (before, now) in enumerate(pictures[1:]):
                 _, after = animator.step(before, state)
@@ -53,7 +57,9 @@ def evaluate(
                 way = cv2.INTER_CUBIC
                 shown = {
                     "bicubic": np.asarray(cv2.resize(after.drawing.face, (size, size), interpolation=way)),
-                    "without": animator.compose(state.portrait, after.drawing, alone=False, detail=0),
+                    "without": paste(
+                        portrait.image, finish(after.drawing, portrait.canvas, 0), portrait.square
+                    ),
                     "with": with_detail.image,
                 }
                 for method, picture in shown.items():

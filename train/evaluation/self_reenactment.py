@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from PIL import Image as PillowImage
 from tqdm import tqdm
 
 from ...animate import Animator, VideoReader, VideoWriter
-from ...animate.animator import Guidance, Portrait, Target
 from ...animate.face.landmarkers import load_landmarker
 from ...animate.face.landmarks import Landmarker
-from ...animate.networks import Generated
+from ...animate.networks import Generated, Networks
+from ...animate.options import AnimateOptions, Guidance, MotionOptions
+from ...animate.state import Portrait, Target
 from ...models import GeneratorMemory
 from ...models.flow_prior import spline_flow
 from ...models.ops import warp
@@ -71,8 +73,8 @@ class Evaluation:
         return {name: ours[name][column] / max(spline[name][column], 1e-12) for name in ours}
 
 
-class Forgetful(Animator):
-    """An Animator whose every frame is the first: no previous frames are references."""
+class Forgetful(Networks):
+    """Networks for which every frame is the first: no previous frames are references."""
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
@@ -253,7 +255,8 @@ def _methods(
     yield "spline", (_spline_warp(clip, i) for i in range(count))
     yield "re-encoded", _frames(_reencode(driving, out / f"{clip.name}.true.mp4"))
     ours = animators["ours"]
-    forgetful = Forgetful(ours.generator, ours.landmarker, device=ours.device, name=ours.name)
+    forgetful = copy(ours)
+    forgetful.networks = Forgetful(ours.networks.generator, ours.networks.landmarker, ours.device)
     ways: list[tuple[str, Animator, Guidance]] = [
         ("ours", ours, "landmarks"),
         ("no previous", forgetful, "landmarks"),
@@ -264,9 +267,9 @@ def _methods(
             ways.append((name, animator, "landmarks"))
     for method, animator, guidance in ways:
         path = out / f"{clip.name}.{method.replace(' ', '-').replace('/', '-')}.mp4"
-        animator.render(
-            source, driving, path, motion="copy", guidance=guidance, end=FRAMES / 25, overwrite=True
-        )
+        motion = MotionOptions("copy")
+        options = AnimateOptions(motion=motion, guidance=guidance, end=FRAMES / 25, overwrite=True)
+        animator.render(source, driving, path, options)
         yield method, _frames(path)
 
 
