@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..animator import Animator
 from ..errors import InputError
-from ..io.atomic import clear_parts, held
+from ..io.atomic import clear_parts, file_lock
 from ..io.paths import different_files
 from ..motion.presets import names_motion
 from ..streaming.job import Job
@@ -64,7 +64,7 @@ class Worker:
         home.mkdir(parents=True, exist_ok=True)
         animator = self._animator(job)
         segments = Segments(home, output.path.suffix)
-        with held(home / f"part-{task.part.index}.lock" if task.part else home / "job.lock"):
+        with file_lock(home / f"part-{task.part.index}.lock" if task.part else home / "job.lock"):
             self._begin(task, home, animator)
             if not in_segments(output) or names_motion(job.driving):
                 clear_parts(output.path)  # of an attempt that was killed: the lock is ours
@@ -81,7 +81,7 @@ class Worker:
 
     def _begin(self, task: Task, home: Path, animator: Animator) -> None:
         """Keep what an earlier attempt left if it was asked for the same, else clear it away."""
-        with held(home / "begin.lock"):
+        with file_lock(home / "begin.lock"):
             mark = home / "asked.json"
             warm = task.part.warm if task.part else None
             asked = [task.job.fingerprint(), tag(animator.name), self._length, task.join or warm]
@@ -100,7 +100,7 @@ class Worker:
         path, options = Path(task.track), task.job.options
         path.parent.mkdir(exist_ok=True)
         landmarker = animator.networks.landmarker
-        with held(path.with_suffix(".lock")):
+        with file_lock(path.with_suffix(".lock")):
             track = record_track(path, landmarker, str(task.job.driving), options.start, options.end)
         mine = copy(animator)
         mine.networks = copy(animator.networks)
