@@ -10,11 +10,12 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 from ..models import GeneratorMemory
-from .compositing.alpha import moved_alpha, off_white
+from .compositing.alpha import moved_alpha
 from .compositing.detail import Drawing, finish
 from .compute.devices import ThreadCounts, thread_count
 from .face.crop import crop, face_square, paste, to_crop
 from .face.landmarks import Landmarks
+from .io.image import off_white
 from .motion.no_face import MissingFaceError
 from .motion.recording import DriverMotion, Tracked
 from .motion.retarget import follow_driver

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..io.paths import existing_file, is_url, replaced_by, stands_for
+from ..io.paths import existing_file, input_files, is_url, output_files
 from ..motion.presets import SHIPPED
 from ..streaming.job import Job
 from ..video.formats import Output
@@ -80,14 +80,14 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     read: dict[str, Job] = {}
     for job in jobs:
         for given in (str(job.source), str(job.driving)):
-            for path in [given, *stands_for(given)]:
+            for path in [given, *input_files(given)]:
                 read.setdefault(os.path.realpath(path), job)
     for job in jobs:
         output = os.path.realpath(job.output)
         if output in made:
             first = made[output].where or "an earlier job"
             raise InputError(f"{job}: the same output as that of {first}; give each job its own.")
-        for path in replaced_by(Path(job.output)):
+        for path in output_files(Path(job.output)):
             if user := read.get(os.path.realpath(path)):
                 raise InputError(
                     f"{job}: this is an input of {user.where or 'a job'}; give the output another name."

@@ -29,7 +29,7 @@ from ..streaming.render import (
     no_face_at_all,
     reads_twice,
 )
-from ..video import Frame, VideoReader, VideoWriter
+from ..video import Encoding, Frame, VideoReader, VideoWriter
 from ..video.formats import Output
 from .landmark_cache import Recorded
 from .saved_state import load_state, save_state
@@ -83,7 +83,8 @@ def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> i
         raise no_face_at_all(str(job.driving))
     options = job.options
     with VideoReader(job.driving, options.start, options.end) as reader:
-        join_segments(segments, reader, Output.of(job.output, options.codec, overwrite=True), tag(weights))
+        target = Output.of(job.output, options.codec, overwrite=True)
+        join_segments(segments, reader, target, tag(weights), warn)
     away = join_spans(span for segment in whole for span in segment.away)
     for warning in loss_warnings(str(job.driving), away, ended[1], options.no_face):
         warn(warning)
@@ -195,9 +196,9 @@ class _SegmentRender:
             self._start.size,
             reader.rate,
             reader.time_base,
-            alpha=self._start.portrait.alpha is not None,
+            encoding=Encoding(options.codec, alpha=self._start.portrait.alpha is not None),
             overwrite=True,
-            codec=options.codec,
+            warn=self._hooks.warn,
         ) as writer:
 
             def write(frame: Frame) -> None:

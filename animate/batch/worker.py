@@ -14,7 +14,7 @@ from pathlib import Path
 from ..animator import Animator
 from ..errors import InputError
 from ..io.atomic import clear_parts, file_lock
-from ..io.paths import different_files
+from ..io.paths import check_not_input
 from ..motion.presets import names_motion
 from ..streaming.job import Job
 from ..streaming.provenance import tag, write_sidecar
@@ -60,7 +60,7 @@ class Worker:
         job, home = task.job, job_folder(self._folder, task.job)
         output = Output.of(job.output, job.options.codec, overwrite=True)
         assert output.path, "a batch writes files"
-        different_files(output.path, job.source, job.driving)
+        check_not_input(output.path, job.source, job.driving)
         home.mkdir(parents=True, exist_ok=True)
         animator = self._animator(job)
         segments = Segments(home, output.path.suffix)

@@ -6,7 +6,7 @@ from contextlib import closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..io.timecode import parse_time
 from ..motion.controls import CONTROLS, check_control, key_frames
 from ..options import AnimateOptions, ModelOptions
@@ -51,7 +51,7 @@ def _edit(options: argparse.Namespace) -> None:
     if not values and not keys:
         raise InputError("Nothing to change: give a control, for example --yaw 15, or --key for a video.")
     output = new_file(options.output, options.overwrite, OUTPUTS if keys else (".png",))
-    different_files(output, source)
+    check_not_input(output, source)
 
     import numpy as np
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..synthetic.puppets import SEQUENCES
-from .options import Bar, run, seeded
+from .options import Bar, run, seeded, show_warning
 
 PICTURES = (".png", ".jpg", ".webp")
 
@@ -61,7 +61,7 @@ def _pose(options: argparse.Namespace) -> None:
     if options.rate <= 0:
         raise InputError("--rate: poses a second, more than none.")
     output = new_file(options.output, options.overwrite, (*OUTPUTS, *PICTURES))
-    different_files(output, options.source)
+    check_not_input(output, options.source)
 
     from ..io.image import read_image, write_image
     from ..pose_transfer.pose_files import read_poses
@@ -93,6 +93,7 @@ def _pose(options: argparse.Namespace) -> None:
                 overwrite=options.overwrite,
                 expected=len(poses),
                 progress=bar,
+                warn=show_warning,
             )
     print(output)
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from .options import Bar, run, seeded
 
 
@@ -47,7 +47,7 @@ def _turn(options: argparse.Namespace) -> None:
     if options.frames < 1:
         raise InputError("--frames: one at least.")
     output = new_file(options.output, options.overwrite, OUTPUTS)
-    different_files(output, options.source)
+    check_not_input(output, options.source)
 
     import numpy as np
 

@@ -23,10 +23,3 @@ def moved_alpha(portrait: Portrait, drawing: Drawing | None, *, alone: bool) -> 
         return portrait.alpha
     square = moved_square(crop(whole, portrait.square, portrait.square.side), drawing, portrait.canvas)
     return np.ascontiguousarray(paste(whole, square, portrait.square)[..., 0])
-
-
-def off_white(image: Image, alpha: Image) -> Image:
-    """The colours (H, W, 3) themselves of what lies on white paper through `alpha`: what laying it there
-    again undoes; white where nothing can be seen."""
-    share = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
-    return np.rint((image - 255 * (1 - share)) / share).clip(0, 255).astype(np.uint8)

@@ -13,7 +13,7 @@ from ..options import AnimateOptions, MotionOptions
 from ..source_video import Pair
 from ..streaming.pipeline import Stream, ThreadedStep, peak_memory
 from ..streaming.render import encode_stage
-from ..video import VideoReader, VideoWriter
+from ..video import Encoding, VideoReader, VideoWriter
 from .file import Inspection
 
 TRIAL = 40
@@ -76,7 +76,9 @@ def estimate(animator: Animator, portrait: Inspection, driving: Inspection) -> E
     with (
         TemporaryDirectory() as folder,
         VideoReader(driving.path, begin) as reader,
-        VideoWriter(Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base, gpu=gpu) as writer,
+        VideoWriter(
+            Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base, encoding=Encoding(gpu=gpu)
+        ) as writer,
     ):
         pairs = (Pair(frame) for frame in islice(reader, TRIAL))
         stages = [*ThreadedStep(animator.networks, state).stages, encode_stage(writer.write, False)]

@@ -96,7 +96,7 @@ class Inspection:
             "pixels": media.pixels,
             "bits": media.bits,
             "hdr": media.hdr,
-            "rotation": media.turned,
+            "rotation": media.rotation,
             "pixel_shape": str(media.pixel),
             "start": float(media.start),
             "rate": pace.rate and float(pace.rate),
@@ -245,8 +245,8 @@ def _file_lines(media: Media, pace: Pace, lost: tuple[Span, ...]) -> Iterator[st
         said.append(f"{media.bits} bits a colour, reduced to 8")
     if media.hdr:
         said.append(f"HDR ({media.hdr}), mapped to ordinary tones")
-    if media.turned:
-        said.append(f"turned by {media.turned} degrees")
+    if media.rotation:
+        said.append(f"turned by {media.rotation} degrees")
     if media.pixel != 1:
         said.append(f"pixels {media.pixel} as wide as high, squared")
     yield f"  file: {', '.join(said)}"

@@ -7,32 +7,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_LONGEST = 230  # bytes of a name, of the 255 that most file systems take: part_file adds some
+MAX_NAME = 230  # bytes of a file name: most file systems take 255, and part_file adds some
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Write `path` whole or not at all: yields the part file to write, which takes the name `path` at the end.
+    """Write `path` whole or not at all: yields the part file to write, which is renamed to `path` at the end.
 
-    The part lies beside `path` and has its suffix. If the block raises, it is removed and `path` is untouched.
+    If the block raises, the part is removed and `path` is as it was.
     """
     part = part_file(path)
     try:
         yield part
-        fsync_path(part)
-        os.replace(part, path)
+        commit_part(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
 def part_file(path: Path) -> Path:
-    """The hidden name beside `path` under which it is written until whole; the muxer needs the suffix."""
+    """The hidden name beside `path` under which it is written; FFmpeg needs the suffix."""
     return path.with_name(f".{_hidden(path)}.{os.getpid()}.part{path.suffix}")
 
 
+def commit_part(part: Path, path: Path) -> None:
+    """Flush the whole `part` to disk and rename it to `path`: the last step of `atomic_file`."""
+    fsync_path(part)
+    os.replace(part, path)
+
+
 def clear_parts(path: Path) -> None:
-    """Remove the parts that killed writers of `path` left; only for a caller who knows that no writer runs."""
+    """Remove the parts that killed writers of `path` left; no writer may be at work."""
     name = re.compile(rf"\.{re.escape(_hidden(path))}\.\d+\.part{re.escape(path.suffix)}", re.S)
     for left in path.parent.iterdir():
         if name.fullmatch(left.name):

@@ -23,11 +23,11 @@ from torch import Tensor
 from ...models import AttentionFlow, Generator, GeneratorMemory, Reference, load_generator
 from ...models.config import Task
 from ..compute.devices import choose_device, fast_arithmetic, fast_precision
-from ..errors import InputError, Stopped
+from ..errors import InputError, Stopped, Warn, ignore
 from ..streaming.pipeline import Stage, Stream
 from ..streaming.provenance import tag
 from ..structure import pose_structure
-from ..video import Frame, VideoWriter
+from ..video import Encoding, Frame, VideoWriter
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -133,6 +133,7 @@ class Poser:
         overwrite: bool = False,
         expected: int | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        warn: Warn = ignore,
     ) -> Path:
         """Write a video of `poses`, `rate` a second, with drawing and encoding on threads of their own.
 
@@ -140,7 +141,13 @@ class Poser:
         raises Stopped.
         """
         with VideoWriter(
-            output, state.size, rate, 1 / rate, comment=tag(self.name), overwrite=overwrite
+            output,
+            state.size,
+            rate,
+            1 / rate,
+            encoding=Encoding(comment=tag(self.name)),
+            overwrite=overwrite,
+            warn=warn,
         ) as writer:
             held = [state]
 

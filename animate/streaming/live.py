@@ -124,7 +124,7 @@ class Newest:
 
     def _opened(self) -> VideoReader:
         reader = self._open()
-        reader.leave_sound()
+        reader.drop_sound()
         return reader
 
     def _read(self) -> None:

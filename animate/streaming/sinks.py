@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..video import Frame, VideoWriter
+from ..errors import InputError, Warn, ignore
+from ..video import Encoding, Frame, VideoWriter
 from .live import CLOCK
 
 
 class FileSink:
-    """A file, udp://, rtmp:// or whatever VideoWriter takes; comment, gpu: as there."""
+    """A file, udp://, rtmp:// or whatever VideoWriter takes; encoding: as there."""
 
     def __init__(
         self,
@@ -22,11 +22,11 @@ class FileSink:
         size: tuple[int, int],
         rate: Fraction,
         *,
-        comment: str | None = None,
+        encoding: Encoding | None = None,
         overwrite: bool = False,
-        gpu: bool = False,
+        warn: Warn = ignore,
     ):
-        self._writer = VideoWriter(name, size, rate, CLOCK, comment=comment, overwrite=overwrite, gpu=gpu)
+        self._writer = VideoWriter(name, size, rate, CLOCK, encoding=encoding, overwrite=overwrite, warn=warn)
         self._writer.__enter__()
         self._written = False
 

@@ -10,7 +10,7 @@ from av.video.stream import VideoStream
 from gfla.animate import InputError
 from gfla.animate.io.paths import existing_file
 from gfla.animate.io.timecode import clock
-from gfla.animate.video.webp import SHOWN
+from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
@@ -107,7 +107,7 @@ def _webp(file: Path) -> tuple[int, int, float]:
         while len(head := opened.read(8)) == 8:
             length = int.from_bytes(head[4:], "little")
             if head[:4] == b"ANMF":
-                milliseconds += int.from_bytes(opened.read(16)[12:15], "little") or SHOWN
+                milliseconds += int.from_bytes(opened.read(16)[12:15], "little") or DEFAULT_MS
                 length -= 16
             opened.seek(length + length % 2, os.SEEK_CUR)
     return width, height, milliseconds / 1000

@@ -10,7 +10,8 @@ import torch
 from gfla.animate import Animator, Frame, VideoReader
 from gfla.animate.batch.segment_render import finish_segments, write_segments
 from gfla.animate.batch.segments import Segments
-from gfla.animate.compositing.alpha import moved_alpha, off_white
+from gfla.animate.compositing.alpha import moved_alpha
+from gfla.animate.io.image import off_white
 from gfla.animate.streaming.job import Job
 from gfla.models import CONFIGS, Generator
 from PIL import Image

@@ -10,14 +10,19 @@ from gfla.animate.io.atomic import atomic_file, clear_parts, part_file
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path, error: type[BaseException]):
     path = tmp_path / "a film.mp4"
     path.write_text("old")
-    with pytest.raises(error), atomic_file(path) as part:
-        part.write_text("half")
-        raise error
-    assert [path] == list(tmp_path.iterdir()) and path.read_text() == "old"
+
+    def fail() -> None:
+        with atomic_file(path) as part:
+            part.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
     with atomic_file(path) as part:
         part.write_text("new")
-        assert part.suffix == ".mp4" and part.parent == tmp_path and path.read_text() == "old"
-    assert [path] == list(tmp_path.iterdir()) and path.read_text() == "new"
+        assert (part.suffix, part.parent, path.read_text()) == (".mp4", tmp_path, "old")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]
 
 
 def test_parts_are_told_from_others(tmp_path: Path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from gfla.animate.errors import InputError
-from gfla.animate.io.paths import different_files
+from gfla.animate.io.paths import check_not_input
 
 
 def test_an_output_that_would_replace_numbered_inputs(tmp_path: Path):
@@ -12,6 +12,6 @@ def test_an_output_that_would_replace_numbered_inputs(tmp_path: Path):
         (tmp_path / f"{number:02d}.png").touch()
     for name, given in (("%02d.png", "01.png"), ("%02d.png", "%d.png"), ("%d.png", "%02d.png")):
         with pytest.raises(InputError, match=r"it would replace .*, an input; give the output another name"):
-            different_files(tmp_path / name, None, tmp_path / given)
+            check_not_input(tmp_path / name, None, tmp_path / given)
     for name, given in (("%d.png", "01.png"), ("%03d.png", "%02d.png"), ("%02d.mp4", "01.png")):
-        different_files(tmp_path / name, tmp_path / given)
+        check_not_input(tmp_path / name, tmp_path / given)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gfla.animate.errors import InputError
 from gfla.animate.streaming.live import Newest
-from gfla.animate.video import Frame, VideoReader, VideoWriter
+from gfla.animate.video import Encoding, Frame, VideoReader, VideoWriter
 from gfla.animate.video.inputs import Input
 from gfla.animate.video.probe import read_media
 
@@ -47,7 +47,7 @@ def packets_of_sound(path: Path) -> int:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_title_in_another_code_than_utf8_is_no_error(tmp_path: Path, make_video: MakeVideo, suffix: str):
     talking = make_video("talking.mp4", pts=range(25), sound="aac")
-    copy(talking, tmp_path / f"old{suffix}", comment="caf\xe9")
+    copy(talking, tmp_path / f"old{suffix}", encoding=Encoding(comment="caf\xe9"))
     old = exchange(tmp_path / f"old{suffix}", b"caf\xc3\xa9", b"caf\xe9!")
     assert copy(old, tmp_path / f"new{suffix}") == 25
     assert packets_of_sound(tmp_path / f"new{suffix}") == packets_of_sound(old) > 10
