@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -49,9 +48,9 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
     if bool(options.files) == options.system:
         raise InputError("Name pictures or videos to look at, or ask for --system alone.")
     if options.system:
-        from ..inspection.system import look_around
+        from ..inspection.system import describe_system
 
-        system = look_around()
+        system = describe_system()
         print(json.dumps(system.as_json(), indent=1) if options.json else "\n".join(system.lines()))
         return
     if options.output:
@@ -75,7 +74,8 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
 
 def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputError]) -> list["Inspection"]:
     """A file that cannot be read is named on stderr, and the next one follows."""
-    from ..inspection.file import inspect_file
+    from ..inspection.file import draw_face_numbers, inspect_file
+    from ..io.image import write_image
 
     done = []
     for file in options.files:
@@ -88,7 +88,7 @@ def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputErro
             print(error, file=sys.stderr)
             continue
         if picture:
-            _write(inspection, picture)
+            write_image(draw_face_numbers(inspection), picture)
         done.append(inspection)
         if not options.json:
             print(*inspection.lines(), *([f"  {picture}"] if picture else []), sep="\n")
@@ -114,21 +114,6 @@ def _picture(options: argparse.Namespace, file: str) -> Path | None:
     if path.exists() and not options.overwrite:
         raise InputError(f"{path}: the file exists; pass --overwrite to replace it.")
     return path
-
-
-def _write(inspection: "Inspection", path: Path) -> None:
-    from PIL import Image
-
-    from ..inspection.file import numbered
-    from ..io.atomic import part_file
-
-    part = part_file(path)
-    try:
-        Image.fromarray(numbered(inspection)).save(part)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written: {error.strerror}.") from None
 
 
 if __name__ == "__main__":
