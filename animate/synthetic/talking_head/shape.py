@@ -1,4 +1,4 @@
-"""The shape of the drawn head: a face of our own making by seed, its relief, and how the relief turns.
+"""The shape of the drawn head: a face by seed, its relief, and how the relief turns.
 
 Head coordinates: x right, y down, z to the viewer; 1 = half the width of the face (70 mm); the eyes at y = 0.
 The relief is a map of depth z over (x, y), GRID pixels to a unit, pixel centres at integers.
@@ -17,7 +17,7 @@ RELIEF = (int(3.4 * GRID), int(4.0 * GRID))  # its width and height, pixels
 JAW_TOP = 0.8  # below this height (head units) skin follows the jaw
 PIVOT = np.array([0.0, 0.5, -0.7])  # the head turns about the top of the neck
 
-# A generic face of our own making: iBUG number, x, y of the image's left half; MIRROR: left to right number.
+# A generic face: iBUG number, x, y of the image's left half; MIRROR: left to right number.
 FACE = """
 0 -1 0  1 -0.995 0.2  2 -0.97 0.41  3 -0.93 0.62  4 -0.86 0.84
 5 -0.75 1.06  6 -0.56 1.29  7 -0.32 1.475  8 0 1.55
@@ -34,9 +34,9 @@ MIRROR += "48:54 49:53 50:52 58:56 59:55 60:64 61:63 67:65"
 
 @dataclass(frozen=True)
 class Pose:
-    """What the head does in one frame. Angles in degrees with signs as seen in the image: yaw > 0 turns to
-    its right, pitch > 0 looks down, roll > 0 tilts clockwise. x, y: the head's shift in pixels. wide and
-    gaze: -1..1, the others about 0..1."""
+    """Pose and expression in one frame. Angles are degrees: yaw > 0 turns to the image's right, pitch > 0
+    looks down, roll > 0 tilts clockwise in the image. x, y: shift of the head, pixels. wide and gaze: -1 to
+    1, the others about 0 to 1."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -124,8 +124,9 @@ def rotation(pose: Pose) -> np.ndarray:
 def unturn(
     depth: np.ndarray, flat: np.ndarray, lift: np.ndarray, shift: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where on the relief each pixel of the doubled frame looks: solves flat @ q + lift z(q) + shift = pixel
-    for q by fixed point, which converges while the relief is not steeper than the line of sight."""
+    """The point q on the relief that each pixel of the doubled frame shows: solves flat @ q + lift z(q) +
+    shift = pixel by fixed-point iteration, which converges while the relief is not steeper than the line of
+    sight."""
     axis = (np.arange(2 * SIZE) + 0.5) / 2 - 0.5  # pixel centres of the doubled frame, in pixels of the frame
     target = np.stack(np.meshgrid(axis, axis), -1) - shift
     back = np.linalg.inv(flat)
@@ -145,7 +146,7 @@ def jaw_share(y: np.ndarray) -> np.ndarray:
 
 def lowered(field: np.ndarray, drop: float) -> np.ndarray:
     """The relief's field with the jaw `drop` head units lower: row y moves to y + drop * ramp(y)."""
-    top = int((JAW_TOP - CORNER[1]) * GRID)  # what lies above stays
+    top = int((JAW_TOP - CORNER[1]) * GRID)  # rows above stay
     rows = CORNER[1] + np.arange(top, field.shape[0]) / GRID
     source = (np.interp(rows, rows + drop * jaw_share(rows), rows) - CORNER[1]) * GRID
     low = np.clip(source.astype(int), 0, field.shape[0] - 2)
