@@ -3,7 +3,6 @@
 Ten and more bits become eight by rounding; HDR (PQ and HLG) is mapped to the tones and primaries of BT.709.
 """
 
-import logging
 from fractions import Fraction
 
 import av
@@ -11,9 +10,8 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
+from ..errors import InputWarning, Warn
 from .frame import Frame
-
-log = logging.getLogger(__name__)
 
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
@@ -25,12 +23,12 @@ _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
 class RgbConverter:
     """Converts decoded frames to upright 8-bit RGB with square pixels; the first sets the size of all."""
 
-    def __init__(self, name: str, pixel: Fraction | None):
-        """name: of the file, for the log. pixel: width over height of one, or None."""
-        self._name = name
+    def __init__(self, name: str, pixel: Fraction | None, warn: Warn):
+        """name: of the file, for warnings. pixel: width over height of one, or None."""
+        self._name, self._warn = name, warn
         self._pixel = pixel if pixel and _ASPECTS[0] <= pixel <= _ASPECTS[1] else Fraction(1)
         self._size: tuple[int, int] | None = None
-        self._logged: set[str] = set()
+        self._told: set[str] = set()
         self._reformatter = VideoReformatter()
 
     def __call__(self, decoded: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
@@ -56,7 +54,7 @@ class RgbConverter:
             matrix = Colorspace.ITU709 if decoded.height >= _HD_ROWS else Colorspace.ITU601
         size = {"width": self._size[0], "height": self._size[1]}
         if hdr := HDR.get(decoded.color_trc):
-            self._log_once("%s: its HDR tones (%s) are mapped to those of an ordinary screen.", hdr)
+            self._warn_once(f"its HDR tones ({hdr}) are mapped to those of an ordinary screen")
             try:
                 return self._reformatter.reformat(
                     decoded,
@@ -68,17 +66,17 @@ class RgbConverter:
                     threads=1,
                 ).to_ndarray()
             except FFmpegError:
-                self._log_once("%s: its HDR tags (%s) make no sense and are ignored.", hdr)
+                self._warn_once(f"its HDR tags ({hdr}) make no sense and are ignored")
         elif decoded.format.components[0].bits > 8:
-            self._log_once("%s: %s bits a colour are reduced to 8.", decoded.format.components[0].bits)
+            self._warn_once(f"{decoded.format.components[0].bits} bits a colour are reduced to 8")
         return self._reformatter.reformat(
             decoded, **size, format=to, src_colorspace=matrix, threads=1
         ).to_ndarray()
 
-    def _log_once(self, words: str, what: object) -> None:
-        if words not in self._logged:
-            self._logged.add(words)
-            log.info(words, self._name, what)
+    def _warn_once(self, reason: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            self._warn(InputWarning(self._name, reason))
 
 
 def tag_bt709(context: av.VideoCodecContext, *, full: bool) -> None:

@@ -4,15 +4,12 @@ FFmpeg lists these encoders wherever it was built with them. The first frame sho
 and whether the GPU encodes at all (some that compute do not), in that size, one more video than now.
 """
 
-import logging
 from fractions import Fraction
 
 import av
 from av.error import FFmpegError
 
 from .formats import Codec
-
-log = logging.getLogger(__name__)
 
 
 def prefer_gpu(codec: Codec, size: tuple[int, int]) -> Codec:
@@ -31,6 +28,5 @@ def encodes(codec: Codec, size: tuple[int, int]) -> bool:
         frame = av.VideoFrame(*size, codec.pixels)
         frame.pts = 0
         return any(packet.size for packet in (*context.encode(frame), *context.encode(None)))
-    except (FFmpegError, ValueError) as error:
-        log.debug("%s does not encode %dx%d here: %s", codec.encoder, *size, error)
+    except (FFmpegError, ValueError):
         return False

@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ..errors import InputError
+from ..errors import InputError, Warn, ignore
 from ..io.timecode import Span, clock, exact
 from .color import RgbConverter
 from .frame import Frame
@@ -30,6 +30,7 @@ class VideoReader:
 
     path: a file, numbered images (frames/%05d.png), a URL, "-" for standard input, or a Camera.
     start, end: seconds after the beginning; exactly the frames with start <= time < end come.
+    warn: told once if HDR or more than 8 bits are reduced.
     InputError from the constructor if it cannot be read as a video or the range holds no frame.
 
     Attributes:
@@ -46,9 +47,11 @@ class VideoReader:
         path: str | os.PathLike | Camera,
         start: Fraction | float | None = None,
         end: Fraction | float | None = None,
+        warn: Warn = ignore,
     ):
         tune_allocator()
         self.input = Input.of(path)
+        self._warn = warn
         self.name, self.path = self.input.name, self.input.path or Path(self.input.name)
         if start is not None and end is not None and end <= start:
             raise InputError(f"--end {clock(end)}", f"not after --start {clock(start)}", "give a later end")
@@ -166,7 +169,7 @@ class VideoReader:
 
     def _decode(self, salvage: Salvage) -> Generator[Frame]:
         last_pts: int | None = None
-        convert = RgbConverter(self.name, self._stream.sample_aspect_ratio)
+        convert = RgbConverter(self.name, self._stream.sample_aspect_ratio, self._warn)
         for decoded in salvage.frames():
             pts = decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams

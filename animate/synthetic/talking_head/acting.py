@@ -116,7 +116,8 @@ def render_clip(
 
 def write_dataset(folder: Path | str, people: int, seconds: float) -> None:
     """A dataset in the layout that training reads: clips/<id>_0.mp4 (silent), clips/<id>_0.npz with lmk68
-    (T, 68, 2) and iris (T, 2, 2), float32 pixels, and index.csv (empty where a drawing has no value). The last person is the validation split."""
+    (T, 68, 2) and iris (T, 2, 2), float32 pixels, and index.csv (empty where a drawing has no
+    value). The last person is the validation split."""
     folder = Path(folder)
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     with (folder / "index.csv").open("w", newline="") as file:
