@@ -27,7 +27,7 @@ from .face.crop import FaceSquare, crop, face_square, paste, to_crop
 from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker, Landmarks
 from .face.tracking import Sighting, choose_face, sight
-from .motion.recording import DriverMotion, Tracked, follow_recording, record
+from .motion.recording import DriverMotion, Tracked, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source, follow_driver
 from .networks import Generated, generate
 from .options import Guidance, MotionKind, MotionOptions, NoFace, SourceMotion
@@ -163,7 +163,7 @@ class Animator:
         None for the one most like it. InputError if that cannot be.
         """
         edges = state.guidance == "edges"
-        motion, recording = follow_recording(state.motion, recording, reference_frame, edges)
+        motion, recording = follow_motion(state.motion, recording, reference_frame, edges)
         return replace(state, motion=motion, recording=recording)
 
     def step(self, frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
@@ -279,7 +279,7 @@ class Animator:
         """The motion of the face `driving_face` (as in `prepare`) in a video, to be rendered any number of
         times; InputError if there is none."""
         with VideoReader(driving, start, end) as reader:
-            return record(self.landmarker, reader, driving_face, progress, cancel)
+            return track_driver(self.landmarker, reader, driving_face, progress, cancel)
 
     def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:
         """Step's first stage: the driver's face in `image`, given the frame before; see `tracking.sight`."""

@@ -103,8 +103,9 @@ def compose(animator: "Animator", work: Work) -> Work:
     plain = not state.shown or (state.landmarks is None and state.no_face == "passthrough")
     drawing = None if plain else state.drawing
     image = animator.compose(state.portrait, drawing, alone=state.crop_only, detail=state.detail)
-    alpha = moved_alpha(state.portrait, drawing, alone=state.crop_only)
+    portrait, alpha = state.portrait, state.portrait.alpha
     if alpha is not None:
+        alpha = moved_alpha(alpha, portrait.square, portrait.canvas, drawing, alone=state.crop_only)
         image = off_white(image, alpha)
     return work._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 

@@ -182,8 +182,8 @@ def _tasks(
 
 
 def _track(job: Job) -> str:
-    """A name that jobs share whose drivers' landmarks are the same."""
-    told = [job.loading, stamp(job.driving), str(job.start), str(job.end)]
+    """A name shared by jobs whose drivers' motion is the same."""
+    told = [job.loading, stamp(job.driving), str(job.start), str(job.end), job.ways.get("driving_face")]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -8,11 +8,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 
 from ..animator import AnimationState, Animator
 from ..errors import InputError
-from ..io.atomic import fsync_path
+from ..io.atomic import file_lock, fsync_path
 from ..io.timecode import Span, join_spans, list_spans
 from ..motion.no_face import SAYS
 from ..stages import Work
@@ -22,7 +24,7 @@ from ..streaming.provenance import tag
 from ..streaming.render import NOT_TWICE, encode_stage, frame_time, looks_first, open_writer
 from ..video import Frame, VideoReader
 from ..video.formats import Output
-from .landmark_cache import Recorded
+from .driver_cache import cached_motion
 from .saved_state import load_state, save_state
 from .segments import LENGTH, Segment, Segments, join_segments
 from .tasks import Share
@@ -40,14 +42,15 @@ def write_segments(
     length: int = LENGTH,
     share: Share | None = None,
     progress: Progress | None = None,
+    motion_file: Path | None = None,
 ) -> None:
     """Render what is missing of a job, or of a share of it.
 
-    progress: called with the frames that are behind, whoever rendered them, and expected. InputError for bad
-    input.
+    progress: called with the frames that are behind, whoever rendered them, and expected. motion_file: where
+    jobs with the same driver keep its motion, None to track it here. InputError for bad input.
     """
     with VideoReader(job.driving, job.start, job.end) as reader:
-        start = _known(animator, job, reader, animator.prepare(job.source, **job.ways))
+        start = _known(animator, job, reader, animator.prepare(job.source, **job.ways), motion_file)
         work = _Work(animator, job, segments, reader, start, length, progress)
         if share is None:
             work.in_order()
@@ -77,12 +80,18 @@ def finish_segments(job: Job, segments: Segments, weights: str) -> int:
     return sum(len(segment.pts) for segment in whole)
 
 
-def _known(animator: Animator, job: Job, reader: VideoReader, start: AnimationState) -> AnimationState:
-    """`start` with the driver's motion known beforehand, as `film.render` has it."""
+def _known(
+    animator: Animator, job: Job, reader: VideoReader, start: AnimationState, motion_file: Path | None
+) -> AnimationState:
+    """`start` with the driver's motion known beforehand, as `streaming.render` has it."""
     if looks_first(start, reader):
-        face = start.driving_face
-        recording = animator.record(job.driving, job.start, job.end, driving_face=face)
-        return animator.follow(start, recording, job.reference_frame)
+        track = partial(animator.record, job.driving, job.start, job.end, driving_face=start.driving_face)
+        if motion_file is None:
+            return animator.follow(start, track(), job.reference_frame)
+        motion_file.parent.mkdir(exist_ok=True)
+        with file_lock(motion_file.with_suffix(".lock")):
+            motion = cached_motion(motion_file, track)
+        return animator.follow(start, motion, job.reference_frame)
     if job.reference_frame is not None:
         raise InputError(NOT_TWICE.format(reader.name))
     return start
@@ -103,8 +112,7 @@ class _Work:
     ):
         self._animator, self._job, self._segments, self._reader = animator, job, segments, reader
         self._start, self._length, self._progress = start, length, progress
-        recorded = animator.landmarker
-        self._frames = self._kept(recorded.passing(reader) if isinstance(recorded, Recorded) else reader)
+        self._frames = self._kept(reader)
         self._recent: deque[Frame] = deque(maxlen=1)
         self._behind = 0
         self._state = self._first = start

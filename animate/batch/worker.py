@@ -10,7 +10,6 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 
 from ..animator import Animator
@@ -23,7 +22,6 @@ from ..source_video import is_video
 from ..streaming.job import Job
 from ..streaming.provenance import tag, write_sidecar
 from ..video.formats import Output
-from .landmark_cache import Recorded, record_track
 from .segment_render import finish_segments, write_segments
 from .segments import Segments, in_segments
 from .tasks import Event, Say, Task, job_folder
@@ -69,9 +67,14 @@ class Worker:
             if not in_segments(output) or is_video(job.source) or names_motion(job.driving):
                 return self._whole(job, animator, progress)
             if not task.join:
-                animator = self._tracked(task, animator)
                 write_segments(
-                    animator, job, segments, length=self._length, share=task.share, progress=progress
+                    animator,
+                    job,
+                    segments,
+                    length=self._length,
+                    share=task.share,
+                    progress=progress,
+                    motion_file=Path(task.track) if task.track else None,
                 )
             if task.share:
                 return 0
@@ -121,19 +124,6 @@ class Worker:
                 if not path.name.endswith(".lock"):
                     path.unlink()
             mark.write_text(json.dumps(asked))
-
-    def _tracked(self, task: Task, animator: Animator) -> Animator:
-        """The animator, its landmarker answering from the driver's track where one is kept."""
-        if task.track is None:
-            return animator
-        path = Path(task.track)
-        path.parent.mkdir(exist_ok=True)
-        job = task.job
-        with file_lock(path.with_suffix(".lock")):
-            track = record_track(path, animator.landmarker, job.driving, job.start, job.end)
-        mine = copy(animator)
-        mine.landmarker = Recorded(animator.landmarker, track)
-        return mine
 
     def _animator(self, job: Job) -> Animator:
         name = json.dumps(dict(job.loading), sort_keys=True, default=str)

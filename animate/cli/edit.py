@@ -57,12 +57,12 @@ def _edit(options: argparse.Namespace) -> None:
 
     from ..animator import Animator
     from ..io.image import write_image
-    from ..motion.recording import MotionReader, recorded
+    from ..motion.recording import MotionReader, motion_of_curves
     from ..streaming.provenance import tag
 
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
-        recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
+        recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
         state = animator.follow(animator.prepare(source, crop_only=options.crop_only), recording)
         (frame,) = animator.animate(state, MotionReader(recording))
         write_image(frame.pixels, output, tag(animator.name))
@@ -70,7 +70,7 @@ def _edit(options: argparse.Namespace) -> None:
         curves = key_frames(keys)
         count = len(next(iter(curves.values())))
         steady = {name: np.full(count, value) for name, value in values.items()}
-        recording = recorded({**steady, **curves}, "edit")
+        recording = motion_of_curves({**steady, **curves}, "edit")
         with closing(Bar(f"weights: {animator.name}")) as bar:
             animator.render(
                 source,

@@ -112,7 +112,7 @@ def render(
             if not stream.complete:
                 writer.cut(reader.zero + record.end)
     if save_motion and recording is not None:  # of a render that failed nothing is left
-        write_motion(recording.ready(state.motion.manner.smoothing), save_motion, overwrite)
+        write_motion(recording.ready(state.motion.options.smoothing), save_motion, overwrite)
     if stats:
         stats(account)
     if interrupted and not stream.complete:
@@ -142,7 +142,7 @@ def looks_first(state: "AnimationState", reader: VideoReader | MotionReader, any
     """Whether the driver is looked at before the render: a file whose motion is not just copied, or whose
     motion is wanted `anyway`."""
     again = isinstance(reader, VideoReader) and reader.input.path is not None
-    return again and (anyway or state.motion.manner.kind != "copy")
+    return again and (anyway or state.motion.options.kind != "copy")
 
 
 class RenderProgress:

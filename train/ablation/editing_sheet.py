@@ -20,7 +20,7 @@ from ...animate import Animator
 from ...animate.cli.options import run_command
 from ...animate.inspection.visualize import Picture, enlarged
 from ...animate.io.image import write_image
-from ...animate.motion.recording import MotionReader, recorded
+from ...animate.motion.recording import MotionReader, motion_of_curves
 
 EDITS: dict[str, tuple[dict[str, float], ...]] = {
     "yaw": tuple({"yaw": angle} for angle in (-20.0, -13.0, -6.0, 6.0, 13.0, 20.0)),
@@ -46,7 +46,9 @@ def editing_sheet(animator: Animator, portraits: Sequence[Path | str]) -> Pictur
         for edits in EDITS.values():
             line = [start.portrait.face]
             for edit in edits:
-                recording = recorded({name: np.array([value]) for name, value in edit.items()}, "edit")
+                recording = motion_of_curves(
+                    {name: np.array([value]) for name, value in edit.items()}, "edit"
+                )
                 (frame,) = animator.animate(animator.follow(start, recording), MotionReader(recording))
                 line.append(frame.image)
             lines.append(np.hstack([enlarged(picture, SIDE) for picture in line]))
