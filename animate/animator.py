@@ -22,7 +22,7 @@ from .face.crop import face_square, to_crop
 from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker
 from .face.tracking import Sighting, choose_face
-from .motion.recording import DriverMotion, follow_recording, record
+from .motion.recording import DriverMotion, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source
 from .networks import Networks
 from .options import AnimateOptions
@@ -128,7 +128,7 @@ class Animator:
         None for the one most like it. InputError if that cannot be.
         """
         edges = state.options.guidance == "edges"
-        motion, driver = follow_recording(state.motion.motion, driver, reference_frame, edges)
+        motion, driver = follow_motion(state.motion.motion, driver, reference_frame, edges)
         return replace(state, motion=replace(state.motion, motion=motion), driver=driver)
 
     def step(
@@ -196,4 +196,4 @@ class Animator:
         and expected. cancel: asked before each frame; True ends it there.
         """
         with VideoReader(driving, start, end) as reader:
-            return record(self.networks.landmarker, reader, driving_face, progress, cancel)
+            return track_driver(self.networks.landmarker, reader, driving_face, progress, cancel)

@@ -157,8 +157,10 @@ class Stages:
             image = drawing.face
         else:
             image = paste(portrait.image, finish(drawing, portrait.canvas, options.detail), portrait.square)
-        alpha = moved_alpha(portrait, drawing, alone=options.crop_only)
+        alpha = portrait.alpha
         if alpha is not None:
+            alone = options.crop_only
+            alpha = moved_alpha(alpha, portrait.square, portrait.canvas, drawing, alone=alone)
             image = off_white(image, alpha)
         return item._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 

@@ -182,8 +182,9 @@ def _tasks(
 
 
 def _track(job: Job) -> str:
-    """The same name for jobs whose drivers have the same landmarks."""
+    """The same name for jobs whose drivers have the same motion."""
     inputs = [vars(job.model), stamp(str(job.driving)), str(job.options.start), str(job.options.end)]
+    inputs.append(job.options.driving_face)
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -7,12 +7,14 @@ work is resumed, and the state that one leaves is exactly what the next gets.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 
 from ..animator import Animator
 from ..compositing.detail import Drawing
 from ..errors import InputError, InputWarning, Warn
-from ..io.atomic import fsync_path
+from ..io.atomic import file_lock, fsync_path
 from ..io.timecode import Span, clock, join_spans
 from ..source_video import Pair, SourceVideo, open_source, pair_frames
 from ..stages import Item
@@ -31,7 +33,7 @@ from ..streaming.render import (
 )
 from ..video import Encoding, Frame, VideoReader, VideoWriter
 from ..video.formats import Output
-from .landmark_cache import Recorded
+from .driver_cache import cached_motion
 from .saved_state import load_state, save_state
 from .segments import Segment, Segments, join_segments
 from .tasks import SegmentRange
@@ -44,28 +46,28 @@ def write_segments(
     length: int,
     part: SegmentRange | None = None,
     hooks: RenderHooks | None = None,
+    motion_file: Path | None = None,
 ) -> None:
     """Render what is missing of a job, or of a `part` of it, in segments of `length` frames.
 
-    hooks.progress: called with the frames that are behind, whoever rendered them. InputError for bad input.
+    hooks.progress: called with the frames that are behind, whoever rendered them. motion_file: where jobs
+    with the same driver keep its motion, None to track it here. InputError for bad input.
     """
     hooks = hooks or RenderHooks()
     options = job.options
     for warning in options.warnings():
         hooks.warn(warning)
     with open_source(job.source) as source, VideoReader(job.driving, options.start, options.end) as reader:
-        start = _follow_driver(animator, job, reader, animator.prepare(source, options))
-        landmarks = animator.networks.landmarker
-        frames = landmarks.passing(reader) if isinstance(landmarks, Recorded) else reader
+        start = _follow_driver(animator, job, reader, animator.prepare(source, options), motion_file)
         work = _SegmentRender(animator, job, segments, reader, start, hooks)
         if part and isinstance(source, SourceVideo):
             if part.index:  # a source video is paired in order: the first part does all
                 return
             part = None
         if part is None:
-            work.in_order(pair_frames(frames, source), length)
+            work.in_order(pair_frames(reader, source), length)
         else:
-            work.in_parts(pair_frames(frames, source), length, part)
+            work.in_parts(pair_frames(reader, source), length, part)
         if isinstance(source, SourceVideo) and source.ended is not None:
             reason = f"it ends at {clock(source.ended)}"
             hooks.warn(InputWarning(str(source.path), reason, "its last frame is held"))
@@ -92,12 +94,18 @@ def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> i
 
 
 def _follow_driver(
-    animator: Animator, job: Job, reader: VideoReader, start: AnimationState
+    animator: Animator, job: Job, reader: VideoReader, start: AnimationState, motion_file: Path | None
 ) -> AnimationState:
     """`start` with the driver's motion known beforehand, as `render` has it."""
     options = job.options
     if reads_twice(options, reader):
-        driver = animator.record(job.driving, options.start, options.end, driving_face=options.driving_face)
+        face = options.driving_face
+        track = partial(animator.record, job.driving, options.start, options.end, driving_face=face)
+        if motion_file is None:
+            return animator.follow(start, track(), options.reference_frame)
+        motion_file.parent.mkdir(exist_ok=True)
+        with file_lock(motion_file.with_suffix(".lock")):
+            driver = cached_motion(motion_file, track)
         return animator.follow(start, driver, options.reference_frame)
     if options.reference_frame is not None:
         raise InputError(reader.name, "--reference-frame takes a file, read twice")

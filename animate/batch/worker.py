@@ -8,7 +8,6 @@ import logging
 import platform
 import traceback
 from collections.abc import Callable
-from copy import copy
 from pathlib import Path
 
 from ..animator import Animator
@@ -20,7 +19,6 @@ from ..streaming.job import Job
 from ..streaming.provenance import tag, write_sidecar
 from ..streaming.render import RenderHooks, Warnings, render
 from ..video.formats import Output
-from .landmark_cache import Recorded, record_track
 from .segment_render import finish_segments, write_segments
 from .segments import Segments, in_segments
 from .tasks import Event, Task, Tell, job_folder
@@ -70,8 +68,8 @@ class Worker:
                 clear_parts(output.path)  # of an attempt that was killed: the lock is ours
                 return render(animator, job, hooks).frames
             if not task.join:
-                animator = self._tracked(task, animator)
-                write_segments(animator, job, segments, self._length, task.part, hooks)
+                motion_file = Path(task.track) if task.track else None
+                write_segments(animator, job, segments, self._length, task.part, hooks, motion_file)
             if task.part:
                 return 0
             frames = finish_segments(job, segments, animator.name, hooks.warn)
@@ -92,20 +90,6 @@ class Worker:
                 if not path.name.endswith(".lock"):
                     path.unlink()
             mark.write_text(json.dumps(asked))
-
-    def _tracked(self, task: Task, animator: Animator) -> Animator:
-        """The animator, its landmarker answering from the driver's track where one is kept."""
-        if task.track is None:
-            return animator
-        path, options = Path(task.track), task.job.options
-        path.parent.mkdir(exist_ok=True)
-        landmarker = animator.networks.landmarker
-        with file_lock(path.with_suffix(".lock")):
-            track = record_track(path, landmarker, str(task.job.driving), options.start, options.end)
-        mine = copy(animator)
-        mine.networks = copy(animator.networks)
-        mine.networks.landmarker = Recorded(landmarker, track)
-        return mine
 
     def _animator(self, job: Job) -> Animator:
         name = json.dumps(vars(job.model), sort_keys=True)

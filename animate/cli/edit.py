@@ -57,14 +57,14 @@ def _edit(options: argparse.Namespace) -> None:
 
     from ..animator import Animator
     from ..io.image import write_image
-    from ..motion.recording import MotionReader, recorded
+    from ..motion.recording import MotionReader, motion_of_curves
     from ..streaming.provenance import tag
     from ..streaming.render import RenderHooks
 
     asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite)
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
-        recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
+        recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
         state = animator.follow(animator.prepare(source, asked), recording)
         (frame,) = animator.animate(state, MotionReader(recording))
         write_image(frame.pixels, output, tag(animator.name))
@@ -72,7 +72,7 @@ def _edit(options: argparse.Namespace) -> None:
         curves = key_frames(keys)
         count = len(next(iter(curves.values())))
         steady = {name: np.full(count, value) for name, value in values.items()}
-        recording = recorded({**steady, **curves}, "edit")
+        recording = motion_of_curves({**steady, **curves}, "edit")
         with closing(Bar(f"weights: {animator.name}")) as bar:
             hooks = RenderHooks(progress=bar, warn=show_warning, driver=recording)
             animator.render(source, "edit", output, asked, hooks)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.morphable_model import EYES
+from ..ibug68 import BROWS, EYES
 from .detail import Drawing
 
 _LEAST = 0.3  # pixels below which nobody sees that an eye has moved
@@ -64,7 +64,6 @@ def _upright(lids: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.array([[along[0], -along[1]], [along[1], along[0]]], np.float32)
 
 
-_BROWS = (np.r_[17:22], np.r_[22:27])
 _CLOSING = (0.08, 0.35)  # share of the opening that is gone: from where the lid is seen, to where it rules
 _SHUT = (0.45, 0.8)  # likewise, from where the last slit closes: of shut eyes too a tracker says a slit
 _NARROW = 0.05  # of the eye's width: an eye that is no more open in the portrait has nothing to cover
@@ -106,7 +105,7 @@ def close_lids(
     before: (68, 2) the portrait's points; after: (68, 2) where they are in the drawing; pixels of S, x then
     y. The flow goes with the lids, so that fine detail does too. An eye that stays as open comes back as is.
     """
-    for eye, brow in zip(EYES, _BROWS, strict=True):
+    for eye, brow in zip(EYES, BROWS, strict=True):
         here, there = _eye(after[eye], after[brow]), _eye(before[eye], before[brow])
         if here is None or there is None or there.opening() < _NARROW:
             continue

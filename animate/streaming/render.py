@@ -12,7 +12,7 @@ from ..io.paths import check_not_input, new_file
 from ..io.timecode import Span, clock, list_spans
 from ..motion.no_face import SAYS
 from ..motion.presets import SUFFIX
-from ..motion.recording import DriverMotion, MotionReader, record
+from ..motion.recording import DriverMotion, MotionReader, track_driver
 from ..motion.template import open_motion
 from ..motion.template import save_motion as write_motion
 from ..networks import Networks
@@ -273,4 +273,4 @@ def _record(animator: Renderer, job: Job, hooks: RenderHooks) -> DriverMotion:
     options = job.options
     with VideoReader(job.driving, options.start, options.end) as reader:
         landmarker = animator.networks.landmarker
-        return record(landmarker, reader, options.driving_face, hooks.tracking, hooks.cancel)
+        return track_driver(landmarker, reader, options.driving_face, hooks.tracking, hooks.cancel)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from gfla.animate.face.builtin import MIRROR
+from gfla.animate.ibug68 import MIRROR
 from gfla.models import load_generator
 from gfla.train.cli import main
 from gfla.train.data.clips import Sampler, load_clips

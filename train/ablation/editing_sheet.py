@@ -20,7 +20,7 @@ from ...animate import Animator
 from ...animate.cli.options import run_command
 from ...animate.inspection.visualize import Picture, enlarged
 from ...animate.io.image import write_image
-from ...animate.motion.recording import MotionReader, recorded
+from ...animate.motion.recording import MotionReader, motion_of_curves
 from ...animate.options import AnimateOptions
 
 EDITS: dict[str, tuple[dict[str, float], ...]] = {
@@ -47,8 +47,11 @@ def editing_sheet(animator: Animator, portraits: Sequence[Path | str]) -> Pictur
         for edits in EDITS.values():
             line = [start.portrait.face]
             for edit in edits:
-                recording = recorded({name: np.array([value]) for name, value in edit.items()}, "edit")
-                (frame,) = animator.animate(animator.follow(start, recording), MotionReader(recording))
+                recording = motion_of_curves(
+                    {name: np.array([value]) for name, value in edit.items()}, "edit"
+                )
+                state = animator.follow(start, recording)
+                (frame,) = animator.animate(state, MotionReader(recording))
                 line.append(frame.image)
             lines.append(np.hstack([enlarged(picture, SIDE) for picture in line]))
     return np.vstack(lines)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.face.builtin import MIRROR
+from ...animate.ibug68 import MIRROR
 from ..config import Augmentation
 
 Images = NDArray[np.uint8]

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from ...animate import Animator, VideoReader, read_image
 from ...animate.face.landmarks import Landmarker
 from ...animate.face.morphable_model import angles, fit, load_face_model, openings
-from ...animate.motion.recording import DriverMotion, Tracked, record
+from ...animate.motion.recording import DriverMotion, Tracked, track_driver
 from ...animate.motion.retarget import follow_driver
 from ...animate.options import AnimateOptions, MotionKind, MotionOptions
 from ..data.clips import find_dataset
@@ -99,7 +99,7 @@ def read_drivers(data: Path, landmarker: Landmarker, count: int, frames: int) ->
             path = data / row["file"]
             with VideoReader(path, None, frames / 25) as reader:
                 drivers[row["identity"]] = Driver(
-                    path.stem, row["identity"], path, record(landmarker, reader)
+                    path.stem, row["identity"], path, track_driver(landmarker, reader)
                 )
     return list(drivers.values())
 

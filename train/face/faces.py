@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ...animate.face.builtin import MIRROR
 from ...animate.face.pose import face_pose
+from ...animate.ibug68 import MIRROR
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.face.builtin import MIRROR
-from ...animate.face.morphable_model import EYES, LIDS, LIPS, FaceModel, save_face_model
+from ...animate.face.morphable_model import FaceModel, save_face_model
+from ...animate.ibug68 import EYES, LIDS, LIPS, MIRROR
 from ..data.clips import find_dataset
 from .faces import MESH
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...animate.face.morphable_model import LIDS, LIPS
 from ...animate.face.pose import CROP_MARGIN, crop_matrix, face_pose
+from ...animate.ibug68 import LIDS, LIPS
 from ...models.tracker import load_tracker
 
 UPPER, LOWER = (list(side) for side in zip(*LIDS, *LIPS, strict=True))

@@ -82,7 +82,7 @@ def glimpse(
     crop_only: bool = False,
 ) -> Glimpse:
     """All three pictures. state: of the portrait, from `prepare`. InputError as of `Animator.follow`."""
-    state = replace(state, motion=replace(state.motion, manner=manner), crop_only=crop_only)
+    state = replace(state, motion=replace(state.motion, options=manner), crop_only=crop_only)
     ready = recording.ready(manner.smoothing)
     person = state.motion.source
     far = unlikeness(ready.signals, person)

@@ -14,7 +14,7 @@ from gfla.animate import AnimationState, Animator, InputError
 from gfla.animate.face.crop import FaceSquare
 from gfla.animate.io.image import write_image
 from gfla.animate.motion.controls import CONTROLS, check_control, key_frames
-from gfla.animate.motion.recording import MotionReader, recorded
+from gfla.animate.motion.recording import MotionReader, motion_of_curves
 from gfla.animate.streaming.provenance import tag
 from gfla.animate.video import Frame
 from gfla.demos.app.render.player import run
@@ -119,7 +119,7 @@ class Editing:
         edit = self._edit(visit.kept)
         if len(edit.keys) < 2:
             raise InputError("Add two key frames at least: move the sliders, then Add, for each of them.")
-        recording = recorded(key_frames(edit.keys), "edit")
+        recording = motion_of_curves(key_frames(edit.keys), "edit")
         order = Order(edit.portrait, "edit", {})
         name = f"{edit.portrait.stem[:80]}-edited.mp4"
         with self.service.job(visit):
@@ -157,7 +157,7 @@ def around(image: Image, square: FaceSquare) -> Image:
 def draw(animator: Animator, state: AnimationState, values: Values) -> Frame:
     """The portrait so changed."""
     still = values or {"yaw": 0.0}
-    recording = recorded({name: np.array([value]) for name, value in still.items()}, "edit")
+    recording = motion_of_curves({name: np.array([value]) for name, value in still.items()}, "edit")
     (frame,) = animator.animate(animator.follow(state, recording), MotionReader(recording))
     return frame
 

@@ -178,7 +178,7 @@ class Walk:
     @property
     def telling(self) -> int:
         """A frame near the beginning in which much is done: the one least like the portrait."""
-        ready = self.recording.ready(self.start.motion.manner.smoothing)
+        ready = self.recording.ready(self.start.motion.options.smoothing)
         seen = np.flatnonzero(ready.found)
         near = max(1, int((seen < seen[0] + _NEAR).sum()))
         return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.source)[:near])])

@@ -67,9 +67,10 @@ def test_alpha_follows_the_flow(animator: Animator, cut_out: Path, head_picture:
     _, state = animator.step(Frame(head_picture(0), 0, TICK), state)
     assert state.drawing is not None
     flow = np.zeros_like(state.drawing.flow)
-    still = moved_alpha(state.portrait, state.drawing._replace(flow=flow), alone=True)
+    own = state.portrait.alpha, state.portrait.square, state.portrait.canvas
+    still = moved_alpha(*own, state.drawing._replace(flow=flow), alone=True)
     flow[..., 0] = -4
-    moved = moved_alpha(state.portrait, state.drawing._replace(flow=flow), alone=True)
+    moved = moved_alpha(*own, state.drawing._replace(flow=flow), alone=True)
     assert still is not None
     assert moved is not None
     assert (still > 0).any()

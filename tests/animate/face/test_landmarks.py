@@ -226,7 +226,7 @@ def test_face_alignment_with_damaged_weights_is_a_sentence(tmp_path, monkeypatch
     folder.mkdir(parents=True)
     (folder / "2DFAN4-11f355bf06.pth.tar").write_bytes(b"not weights")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(InputError, match="download it anew"):
+    with pytest.raises(InputError, match="download it again"):
         load_landmarker("face-alignment")
 
 

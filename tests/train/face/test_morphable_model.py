@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gfla.animate.face.morphable_model import LIDS, draw, fit, load_face_model, rotation, save_face_model
+from gfla.animate.face.morphable_model import draw, fit, load_face_model, rotation, save_face_model
+from gfla.animate.ibug68 import LIDS, MIRROR
 from gfla.train.face import morphable_model as face_model
-from gfla.train.face.morphable_model import MESH, MIRROR, align, fit_face_model, main, mirrored, read_people
+from gfla.train.face.morphable_model import MESH, align, fit_face_model, main, mirrored, read_people
 
 MODEL = load_face_model()
 
