@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from ...animate.cli.options import run_command
 from ...animate.synthetic.puppets import draw_pair
 from ...models import CONFIGS, Generator, load_generator
-from ...models.generator import ImageEncoder
+from ...models.layers import ImageEncoder
 from ...models.ops import warp
 from ...models.ops.reference import extract_patches
 from ..losses.terms import blur
