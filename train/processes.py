@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as distributed
 
-from ..animate.io.atomic import held
+from ..animate.io.atomic import file_lock
 
 
 def hold_run(out: Path, *, first: bool) -> ExitStack:
@@ -21,7 +21,7 @@ def hold_run(out: Path, *, first: bool) -> ExitStack:
     stack = ExitStack()
     try:
         if first:
-            stack.enter_context(held(out / ".lock", wait=False))
+            stack.enter_context(file_lock(out / ".lock", wait=False))
     except BlockingIOError:
         raise ValueError(
             f"{out} is being trained by another process; wait for it or stop it, or name another folder."

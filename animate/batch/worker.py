@@ -16,7 +16,7 @@ from pathlib import Path
 from ..animator import Animator
 from ..compute.backends import computed
 from ..errors import InputError
-from ..io.atomic import clear_parts, held
+from ..io.atomic import clear_parts, file_lock
 from ..io.paths import different_files
 from ..motion.presets import names_motion
 from ..source_video import is_video
@@ -64,7 +64,7 @@ class Worker:
         home.mkdir(parents=True, exist_ok=True)
         animator = self._animator(job)
         segments = Segments(home, output.path.suffix)
-        with held(home / f"share-{task.share.index}.lock" if task.share else home / "job.lock"):
+        with file_lock(home / f"share-{task.share.index}.lock" if task.share else home / "job.lock"):
             self._begin(task, home, animator)
             if not in_segments(output) or is_video(job.source) or names_motion(job.driving):
                 return self._whole(job, animator, progress)
@@ -110,7 +110,7 @@ class Worker:
 
     def _begin(self, task: Task, home: Path, animator: Animator) -> None:
         """Keep what an earlier attempt left if it was asked for the same, else clear it away."""
-        with held(home / "begin.lock"):
+        with file_lock(home / "begin.lock"):
             mark = home / "asked.json"
             warm = task.share.warm if task.share else None
             asked = [task.job.fingerprint(), tag(animator.name), self._length, task.join or warm]
@@ -129,7 +129,7 @@ class Worker:
         path = Path(task.track)
         path.parent.mkdir(exist_ok=True)
         job = task.job
-        with held(path.with_suffix(".lock")):
+        with file_lock(path.with_suffix(".lock")):
             track = record_track(path, animator.landmarker, job.driving, job.start, job.end)
         mine = copy(animator)
         mine.landmarker = Recorded(animator.landmarker, track)

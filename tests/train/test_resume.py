@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 from gfla.animate.errors import Stopped
-from gfla.animate.io.atomic import held
+from gfla.animate.io.atomic import file_lock
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
@@ -262,7 +262,7 @@ def test_a_resumed_run_says_how_it_goes_on(drawn, tmp_path):
 
 def test_a_run_belongs_to_one_process(drawn, tmp_path, capsys):
     command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1"]
-    with held(tmp_path / ".lock"):
+    with file_lock(tmp_path / ".lock"):
         assert main(command) == 2
     assert f"{tmp_path} is being trained by another process" in capsys.readouterr().err
     assert not (tmp_path / "metrics.jsonl").exists()
