@@ -31,7 +31,7 @@ class WeightsError(ValueError):
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yields a path to write to, which is flushed to disk and renamed to `path`; removed on an error."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
         with part.open("rb") as file:
