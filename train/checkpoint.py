@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from ..animate.errors import InputError
 from ..animate.io.atomic import atomic_file
 from ..models.config import ADDED_SETTINGS
 
+Modules = Mapping[str, torch.nn.Module]
 
-def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, loop: dict) -> None:
+
+def save_checkpoint(path: Path, modules: Modules, optimisers: dict, loop: dict) -> None:
     """Write the states of named modules and optimisers and the loop's own values, whole or not at all.
     OSError if the disk refuses; the previous checkpoint is kept."""
     tensors: dict[str, Tensor] = {}
@@ -43,7 +45,7 @@ def name_file_in_errors(path: Path) -> Iterator[None]:
         raise OSError(f"{path}: cannot be written ({error}); the previous one is kept.") from error
 
 
-def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, model: dict) -> dict:
+def load_checkpoint(path: Path, modules: Modules, optimisers: dict, model: dict) -> dict:
     """Restore what `save_checkpoint` wrote; returns the loop's values. InputError if the file is damaged or
     its `model` settings differ from `model`; nothing is changed then."""
     try:

@@ -256,9 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
     parser.add_argument("--count", type=int, default=10, help="number of sources and of drivers")
     parser.add_argument("--frames", type=int, default=100, help="frames of each driver")
-    parser.add_argument(
-        "--targets", action="store_true", help="measure the landmarks alone, without the generator"
-    )
+    parser.add_argument("--targets", action="store_true", help="measure landmarks, without the generator")
     options = parser.parse_args(arguments)
 
     def work() -> None:
