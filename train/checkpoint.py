@@ -82,11 +82,11 @@ def describe_resume(path: Path, loop: dict, config: dict) -> str:
         raise InputError(path, f"already at step {step} of {steps}", "ask for more --steps")
     now = json.loads(json.dumps(config))
     before = now | (loop.get("config") or {})
-    changed = [f"{steps} steps and not {_steps(before)}"] if steps != _steps(before) else []
+    changed = [f"{steps} steps instead of {_steps(before)}"] if steps != _steps(before) else []
     if [stage | {"steps": 0} for stage in before["stages"]] != [s | {"steps": 0} for s in now["stages"]]:
         changed.append("other stages")
     changed += [f"another {name}" for name in now if name != "stages" and now[name] != before[name]]
-    how = f", by another schedule than before: {', '.join(changed)}" if changed else ""
+    how = f", under a changed schedule: {', '.join(changed)}" if changed else ""
     return f"{path.parent}: continues at step {step} of {steps}{how}."
 
 
