@@ -1,7 +1,7 @@
-"""The ops of the methods, documented once: backward warping, content-aware local attention, attention to all.
+"""The ops, documented once: backward warping, content-aware local attention, attention over all places.
 
 Each has a slow form written from the definition (`impl="reference"`) and a fast one (`impl="fused"`, the
-default) held equal to it by tests, values and gradients.
+default). Tests hold them equal, values and gradients.
 
 Flow, everywhere: (B, 2, h, w), channel 0 = x (columns), 1 = y (rows), in pixels of the map that is sampled,
 backward: the output at (x, y) reads the source at (x + fx, y + fy). Beyond the border the border repeats.
@@ -21,7 +21,7 @@ Impl = Literal["fused", "reference"]
 def warp(source: Tensor, flow: Tensor, impl: Impl = "fused") -> Tensor:
     """Backward bilinear warp of `source` (B, C, H, W) by `flow` (B, 2, h, w): (B, C, h, w), source's dtype.
 
-    Sampling positions are computed in float32 at least, whatever the dtype of the source.
+    Sampling positions are computed in float32 or better, whatever the dtype of the source.
     """
     return _implementation(impl).warp(source, flow)
 
@@ -41,9 +41,9 @@ def local_attention(
     """Content-aware sampling of the source where the flow points (GFLA Eq. 7-9).
 
     For every target place: take the k x k patch of the source at the flow and the k x k patch of the target,
-    let a small net predict k * k weights from both, softmax them, and sum the source patch under them. Two
+    predict k * k weights from both with a small net, softmax them, and sum the source patch under them. Two
     choices differ from the original code: the sum is a convex combination (not divided by k * k again), and
-    patches beyond the border repeat the border for the target too.
+    the target's patches, too, repeat the border beyond it.
 
     Args:
         source: (B, C, H, W) features to sample.
@@ -63,14 +63,14 @@ def local_attention(
 def attention_warp(
     values: Tensor, keys: Tensor, queries: Tensor, alpha: float = 100.0, impl: Impl = "fused"
 ) -> Tensor:
-    """Every target place's mean of the reference under its attention (Ren 2021, Eq. 2 and 3).
+    """The reference's values averaged under every target place's attention (Ren 2021, Eq. 2 and 3).
 
     The attention of a place is the softmax, over all places of the reference, of `alpha` times the cosine of
-    key and query; in float32 at least.
+    key and query; in float32 or better.
 
     Args:
-        values: (B, C, H, W) what is read of the reference. keys: (B, K, H, W) of the reference.
-        queries: (B, K, h, w) of the target. Neither need be of unit length.
+        values, keys: (B, C, H, W) and (B, K, H, W) of the reference. queries: (B, K, h, w) of the target.
+            Keys and queries need not have unit length.
 
     Returns:
         (B, C, h, w), values' dtype.

@@ -1,4 +1,4 @@
-"""The ops from their definitions, slowly: what the fast forms beside this file are held to.
+"""The ops written from their definitions, slow: the standard that tests hold the fast forms to.
 
 B batch, C channels, H W pixels, k attention kernel size, T = k * k taps.
 """
@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 
 def sample_pixels(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Read `image` (B, C, H, W) bilinearly at pixel positions `x`, `y` (B, h, w); beyond the border the
-    border pixel repeats, each of the four neighbours being clamped on its own. Returns (B, C, h, w)."""
+    """Read `image` (B, C, H, W) bilinearly at pixel positions `x`, `y` (B, h, w); the border repeats: each of
+    the four neighbours is clamped separately. Returns (B, C, h, w)."""
     height, width = image.shape[-2:]
     x0, y0 = x.floor(), y.floor()
     ax, ay = x - x0, y - y0
@@ -28,7 +28,7 @@ def sample_pixels(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def positions(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Absolute pixel positions (x, y), each (B, h, w), that the backward `flow` (B, 2, h, w) points to."""
+    """Pixel positions (x, y), each (B, h, w), that the backward `flow` (B, 2, h, w) points to."""
     height, width = flow.shape[-2:]
     x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-from gfla.animate.errors import Stopped
+from gfla.animate.errors import InputError, Stopped
 from gfla.animate.io.atomic import file_lock
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
@@ -86,10 +86,10 @@ def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypa
         return step(stage, terms)
 
     monkeypatch.setattr(stopped, "_step", interrupted)
-    with pytest.raises(Stopped, match="step 2 of 4, kept"):
+    with pytest.raises(Stopped, match="step 2 of 4, saved"):
         stopped.train()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert resumed.resume().endswith("goes on at step 2 of 4.")
+    assert resumed.resume().endswith("continues at step 2 of 4.")
     resumed.train()
     for name, value in whole.generator.state_dict().items():
         assert torch.equal(resumed.generator.state_dict()[name], value), name
@@ -225,13 +225,13 @@ def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp
     trainer.save()
     before = trainer.checkpoint.read_bytes()
     other = Trainer(replace(NETWORKS["face-tiny"], attention_hidden=16), TINY, drawn, tmp_path, None, "cpu")
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(InputError, match="another configuration"):
         other.resume()
     command = ["--config", "face-tiny", "--data", str(drawn), "--perceptual", str(squeezenet)]
     assert main([*command, "--out", str(tmp_path)]) == 2
     assert "--resume" in capsys.readouterr().err
     trainer.checkpoint.write_bytes(before[:1000])
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(InputError, match="not a checkpoint"):
         trainer.resume()
     trainer.checkpoint.write_bytes(before)
     assert asdict(trainer.generator.config) == asdict(NETWORKS["face-tiny"])
@@ -241,22 +241,22 @@ def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp
 
 def test_a_resumed_run_says_how_it_goes_on(drawn, tmp_path):
     trainer = trainer_of(drawn, tmp_path, None)
-    assert "no checkpoint: the run begins anew" in trainer.resume()
+    assert "no checkpoint; the run starts from the beginning" in trainer.resume()
     trainer.step = 20
     trainer.save()
-    assert trainer.resume() == f"{tmp_path} goes on at step 20 of 40."
+    assert trainer.resume() == f"{tmp_path}: continues at step 20 of 40."
     longer = replace(trainer.config, ema=0.5).scaled(80)
     trainer.config = replace(longer, stages=(longer.stages[0], replace(longer.stages[1], rate=1e-3)))
     said = trainer.resume()
-    for change in ("52 steps and not 40", "other stages", "another ema"):
+    for change in ("52 steps instead of 40", "other stages", "another ema"):
         assert change in said
     assert "augmentation" not in said
     trainer.config = trainer.config.scaled(20)
     assert trainer.resume().endswith(
-        "at step 20 of 20, by another schedule than before: 20 steps and not 40, other stages, another ema."
+        "at step 20 of 20, under a changed schedule: 20 steps instead of 40, other stages, another ema."
     )
     trainer.config = trainer.config.scaled(19)
-    with pytest.raises(ValueError, match="at step 20 already"):
+    with pytest.raises(InputError, match="already at step 20 of 19"):
         trainer.resume()
 
 
@@ -264,7 +264,7 @@ def test_a_run_belongs_to_one_process(drawn, tmp_path, capsys):
     command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1"]
     with file_lock(tmp_path / ".lock"):
         assert main(command) == 2
-    assert f"{tmp_path} is being trained by another process" in capsys.readouterr().err
+    assert f"{tmp_path}: another process is training here" in capsys.readouterr().err
     assert not (tmp_path / "metrics.jsonl").exists()
     assert main(command) == 0
 

@@ -40,7 +40,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(drawn, squeezenet, tmp_path, 
     assert train(drawn, tmp_path / "none.safetensors", tmp_path / "run") == 2
     assert "none.safetensors" in capsys.readouterr().err
     assert train(drawn, squeezenet, tmp_path / "run", "--steps", "0") == 2
-    assert "one step at least, not 0" in capsys.readouterr().err
+    assert "--steps 0: a run has at least one step" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("device", ["banana", "cuda"])

@@ -8,7 +8,7 @@ from gfla.animate import Animator, VideoReader
 from gfla.models import Generator, load_generator
 from gfla.train.cli import evaluate as main
 from gfla.train.data.clips import find_dataset
-from gfla.train.evaluation.self_reenactment import COLUMNS, TIMES, Evaluation, Forgetful, evaluate, table
+from gfla.train.evaluation.self_reenactment import COLUMNS, TIMES, Evaluation, Memoryless, evaluate, table
 
 
 def test_table_means_and_worst_ratio():
@@ -65,11 +65,11 @@ def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
 def test_without_memory_every_frame_is_the_first(drawn):
     """The evaluation's way to switch previous frames off: no network is changed for it."""
     ours = Animator.from_pretrained("face-256", device="cpu")
-    forgetful = Forgetful(ours.generator, ours.landmarker)
+    memoryless = Memoryless(ours.generator, ours.landmarker)
     with VideoReader(drawn / "clips" / "drawn000_0.mp4", end=0.12) as reader:
         frames = list(reader)
-    state = forgetful.prepare(frames[0].image, motion="copy", crop_only=True)
-    made = [frame.image for frame in forgetful.animate(state, frames)]
+    state = memoryless.prepare(frames[0].image, motion="copy", crop_only=True)
+    made = [frame.image for frame in memoryless.animate(state, frames)]
     remembering = [frame.image for frame in ours.animate(state, frames)]
     assert np.array_equal(remembering[0], made[0])
     assert not np.array_equal(remembering[2], made[2])

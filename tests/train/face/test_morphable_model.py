@@ -68,7 +68,7 @@ def test_meshes_are_read_as_the_index_says(tmp_path: Path):
 def test_bad_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "index.csv").write_text("file,split,kind\n")
     assert main(["--data", str(tmp_path), "--out", str(tmp_path / "face.safetensors")]) == 2
-    assert "lists no meshes" in capsys.readouterr().err
+    assert "no meshes of split" in capsys.readouterr().err
     assert not (tmp_path / "face.safetensors").exists()
 
 
