@@ -1,5 +1,6 @@
 """Videos and stand-ins that tests share: made here, small, with known content, so nothing is downloaded."""
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,13 @@ from gfla.animate.face.landmarks import Landmarks
 from gfla.animate.synthetic.talking_head import write_dataset
 from safetensors.torch import save_file
 from torch import nn
+
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # face-alignment's few loops: ten seconds to compile
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # one thread a worker, and in what it starts: the cores are shared out
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 def moving_picture(index: int, width: int = 96, height: int = 64) -> np.ndarray:

@@ -196,14 +196,16 @@ def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, t
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's
-def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet, tmp_path):
+@pytest.mark.parametrize(
+    "change", [{"checkpointing": True}, pytest.param({"compile": "eager"}, marks=pytest.mark.long)], ids=str
+)
+def test_activation_checkpointing_and_compiling_change_nothing(change, drawn, squeezenet, tmp_path):
     batch = sample_of(drawn, tmp_path, 3, batch=2)
     plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
-    for change in ({"checkpointing": True}, {"compile": "eager"}):
-        other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
-        assert plain.keys() == other.keys()
-        for key, gradient in plain.items():
-            torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
+    other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
+    assert plain.keys() == other.keys()
+    for key, gradient in plain.items():
+        torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.long
