@@ -16,9 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # face-alignment's few loops: ten seconds to compile
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # one thread a worker, and in what it starts: the cores are shared out
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker is a core's: one thread in it, and in what it starts
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 

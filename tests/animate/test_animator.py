@@ -258,6 +258,7 @@ def test_an_output_that_is_an_input_is_refused(
         animator.render(source, clip, clip, overwrite=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_driver_is_rendered_with_one_warning(
     animator: Animator, source: np.ndarray, damaged_head: Path, tmp_path: Path, caplog: Log
 ):

@@ -74,6 +74,7 @@ def test_the_source_keeps_moving_under_a_still_driver(animator, make_video, head
         assert away < 0.5
 
 
+@pytest.mark.slow
 def test_its_own_movement_can_be_replaced(animator, make_video, head_picture: Picture):
     """A source whose face grows longer under a driver that does not: replaced, it stays as it began."""
     path = head_video(make_video, lambda i, w, h: _stretched(head_picture(0, 128, 128), i))

@@ -79,6 +79,7 @@ def test_interleaved_streams_do_not_touch(generator):
             torch.testing.assert_close(frame[:, 0], alone[i][:, t], atol=0, rtol=0)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 @pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
 def test_many_frames_in_flat_memory(generator, count):

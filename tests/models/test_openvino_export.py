@@ -21,9 +21,12 @@ from gfla.models.openvino.export import Part, _hash, export
 from torch import Tensor
 from torch.nn import functional as F
 
-pytestmark = pytest.mark.skipif(
-    find_spec("openvino") is None, reason="OpenVINO is not installed: pip install 'gfla[export]'"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("openvino") is None, reason="OpenVINO is not installed: pip install 'gfla[export]'"
+    ),
+]
 TINY = CONFIGS["face-tiny"]
 WIDE = replace(TINY, channels=(8, 24, 32), flow_channels=(24, 32, 32, 32), attention_hidden=24)
 TICK = Fraction(1, 25)

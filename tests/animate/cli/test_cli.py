@@ -154,6 +154,7 @@ def test_a_range_past_the_end(portrait: Path, clip: Path, out: Path, capsys: Cap
     assert "'soon' is not a time" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_a_damaged_video_is_rendered_with_one_warning(
     portrait: Path, damaged_head: Path, out: Path, capsys: Capture

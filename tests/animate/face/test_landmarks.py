@@ -204,6 +204,7 @@ def test_face_alignment_without_the_package_names_the_extra(monkeypatch) -> None
         load_landmarker("face-alignment")
 
 
+@pytest.mark.slow
 def test_face_alignment_end_to_end_on_random_weights(tmp_path, monkeypatch, astronaut) -> None:
     models = pytest.importorskip("face_alignment.models", reason="face-alignment is not installed")
     folder = tmp_path / "hub" / "checkpoints"
@@ -230,10 +231,11 @@ def test_face_alignment_with_damaged_weights_is_a_sentence(tmp_path, monkeypatch
         load_landmarker("face-alignment")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("GFLA_DATA" not in os.environ, reason="needs GFLA_DATA")
 @pytest.mark.parametrize("every", [100, pytest.param(25, marks=pytest.mark.long)])
 def test_accuracy_on_people_never_seen(landmarker, every: int) -> None:
-    """The thresholds of the whole val table, on some of its frames; the table is gfla.train.face.evaluate's."""
+    """The thresholds of the whole val table, on some of its frames; gfla.train.face.evaluate makes the table."""
     from gfla.train.face.evaluate import evaluate_found
 
     tallies = {t.name: t for t in evaluate_found(landmarker, Path(os.environ["GFLA_DATA"]), every=every)}

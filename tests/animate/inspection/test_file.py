@@ -75,6 +75,7 @@ UNUSUAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_what_is_unusual_about_a_file_is_said(make_video, head_picture: Picture, landmarker, name: str):
     options, words = UNUSUAL[name]

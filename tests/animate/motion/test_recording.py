@@ -175,6 +175,7 @@ def test_a_broken_template_is_one_sentence(tmp_path: Path, name: str):
         load_motion(_broken(path, name))
 
 
+@pytest.mark.slow
 def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_path: Path, head_picture):
     save_motion(shipped("nod"), tmp_path / "nod.motion")
     for driving in (tmp_path / "nod.motion", "nod"):

@@ -15,6 +15,8 @@ import av
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MakeVideo = Callable[..., Path]
 STUB = Path(__file__).parents[2] / "stub.py"
 
