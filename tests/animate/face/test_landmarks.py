@@ -235,7 +235,7 @@ def test_face_alignment_with_damaged_weights_is_a_sentence(tmp_path, monkeypatch
 @pytest.mark.skipif("GFLA_DATA" not in os.environ, reason="needs GFLA_DATA")
 @pytest.mark.parametrize("every", [100, pytest.param(25, marks=pytest.mark.long)])
 def test_accuracy_on_people_never_seen(landmarker, every: int) -> None:
-    """The thresholds of the whole val table, on some of its frames; gfla.train.face.evaluate makes the table."""
+    """The thresholds of the whole val table, on some of its frames: see gfla.train.face.evaluate."""
     from gfla.train.face.evaluate import evaluate_found
 
     tallies = {t.name: t for t in evaluate_found(landmarker, Path(os.environ["GFLA_DATA"]), every=every)}
