@@ -11,19 +11,12 @@ import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
 from gfla.animate.face.crop import FaceSquare
 from gfla.animate.options import MotionOptions
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 MakeVideo = Callable[..., Path]
 Picture = Callable[..., np.ndarray]
 Log = pytest.LogCaptureFixture
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture

@@ -6,22 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
 from gfla.animate.options import SourceMotion
 from gfla.animate.source_video import SourceVideo, open_source
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
 MakeVideo = Callable[..., Path]
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
 
 
 def head_video(make_video: MakeVideo, picture: Picture, name: str = "own.mp4", **options) -> Path:

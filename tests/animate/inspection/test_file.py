@@ -17,15 +17,9 @@ from gfla.animate.inspection.file import draw_face_numbers, fit_neutral, inspect
 from gfla.animate.inspection.frame_rate import FrameRate
 from gfla.animate.io.timecode import Span
 from gfla.animate.video.probe import read_media
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture
