@@ -11,19 +11,12 @@ import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
 from gfla.animate.face.crop import FaceSquare
 from gfla.animate.options import MotionOptions
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 MakeVideo = Callable[..., Path]
 Picture = Callable[..., np.ndarray]
 Log = pytest.LogCaptureFixture
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture
@@ -258,6 +251,7 @@ def test_an_output_that_is_an_input_is_refused(
         animator.render(source, clip, clip, overwrite=True)
 
 
+@pytest.mark.slow
 def test_a_damaged_driver_is_rendered_with_one_warning(
     animator: Animator, source: np.ndarray, damaged_head: Path, tmp_path: Path, caplog: Log
 ):

@@ -6,22 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
 from gfla.animate.options import SourceMotion
 from gfla.animate.source_video import SourceVideo, open_source
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
 MakeVideo = Callable[..., Path]
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
 
 
 def head_video(make_video: MakeVideo, picture: Picture, name: str = "own.mp4", **options) -> Path:
@@ -74,6 +66,7 @@ def test_the_source_keeps_moving_under_a_still_driver(animator, make_video, head
         assert away < 0.5
 
 
+@pytest.mark.slow
 def test_its_own_movement_can_be_replaced(animator, make_video, head_picture: Picture):
     """A source whose face grows longer under a driver that does not: replaced, it stays as it began."""
     path = head_video(make_video, lambda i, w, h: _stretched(head_picture(0, 128, 128), i))

@@ -48,6 +48,7 @@ def unrest(animator: Animator, source: np.ndarray, frames: Iterator[Frame]) -> f
     return float(np.abs(np.diff([picture[face, face] for picture in made], axis=0)).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["another", "the same"])
 def test_a_still_driver_gives_a_still_picture(animator: Animator, people, of: str):
     source, drawn = people

@@ -36,6 +36,7 @@ def losses(run) -> list[dict]:
     return [{key: value for key, value in line.items() if key not in SPEED} for line in lines]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path):
     """kill -9 in the video stage, where samples are several steps long: the next losses are the same."""
     common = ["--config", "face-tiny", "--data", str(drawn), "--perceptual", str(squeezenet), "--steps", "22"]
@@ -70,6 +71,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypatch):
     """In the first of a sample's two steps: the second is taken too, then the run is kept and left."""
@@ -151,6 +153,7 @@ d.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path):
     """Each of two gloo processes takes half of the pictures; their mean gradient is that of the whole."""
     whole = gradients_of(trainer_of(drawn, tmp_path, squeezenet), sample_of(drawn, tmp_path, 3, batch=2))
@@ -173,6 +176,7 @@ def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path)
         assert (halves[0][key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
+@pytest.mark.slow
 def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, tmp_path, monkeypatch):
     """The flow stage leaves the decoder as it was: its optimiser neither counts steps nor decays weights.
 
@@ -195,15 +199,18 @@ def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, t
         assert torch.equal(grouped[name], value), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's
-def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet, tmp_path):
+@pytest.mark.parametrize(
+    "change", [{"checkpointing": True}, pytest.param({"compile": "eager"}, marks=pytest.mark.long)], ids=str
+)
+def test_activation_checkpointing_and_compiling_change_nothing(change, drawn, squeezenet, tmp_path):
     batch = sample_of(drawn, tmp_path, 3, batch=2)
     plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
-    for change in ({"checkpointing": True}, {"compile": "eager"}):
-        other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
-        assert plain.keys() == other.keys()
-        for key, gradient in plain.items():
-            torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
+    other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
+    assert plain.keys() == other.keys()
+    for key, gradient in plain.items():
+        torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ def train(data, perceptual, out, *more):
     return main([*command, "--out", str(out), *more])
 
 
+@pytest.mark.slow
 def test_a_short_run_goes_through_every_stage_and_resumes(drawn, squeezenet, tmp_path):
     assert train(drawn, squeezenet, tmp_path, "--steps", "20") == 0
     log = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

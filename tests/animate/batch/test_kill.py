@@ -11,6 +11,8 @@ import batch_stub
 import pytest
 from batch_runs import finish, left_over, start, undisturbed
 
+pytestmark = pytest.mark.slow
+
 
 def kill(process: subprocess.Popen[str], whom: str) -> None:
     """SIGKILL to the parent alone, to it and its workers, or to one worker."""

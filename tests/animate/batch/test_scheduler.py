@@ -204,6 +204,7 @@ def batch(folder: Path, jobs: Jobs, events: list[Event] | None = None, **options
     return render_batch(jobs, folder / "batch", **given)
 
 
+@pytest.mark.slow
 def test_a_batch_from_beginning_to_end(tmp_path: Path):
     """One job fails and the others do not notice; what is done is not done again; what changed is."""
     folder = tmp_path / "work"
@@ -234,6 +235,7 @@ def test_a_batch_from_beginning_to_end(tmp_path: Path):
     assert not list((folder / "batch" / "jobs").iterdir())
 
 
+@pytest.mark.slow
 def test_a_batch_begun_anew_finds_nothing_of_the_old(tmp_path: Path):
     """Not the driver's landmarks, which may be another's by now, and no part of a film that was killed."""
     folder = tmp_path / "work"
@@ -260,6 +262,7 @@ def test_a_job_knows_when_its_numbered_pictures_change(tmp_path: Path):
     assert job.fingerprint() != before
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_each_time_costs_its_job_alone(tmp_path: Path):
     folder = tmp_path / "work"
     (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=9)

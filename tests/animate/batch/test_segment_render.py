@@ -16,6 +16,8 @@ from gfla.animate.batch.tasks import Share
 from gfla.animate.streaming.job import Job
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 Log = pytest.LogCaptureFixture
 PTS = [3 + 2 * index + (index % 3 == 0) for index in range(30)]  # uneven, with an offset
 

@@ -36,12 +36,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch, landmarker) -> None:
 
 
 @pytest.fixture
-def portrait(tmp_path: Path, head_picture: Picture) -> Path:
-    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
-    return tmp_path / "portrait.png"
-
-
-@pytest.fixture
 def clip(make_video: MakeVideo, head_picture: Picture) -> Path:
     return make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(10), sound="aac")
 
@@ -154,6 +148,7 @@ def test_a_range_past_the_end(portrait: Path, clip: Path, out: Path, capsys: Cap
     assert "'soon' is not a time" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_a_damaged_video_is_rendered_with_one_warning(
     portrait: Path, damaged_head: Path, out: Path, capsys: Capture

@@ -24,12 +24,6 @@ def _tiny(monkeypatch: pytest.MonkeyPatch, landmarker) -> None:
     monkeypatch.setattr(Animator, "from_pretrained", lambda *_, **__: animator)
 
 
-@pytest.fixture
-def portrait(tmp_path: Path, head_picture: Picture) -> Path:
-    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
-    return tmp_path / "portrait.png"
-
-
 def edit(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from gfla.animate import Animator, Frame, VideoReader
 from gfla.animate.batch.segment_render import finish_segments, write_segments
 from gfla.animate.batch.segments import Segments
 from gfla.animate.compositing.alpha import moved_alpha
 from gfla.animate.io.image import off_white
 from gfla.animate.streaming.job import Job
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
@@ -30,12 +28,6 @@ def four_are_cut_out(path: Path) -> None:
         assert frame.alpha is not None
         assert (frame.alpha[:30] < 5).all()
         assert (frame.alpha > 250).any()
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def test_the_choice_is_on_record(landmarker):
     assert animator.computed_by() == {"device": "cpu", "precision": "bfloat16", "backend": "openvino"}
 
 
+@pytest.mark.slow
 def test_a_rehearsal_has_every_part_of_a_frame_with_a_frame_before(monkeypatch: pytest.MonkeyPatch):
     generator = Generator(CONFIGS["face-tiny"]).eval()
     frame, before = generator.frame, []

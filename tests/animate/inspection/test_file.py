@@ -17,15 +17,9 @@ from gfla.animate.inspection.file import draw_face_numbers, fit_neutral, inspect
 from gfla.animate.inspection.frame_rate import FrameRate
 from gfla.animate.io.timecode import Span
 from gfla.animate.video.probe import read_media
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture
@@ -75,6 +69,7 @@ UNUSUAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_what_is_unusual_about_a_file_is_said(make_video, head_picture: Picture, landmarker, name: str):
     options, words = UNUSUAL[name]

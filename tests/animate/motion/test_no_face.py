@@ -8,18 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate import AnimationState, Frame, InputError, VideoReader
 from gfla.animate.motion.no_face import Presence
-from gfla.models import CONFIGS, Generator
 
 Picture = Callable[..., np.ndarray]
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
 
 
 def driver(head_picture: Picture, grey_picture: Picture, away: range, count: int) -> list[Frame]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from gfla.animate import Animator, Frame, InputError, VideoReader
 from gfla.animate.compositing.eyes import look_aside
 from gfla.animate.face.morphable_model import load_face_model
@@ -19,18 +18,11 @@ from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.motion.recording import DriverMotion, MotionReader, Tracked, motion_of_curves
 from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
 from gfla.animate.motion.template import load_motion, open_motion, save_motion
-from gfla.models import CONFIGS, Generator
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 MakeVideo = Callable[..., Path]
 Picture = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture
@@ -175,6 +167,7 @@ def test_a_broken_template_is_one_sentence(tmp_path: Path, name: str):
         load_motion(_broken(path, name))
 
 
+@pytest.mark.slow
 def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_path: Path, head_picture):
     save_motion(shipped("nod"), tmp_path / "nod.motion")
     for driving in (tmp_path / "nod.motion", "nod"):

@@ -41,12 +41,6 @@ def clip(make_video: MakeVideo, head_picture: Picture) -> Path:
     return make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(10))
 
 
-@pytest.fixture
-def portrait(tmp_path: Path, head_picture: Picture) -> Path:
-    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
-    return tmp_path / "portrait.png"
-
-
 class Kept:
     """A sink that remembers, and may do something at each frame."""
 

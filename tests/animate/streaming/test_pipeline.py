@@ -235,6 +235,7 @@ def test_cancelling_keeps_what_was_done(
         animator.render(head_picture(0), clip, tmp_path / "none.mp4", cancel=lambda: True)
 
 
+@pytest.mark.slow
 def test_interrupting_once_keeps_the_file_and_twice_does_not(
     animator: Animator, clip: Path, head_picture: Picture, tmp_path: Path
 ):

@@ -86,6 +86,7 @@ TABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLE)
 def test_count_times_and_sound_agree(tmp_path: Path, make_video: MakeVideo, name: str):
     source = make_video("in.mp4", **{"sound": "aac", **TABLE[name]})
@@ -172,6 +173,7 @@ def test_matrix_and_range_tags_are_read(make_video: MakeVideo, matrix: int, wide
     assert np.abs(middle - COLOURS).max() <= 5
 
 
+@pytest.mark.slow
 def test_hdr_becomes_ordinary_with_a_warning(make_video: MakeVideo):
     """A PQ grey of 203 nits, HDR's paper white, is bright and not the dull grey that its code looks like."""
     code = round(0.58 * 255)  # PQ of 203 cd/m2

@@ -297,6 +297,7 @@ def test_a_video_that_ends_before_its_index_does_names_the_tail(tmp_path: Path, 
     assert lost.start <= Fraction(count + 1, 25)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_video(tmp_path: Path, moving_picture: Picture):
     """The frames alive while a video passes through: as many at the end as near the beginning."""
 

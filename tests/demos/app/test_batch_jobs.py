@@ -129,6 +129,7 @@ def test_what_is_too_much_or_nothing_is_a_sentence(sent, tmp_path: Path):
         by_name([("a/x.png", Path("1")), ("b\\x.png", Path("2"))])
 
 
+@pytest.mark.slow
 def test_a_cancel_keeps_what_is_done_and_a_further_run_goes_on(sent, tmp_path: Path):
     text = (
         "source,driving,output\none.png,a.mp4,first.mp4\none.png,b.mp4,second.mp4\ntwo.png,a.mp4,=third.mp4\n"
@@ -159,6 +160,7 @@ def test_a_cancel_keeps_what_is_done_and_a_further_run_goes_on(sent, tmp_path: P
     assert rows[0]["source"] == "one.png"
 
 
+@pytest.mark.slow
 def test_one_that_fails_stops_no_other(sent, tmp_path: Path, grey_picture):
     Image.fromarray(grey_picture(0)).save(sent["two.png"])
     text = "source,driving,output\ntwo.png,a.mp4,bad.mp4\none.png,a.mp4,good.mp4\n"

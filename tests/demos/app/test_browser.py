@@ -10,10 +10,13 @@ from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
 from gfla.animate import VideoReader, VideoWriter
 from playwright.sync_api import Page, expect, sync_playwright
 
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        chromium() is None,
+        reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
+    ),
+]
 PACE = Pace()
 SECONDS = 2.0
 TABS = ("Animate", "Edit", "Live", "Look inside", "Batch")

@@ -45,6 +45,7 @@ def go_on() -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_any_order_gives_the_streams_frames(walk: Walk, animator: Animator, driving: Path):
     state, straight = walk.start, {}
     with VideoReader(driving) as reader:

@@ -156,6 +156,7 @@ def test_one_more_than_there_are_places_gets_a_sentence(
     server.service.visits.close("second")
 
 
+@pytest.mark.slow
 def test_the_login_of_the_page_is_asked_for():
     with toy_server(Pace(), auth=("somebody", "a word")) as server:
         visit = server.service.visits.of("known")

@@ -39,6 +39,7 @@ def frames(path):
         return [frame.image for frame in reader]
 
 
+@pytest.mark.slow
 def test_a_run_shows_every_frame_and_ends_with_all(animator, order, tmp_path):
     shown = []
     *_, last = make(animator, order, tmp_path / "out.mp4", cancel=never, show=shown.append, every=0.01)
@@ -46,6 +47,7 @@ def test_a_run_shows_every_frame_and_ends_with_all(animator, order, tmp_path):
     assert len(shown) == len(frames(tmp_path / "out.mp4")) == 20
 
 
+@pytest.mark.slow
 def test_stopping_keeps_what_is_done(animator, order, tmp_path):
     stop = threading.Event()
     shown = []

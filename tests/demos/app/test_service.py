@@ -45,6 +45,7 @@ def length(path):
         return sum(1 for _ in reader)
 
 
+@pytest.mark.slow
 def test_a_motion_animates(client):
     film = client.predict(face(), motion="blink", api_name="/animate")
     assert length(film) == 50
@@ -166,6 +167,7 @@ def test_the_login_covers_our_own_routes():
             assert browser.get(address).content == b"x"
 
 
+@pytest.mark.slow
 def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
     pace = Pace()
     with toy_server(pace, limits=Limits(queue=2)) as server:
@@ -207,6 +209,7 @@ def test_an_address_that_cannot_be_is_a_sentence(capsys):
             assert capsys.readouterr().err.startswith(said)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_server_ends():
     with toy_server(PACE) as server:
         folder = server.service.folder
@@ -232,6 +235,7 @@ def visitors(address, count, jobs):
         return sum(pool.map(visit, range(count)))
 
 
+@pytest.mark.slow
 def test_visitors_at_once_lose_nothing(server):
     assert visitors(server.address, 3, 1) == 3
 

@@ -9,6 +9,8 @@ from gfla.train.ablation.variants import SETS
 from gfla.train.data.puppet_pairs import Pairs, PuppetPairs
 from gfla.train.losses.perceptual import PerceptualFeatures
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = {"grid-gfla": 7, "grid-attention-flow": 7, "attention": 5, "flows": 6, "combination": 6}
 
 

@@ -14,6 +14,8 @@ from gfla.train.data.puppet_pairs import PuppetPairs
 from gfla.train.losses.pairs import deform, pair_features
 from gfla.train.losses.perceptual import PerceptualFeatures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -149,6 +149,7 @@ def test_decoded_frames_are_those_of_the_clip_as_it_is(drawn, tmp_path):
     assert len(list(cache.iterdir())) == len(files)
 
 
+@pytest.mark.slow
 def test_training_needs_neither_pyav_nor_kornia(drawn, squeezenet, tmp_path):
     """OpenCV reads the clips; without kornia landmarks alone guide; without tensorboard there is no board."""
     code = """

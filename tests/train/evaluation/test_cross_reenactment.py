@@ -50,6 +50,7 @@ def test_the_report_says_what_is_met():
     assert "yaw    followed: median 0.950 over 2 drivers, least 0.950  met: 0.9; of all pairs 0.970" in text
 
 
+@pytest.mark.slow
 def test_a_run_over_drawn_people(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     """Two drawn people, both val: one source, one stranger to drive it; then what has no data."""
     data = tmp_path / "data"

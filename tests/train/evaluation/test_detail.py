@@ -31,6 +31,7 @@ def large(drawn: Path, make_video, tmp_path: Path) -> tuple[Path, Path]:
     return data, raw
 
 
+@pytest.mark.slow
 def test_detail_is_measured(large: tuple[Path, Path], squeezenet: Path, tmp_path: Path):
     data, raw = large
     out = tmp_path / "out"

@@ -33,6 +33,7 @@ def test_the_parts_make_the_clip_and_the_rest_begins_with_the_portrait(drawn, cl
         assert {row["identity"] for row in csv.DictReader(file)} == {name}
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_against_its_beginning(drawn, clip, squeezenet, tmp_path):
     save_generator(tmp_path / "begun.safetensors", new_generator(CONFIGS["face-tiny"]))
     gain = fine_tune(

@@ -44,6 +44,7 @@ def test_a_report_in_a_files_place_is_a_sentence(drawn, tmp_path, capsys):
     assert "report.html: a file is where a folder should be; name another." in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
     """On a drawn face the spline warp beats the copied frame, and every column is finite."""
     found = evaluate(drawn, squeezenet, tmp_path, "face-256")
