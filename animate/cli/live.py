@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..io.paths import different_files, existing_file, is_url, video_input
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
-from .options import add_options, read_options, run
+from .options import add_options, read_options, run, show_warning
 
 _CAMERA = "camera"  # what stands for a virtual one where a sink is named
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
@@ -125,7 +125,8 @@ def _live(options: argparse.Namespace) -> None:
 
         step = partial(animator.step, alone=True)
         try:
-            animate_live(step, states[0], frames, [sink], controls, watch, options.budget / 1000)
+            budget = options.budget / 1000
+            animate_live(step, states[0], frames, [sink], controls, watch, budget, show_warning)
         except KeyboardInterrupt:
             controls.stop.set()
     print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)
