@@ -194,7 +194,7 @@ class Animator:
 
 
 def rehearse(generator: Generator) -> None:
-    """Run `generator` on the calibration scenes as a stream does, so that every part of it has typical input."""
+    """Run `generator` on the calibration scenes as a stream does: every part of it gets typical input."""
     animator = Animator(generator, load_landmarker("builtin"))
     for source, frames in calibration_scenes():
         for _ in animator.animate(source, frames):
