@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate.face.crop import FaceSquare
 from gfla.animate.errors import InputWarning
+from gfla.animate.face.crop import FaceSquare
 from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.animate.streaming.render import RenderHooks
 from gfla.models import CONFIGS, Generator
@@ -80,9 +80,7 @@ def test_streams_do_not_touch_and_state_carries_on(
 ):
     """Two streams in turns equal each alone; a stream stopped and gone on with equals one run through."""
     whole = [f.image for f in animator.animate(source, frames)]
-    one, two = animator.prepare(source), animator.prepare(
-        source[:, ::-1].copy(), AnimateOptions(motion=COPY)
-    )
+    one, two = animator.prepare(source), animator.prepare(source[:, ::-1].copy(), AnimateOptions(motion=COPY))
     alone = [f.image for f in animator.animate(two, frames)]
     for index, frame in enumerate(frames):
         first, one = animator.step(frame, one)
