@@ -148,14 +148,8 @@ def test_a_frame_that_would_be_late_gives_way_but_never_two(animator: Animator, 
     frames = Aged(image, [0, 500, 0, 500, 500, 0])
     seen: list[str] = []
     state = animator.prepare(image)
-    count = animate_live(
-        step_of(animator),
-        state,
-        cast(Newest, frames),
-        [kept],
-        watch=lambda c: seen.append(str(c)),
-        budget=400,
-    )
+    step, watch = step_of(animator), lambda count: seen.append(str(count))
+    count = animate_live(step, state, cast(Newest, frames), [kept], watch=watch, budget=400)
     assert (count.frames, count.dropped, count.late) == (4, 2, 1)
     assert len(kept.frames) == 4
     assert count.worst > 400
@@ -166,9 +160,8 @@ def test_a_budget_that_cannot_be_kept_starves_nobody(animator: Animator, head_pi
     """Where even a fresh frame is late, all are shown."""
     image, kept = head_picture(0), Kept()
     frames = Aged(image, [1e-9] * 5)
-    count = animate_live(
-        step_of(animator), animator.prepare(image), cast(Newest, frames), [kept], budget=1e-9
-    )
+    step, state = step_of(animator), animator.prepare(image)
+    count = animate_live(step, state, cast(Newest, frames), [kept], budget=1e-9)
     assert count.frames - 1 <= count.late <= count.frames
     assert count.frames + count.dropped == 5
     assert count.frames >= 4
@@ -197,10 +190,8 @@ def test_the_mirror_turns_what_is_seen(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     seen: list[np.ndarray] = []
-    track = animator.networks.track
-    monkeypatch.setattr(
-        animator.networks, "track", lambda image, *given: seen.append(image) or track(image, *given)
-    )
+    networks, track = animator.networks, animator.networks.track
+    monkeypatch.setattr(networks, "track", lambda image, *given: seen.append(image) or track(image, *given))
     for mirror in (False, True):
         controls = Controls(mirror)
         newest = Newest(lambda: VideoReader(clip))
