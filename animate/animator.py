@@ -67,12 +67,6 @@ class Animator:
         InputError if any of them is not there.
         """
 
-        def rehearse(generator: Generator) -> None:
-            animator = cls(generator, load_landmarker("builtin"))
-            for source, frames in calibration_scenes():
-                for _ in animator.animate(source, frames):
-                    pass
-
         chosen, reason = place(backend, device)
         try:
             weights = load_generator(name, chosen, "face")
@@ -197,3 +191,11 @@ class Animator:
         """
         with VideoReader(driving, start, end) as reader:
             return track_driver(self.networks.landmarker, reader, driving_face, progress, cancel)
+
+
+def rehearse(generator: Generator) -> None:
+    """Run `generator` on the calibration scenes as a stream does: every part of it gets typical input."""
+    animator = Animator(generator, load_landmarker("builtin"))
+    for source, frames in calibration_scenes():
+        for _ in animator.animate(source, frames):
+            pass

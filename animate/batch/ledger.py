@@ -84,9 +84,7 @@ class Ledger:
                 [
                     (
                         job.key,
-                        job.source,
-                        job.driving,
-                        job.output,
+                        *(str(path) for path in (job.source, job.driving, job.output)),
                         job.settings(),
                         job.fingerprint(),
                     )

@@ -151,8 +151,7 @@ class _SegmentRender:
             segments.add(at, written)
             if at:
                 segments.state(at - 1).unlink(missing_ok=True)
-        for warning in motion_warnings(self._reader.name, self._state):
-            self._hooks.warn(warning)
+        self._warn_of(self._state)
 
     def in_parts(self, pairs: Iterator[Pair], length: int, part: SegmentRange) -> None:
         """Every segment starts from the state at the driver's first face, to which relative motion refers."""
@@ -169,8 +168,9 @@ class _SegmentRender:
             for pair in list(recent)[:-1]:  # the last one is the segment's first
                 _, state = self._animator.step(pair, state)
                 self._begin_at(state.motion, state.drawing)
-            written, _ = self._render(index, first, segment, state, self._begin_at)
+            written, left = self._render(index, first, segment, state, self._begin_at)
             self._segments.add(index, written)
+            self._warn_of(left)
 
     def _begin_at(self, motion: RetargetState, drawing: Drawing | None) -> None:
         """Take the first face's motion for the state in which segments start."""
@@ -228,6 +228,10 @@ class _SegmentRender:
                     self._pass()
         fsync_path(video)
         return Segment(tuple(times), found, join_spans(away)), step.state
+
+    def _warn_of(self, state: AnimationState) -> None:
+        for warning in motion_warnings(self._reader.name, state):
+            self._hooks.warn(warning)
 
     def _pass(self) -> None:
         self._behind += 1

@@ -8,6 +8,7 @@ import logging
 import platform
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..animator import Animator
@@ -66,7 +67,8 @@ class Worker:
             self._begin(task, home, animator)
             if not in_segments(output) or names_motion(job.driving):
                 clear_parts(output.path)  # of an attempt that was killed: the lock is ours
-                return render(animator, job, hooks).frames
+                options = replace(job.options, overwrite=True)  # what is there is of an earlier attempt
+                return render(animator, replace(job, options=options), hooks).frames
             if not task.join:
                 motion_file = Path(task.track) if task.track else None
                 write_segments(animator, job, segments, self._length, task.part, hooks, motion_file)

@@ -59,14 +59,17 @@ def _edit(options: argparse.Namespace) -> None:
     from ..io.image import write_image
     from ..motion.recording import MotionReader, motion_of_curves
     from ..streaming.provenance import tag
-    from ..streaming.render import RenderHooks
+    from ..streaming.render import RenderHooks, motion_warnings
 
     asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite)
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
         recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
         state = animator.follow(animator.prepare(source, asked), recording)
-        (frame,) = animator.animate(state, MotionReader(recording))
+        (driving,) = MotionReader(recording)
+        frame, state = animator.step(driving, state)
+        for warning in motion_warnings("edit", state):
+            show_warning(warning)
         write_image(frame.pixels, output, tag(animator.name))
     else:
         curves = key_frames(keys)

@@ -125,7 +125,8 @@ def _live(options: argparse.Namespace) -> None:
 
         step = partial(animator.step, alone=True)
         try:
-            animate_live(step, states[0], frames, [sink], controls, watch, options.budget / 1000)
+            budget = options.budget / 1000
+            animate_live(step, states[0], frames, [sink], controls, watch, budget, show_warning)
         except KeyboardInterrupt:
             controls.stop.set()
     print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)

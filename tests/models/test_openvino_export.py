@@ -123,7 +123,7 @@ def test_other_weights_or_versions_are_another_folder():
 def test_a_damaged_file_is_made_again_and_without_a_cache_it_works(tmp_path: Path):
     cache = tmp_path / "cache"
     exact = frames(export(randomised(TINY), torch.float32, cache=cache), 1)
-    damaged = next(path for path in cache.rglob("see_float32_float32-1x*.xml"))
+    damaged = next(path for path in cache.rglob("encode_target_float32_float32-1x*.xml"))
     damaged.write_text("no network")
     (tmp_path / "file").touch()
     for folder in (cache, tmp_path / "file"):  # in a file no folder can be made
@@ -157,9 +157,9 @@ def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
 def test_what_it_gave_stays_as_it_was(exported: Generator):
     """Outputs are no memory of the request, which the next call would overwrite."""
     with torch.inference_mode():
-        first = exported.see(torch.rand(1, 17, 16, 16))
+        first = exported.encode_target(torch.rand(1, 17, 16, 16))
         before = [tensor.clone() for tensor in first]
-        exported.see(torch.rand(1, 17, 16, 16))
+        exported.encode_target(torch.rand(1, 17, 16, 16))
     assert all(torch.equal(one, other) for one, other in zip(first, before, strict=True))
 
 

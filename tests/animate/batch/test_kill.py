@@ -36,7 +36,7 @@ def disturb(folder: Path, workers: int, kills: list[tuple[int, str]]) -> str:
         last, seen = "", 0
         for line in process.stdout:
             last = line.strip()
-            seen += line.startswith("at ")
+            seen += line.startswith("progress ")
             if kills and seen == kills[0][0]:
                 kill(process, kills.pop(0)[1])
                 seen = 0
