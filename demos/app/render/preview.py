@@ -24,8 +24,8 @@ class Preview:
     portrait: with its landmarks.
     driver: its reference frame with landmarks; of a motion, which has none, the landmarks at `shown_at`.
     result: the portrait moved as the driver is at `shown_at`.
-    reference: number and time of the reference frame, None for a motion.
-    reference, shown_at, length: seconds of the driver.
+    reference: number and seconds of the reference frame; None for a motion.
+    shown_at, length: seconds of the driver.
     """
 
     portrait: Image
