@@ -69,8 +69,8 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
     inputs, found = [portrait, driving, picks, *controls], [preview, run, command]
     settings: list[Any] = controls
     changes = [part.change for part in (portrait, driving, *settings)]
-    gr.on(changes, events.preview, inputs, found, trigger_mode="always_last", **RAW, **SCAN, **QUIET)
-    picked.then(events.preview, inputs, found, **RAW, **SCAN, **QUIET)
+    gr.on(changes, events.show_preview, inputs, found, trigger_mode="always_last", **RAW, **SCAN, **QUIET)
+    picked.then(events.show_preview, inputs, found, **RAW, **SCAN, **QUIET)
     run.click(
         events.render,
         inputs,
@@ -99,7 +99,7 @@ class AnimateEvents:
         self.service.visit(request).cancel.set()
 
     @show_errors
-    def preview(
+    def show_preview(
         self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
     ) -> Iterator[tuple]:
         """Yields the preview as it fills, the button that starts a render, and the command for the same."""

@@ -9,7 +9,8 @@ QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 2}
 SCAN: dict[str, Any] = {"concurrency_id": "scan", "concurrency_limit": 2}
 """For events that read a whole driver: beside a render, but few at once."""
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-"""For events of the page itself: programs have endpoints of their own (`api`)."""
+"""For events of the page itself: programs have endpoints of their own (`api`). Gradio names an event after
+its function, so no such function may be called like an endpoint."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 """For events of the page that show no progress of gradio's own."""
 RAW: dict[str, Any] = {"preprocess": False}

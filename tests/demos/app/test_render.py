@@ -122,8 +122,8 @@ def test_what_was_cleared_and_chosen_again_is_shown_again(tmp_path):
         )
     )
     values, asked = vars(Settings()).values(), cast(Any, None)
-    shown, _, _ = next(events.preview(asked, None, None, "nod", *values))
+    shown, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
     assert "Portrait" in shown
-    assert EMPTY in next(events.preview(asked, None, None, "", *values))[0]
-    again, _, _ = next(events.preview(asked, None, None, "nod", *values))
+    assert EMPTY in next(events.show_preview(asked, None, None, "", *values))[0]
+    again, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
     assert again == shown
