@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from gfla.animate.video import Frame
-from gfla.animate.video.color import coded
+from gfla.animate.video.color import encoder_frame
 from gfla.demos.app.ui.images import Image, shrink
 
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -40,7 +40,7 @@ class GrowingVideo:
             self._begin(size, frame)
         assert self._container is not None
         picture = Frame(np.ascontiguousarray(image), frame.pts - self._first, frame.time_base)
-        self._container.mux(self._stream.encode(coded(picture, size, "yuv420p", full=False)))
+        self._container.mux(self._stream.encode(encoder_frame(picture, size, "yuv420p", full=False)))
         self.last = image
 
     def close(self) -> None:

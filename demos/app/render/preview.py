@@ -73,7 +73,7 @@ def make_preview(
 ) -> Preview:
     """state: of the portrait, from `prepare`. recording: the motion of `driving`, or of its beginning.
     InputError as `Animator.follow`."""
-    state = replace(state, motion=replace(state.motion, manner=motion), crop_only=crop_only)
+    state = replace(state, motion=replace(state.motion, options=motion), crop_only=crop_only)
     ready = recording.ready(motion.smoothing)
     far = unlikeness(ready.signals, state.motion.source)
     seen = np.flatnonzero(ready.found)

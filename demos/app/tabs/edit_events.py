@@ -14,7 +14,7 @@ from gfla.animate import AnimationState, Animator, InputError
 from gfla.animate.face.crop import FaceSquare
 from gfla.animate.io.image import write_image
 from gfla.animate.motion.controls import CONTROLS, check_control, key_frames
-from gfla.animate.motion.recording import MotionReader, recorded
+from gfla.animate.motion.recording import MotionReader, motion_of_curves
 from gfla.animate.streaming.provenance import tag
 from gfla.animate.video import Frame
 from gfla.demos.app.render.player import play_render
@@ -114,7 +114,7 @@ class EditEvents:
         if len(edit.keys) < 2:
             remedy = "for each of them move the sliders, then press Add key frame"
             raise InputError("key frames", "a video needs at least two", remedy)
-        recording = recorded(key_frames(edit.keys), "edit")
+        recording = motion_of_curves(key_frames(edit.keys), "edit")
         order = RenderRequest(edit.portrait, "edit")
         name = f"{edit.portrait.stem[:80]}-edited.mp4"
         with self.service.job(visit):
@@ -159,7 +159,7 @@ def around(image: Image, square: FaceSquare) -> Image:
 def draw(animator: Animator, state: AnimationState, values: Values) -> Frame:
     """The portrait with these controls."""
     curves = values or {"yaw": 0.0}
-    recording = recorded({name: np.array([value]) for name, value in curves.items()}, "edit")
+    recording = motion_of_curves({name: np.array([value]) for name, value in curves.items()}, "edit")
     (frame,) = animator.animate(animator.follow(state, recording), MotionReader(recording))
     return frame
 

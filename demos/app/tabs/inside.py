@@ -153,7 +153,7 @@ class Walk:
     def first(self) -> int:
         """The first frame to show: one near the beginning with much motion, the one least like the
         portrait."""
-        ready = self.recording.ready(self.start.motion.manner.smoothing)
+        ready = self.recording.ready(self.start.motion.options.smoothing)
         seen = np.flatnonzero(ready.found)
         near = max(1, int((seen < seen[0] + _FIRST).sum()))
         return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.source)[:near])])
