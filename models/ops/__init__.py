@@ -14,6 +14,7 @@ from typing import Literal
 from torch import Tensor
 
 from . import fused, reference
+from .reference import KernelNet
 
 Impl = Literal["fused", "reference"]
 
@@ -30,11 +31,7 @@ def local_attention(
     source: Tensor,
     target: Tensor,
     flow: Tensor,
-    source_weight: Tensor,
-    target_weight: Tensor,
-    bias: Tensor,
-    tap_weight: Tensor,
-    tap_bias: Tensor,
+    net: KernelNet,
     negative_slope: float = 0.1,
     impl: Impl = "fused",
 ) -> tuple[Tensor, Tensor]:
@@ -49,15 +46,12 @@ def local_attention(
         source: (B, C, H, W) features to sample.
         target: (B, C', h, w) features of the picture being made.
         flow: (B, 2, h, w) pixels of the source's map.
-        source_weight: (M, C, k, k), k odd; target_weight: (M, C', k, k); bias: (M,): the kernel net's first
-            layer over the concatenated patches, in its two halves.
-        tap_weight: (k * k, M); tap_bias: (k * k,): its second layer.
+        net: the small net's weights, k odd. negative_slope: of the leaky ReLU between its layers.
 
     Returns:
         The sampled features (B, C, h, w) and the weights (B, k * k, h, w), taps in row-major order.
     """
-    op = _implementation(impl).local_attention
-    return op(source, target, flow, source_weight, target_weight, bias, tap_weight, tap_bias, negative_slope)
+    return _implementation(impl).local_attention(source, target, flow, net, negative_slope)
 
 
 def attention_warp(
@@ -84,4 +78,4 @@ def _implementation(impl: Impl):
     return fused if impl == "fused" else reference
 
 
-__all__ = ["attention_warp", "local_attention", "warp"]
+__all__ = ["KernelNet", "attention_warp", "local_attention", "warp"]

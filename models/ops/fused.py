@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .reference import positions
+from .reference import KernelNet, positions
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
@@ -72,19 +72,11 @@ def attend(
 
 
 def local_attention(
-    source: Tensor,
-    target: Tensor,
-    flow: Tensor,
-    source_weight: Tensor,
-    target_weight: Tensor,
-    bias: Tensor,
-    tap_weight: Tensor,
-    tap_bias: Tensor,
-    negative_slope: float = 0.1,
+    source: Tensor, target: Tensor, flow: Tensor, net: KernelNet, negative_slope: float = 0.1
 ) -> tuple[Tensor, Tensor]:
-    source_hidden = convolve_source(source, source_weight)
-    target_hidden = convolve_target(target, target_weight, bias)
-    return attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
+    source_hidden = convolve_source(source, net.source_weight)
+    target_hidden = convolve_target(target, net.target_weight, net.bias)
+    return attend(source, source_hidden, target_hidden, flow, net.tap_weight, net.tap_bias, negative_slope)
 
 
 def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) -> Tensor:

@@ -5,6 +5,8 @@ B batch, C channels, H W pixels, k attention kernel size, T = k * k taps.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -49,25 +51,33 @@ def extract_patches(source: Tensor, flow: Tensor, k: int) -> Tensor:
     return torch.stack(taps, dim=2)
 
 
+class KernelNet(NamedTuple):
+    """The weights of the net that predicts local attention.
+
+    Attributes:
+        source_weight, target_weight, bias: its first layer over the concatenated patches, in two halves:
+            (M, C, k, k), (M, C', k, k) and (M,).
+        tap_weight, tap_bias: its second layer, (k * k, M) and (k * k,).
+    """
+
+    source_weight: Tensor
+    target_weight: Tensor
+    bias: Tensor
+    tap_weight: Tensor
+    tap_bias: Tensor
+
+
 def local_attention(
-    source: Tensor,
-    target: Tensor,
-    flow: Tensor,
-    source_weight: Tensor,
-    target_weight: Tensor,
-    bias: Tensor,
-    tap_weight: Tensor,
-    tap_bias: Tensor,
-    negative_slope: float = 0.1,
+    source: Tensor, target: Tensor, flow: Tensor, net: KernelNet, negative_slope: float = 0.1
 ) -> tuple[Tensor, Tensor]:
-    k = source_weight.shape[-1]
+    k = net.source_weight.shape[-1]
     zero = torch.zeros_like(flow)
     source_patch = extract_patches(source, flow, k)  # (B, C, T, h, w)
     target_patch = extract_patches(target, zero, k)
-    hidden = torch.einsum("mct,bcthw->bmhw", source_weight.flatten(2), source_patch)
-    hidden = hidden + torch.einsum("mct,bcthw->bmhw", target_weight.flatten(2), target_patch)
-    hidden = F.leaky_relu(hidden + bias[:, None, None], negative_slope)
-    logits = torch.einsum("tm,bmhw->bthw", tap_weight, hidden) + tap_bias[:, None, None]
+    hidden = torch.einsum("mct,bcthw->bmhw", net.source_weight.flatten(2), source_patch)
+    hidden = hidden + torch.einsum("mct,bcthw->bmhw", net.target_weight.flatten(2), target_patch)
+    hidden = F.leaky_relu(hidden + net.bias[:, None, None], negative_slope)
+    logits = torch.einsum("tm,bmhw->bthw", net.tap_weight, hidden) + net.tap_bias[:, None, None]
     weights = logits.softmax(dim=1)  # (B, T, h, w)
     return (source_patch * weights[:, None]).sum(dim=2), weights
 

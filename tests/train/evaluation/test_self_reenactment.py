@@ -1,10 +1,12 @@
 """The evaluation: its table, and that every method goes through the files that are written."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from gfla.animate import Animator, VideoReader
+from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.models import Generator, load_generator
 from gfla.train.cli import evaluate as main
 from gfla.train.data.clips import find_dataset
@@ -66,10 +68,11 @@ def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
 def test_without_memory_every_frame_is_the_first(drawn):
     """The evaluation's way to switch previous frames off: no network is changed for it."""
     ours = Animator.from_pretrained("face-256", device="cpu")
-    memoryless = Memoryless(ours.generator, ours.landmarker)
+    memoryless = copy(ours)
+    memoryless.networks = Memoryless(ours.networks.generator, ours.networks.landmarker, "cpu")
     with VideoReader(drawn / "clips" / "drawn000_0.mp4", end=0.12) as reader:
         frames = list(reader)
-    state = memoryless.prepare(frames[0].image, motion="copy", crop_only=True)
+    state = memoryless.prepare(frames[0].image, AnimateOptions(motion=MotionOptions("copy"), crop_only=True))
     made = [frame.image for frame in memoryless.animate(state, frames)]
     remembering = [frame.image for frame in ours.animate(state, frames)]
     assert np.array_equal(remembering[0], made[0])
@@ -77,6 +80,6 @@ def test_without_memory_every_frame_is_the_first(drawn):
     generator = load_generator("face-256")
     assert isinstance(generator, Generator)
     generator.config = replace(generator.config, previous=0)
-    without = Animator(generator, ours.landmarker)
+    without = Animator(generator, ours.networks.landmarker)
     for frame, other in zip(without.animate(state, frames), made, strict=True):
         assert np.array_equal(frame.image, other)
