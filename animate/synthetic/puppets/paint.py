@@ -141,7 +141,7 @@ def _shapes(look: Look, body: Body, camera: Camera):
         knees = (body.joints[9] + body.joints[12]) / 2
         hips = (body.joints[8] + body.joints[11]) / 2
         parts["skirt"] = (waist, hips + look.skirt * (knees - hips), parts["torso"][2])
-    for name, (a, b, front) in parts.items():
+    for name, part in parts.items():
         kind = name.split(" ", 1)[1] if name.startswith(("right", "left")) else name
         if kind == "head":
             across, deep, cap = 0.06 * look.build.head * _BALL, 0.07 * look.build.head * _BALL, 0.05
@@ -155,10 +155,11 @@ def _shapes(look: Look, body: Body, camera: Camera):
             across, deep = across * thick, deep * thick
             if kind == "torso":
                 across = across * look.build.shoulders / 0.105 / max(thick, 1) ** 0.5
-        yield _project(name, a, b, front, across, deep, cap, camera, _NEARER.get(kind, 0.0))
+        yield _project(name, part, across, deep, cap, camera, _NEARER.get(kind, 0.0))
 
 
-def _project(name, a, b, front, across, deep, cap, camera: Camera, nearer: float) -> Shape:
+def _project(name, part, across, deep, cap, camera: Camera, nearer: float) -> Shape:
+    a, b, front = part
     axis = b - a
     down = axis / max(sqrt(axis @ axis), 1e-9)
     front = front - (front @ down) * down
