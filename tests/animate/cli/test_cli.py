@@ -222,7 +222,7 @@ def test_a_render_that_fails_leaves_no_motion(
 def test_stats_name_every_stage_and_the_slowest(portrait: Path, clip: Path, out: Path, capsys: Capture):
     assert main([str(portrait), str(clip), "-o", str(out), "--stats"]) == 0
     said = capsys.readouterr().err
-    for stage in ("decode", "track", "aim", "look_ahead", "generate", "draw", "compose", "encode"):
+    for stage in ("decode", "track", "retarget", "look_ahead", "generate", "finish", "compose", "encode"):
         assert re.search(rf"^{stage} +[\d.]+ +[\d.]+ +\d+% +[\d.]+$", said, re.M), said
     assert "10 frames in" in said
     assert re.search(r"the slowest stage is \w+; peak memory \d+ MiB", said)

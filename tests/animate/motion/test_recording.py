@@ -18,6 +18,10 @@ from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.motion.recording import DriverMotion, MotionReader, Tracked, motion_of_curves
 from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
 from gfla.animate.motion.template import load_motion, open_motion, save_motion
+from gfla.animate.options import AnimateOptions, MotionOptions
+from gfla.animate.source_video import Pair
+from gfla.animate.stages import Stages
+from gfla.animate.streaming.render import RenderHooks
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -72,7 +76,7 @@ def test_a_video_is_looked_at_once(animator: Animator, landmarker, video: Path, 
     assert recording.points.shape == (10, 70, 2)
     asked = len(landmarker.asked)
     for name in ("a.mp4", "b.mp4"):
-        animator.render(head_picture(0), video, tmp_path / name, recording=recording)
+        animator.render(head_picture(0), video, tmp_path / name, hooks=RenderHooks(driver=recording))
     assert len(landmarker.asked) == asked
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     per_frame = sum(part.nbytes for part in (recording.points, *recording.signals)) / 10
@@ -85,13 +89,15 @@ def test_the_reference_frame_is_the_portrait_itself(
     """In the frame that is named, the target is the source to the bit."""
     recording = animator.record(video)
     state = animator.follow(animator.prepare(head_picture(3)), recording, 7)
+    stages = Stages.of(animator.networks, state)
     with VideoReader(video) as reader:
         for index, frame in enumerate(reader):
-            seen = state.recording.sighting(frame.pts).landmarks if state.recording else None
-            if seen is None:
+            item, _ = stages.track(Pair(frame), state.tracking)
+            if item.landmarks is None:
                 continue
-            target, _, _ = animator.aim(frame.image, seen, state)
-            off = np.abs(target.points[0].numpy() - state.portrait.points).max()
+            item, _ = stages.retarget(item, state.motion)
+            assert item.target is not None
+            off = np.abs(item.target.points[0].numpy() - state.portrait.points).max()
             assert off < 1e-3 if index == 7 else off > 1e-3
 
 
@@ -170,23 +176,26 @@ def test_a_broken_template_is_one_sentence(tmp_path: Path, name: str):
 @pytest.mark.slow
 def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_path: Path, head_picture):
     save_motion(shipped("nod"), tmp_path / "nod.motion")
+    out, again = tmp_path / "out.mp4", AnimateOptions(overwrite=True)
     for driving in (tmp_path / "nod.motion", "nod"):
-        out = animator.render(head_picture(0), driving, tmp_path / "out.mp4", overwrite=True)
+        animator.render(head_picture(0), driving, out, again)
         with VideoReader(out) as reader:
             assert [frame.seconds for frame in reader] == [Fraction(i, 25) for i in range(50)]
-    out = animator.render(head_picture(0), "nod", out, start=0.5, end=1.0, overwrite=True)
+    animator.render(head_picture(0), "nod", out, replace(again, start=0.5, end=1.0))
     with VideoReader(out) as reader:
         assert [frame.seconds for frame in reader] == [Fraction(i, 25) for i in range(12)]
     with pytest.raises(InputError, match="no motion between"):
-        animator.render(head_picture(0), "nod", out, start=7, end=8, overwrite=True)
+        animator.render(head_picture(0), "nod", out, replace(again, start=7, end=8))
     assert open_motion("no-such-motion") is None
 
 
-@pytest.mark.parametrize("ways", [{"motion": "copy"}, {"guidance": "edges"}])
-def test_a_template_has_nothing_to_copy(animator: Animator, head_picture, ways: dict):
+@pytest.mark.parametrize(
+    "options", [AnimateOptions(motion=MotionOptions("copy")), AnimateOptions(guidance="edges")]
+)
+def test_a_template_has_nothing_to_copy(animator: Animator, head_picture, options: AnimateOptions):
     pytest.importorskip("kornia")
     with pytest.raises(InputError, match=r"nod: .*leave out"):
-        animator.follow(animator.prepare(head_picture(0), **ways), shipped("nod"))
+        animator.follow(animator.prepare(head_picture(0), options), shipped("nod"))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
