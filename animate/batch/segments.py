@@ -127,7 +127,7 @@ def join_segments(
         os.replace(part, output)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise InputError(f"{output}: cannot be written: {error.strerror}.") from error
+        raise InputError(output, f"cannot be written: {error.strerror}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -49,7 +49,9 @@ def _edit(options: argparse.Namespace) -> None:
         check_control(name, value)
     keys = parse_keys(options.key)
     if not values and not keys:
-        raise InputError("Nothing to change: give a control, for example --yaw 15, or --key for a video.")
+        raise InputError(
+            source, "nothing to change", "give a control, for example --yaw 15, or --key for a video"
+        )
     output = new_file(options.output, options.overwrite, OUTPUTS if keys else (".png",))
     check_not_input(output, source)
 
@@ -90,9 +92,11 @@ def parse_keys(given: Sequence[str]) -> dict[Fraction, dict[str, float]]:
     """
     keys: dict[Fraction, dict[str, float]] = {}
     for text in given:
+        remedy = "write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6"
+        unreadable = InputError(f"--key {text}", "it cannot be read", remedy)
         time, separator, settings = text.rpartition(":")
         if not separator:
-            raise InputError(f"--key {text}: write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6.")
+            raise unreadable
         at = keys.setdefault(parse_time(time), {})
         for setting in settings.split(","):
             name, _, number = setting.partition("=")
@@ -100,9 +104,7 @@ def parse_keys(given: Sequence[str]) -> dict[Fraction, dict[str, float]]:
             try:
                 value = float(number)
             except ValueError:
-                raise InputError(
-                    f"--key {text}: write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6."
-                ) from None
+                raise unreadable from None
             check_control(name, value)
             at[name] = value
     return keys

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
     if bool(options.files) == options.system:
-        raise InputError("Name pictures or videos to look at, or ask for --system alone.")
+        raise InputError("FILES", "name pictures or videos to look at, or ask for --system alone")
     if options.system:
         from ..inspection.system import describe_system
 
@@ -57,7 +57,7 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
         try:
             options.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{options.output}: no folder can be made there ({error.strerror}).") from None
+            raise InputError(options.output, f"no folder can be made there ({error.strerror})") from None
 
     from ..animator import Animator
 
@@ -112,7 +112,7 @@ def _picture(options: argparse.Namespace, file: str) -> Path | None:
         return None
     path = options.output / f"{Path(file).stem}.faces.png"
     if path.exists() and not options.overwrite:
-        raise InputError(f"{path}: the file exists; pass --overwrite to replace it.")
+        raise InputError(path, "the file exists", "pass --overwrite to replace it")
     return path
 
 

@@ -55,17 +55,19 @@ def _parser() -> argparse.ArgumentParser:
 def _live(options: argparse.Namespace) -> None:
     sources = [existing_file(source) for source in (options.source, *options.swap)]
     if (options.driving is None) == (options.camera is None):
-        raise InputError("Say what drives the portrait: --camera 0, or else an address or a file.")
+        raise InputError(
+            "DRIVING", "say what drives the portrait", "give --camera 0, or else an address or a file"
+        )
     if options.driving is not None:
         check_video_input(options.driving)
     if options.loop and (options.driving in (None, "-") or is_url(options.driving)):
-        raise InputError("--loop is for a file; name one.")
+        raise InputError("--loop", "only a file can be played again", "name one")
     if options.sink not in (None, _CAMERA):
         output = Output.of(options.sink, overwrite=options.overwrite)
         if output.path:
             check_not_input(output.path, *sources, options.driving)
     elif options.sink is None and sys.platform.startswith("linux") and not _has_screen():
-        raise InputError("There is no screen for a window; say where the pictures go with --sink.")
+        raise InputError("window", "there is no screen", "say where the pictures go with --sink")
 
     from ..animator import Animator
     from ..streaming.live import Controls, LiveCount, Newest, animate_live
@@ -82,10 +84,8 @@ def _live(options: argparse.Namespace) -> None:
         size = states[0].size
         for source, state in zip(sources, states, strict=True):
             if state.size != size:
-                raise InputError(
-                    f"{source}: {state.size[0]}x{state.size[1]}, but the first portrait has "
-                    f"{size[0]}x{size[1]}; make them alike, or take --crop-only."
-                )
+                reason = "{}x{}, but the first portrait has {}x{}".format(*state.size, *size)
+                raise InputError(source, reason, "make them alike, or take --crop-only")
         turn = 0
 
         def pressed(key: str) -> None:

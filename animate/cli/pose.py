@@ -59,7 +59,7 @@ def _pose(options: argparse.Namespace) -> None:
     if seed is None:
         existing_file(options.source)
     if options.rate <= 0:
-        raise InputError("--rate: poses a second, more than none.")
+        raise InputError("--rate", "out of range", "give poses a second, more than 0")
     output = new_file(options.output, options.overwrite, (*OUTPUTS, *PICTURES))
     check_not_input(output, options.source)
 
@@ -82,7 +82,7 @@ def _pose(options: argparse.Namespace) -> None:
     if output.suffix.lower() in PICTURES and len(poses) == 1:
         write_image(poser.step(poses[0], state)[0], output, tag(poser.name))
     elif output.suffix.lower() in (".png", ".jpg"):
-        raise InputError(f"{output}: {options.poses} has {len(poses)} poses; name a video such as out.mp4.")
+        raise InputError(output, f"{options.poses} has {len(poses)} poses", "name a video such as out.mp4")
     else:
         with closing(Bar(f"weights: {poser.name}")) as bar:
             poser.render(

@@ -180,7 +180,7 @@ def test_a_ledger_that_is_none(manifest, capsys: Capture, tmp_path: Path):
     folder.unlink()
     folder.mkdir()
     (folder / "ledger.sqlite").write_text("this is not a ledger\n" * 99)
-    assert "move it away to begin anew" in sentence(capsys, [path, "--resume"])
+    assert "move it away to start over" in sentence(capsys, [path, "--resume"])
     (folder / "ledger.sqlite").unlink()
     with sqlite3.connect(folder / "ledger.sqlite") as other:
         other.execute("create table songs (name text)")

@@ -67,7 +67,7 @@ def test_a_video_by_key_frames(portrait: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "Nothing to change"),
+        ([], "nothing to change"),
         (["--yaw", "200"], "yaw 200: give a value between -90 and 90"),
         (["--blink", "nan"], "blink nan"),
         (["--key", "yaw=3"], "write TIME:CONTROL=X"),

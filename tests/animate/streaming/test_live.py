@@ -222,14 +222,14 @@ def test_bad_input_is_one_sentence_and_never_a_camera(
         ([portrait, tmp_path / "missing.mp4", *sink], "missing.mp4: no such file."),
         ([portrait, "http://127.0.0.1:9/a.mp4", *sink], "cannot be opened"),
         ([portrait, "--camera", "77", *sink], "camera 77: there is none"),
-        ([portrait, *sink], "Say what drives the portrait"),
-        ([portrait, clip, "--camera", "0", *sink], "Say what drives the portrait"),
-        ([portrait, "--camera", "0", "--loop", *sink], "--loop is for a file"),
-        ([portrait, "-", "--loop", *sink], "--loop is for a file"),
+        ([portrait, *sink], "say what drives the portrait"),
+        ([portrait, clip, "--camera", "0", *sink], "say what drives the portrait"),
+        ([portrait, "--camera", "0", "--loop", *sink], "--loop: only a file"),
+        ([portrait, "-", "--loop", *sink], "--loop: only a file"),
         ([portrait, clip, "--sink", tmp_path / "out.avi"], "let the output's name end in"),
         ([tmp_path / "none.png", clip, *sink], "none.png: no such file."),
         ([portrait, clip, "--swap", tmp_path / "small.png", *sink], "no face found"),
-        *([([portrait, clip], "no screen for a window")] if sys.platform == "linux" else []),
+        *([([portrait, clip], "there is no screen")] if sys.platform == "linux" else []),
     ]:
         assert main([str(argument) for argument in arguments]) == 2
         said = capsys.readouterr()
