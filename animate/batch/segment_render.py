@@ -24,6 +24,7 @@ from ..streaming.pipeline import Stream, ThreadedStep
 from ..streaming.provenance import tag
 from ..streaming.render import (
     RenderHooks,
+    Warnings,
     encode_stage,
     frame_time,
     loss_warnings,
@@ -125,7 +126,7 @@ class _SegmentRender:
         hooks: RenderHooks,
     ):
         self._animator, self._job, self._segments, self._reader = animator, job, segments, reader
-        self._start, self._hooks = start, hooks
+        self._start, self._hooks, self._warn = start, hooks, Warnings(hooks.warn)
         self._state = start
         self._behind = 0
 
@@ -141,7 +142,7 @@ class _SegmentRender:
                 self._state = load_state(segments.state(index - 1), self._start, device)
             except (OSError, ValueError) as error:
                 reason = f"the saved state is damaged ({error})"
-                self._hooks.warn(InputWarning(str(self._job.output), reason, "it starts from the beginning"))
+                self._warn(InputWarning(str(self._job.output), reason, "it starts from the beginning"))
                 index = 0
         for _ in islice(pairs, index * length):  # read again: a seek would not count damage
             self._pass()
@@ -206,7 +207,7 @@ class _SegmentRender:
             reader.time_base,
             encoding=Encoding(options.codec, alpha=self._start.portrait.alpha is not None),
             overwrite=True,
-            warn=self._hooks.warn,
+            warn=self._warn_of_output,
         ) as writer:
 
             def write(frame: Frame) -> None:
@@ -231,7 +232,11 @@ class _SegmentRender:
 
     def _warn_of(self, state: AnimationState) -> None:
         for warning in motion_warnings(self._reader.name, state):
-            self._hooks.warn(warning)
+            self._warn(warning)
+
+    def _warn_of_output(self, warning: InputWarning) -> None:
+        """What the writer of a segment tells is true of the whole output."""
+        self._warn(replace(warning, subject=str(self._job.output)))
 
     def _pass(self) -> None:
         self._behind += 1

@@ -135,7 +135,7 @@ def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
             "no option 'colour'; the columns are source",
         ),
         ("source,driving,output,motion", "a.png,b.mp4,c.mp4,wild", "--motion: invalid choice: 'wild'"),
-        ("source,driving,output,start", "a.png,b.mp4,c.mp4,soon", "'soon' is not a time"),
+        ("source,driving,output,start", "a.png,b.mp4,c.mp4,soon", "soon: not a time"),
         ("source,driving,output,label", "a.png,b.mp4,c.mp4,maybe", "label is 'maybe'; write yes or no"),
         ("source,driving,output", "a.png,b.mp4,c.avi", "let the output's name end in .mp4"),
         ("source,driving,output", "a.png,-,c.mp4", "standard input is read once"),

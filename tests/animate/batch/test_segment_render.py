@@ -292,3 +292,17 @@ def test_the_first_part_does_all_of_a_source_video(
     write_segments(animator, order, other, 7)
     finish_segments(order, other, animator.name, ignore)
     assert packets(order.output) == packets(moving_source.output)
+
+
+def test_what_is_told_of_segments_names_the_output_once(
+    animator: Animator, job: Job, segments: Segments, tmp_path: Path, head_picture
+):
+    """As a render in one piece tells it."""
+    Image.fromarray(head_picture(0, 160, 121)).save(tmp_path / "source.png")
+    told: list[InputWarning] = []
+    write_segments(animator, job, segments, 7, hooks=RenderHooks(warn=told.append))
+    finish_segments(job, segments, animator.name, told.append)
+    result = animator.render(job.source, job.driving, job.output, AnimateOptions(overwrite=True))
+    assert tuple(told) == result.warnings
+    assert [warning.subject for warning in told] == [str(job.output)]
+    assert "160x121" in str(told[0])

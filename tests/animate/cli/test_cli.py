@@ -145,7 +145,7 @@ def test_a_range_past_the_end(portrait: Path, clip: Path, out: Path, capsys: Cap
     with pytest.raises(SystemExit) as caught:
         main([str(portrait), str(clip), "-o", str(out), "--start", "soon"])
     assert caught.value.code == 2
-    assert "'soon' is not a time" in capsys.readouterr().err
+    assert "soon: not a time" in capsys.readouterr().err
 
 
 @pytest.mark.slow
