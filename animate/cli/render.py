@@ -85,7 +85,7 @@ def _render(options: argparse.Namespace) -> int:
 
     from ..batch.scheduler import render_batch
 
-    with closing(_Board(jobs)) as board:
+    with closing(_BatchProgress(jobs)) as progress:
         try:
             report = render_batch(
                 jobs,
@@ -94,11 +94,11 @@ def _render(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 warm=options.parallel_segments,
                 ray=options.ray,
-                watch=board,
+                watch=progress,
             )
         except KeyboardInterrupt:
-            board.close()
-            print(f"Stopped; pass --resume to finish the {board.left()} jobs left.", file=sys.stderr)
+            progress.close()
+            print(f"Stopped; pass --resume to finish the {progress.left()} jobs left.", file=sys.stderr)
             return INTERRUPTED
     earlier = f", {len(report.earlier)} done earlier" if report.earlier else ""
     print(f"{len(report.done)} done{earlier}, {len(report.failed)} failed: {folder / 'ledger.sqlite'}")
@@ -173,7 +173,7 @@ class _RowParser(argparse.ArgumentParser):
         raise InputError(subject, reason)
 
 
-class _Board:
+class _BatchProgress:
     """Progress of the batch and of each job under way: bars on a terminal, else a line when a job ends."""
 
     def __init__(self, jobs: Sequence[Job]):

@@ -220,7 +220,7 @@ def test_a_batch_from_beginning_to_end(tmp_path: Path):
 
     with pytest.raises(InputError, match="pass --resume to finish it"):
         batch(folder, good)
-    Path(lost.source).write_bytes(Path(good[0].source).read_bytes())
+    Path(str(lost.source)).write_bytes(Path(str(good[0].source)).read_bytes())
     Path(good[1].output).unlink()
     report = batch(folder, [good[0], lost, good[1]], resume=True, workers=2)
     assert sorted(report.done, key=str) == sorted([lost, good[1]], key=str)

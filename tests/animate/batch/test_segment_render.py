@@ -1,5 +1,6 @@
 """Rendering in segments: the same frames however it is cut off, and nothing rendered twice."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -55,7 +56,7 @@ def aside(job: Job) -> Path:
     return Path(job.output).with_name("whole.mp4")
 
 
-def packets(path: str | Path) -> tuple[list[tuple], list[tuple]]:
+def packets(path: str | os.PathLike) -> tuple[list[tuple], list[tuple]]:
     """(pts, dts, bytes) of the picture's and the sound's packets, exact seconds."""
     found = []
     with av.open(str(path)) as container:
@@ -73,7 +74,7 @@ def _seconds(ticks: int | None, packet: av.Packet) -> Fraction:
     return ticks * packet.time_base
 
 
-def pictures(path: str | Path) -> np.ndarray:
+def pictures(path: str | os.PathLike) -> np.ndarray:
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
