@@ -58,7 +58,7 @@ class RayWorkers:
     def next(self) -> Event:
         while not self._ready:
             ended, _ = self._ray.wait(list(self._under_way), timeout=0.2)
-            self._ready += self._mail.get_nowait_batch(self._mail.qsize())  # what they said comes first
+            self._ready += self._mail.get_nowait_batch(self._mail.qsize())  # their events come first
             for ref in ended:
                 self._ready.append(self._last(ref, self._under_way.pop(ref)))
         return self._ready.pop(0)

@@ -138,7 +138,7 @@ def _packets(
 ) -> Iterator[av.Packet]:
     """The packets of all segments in decoding order, with the driving video's pts less `shift`.
 
-    A packet's pts is known by its turn: containers of segments may round. Decoding times are made anew:
+    A packet's pts is known by its turn: containers of segments may round. Decoding times are computed again:
     packet i is decoded when frame i - delay is shown, which rises across segments and never exceeds a pts,
     for no frame is stored more than `delay` places before its turn.
     """

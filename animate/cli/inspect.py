@@ -63,13 +63,13 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
 
     animator = Animator.from_pretrained(landmarks=options.landmarks)
     looked = _look(options, animator, bad)
-    told = {inspection.path: inspection.as_json() for inspection in looked}
+    found = {inspection.path: inspection.as_json() for inspection in looked}
     for cost in _costs(animator, looked):
-        told[cost.driving]["estimate"] = cost.as_json()
+        found[cost.driving]["estimate"] = cost.as_json()
         if not options.json:
             print(cost.line())
     if options.json:
-        print(json.dumps(list(told.values()), indent=1))
+        print(json.dumps(list(found.values()), indent=1))
 
 
 def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputError]) -> list["Inspection"]:

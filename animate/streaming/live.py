@@ -88,7 +88,7 @@ class Newest:
     """The frames of a reader as they are due, on a thread of its own; only the newest is kept.
 
     A file is read at its own speed, by the clock; a camera or an address has its own. `again` opens the
-    file anew at its end: it plays for ever. Frames come with the time of their taking, on the stream's clock.
+    file again at its end: it plays for ever. Frames come with the time of their taking, on the stream's clock.
     """
 
     def __init__(self, open_reader: Callable[[], VideoReader], *, again: bool = False):
@@ -133,7 +133,9 @@ class Newest:
         try:
             start = time.perf_counter()
             while not self._stopped.is_set():
-                start = max(self._play(start), time.perf_counter() - 1)  # opening anew takes none of its time
+                start = max(
+                    self._play(start), time.perf_counter() - 1
+                )  # opening it again takes none of its time
                 if self.live or not self._again:
                     break
                 self._reader.close()
