@@ -14,8 +14,8 @@ from alive import randomised
 from gfla.animate import Animator, Frame
 from gfla.animate.batch.saved_state import load_state, save_state
 from gfla.animate.compute.devices import fast_precision
-from gfla.animate.stages import Work
-from gfla.animate.streaming.pipeline import Stream, step_stages
+from gfla.animate.source_video import Pair
+from gfla.animate.streaming.pipeline import Stream, ThreadedStep
 from gfla.models import CONFIGS, Generator, GeneratorMemory
 from gfla.models.openvino.export import Part, _hash, export
 from torch import Tensor
@@ -147,9 +147,8 @@ def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
             state = load_state(tmp_path / "state", start, CPU)
         frame, state = animator.step(picture, state)
         plain.append(frame.image)
-    stages = step_stages(animator, start)
-    with Stream((Work(picture, start) for picture in pictures), stages) as stream:
-        threaded = [work.frame.image for work in stream]
+    with Stream(map(Pair, pictures), ThreadedStep(animator.networks, start).stages) as stream:
+        threaded = [item.frame.image for item in stream]
     assert all(np.array_equal(one, other) for one, other in zip(threaded, plain, strict=True))
     assert not np.array_equal(plain[0], plain[-1])
 
