@@ -71,8 +71,10 @@ def dotted(path: Path) -> str:
 def nodes(tree: ast.AST, types: bool) -> Iterator[ast.AST]:
     """All nodes of a module; without `types`, not those that only a type checker sees."""
     yield tree
-    unseen = isinstance(tree, ast.If) and not types and ast.unparse(tree.test).endswith("TYPE_CHECKING")
-    for child in tree.orelse if unseen else ast.iter_child_nodes(tree):
+    children = list(ast.iter_child_nodes(tree))
+    if isinstance(tree, ast.If) and not types and ast.unparse(tree.test).endswith("TYPE_CHECKING"):
+        children = list(tree.orelse)
+    for child in children:
         yield from nodes(child, types)
 
 
