@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from gfla.animate import Camera, Frame, InputError, VideoReader, VideoWriter
+from gfla.animate import Frame, InputError, VideoReader, VideoWriter
 from gfla.animate.errors import InputWarning
 from gfla.animate.io.paths import check_not_input
 from gfla.animate.video import Encoding
@@ -337,27 +337,6 @@ def test_a_bad_output_is_one_sentence(tmp_path: Path, name: str, codec: str | No
     assert not list(tmp_path.iterdir())
 
 
-def test_strange_files_are_one_sentence(tmp_path: Path):
-    os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(InputError, match="a pipe, not a file"):
-        VideoReader(tmp_path / "pipe.mp4")
-    with pytest.raises(InputError, match="a device, not a file"):
-        VideoReader("/dev/null")
-    with pytest.raises(InputError, match="cannot be opened: File name too long"):
-        VideoReader(tmp_path / ("x" * 300))
-    with pytest.raises(InputError, match=r"camera 77: there is none \(/dev/video77 does not exist\)"):
-        VideoReader(Camera(77))
-
-
 def test_names_mean_what_they_say():
     assert Output.of("-").path is None
     assert Output.of("udp://127.0.0.1:5000").url.endswith("pkt_size=1316")
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system tells no thread's policy")
-def test_an_encoder_leaves_the_thread_its_priority(tmp_path: Path):
-    before = os.sched_getscheduler(0)
-    with VideoWriter(tmp_path / "a.mp4", (96, 64), Fraction(25), TICK, encoding=Encoding("av1")) as writer:
-        writer.write(Frame(np.zeros((64, 96, 3), np.uint8), 0, Fraction(1, 25)))
-        assert os.sched_getscheduler(0) == before
-    assert os.sched_getscheduler(0) == before
