@@ -38,7 +38,7 @@ def toy_animator(pace: Pace) -> Animator:
         time.sleep(pace.seconds)
         return generate(*arguments)
 
-    animator.networks.generate = paced
+    animator.networks.generate = paced  # type: ignore[method-assign]
     return animator
 
 

@@ -27,8 +27,8 @@ ORDER = {
     "animate": [
         "cli",
         "batch, inspection, pose_transfer",
-        "streaming",
         "animator",
+        "streaming",
         "stages",
         "source_video",
         "networks",
@@ -39,7 +39,7 @@ ORDER = {
         "video, synthetic",
         "io",
         "options, structure",
-        "errors, ibug68",
+        "ibug68, errors",
     ],
     "train": [
         "cli, ablation",
@@ -53,7 +53,7 @@ ORDER = {
     ],
 }
 """Folders and modules of a layer from top to bottom: each may import only what stands below its own line."""
-IN_ORDER, WITHOUT_CIRCLES = {"models", "train"}, set(MAY_IMPORT)
+IN_ORDER, WITHOUT_CIRCLES = {"models", "train", "animate"}, set(MAY_IMPORT)
 """Layers that already hold; the others are on their way and may fail."""
 SOURCES = sorted(path for layer in MAY_IMPORT for path in (ROOT / layer).rglob("*.py"))
 

@@ -87,8 +87,8 @@ class Controls:
 class Newest:
     """The frames of a reader as they are due, on a thread of its own; only the newest is kept.
 
-    A file is read at its own speed, by the clock; a camera or an address has its own. `again` opens the
-    file again at its end: it plays for ever. Frames come with the time of their taking, on the stream's clock.
+    A file is read at its own speed, by the clock; a camera or an address has its own. again: open the file
+    again at its end, for ever. Frames come with the time at which they were taken, on the stream's clock.
     """
 
     def __init__(self, open_reader: Callable[[], VideoReader], *, again: bool = False):
