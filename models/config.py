@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 Config = TypeVar("Config")
-Task = Literal["face", "person", "view"]
+Task = Literal["face", "person", "view", "closeup"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,14 +14,15 @@ class GeneratorConfig:
     """Widths and levels of the generator; a level is named by its share of the image side."""
 
     task: Task = "face"
-    """What a pose's points are: 68 landmarks, a person's 18 joints (NaN where unknown), or one view (azimuth,
-    elevation) in degrees."""
+    """What a pose's points are: 68 landmarks, a person's 18 joints (NaN where unknown), one view (azimuth,
+    elevation) in degrees, or of a close-up 68 landmarks and two irises, in pixels of its square."""
     size: int = 256
     """Height of the image in pixels, and its width if no other is given; multiples of 32."""
     width: int | None = None
     structure_channels: int = 17
     """Channels of a structure map: of a face drawn edges, 14 distances, part label, image edges; of a person
-    18 heat maps; of a view 18 azimuths, three elevations and the place, x and y."""
+    18 heat maps; of a view 18 azimuths, three elevations and the place, x and y; of a close-up
+    `animate.structure.closeup_maps`."""
     previous: int = 1
     """How many previously generated frames are references beside the source."""
     channels: tuple[int, int, int] = (16, 48, 96)
@@ -80,6 +81,7 @@ def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
 _FACE = GeneratorConfig()
 _PERSON = GeneratorConfig(task="person", structure_channels=18, previous=0)
 _VIEW = GeneratorConfig(task="view", structure_channels=23, previous=0)
+_CLOSEUP = GeneratorConfig(task="closeup", size=96, structure_channels=35)
 _PAPER: dict[str, Any] = {
     "channels": (64, 128, 256),
     "blocks": (2, 2, 3),
@@ -103,6 +105,8 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "face-256": _FACE,
     "face-256-paper": replace(_FACE, **_PAPER),
     "face-tiny": replace(_FACE, **_TINY),
+    "closeup-96": _CLOSEUP,
+    "closeup-tiny": replace(_CLOSEUP, **_TINY),
     "person-256": replace(_PERSON, **_PAPER),
     "person-128x64": replace(_PERSON, **_PAPER, size=128, width=64, kernel_sizes=(0, 3)),
     "person-96": replace(_PERSON, **_SMALL),

@@ -147,6 +147,16 @@ FACE_ONE = TrainConfig(
 """Learnt weights made one person's in some ten minutes of a CPU: too few steps for critics. Clips from
 the first step on, because pictures alone unlearn what a previous frame is for. Mostly their first frame is
 the reference: one portrait is to be animated, and what is around and behind it can be learnt by heart."""
+CLOSEUP = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=300, batch=16, flow_only=True, rate=4e-4, flow=1.0),
+        Stage(name="image", steps=6000, batch=16, parts=2.0),
+        Stage(
+            name="video", steps=4000, batch=6, length=3, chunk=3, parts=2.0, adversarial=0.02, temporal=0.02
+        ),
+    ),
+)
+"""Squares of a mouth or an eye, one set of weights (`closeups`)."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
@@ -238,6 +248,8 @@ CONFIGS: dict[str, TrainConfig] = {
     "face-256-paper": FACE,
     "face-tiny": TINY,
     "tiny": TINY.scaled(600),
+    "closeup-96": CLOSEUP,
+    "closeup-tiny": TINY,
     "person-256": PAPER_PAIRS,
     "person-128x64": PAPER_PAIRS,
     "person-96": PAIRS,

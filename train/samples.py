@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..models import GeneratorConfig
+from .closeups import CloseupSampler
 from .config import CONFIGS, Stage, TrainConfig
 from .data import Batch, Sampler, load_clips
 from .pairs import PairSampler, open_pairs
@@ -28,7 +29,7 @@ StageSamples = Callable[[Stage, int], Samples]
 def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
     """What a run is trained on. data: the dataset, None for puppets. cache: where
     decoded clips are kept. ValueError in a sentence if the data cannot be used."""
-    if model.task != "face":
+    if model.task not in ("face", "closeup"):
         if data is not None and any(stage.needs_flow for stage in config.stages):
             others = [name for name, other in CONFIGS.items() if name.startswith(model.task)]
             able = [name for name in others if not any(stage.needs_flow for stage in CONFIGS[name].stages)]
@@ -41,6 +42,10 @@ def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None,
     if data is None:
         raise ValueError("Faces are learnt from clips: name their folder with --data.")
     clips = load_clips(data, "train", cache)
+    if model.task == "closeup":
+        return lambda stage, rank: CloseupSampler(
+            clips, stage.batch, stage.length, model.size, config.seed, rank=rank
+        )
     edges = find_spec("kornia") is not None  # without it landmarks alone guide
     return lambda stage, rank: Sampler(
         clips,

@@ -33,6 +33,7 @@ from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import going_on, load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
+from .closeups import looked_closer
 from .data import Batch, draw_structures
 from .journal import Journal, Terms
 from .landmark_loss import LandmarkJudge
@@ -118,8 +119,11 @@ class Trainer:
             block.compile(backend=config.compile, options=options)
 
     def start_from(self, weights: str) -> None:
-        """Begin with the parameters of a weights file (or shipped name) of the same configuration."""
+        """Begin with the parameters of a weights file (or shipped name) of the same configuration; close-ups
+        with a face's too."""
         loaded = load_generator(weights, self.device)
+        if self.generator.config.task == "closeup" and loaded.config.task == "face":
+            loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
             raise ValueError(f"{weights} is of another configuration: {loaded.config}.")
         for module in (self.generator, self.average):
