@@ -56,7 +56,7 @@ _LIDS, _LIPS = slice(36, 42), slice(48, 68)
 _FINE_PARTS = ((5, tuple(range(48, 60))), (6, tuple(range(60, 68))), (4, tuple(range(36, 42))))
 _FINE_EDGES = (*_EDGES[10:14], *_EDGES[6:8])
 _RAMP = 3.0  # pixels
-_IRIS = 0.0935  # radius over the square's side: human irises are alike in size
+_IRIS = 0.075  # radius over what eyes and nose measure: human irises are alike in size
 
 
 def structure_map(
@@ -213,7 +213,9 @@ def closeup_maps(points: Tensor, size: int) -> Tensor:
     signed = torch.where(insides, distances, -distances)
     x, y = (points[:, 68, i, None] - centres for i in (0, 1))
     away = (y.square()[..., :, None] + x.square()[..., None, :]).sqrt()
-    signed = torch.cat((signed, _IRIS * size - away[:, None]), dim=1)
+    right, left = points[:, [36, 39]].mean(1), points[:, [42, 45]].mean(1)
+    face = torch.cat((left - right, points[:, 33] - (left + right) / 2), dim=1).norm(dim=1)
+    signed = torch.cat((signed, (_IRIS * face[:, None, None] - away)[:, None]), dim=1)
     fine = F.pixel_unshuffle((signed / (2 * _RAMP) + 0.5).clamp(0, 1), 2)
     middle = (size - 1) / 2
     from_lips, from_lids = ((points[:, part].mean(1) - middle).norm(dim=1) for part in (_LIPS, _LIDS))

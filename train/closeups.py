@@ -133,11 +133,13 @@ class CloseupSampler:
         self, scene: _Scene, frames: NDArray, part: Part, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The squares (1 + T, S, S, 3) with their points (1 + T, 70, 2): read not quite where they should be,
-        as a tracker's points would have it, in a mirror for some, in other colours."""
+        as a tracker's points would have it, some wider, in a mirror, in other colours, light and shapes."""
         size, mirrored = self.size, part == "mouth" and rng.random() < 0.5
         images, points = [], []
-        noise = rng.uniform(0, 0.5)
-        slips = np.repeat((_slip(rng, size), _slip(rng, size)), (1, len(frames) - 1), axis=0)
+        noise, bent = rng.uniform(0, 0.5), _bent(rng, size)
+        if rng.random() < 0.4:  # an eye of a clip is drawn larger than it was seen: show some as sharp as seen
+            bent = _scaled(rng.uniform(0.8 if part == "mouth" else 0.65, 1), size) @ bent
+        slips = np.repeat((_slip(rng, size) @ bent, _slip(rng, size) @ bent), (1, len(frames) - 1), axis=0)
         for frame, slip in zip(frames, slips, strict=True):
             places = scene.places[frame]
             matrix = slip @ np.concatenate((closeup_matrix(places, part, size), [[0, 0, 1]]))
@@ -152,6 +154,8 @@ class CloseupSampler:
         if rng.random() < 0.25:
             sigma = rng.uniform(0.3, 1.0)
             pictures = np.stack([cv2.GaussianBlur(picture, (0, 0), sigma) for picture in pictures])
+        if rng.random() < 0.5:
+            pictures = _lit(pictures, rng)
         gain, shift = rng.uniform(0.85, 1.15, 3) * rng.uniform(0.75, 1.2), rng.uniform(-20, 20)
         table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
         pictures = np.stack([cv2.LUT(picture, table[None]) for picture in pictures])
@@ -170,6 +174,31 @@ def looked_closer(face: Generator | AttentionFlow, config: GeneratorConfig) -> G
     known[:, :EDGE_CHANNEL] = tensors[name][:, :EDGE_CHANNEL]
     closer.load_state_dict(tensors | {name: known})
     return closer
+
+
+def _bent(rng: np.random.Generator, size: int) -> Floats:
+    """(3, 3): a face of other proportions, about the square's middle."""
+    wide, high = np.exp(rng.uniform(-0.08, 0.08, 2))
+    bent = np.array([[wide, rng.uniform(-0.05, 0.05), 0], [0, high, 0], [0, 0, 1]])
+    return _about_middle(bent, size)
+
+
+def _scaled(scale: float, size: int) -> Floats:
+    return _about_middle(np.diag((scale, scale, 1.0)), size)
+
+
+def _about_middle(matrix: Floats, size: int) -> Floats:
+    middle = np.array([(size - 1) / 2] * 2)
+    matrix[:2, 2] = middle - matrix[:2, :2] @ middle
+    return matrix
+
+
+def _lit(pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Brighter towards one side."""
+    steps = np.linspace(-1, 1, pictures.shape[1])
+    along = rng.uniform(-0.3, 0.3, 2)
+    light = 1 + along[0] * steps[None, :] + along[1] * steps[:, None]
+    return (pictures * light[..., None]).clip(0, 255).astype(np.uint8)
 
 
 def _slip(rng: np.random.Generator, size: int) -> Floats:

@@ -28,6 +28,10 @@ class Stage:
     parts: float = 0.5
     """Weight of L1 in the eyes and the mouth."""
     perceptual: float = 1.0
+    window: float = 0.875
+    """Side of the crop that perceptual losses see, of the picture's."""
+    central: bool = False
+    """That crop lies about the middle, not anywhere."""
     generated: float = 0.3
     """Weight of the painted picture's own losses: without them the pixel skip makes the decoder lazy."""
     warped: float = 0.3
@@ -89,6 +93,8 @@ class TrainConfig:
 
     stages: tuple[Stage, ...]
     critic_rate: float = 2e-4
+    critic_levels: int = 4
+    """How often the critics halve their pictures."""
     warmup: int = 100
     clip_gradient: float = 1.0
     ema: float = 0.998
@@ -150,11 +156,24 @@ the reference: one portrait is to be animated, and what is around and behind it 
 CLOSEUP = TrainConfig(
     stages=(
         Stage(name="flow", steps=300, batch=16, flow_only=True, rate=4e-4, flow=1.0),
-        Stage(name="image", steps=6000, batch=16, parts=2.0),
+        Stage(name="image", steps=1500, batch=16, parts=2.0, window=0.75, central=True),
+        Stage(name="sharp", steps=2600, batch=16, parts=2.0, window=0.75, central=True, adversarial=0.05),
         Stage(
-            name="video", steps=4000, batch=6, length=3, chunk=3, parts=2.0, adversarial=0.02, temporal=0.02
+            name="video",
+            steps=2200,
+            batch=6,
+            length=6,
+            chunk=3,
+            parts=2.0,
+            window=0.75,
+            central=True,
+            change=0.5,
+            adversarial=0.05,
+            temporal=0.03,
         ),
     ),
+    critic_levels=3,
+    augmentation=Augmentation(drop=0.2, mix=0.2, noise=0.2),
 )
 """Squares of a mouth or an eye, one set of weights (`closeups`)."""
 PAIRS = TrainConfig(

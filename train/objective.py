@@ -5,6 +5,8 @@ B batch, T frames of a chunk, H W the picture; pictures in [-1, 1]. Frames come 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -63,10 +65,7 @@ def picture_terms(
     counts again, see `losses.detail_weight`, and eyes (T B, 2, 2), see `losses.find_eyes`."""
     images = torch.cat([output.image for output in outputs])
     real = truth.transpose(0, 1).flatten(0, 1)
-    height, width = (side * 7 // 8 for side in real.shape[-2:])  # a crop anywhere, so that the features'
-    free = (real.shape[-2] - height + 1, real.shape[-1] - width + 1)  # own grid is not learnt
-    top, left = (int(torch.randint(0, room, (), generator=dice)) for room in free)
-    window = (..., slice(top, top + height), slice(left, left + width))
+    part = window(stage, real.shape[-2:], dice)
     flows = [
         flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
         for t, output in enumerate(outputs)
@@ -80,7 +79,7 @@ def picture_terms(
     terms = {
         "l1": F.l1_loss(images, real),
         "parts": in_parts.mean(),
-        **_perceptual_and_style(stage, images[window], real[window], features),
+        **_perceptual_and_style(stage, images[part], real[part], features),
         **_small_losses(stage, outputs, real, features),
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
@@ -106,6 +105,17 @@ def picture_terms(
     if stage.face and features is not None:
         terms["face"] = face_distance(images, real, eyes, features)
     return terms
+
+
+def window(stage: Stage, shape: tuple[int, ...], dice: torch.Generator) -> tuple[Any, ...]:
+    """A crop anywhere, or near the middle as the stage says, so that the features' own grid is not learnt."""
+    slices = []
+    for side in shape:
+        length = int(side * stage.window)
+        room = side - length if not stage.central else side // 12
+        first = (side - length - room) // 2 + int(torch.randint(0, room + 1, (), generator=dice))
+        slices.append(slice(first, first + length))
+    return (..., *slices)
 
 
 def face_distance(images: Tensor, real: Tensor, eyes: Tensor, features: Features) -> Tensor:

@@ -39,7 +39,7 @@ from .journal import Journal, Terms
 from .landmark_loss import LandmarkJudge
 from .losses import critic_hinge, detail_weight, find_eyes, generator_hinge
 from .muon import Muon
-from .objective import flow_terms, picture_terms
+from .objective import flow_terms, picture_terms, window
 from .perceptual import load_features
 from .pictures import picture_grid
 from .processes import average_gradients, hold_run
@@ -85,8 +85,12 @@ class Trainer:
         self.frames = frames or out / "frames"  # decoded clips, which several runs may share
         self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
-        self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
+        self.critic = self._place(Discriminator(DiscriminatorConfig(levels=config.critic_levels)))
+        self.temporal = self._place(
+            Discriminator(
+                DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1), levels=config.critic_levels)
+            )
+        )
         wanted = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if wanted else None
         self.judge = self._place(LandmarkJudge()) if any(s.landmarks for s in config.stages) else None
@@ -234,7 +238,8 @@ class Trainer:
                         terms["landmarks"] = self.judge(images, truth.transpose(0, 1).flatten(0, 1), places)
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)
-                terms |= self._critics(images, truth, temporal=stage.temporal > 0)
+                seen = window(stage, truth.shape[-2:], self.dice) if stage.central else ...
+                terms |= self._critics(images[seen], truth[seen], temporal=stage.temporal > 0)
             terms = self._step(stage, terms)
             yield Step(terms, source, truth[:, -1], outputs[-1] if outputs else None)
             memory = memory.detach()
