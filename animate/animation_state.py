@@ -28,13 +28,13 @@ Guidance = Literal["landmarks", "edges"]
 
 class Target(NamedTuple):
     """What the network is to draw: points (1, 68, 2) float32, pixels of the source's crop, and their
-    structure map (1, 17, S/4, S/4), both on the animator's device. look: (2, 2) float32
-    pixels that the irises, which the network is not told of, go aside. ahead: what the network made of it
+    structure map (1, 17, S/4, S/4), both on the animator's device. places: (70, 2)
+    float32, the points here and the irises, for close-ups. ahead: what the network made of it
     before its turn came; None until then, and in every state."""
 
     points: Tensor
     structure: Tensor
-    look: NDArray[np.float32]
+    places: NDArray[np.float32]
     ahead: Ahead | FrameOutput | None = None
 
 
@@ -46,6 +46,7 @@ class AnimationState:
     last, and drawing: of it; None before the first face. detail, no_face, driving_face: as in `prepare`.
     presence: how far the motion has faded while the face was away. source: the video whose frames the
     portrait is made of in turn, None for a picture. shown: whether its face is to be seen now.
+    closeups: what the last frame's close-ups leave to the next.
     recording: where the driver's motion is known beforehand, None where it is looked for in each frame.
     """
 
@@ -56,6 +57,7 @@ class AnimationState:
     detail: float = 1.0
     drawing: Drawing | None = None
     memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+    closeups: GeneratorMemory = field(default_factory=GeneratorMemory)
     seen: Sighting | None = None
     square: FaceSquare | None = None
     target: Target | None = None

@@ -23,6 +23,7 @@ from .absence import NoFace
 from .align import FaceSquare, crop, face_square, paste, to_crop
 from .animation_state import AnimationState, Guidance, Target
 from .backends import hand_over, place
+from .closeups import encode_closeups, load_closeups, paste_closeups
 from .detail import Canvas, Drawing, finish
 from .devices import fast_precision, to_device
 from .draw import Generated, generate
@@ -60,10 +61,13 @@ class Animator:
         reason: str = "asked for",
         name: str = "",
         backend: str = "torch",
+        closeups: Generator | None = None,
     ):
+        """closeups: draws mouth and eyes closer, None: nothing does."""
         self.device = torch.device(device)
         self.generator, self.landmarker = generator.to(self.device).eval(), landmarker
         self.device_reason, self.name, self.backend = reason, name, backend
+        self.closeups = closeups and closeups.to(self.device).eval()
         self.precision = fast_precision(self.device)
         self._size = generator.config.size
 
@@ -84,11 +88,20 @@ class Animator:
         try:
             generator = hand_over(load_generator(name, chosen, "face"), backend, str(name))
             landmarker = load_landmarker(landmarks, device=chosen)
+            closer = load_closeups(chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
-        return cls(generator, landmarker, device=chosen, reason=reason, name=str(name), backend=backend)
+        return cls(
+            generator,
+            landmarker,
+            device=chosen,
+            reason=reason,
+            name=str(name),
+            backend=backend,
+            closeups=closer,
+        )
 
     def prepare(
         self,
@@ -145,14 +158,15 @@ class Animator:
     def portray(self, image: Image, found: Landmarks, square: FaceSquare, guidance: Guidance) -> Portrait:
         """The portrait of the face `found` in `image` (H, W, 3) uint8, seen in `square`."""
         face = crop(image, square, self._size)
-        points = to_crop(found.points, square, self._size)
+        places = to_crop(found.places, square, self._size)
         with self.computing():
-            places = self._tensor(points)
+            points = self._tensor(places[:68])
             reference = self.generator.encode_reference(
-                self._picture(face), self._structure(places, face, guidance), places
+                self._picture(face), self._structure(points, face, guidance), points
             )
+        closeups = self.closeups and encode_closeups(self.closeups, image, found.places)
         canvas = Canvas.of(image, square, self._size)
-        return Portrait(image, square, canvas, face, points, reference)
+        return Portrait(image, square, canvas, face, places, reference, closeups)
 
     def follow(
         self, state: AnimationState, recording: Recording, reference_frame: int | None = None
@@ -297,7 +311,7 @@ class Animator:
         with self.computing():
             points = self._tensor(moved.points[:68])
             driving = crop(image, square, self._size) if state.guidance == "edges" else None
-            target = Target(points, self._structure(points, driving, state.guidance), moved.look)
+            target = Target(points, self._structure(points, driving, state.guidance), moved.points)
         return target, motion, square
 
     def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
@@ -314,19 +328,19 @@ class Animator:
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""
+        places = portrait.places + np.float32(share) * (target.places - portrait.places)
         with self.computing():
-            rest = self._tensor(portrait.points)
-            points = rest + float(share) * (target.points - rest)
-            return Target(points, self._structure(points, None, "landmarks"), float(share) * target.look)
+            points = self._tensor(places[:68])
+            return Target(points, self._structure(points, None, "landmarks"), places)
 
     def compose(self, portrait: Portrait, drawing: Drawing | None, *, alone: bool, detail: float) -> Image:
         """Step's last stage: the drawing finished and pasted into the photograph, or `alone` as the network
         made it; the photograph or its crop where there is no drawing."""
         if drawing is None:
             return portrait.face if alone else portrait.image
-        if alone:
-            return drawing.face
-        return paste(portrait.image, finish(drawing, portrait.canvas, detail), portrait.square)
+        face = drawing.face if alone else finish(drawing, portrait.canvas, detail)
+        face = paste_closeups(face, drawing.closeups, self._size, detail)
+        return face if alone else paste(portrait.image, face, portrait.square)
 
     def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):

@@ -5,13 +5,16 @@ high band is taken where the two agree; and the same flow, brought to rest towar
 the square into the photograph around it without a seam (design: generated low band + warped high band).
 """
 
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .align import FaceSquare, crop, feather, room
+
+if TYPE_CHECKING:
+    from .closeups import Closeup
 
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -29,12 +32,14 @@ class Drawing(NamedTuple):
     """What the network made of one frame.
 
     face: (S, S, 3) uint8. flow: (S, S, 2) float32, pixels of S, x then y, backward, into the source's crop.
-    mask: (S, S) float32 in [0, 1], the share of the source's own pixels in `face`.
+    mask: (S, S) float32 in [0, 1], the share of the source's own pixels in `face`. closeups: what is drawn
+    closer and to be pasted on the finished face.
     """
 
     face: Image
     flow: Field
     mask: Field
+    closeups: "tuple[Closeup, ...]" = ()
 
 
 class Canvas(NamedTuple):

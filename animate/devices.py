@@ -68,9 +68,9 @@ def core_shares(device: torch.device, *, alone: bool = False) -> dict[str, int]:
     quarter = max(1, cores // 4)
     most = quarter if device.type != "cpu" else max(1, cores - quarter)
     if alone and device.type == "cpu":
-        return dict.fromkeys(("track", "aim", "look_ahead", "generate", "draw", "compose"), cores)
+        return dict.fromkeys(("track", "aim", "look_ahead", "generate", "close_up", "draw", "compose"), cores)
     shares = {"track": quarter, "aim": 1, "look_ahead": quarter, "generate": most}
-    return shares | {"draw": 1, "compose": quarter}
+    return shares | {"close_up": quarter, "draw": 1, "compose": quarter}
 
 
 def take_cores(count: int) -> None:

@@ -5,7 +5,7 @@ that is not finite is made again in float32, and none ever gets into the memory.
 of a drawing, so that it can be begun before this one's is finished.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import GeneratorMemory
+from .closeups import Closeup, draw_closeups
 from .detail import Drawing
 from .devices import to_host
-from .gaze import look_aside
-from .lids import close_lids
+from .nested import joined, mapped
 from .portrait import Portrait
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ class Generated(NamedTuple):
     """What the network made of B targets, on the animator's device, and what is still to be done with it.
 
     image: (B, 3, S, S) in [-1, 1]. flow: (B, 2, S, S) and mask: (B, 1, S, S), as `Drawing` has them.
-    points: (B, 68, 2) and looks: B times (2, 2), as `Target` has them.
+    places: B times (70, 2), where points and irises are in the image.
     """
 
     image: Tensor
     flow: Tensor
     mask: Tensor
-    points: Tensor
-    looks: tuple[NDArray[np.float32], ...]
+    places: tuple[NDArray[np.float32], ...]
 
 
 def generate(
@@ -47,59 +46,56 @@ def generate(
 ) -> tuple[Generated, list[GeneratorMemory]]:
     """What is made of each stream's target, and its memory for the next frame; all memories hold as many
     frames."""
-    reference = _joined([portrait.reference for portrait in portraits])
-    previous = _joined([memory.previous for memory in memories])
-    structure = _joined([target.structure for target in targets])
-    points = _joined([target.points for target in targets])
+    reference = joined([portrait.reference for portrait in portraits])
+    previous = joined([memory.previous for memory in memories])
+    structure = joined([target.structure for target in targets])
+    points = joined([target.points for target in targets])
     aheads = [target.ahead for target in targets]
     ahead: Any  # of this generator's own kind
     for fast in (True, False):
         with animator.computing(fast):
             if fast and None not in aheads:
-                ahead = _joined(aheads)
+                ahead = joined(aheads)
             else:
                 if not fast:
-                    reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
+                    reference, previous = (mapped(Tensor.float, x) for x in (reference, previous))
                 ahead = animator.generator.look_ahead(structure, points, reference)
             output, newest = animator.generator.frame(ahead, reference, previous)
             finite = bool(output.image.sum().isfinite())
             if finite or animator.precision == torch.float32:
                 break
     flow, mask = (field[:, 0] for field in output.motions[-1])
-    generated = Generated(output.image, flow, mask, points, tuple(target.look for target in targets))
+    generated = Generated(output.image, flow, mask, tuple(target.places for target in targets))
     memories = [
-        GeneratorMemory(_mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
+        GeneratorMemory(mapped(lambda x: x[own], newest) if finite else ())  # noqa: B023
         for own in (slice(index, index + 1) for index in range(len(targets)))
     ]
     return generated, memories
 
 
-def drawings(animator: "Animator", generated: Generated, portraits: Sequence[Portrait]) -> list[Drawing]:
-    """Each stream's drawing of what was generated for it: the eyes turned as is wished, the lids closed."""
+def close_ups(
+    animator: "Animator",
+    generated: Generated,
+    portraits: Sequence[Portrait],
+    memories: Sequence[GeneratorMemory],
+) -> tuple[list[tuple[Closeup, ...]], list[GeneratorMemory]]:
+    """Mouth and eyes of each stream, drawn closer, and its memory of them; none without a network for it."""
+    references = [portrait.closeups for portrait in portraits if portrait.closeups is not None]
+    if animator.closeups is None or len(references) < len(portraits):
+        return [()] * len(portraits), list(memories)
+    return draw_closeups(animator.closeups, references, generated.places, memories)
+
+
+def drawings(
+    animator: "Animator", generated: Generated, closer: Sequence[tuple[Closeup, ...]]
+) -> list[Drawing]:
+    """Each stream's drawing of what was generated for it, with its close-ups."""
     with animator.computing():
         fields = (field.float().nan_to_num() for field in generated[:3])
         faces, flows, masks = (field.permute(0, 2, 3, 1) for field in fields)
         faces = (faces.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-        faces, flows, masks, after = to_host((faces, flows, masks, generated.points))
-    drawn: list[Drawing] = []
-    for index, (look, portrait) in enumerate(zip(generated.looks, portraits, strict=True)):
-        face = look_aside(faces[index], after[index], look)
-        drawing = Drawing(face, flows[index], masks[index, ..., 0])
-        drawn.append(close_lids(drawing, portrait.face, portrait.points, after[index]))
-    return drawn
-
-
-def _joined(values: Sequence[Any]) -> Any:
-    """Equal structures of tensors (B, ...) as one whose batch is all of theirs."""
-    return values[0] if len(values) == 1 else _mapped(lambda *tensors: torch.cat(tensors), *values)
-
-
-def _mapped(change: Callable[..., Tensor], *values: Any) -> Any:
-    """`change` of the tensors that stand at the same place in all `values`, nested tuples."""
-    first = values[0]
-    if isinstance(first, Tensor):
-        return change(*values)
-    if not isinstance(first, tuple):
-        return first
-    parts = [_mapped(change, *those) for those in zip(*values, strict=True)]
-    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+        faces, flows, masks = to_host((faces, flows, masks))
+    return [
+        Drawing(faces[index], flows[index], masks[index, ..., 0], closeups)
+        for index, closeups in enumerate(closer)
+    ]

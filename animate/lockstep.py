@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from .devices import core_shares, taking
-from .draw import drawings, generate
+from .draw import close_ups, drawings, generate
 from .steps import Work, aim, compose, forget, track
 from .video import Frame
 
@@ -42,9 +42,10 @@ def step_together(
             targets = [target for index in group if (target := works[index].target)]
             portraits = [state.portrait for state in states]
             generated, memories = generate(animator, targets, portraits, [s.memory for s in states])
-            drawn = drawings(animator, generated, portraits)
-            for index, drawing, memory in zip(group, drawn, memories, strict=True):
-                state = replace(works[index].state, drawing=drawing, memory=memory)
+            closer, left = close_ups(animator, generated, portraits, [s.closeups for s in states])
+            drawn = drawings(animator, generated, closer)
+            for index, drawing, memory, kept in zip(group, drawn, memories, left, strict=True):
+                state = replace(works[index].state, drawing=drawing, memory=memory, closeups=kept)
                 works[index] = works[index]._replace(state=state)
     works = [compose(animator, work._replace(target=None)) for work in works]
     return [work.frame for work in works], [work.state for work in works]

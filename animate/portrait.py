@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..models import Reference
 from .align import FaceSquare
+from .closeups import CloseupReferences
 from .detail import Canvas
 from .errors import InputError
 from .image import read_image
@@ -22,7 +23,8 @@ class Portrait:
     """A source, prepared once per stream.
 
     image: RGB (H, W, 3) uint8. square: where its face is. canvas: where drawings of it are finished.
-    face: the crop, (S, S, 3) uint8. points: (68, 2) float32, pixels of the crop. reference: the crop encoded.
+    face: the crop, (S, S, 3) uint8. places: (70, 2) float32, points and irises, pixels of the crop. reference:
+    the crop encoded. closeups: mouth and eyes encoded, None where nothing draws them.
     Of a source video's frame, pose: the person from whom the motion departs, where it is not the first
     frame's. anew: whether its square is another than the frame's before. alpha: (H, W) uint8, None where
     opaque.
@@ -32,11 +34,17 @@ class Portrait:
     square: FaceSquare
     canvas: Canvas
     face: Image
-    points: NDArray[np.float32]
+    places: NDArray[np.float32]
     reference: Reference
+    closeups: CloseupReferences | None = None
     pose: Person | None = None
     anew: bool = False
     alpha: Image | None = None
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(68, 2), `places` without the irises."""
+        return self.places[:68]
 
 
 def read_source(source: Source) -> tuple[Image, Image | None, str]:

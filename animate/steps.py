@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..models import GeneratorMemory
 from .absence import MissingFaceError
 from .devices import core_shares, finish_stream, take_cores, take_stream, taking
-from .draw import Generated, drawings
+from .closeups import Closeup
+from .draw import Generated, close_ups, drawings
 from .stream import Stage
 from .transparency import moved_alpha, off_white
 from .video import Frame
@@ -22,13 +23,14 @@ class Work(NamedTuple):
     """A frame on its way through a step: the driving frame, in the end the animated one, and what is known.
 
     state: as the frame before left it, at last as this one leaves it. target: from aim to generate.
-    generated: from there to draw.
+    generated: from there to draw. closeups: from close_up to draw.
     """
 
     frame: Frame
     state: "AnimationState"
     target: "Target | None" = None
     generated: Generated | None = None
+    closeups: tuple[Closeup, ...] = ()
 
 
 def track(animator: "Animator", work: Work) -> Work:
@@ -77,7 +79,7 @@ def forget(work: Work) -> Work:
     """Without the memory of another shot: no smear from one into the next."""
     state = work.state
     if (state.seen and state.seen.cut) or state.portrait.anew:
-        return work._replace(state=replace(state, memory=GeneratorMemory()))
+        return work._replace(state=replace(state, memory=GeneratorMemory(), closeups=GeneratorMemory()))
     return work
 
 
@@ -91,11 +93,21 @@ def generate(animator: "Animator", work: Work) -> Work:
     return work._replace(state=replace(state, memory=memory), target=None, generated=generated)
 
 
-def draw(animator: "Animator", work: Work) -> Work:
-    """Turn what was generated, on the device, into the face with its eyes and lids, here."""
+def close_up(animator: "Animator", work: Work) -> Work:
+    """Draw mouth and eyes closer, with the memory of those of the frames before."""
+    work = forget(work)
     if work.generated is None:
         return work
-    (drawing,) = drawings(animator, work.generated, [work.state.portrait])
+    state = work.state
+    (closer,), (memory,) = close_ups(animator, work.generated, [state.portrait], [state.closeups])
+    return work._replace(state=replace(state, closeups=memory), closeups=closer)
+
+
+def draw(animator: "Animator", work: Work) -> Work:
+    """Turn what was generated, on the device, into the face with its close-ups, here."""
+    if work.generated is None:
+        return work
+    (drawing,) = drawings(animator, work.generated, [work.closeups])
     return work._replace(state=replace(work.state, drawing=drawing), generated=None)
 
 
@@ -118,6 +130,7 @@ STEP: dict[Part, tuple[str, ...]] = {
     aim: ("motion", "square", "target", "presence"),
     look_ahead: (),
     generate: ("memory",),
+    close_up: ("closeups",),
     draw: ("drawing",),
     compose: (),
 }

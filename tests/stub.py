@@ -47,7 +47,7 @@ def stub_animator(seconds: float) -> Animator:
         time.sleep(seconds)
         image = torch.from_numpy(portrait.face).permute(2, 0, 1)[None] / 127.5 - 1
         flow, mask = torch.zeros_like(image[:, :2]), torch.ones_like(image[:, :1])
-        return Generated(image, flow, mask, target.points, (target.look,)), memory
+        return Generated(image, flow, mask, (target.places,)), memory
 
     def nothing(target, portrait) -> Any:
         return None
