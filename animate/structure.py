@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from ..models.config import Task
 
 EDGE_CHANNEL = 16
+CLOSEUP_MASKS = slice(19, 35)
 STRIDE = 4
 """One place in STRIDE x STRIDE pixels is drawn: distances are smooth, the generator starts at H/4."""
 

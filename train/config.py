@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,20 +154,24 @@ FACE_ONE = TrainConfig(
 """Learnt weights made one person's in some ten minutes of a CPU: too few steps for critics. Clips from
 the first step on, because pictures alone unlearn what a previous frame is for. Mostly their first frame is
 the reference: one portrait is to be animated, and what is around and behind it can be learnt by heart."""
+_CLOSEUP: dict[str, Any] = {
+    "batch": 16,
+    "parts": 2.0,
+    "window": 0.75,
+    "central": True,
+    "warped": 0.0,
+}
 CLOSEUP = TrainConfig(
     stages=(
         Stage(name="flow", steps=300, batch=16, flow_only=True, rate=4e-4, flow=1.0),
-        Stage(name="image", steps=1500, batch=16, parts=2.0, window=0.75, central=True),
-        Stage(name="sharp", steps=2600, batch=16, parts=2.0, window=0.75, central=True, adversarial=0.05),
+        Stage(name="image", steps=1500, **_CLOSEUP),
+        Stage(name="sharp", steps=1900, **_CLOSEUP, adversarial=0.05),
         Stage(
             name="video",
-            steps=2200,
-            batch=6,
+            steps=800,
+            **(_CLOSEUP | {"batch": 6}),
             length=6,
             chunk=3,
-            parts=2.0,
-            window=0.75,
-            central=True,
             change=0.5,
             adversarial=0.05,
             temporal=0.03,
@@ -175,7 +180,7 @@ CLOSEUP = TrainConfig(
     critic_levels=3,
     augmentation=Augmentation(drop=0.2, mix=0.2, noise=0.2),
 )
-"""Squares of a mouth or an eye, one set of weights (`closeups`)."""
+"""Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it starts well ahead."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),

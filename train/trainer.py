@@ -20,11 +20,8 @@ from ..animate.devices import fast_arithmetic
 from ..animate.errors import Stopped
 from ..models import (
     AttentionFlow,
-    Discriminator,
-    DiscriminatorConfig,
     Generator,
     GeneratorConfig,
-    frame_residuals,
     load_generator,
     new_generator,
     save_generator,
@@ -33,11 +30,12 @@ from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import going_on, load_checkpoint, save_checkpoint, whole_or_not
 from .config import Augmentation, Stage, TrainConfig
+from .critics import critic_terms, new_critics, told_critic
 from .closeups import looked_closer
 from .data import Batch, draw_structures
 from .journal import Journal, Terms
 from .landmark_loss import LandmarkJudge
-from .losses import critic_hinge, detail_weight, find_eyes, generator_hinge
+from .losses import detail_weight, find_eyes
 from .muon import Muon
 from .objective import flow_terms, picture_terms, window
 from .perceptual import load_features
@@ -47,7 +45,6 @@ from .samples import StageSamples, open_samples
 from .stopping import patience
 
 CHECKPOINT_SECONDS = 120
-VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 REFUSED = 3  # gradients in a row that are not finite, after which a run stops
 HEADS = ("head8", "head4", "paint", "taps", "leave")  # layers of outputs, no directions to be evened: AdamW's
 
@@ -85,12 +82,7 @@ class Trainer:
         self.frames = frames or out / "frames"  # decoded clips, which several runs may share
         self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self.critic = self._place(Discriminator(DiscriminatorConfig(levels=config.critic_levels)))
-        self.temporal = self._place(
-            Discriminator(
-                DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1), levels=config.critic_levels)
-            )
-        )
+        self.critic, self.temporal = map(self._place, new_critics(model.task, config.critic_levels))
         wanted = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if wanted else None
         self.judge = self._place(LandmarkJudge()) if any(s.landmarks for s in config.stages) else None
@@ -239,7 +231,18 @@ class Trainer:
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)
                 seen = window(stage, truth.shape[-2:], self.dice) if stage.central else ...
-                terms |= self._critics(images[seen], truth[seen], temporal=stage.temporal > 0)
+                told = told_critic(task, drawn)
+                terms |= critic_terms(
+                    (self.critic, self.temporal),
+                    self.optimisers["critic_optimiser"],
+                    images[seen],
+                    truth[seen],
+                    None if told is None else told[seen],
+                    temporal=stage.temporal > 0,
+                    dice=self.dice,
+                    world=self.world,
+                    autocast=self._autocast,
+                )
             terms = self._step(stage, terms)
             yield Step(terms, source, truth[:, -1], outputs[-1] if outputs else None)
             memory = memory.detach()
@@ -311,35 +314,6 @@ class Trainer:
             for averaged, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 averaged.lerp_(value, 1 - decay)
         return {name: value.detach() for name, value in terms.items()} | {"norm": norm}
-
-    def _critics(self, fake: Tensor, truth: Tensor, *, temporal: bool) -> dict[str, Tensor]:
-        """One step of the critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
-        pick = int(torch.randint(fake.shape[1], (), generator=self.dice))
-        with self._autocast():
-            frozen = fake.detach()
-            image_loss = critic_hinge(self.critic(truth[:, pick]), self.critic(frozen[:, pick]))
-            video_loss = torch.zeros((), device=self.device)
-            if temporal:
-                video_loss = critic_hinge(
-                    self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen))
-                )
-        self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
-        (image_loss + video_loss).backward()
-        average_gradients(self.world, self.critic, self.temporal)
-        self.optimisers["critic_optimiser"].step()
-        for module in (self.critic, self.temporal):
-            module.requires_grad_(False)
-        with self._autocast():
-            terms = {
-                "critic": image_loss.detach(),
-                "adversarial": generator_hinge(self.critic(fake[:, pick])),
-            }
-            if temporal:
-                terms["temporal_critic"] = video_loss.detach()
-                terms["temporal"] = generator_hinge(self.temporal(frame_residuals(fake)))
-        for module in (self.critic, self.temporal):
-            module.requires_grad_(True)
-        return terms
 
     def _rate(self, stage: Stage) -> float:
         """Warm-up, then half a cosine down to a twentieth over the whole run."""
