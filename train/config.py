@@ -41,6 +41,8 @@ class Stage:
     """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
     hidden: float = 0.0
     """Weight of the source's share where it is known to show nothing of the place: for an exact teacher."""
+    carried: float = 0.0
+    """Weight of the painted share where the source's own pixels, moved, are right: paint is softer."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
     attention: float = 0.0
@@ -160,12 +162,13 @@ _CLOSEUP: dict[str, Any] = {
     "window": 0.75,
     "central": True,
     "warped": 0.0,
+    "carried": 0.1,
 }
 CLOSEUP = TrainConfig(
     stages=(
         Stage(name="flow", steps=300, batch=16, flow_only=True, rate=4e-4, flow=1.0),
         Stage(name="image", steps=1500, **_CLOSEUP),
-        Stage(name="sharp", steps=1900, **_CLOSEUP, adversarial=0.05),
+        Stage(name="sharp", steps=1900, **_CLOSEUP, adversarial=0.08),
         Stage(
             name="video",
             steps=800,
@@ -173,10 +176,11 @@ CLOSEUP = TrainConfig(
             length=6,
             chunk=3,
             change=0.5,
-            adversarial=0.05,
+            adversarial=0.08,
             temporal=0.03,
         ),
     ),
+    critic_rate=8e-4,
     critic_levels=3,
     augmentation=Augmentation(drop=0.2, mix=0.2, noise=0.2),
 )

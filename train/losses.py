@@ -134,6 +134,15 @@ def hidden_share(mask4: Tensor, mask1: Tensor, shown: Tensor) -> Tensor:
         return (-torch.log1p(-masks.clamp(max=1 - 1e-4)) * (1 - shown)).mean()
 
 
+def painted_share(mask: Tensor, warped: Tensor, truth: Tensor) -> Tensor:
+    """The mean of 1 - m, the source's share m being `mask` (B, 1, H, W), where its moved pixels `warped` are
+    those of the `truth` (B, 3, H, W): there a painting can only be softer, and so is a blend with it."""
+    with torch.no_grad():
+        apart = (warped - truth).abs().mean(1, keepdim=True)
+        right = torch.exp(-F.avg_pool2d(apart, 3, stride=1, padding=1) / 0.08)
+    return ((1 - mask) * right).mean()
+
+
 def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Where a small mistake matters, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H,
     W) in [0, 1]: a face's eyes and mouth, a close-up's lids or lips, a person's body; of a thing everywhere."""

@@ -19,6 +19,7 @@ from .losses import (
     face_crops,
     flow_distance,
     hidden_share,
+    painted_share,
     sampling_correctness,
     style_distance,
 )
@@ -87,6 +88,11 @@ def picture_terms(
     if stage.change and len(outputs) > 1:
         made = torch.stack([output.image for output in outputs], dim=1).diff(dim=1)
         terms["change"] = F.l1_loss(made, truth.diff(dim=1))
+    if stage.carried:
+        pairs = zip(outputs, truth.unbind(1), strict=True)
+        terms["carried"] = torch.stack(
+            [painted_share(o.motions[2].mask[:, 0], o.warped, true) for o, true in pairs]
+        ).mean()
     if stage.hidden:
         shares = [
             hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], teacher[1][:, t])

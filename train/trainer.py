@@ -137,6 +137,8 @@ class Trainer:
         model = asdict(self.generator.config)
         loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
         self.step, self.recent = loop["step"], loop["recent"]
+        for group in self.optimisers["critic_optimiser"].param_groups:
+            group["lr"] = self.config.critic_rate  # this run's, not that of the run before
         return going_on(self.checkpoint, loop, asdict(self.config))
 
     def train(self) -> None:
