@@ -49,7 +49,7 @@ class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
     device: torch device of the generator. device_reason: why that one. precision: of its arithmetic.
-    backend: what computes it. name: of the weights.
+    backend: what computes it. name: of the weights. closeups: draws mouth and eyes, None: nothing.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Animator:
         backend: str = "torch",
         closeups: Generator | None = None,
     ):
-        """closeups: draws mouth and eyes closer, None: nothing does."""
         self.device = torch.device(device)
         self.generator, self.landmarker = generator.to(self.device).eval(), landmarker
         self.device_reason, self.name, self.backend = reason, name, backend
@@ -88,19 +87,13 @@ class Animator:
         try:
             generator = hand_over(load_generator(name, chosen, "face"), backend, str(name))
             landmarker = load_landmarker(landmarks, device=chosen)
-            closer = load_closeups(chosen)
+            net = load_closeups(chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(str(error)) from None
         return cls(
-            generator,
-            landmarker,
-            device=chosen,
-            reason=reason,
-            name=str(name),
-            backend=backend,
-            closeups=closer,
+            generator, landmarker, device=chosen, reason=reason, name=str(name), backend=backend, closeups=net
         )
 
     def prepare(
@@ -308,11 +301,8 @@ class Animator:
         seen = to_crop(found.places, square, self._size)
         signals = found.signals if isinstance(found, Tracked) else None
         moved, motion = follow_driver(seen, state.motion, signals)
-        with self.computing():
-            points = self._tensor(moved.points[:68])
-            driving = crop(image, square, self._size) if state.guidance == "edges" else None
-            target = Target(points, self._structure(points, driving, state.guidance), moved.points)
-        return target, motion, square
+        driving = crop(image, square, self._size) if state.guidance == "edges" else None
+        return self._target(moved.points, driving, state.guidance), motion, square
 
     def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
         """Step's third stage: the part of the network that needs no frame before this one, a third of it."""
@@ -328,10 +318,8 @@ class Animator:
 
     def towards_rest(self, target: Target, portrait: Portrait, share: Fraction) -> Target:
         """That `share` of the way from the portrait's own points to `target`."""
-        places = portrait.places + np.float32(share) * (target.places - portrait.places)
-        with self.computing():
-            points = self._tensor(places[:68])
-            return Target(points, self._structure(points, None, "landmarks"), places)
+        places = portrait.places + np.float32(float(share)) * (target.places - portrait.places)
+        return self._target(places.astype(np.float32))
 
     def compose(self, portrait: Portrait, drawing: Drawing | None, *, alone: bool, detail: float) -> Image:
         """Step's last stage: the drawing finished and pasted into the photograph, or `alone` as the network
@@ -341,6 +329,13 @@ class Animator:
         face = drawing.face if alone else finish(drawing, portrait.canvas, detail)
         face = paste_closeups(face, drawing.closeups, self._size, detail)
         return face if alone else paste(portrait.image, face, portrait.square)
+
+    def _target(
+        self, places: NDArray[np.float32], driving: Image | None = None, guidance: Guidance = "landmarks"
+    ) -> Target:
+        with self.computing():
+            points = self._tensor(places[:68])
+            return Target(points, self._structure(points, driving, guidance), places)
 
     def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):

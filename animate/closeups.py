@@ -1,4 +1,4 @@
-"""Close-ups of the mouth and both eyes: squares of a picture in which each lies alike, whatever the head does.
+"""Close-ups of the mouth and both eyes: squares of a picture in which they lie alike whatever the head does.
 
 A square is centred on its part, turned with the line between the eyes and as large as eyes and nose say, so
 that a mouth that opens changes nothing about it. The eye of points 42-47 is seen in a mirror: for a network
@@ -36,7 +36,11 @@ SIZE = 96
 LARGEST = 2 * SIZE  # side of a square in which a photograph's own detail is kept
 _SIDES = {"mouth": 1.25, "right": 0.8, "left": 0.8}  # of a square, in the face's own measure
 _CORNERS = {"mouth": [48, 54], "right": [36, 39], "left": [42, 45]}
-_LOWER = {"mouth": 0.04, "right": 0.0, "left": 0.0}  # of the measure: the centre lies below the corners' middle
+_LOWER = {
+    "mouth": 0.04,
+    "right": 0.0,
+    "left": 0.0,
+}  # of the measure: the centre lies below the corners' middle
 _OVAL = (0.72, 0.97)  # of half a side: up to where a square counts wholly, from where it does not
 _NARROW = (0.1, 0.18)  # of the measure, an eye's width: seen so much from the side it is not drawn; wholly
 _SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the seam goes on inwards
@@ -45,8 +49,9 @@ _SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the
 class Closeup(NamedTuple):
     """One square drawn in one frame.
 
-    drawing: what the network made of it, S x S, of the portrait's own square. canvas: where that is finished.
-    matrix: (2, 3), from pixels of the face's crop to pixels of the square. weight: how much it counts, 0 to 1.
+    drawing: what the network made of it, S x S, of the portrait's own square. canvas: where that is
+    finished. matrix: (2, 3), from pixels of the face's crop to the square's. weight: how much it counts, 0 to
+    1.
     """
 
     drawing: Drawing
@@ -190,9 +195,7 @@ def draw_closeups(
     return drawn, left
 
 
-def paste_closeups(
-    image: Image, closeups: Sequence[Closeup], crop_side: int, strength: float = 1.0
-) -> Image:
+def paste_closeups(image: Image, closeups: Sequence[Closeup], crop_side: int, strength: float = 1.0) -> Image:
     """A copy of the face's square `image` (side, side, 3), at any size, with the close-ups on it, whose
     matrices are of its crop of side `crop_side`. strength: as in `detail.finish`."""
     side = image.shape[0]
@@ -231,7 +234,9 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
     rim = 4 * shares * (1 - shares)
     apart = (under - closeup.drawing.face) * rim[..., None]
     spread = _SHADE * size
-    shade = cv2.GaussianBlur(apart, (0, 0), spread) / (cv2.GaussianBlur(rim, (0, 0), spread) + 1e-3)[..., None]
+    shade = (
+        cv2.GaussianBlur(apart, (0, 0), spread) / (cv2.GaussianBlur(rim, (0, 0), spread) + 1e-3)[..., None]
+    )
     layers = np.dstack((_resized(shade, patch.shape[0]) + patch, _resized(shares, patch.shape[0])))
     if native < layers.shape[0]:
         layers = cv2.resize(layers, (native, native), interpolation=cv2.INTER_AREA)

@@ -23,8 +23,8 @@ class Portrait:
     """A source, prepared once per stream.
 
     image: RGB (H, W, 3) uint8. square: where its face is. canvas: where drawings of it are finished.
-    face: the crop, (S, S, 3) uint8. places: (70, 2) float32, points and irises, pixels of the crop. reference:
-    the crop encoded. closeups: mouth and eyes encoded, None where nothing draws them.
+    face: the crop, (S, S, 3) uint8. places: (70, 2) float32, points and irises, pixels of the crop.
+    reference: the crop encoded. closeups: mouth and eyes encoded, None where nothing draws them.
     Of a source video's frame, pose: the person from whom the motion departs, where it is not the first
     frame's. anew: whether its square is another than the frame's before. alpha: (H, W) uint8, None where
     opaque.

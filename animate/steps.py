@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..models import GeneratorMemory
 from .absence import MissingFaceError
-from .devices import core_shares, finish_stream, take_cores, take_stream, taking
 from .closeups import Closeup
+from .devices import core_shares, finish_stream, take_cores, take_stream, taking
 from .draw import Generated, close_ups, drawings
 from .stream import Stage
 from .transparency import moved_alpha, off_white

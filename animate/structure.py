@@ -72,7 +72,7 @@ def structure_map(
     Args:
         points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, centres at integers.
         edges: (B, 1, size, size) in [0, 1] from `image_edges`, or None: channel 16 stays zero.
-        stride: pixels between drawn places. reach: pixels at which distances end, a quarter of `size` if None.
+        stride: pixels between drawn places. reach: pixels at which distances end, None: a quarter of `size`.
 
     Returns:
         (B, 17, size / stride, size / stride) float32 in [0, 1]: channel 0 the drawn edges, 1-14 the distance
@@ -137,9 +137,7 @@ def _distances(points: Tensor, centres: Tensor, edges: tuple[tuple[int, ...], ..
     return torch.stack(nearest, dim=1).clamp_min(1e-8).sqrt()
 
 
-def _insides(
-    points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int, ...]], ...]
-) -> list[Tensor]:
+def _insides(points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int, ...]], ...]) -> list[Tensor]:
     """For each of `parts`, which places of the grid of `centres` (n,) lie inside its polygon, by the even-odd
     rule: (B, n, n). Where an edge crosses a row depends on the row alone."""
     starts = [index for _, polygon in parts for index in polygon]
@@ -199,13 +197,13 @@ def closeup_maps(points: Tensor, size: int) -> Tensor:
     """The map of a close-up of a mouth or an eye by its points (B, 70, 2), pixels of a square of side `size`,
     x then y: (B, 35, size / 4, size / 4) float32 in [0, 1].
 
-    Channels 0-15 as of a face, distances over 64 pixels; 16 one for a mouth, 17, 18 how far lips and lids
-    are open; 19-34 soft masks of lips, inner mouth, eye and iris, four channels each: the 2 x 2 places of
-    half the stride. A mask goes from 0 to 1 within 3 pixels either side of its edge, so that openings of a
-    fraction of a pixel are told apart.
+    Channels 0-15 as of a face, distances over two thirds of the side; 16 one for a mouth, 17, 18 how far lips
+    and lids are open; 19-34 soft masks of lips, inner mouth, eye and iris, four channels each: the 2 x 2
+    places of half the stride. A mask goes from 0 to 1 within 3 pixels either side of its edge, so that
+    openings of a fraction of a pixel are told apart.
     """
     points = points.float()
-    drawn = structure_map(points[:, :68], size, reach=64.0)[:, :EDGE_CHANNEL]
+    drawn = structure_map(points[:, :68], size, reach=size * 2 / 3)[:, :EDGE_CHANNEL]
     centres = torch.arange(size // 2, device=points.device) * 2 + 0.5
     distances = torch.stack(
         [pair.amin(dim=1) for pair in _distances(points, centres, _FINE_EDGES).split(2, dim=1)], dim=1
@@ -222,7 +220,7 @@ def closeup_maps(points: Tensor, size: int) -> Tensor:
     from_lips, from_lids = ((points[:, part].mean(1) - middle).norm(dim=1) for part in (_LIPS, _LIDS))
     gaps = [
         (points[:, low] - points[:, up]).norm(dim=-1).mean(1) / reach
-        for up, low, reach in (([61, 62, 63], [67, 66, 65], 32.0), ([37, 38], [41, 40], 16.0))
+        for up, low, reach in (([61, 62, 63], [67, 66, 65], size / 3), ([37, 38], [41, 40], size / 6))
     ]
     told = torch.stack(((from_lips < from_lids).float(), gaps[0].clamp(max=1), gaps[1].clamp(max=1)), dim=1)
     told = told[..., None, None].expand(-1, -1, *drawn.shape[-2:])

@@ -63,9 +63,7 @@ class _Scene:
 class CloseupSampler:
     """An endless, seeded stream of batches, as `data.Sampler`; `points` are (B, 1 + T, 70, 2) in squares."""
 
-    def __init__(
-        self, clips: list[Clip], batch: int, length: int, size: int, seed: int, *, rank: int = 0
-    ):
+    def __init__(self, clips: list[Clip], batch: int, length: int, size: int, seed: int, *, rank: int = 0):
         self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
         self.people: dict[str, list[_Scene]] = {}
         for clip in clips:
@@ -127,7 +125,9 @@ class CloseupSampler:
         if dice < opening[2] or part == "mouth":
             return any_one(), small_one()
         looks, source = scene.looks[part][moving], any_one()
-        return source, int(max(rng.integers(len(moving), size=4), key=lambda i: abs(looks[i] - looks[source])))
+        return source, int(
+            max(rng.integers(len(moving), size=4), key=lambda i: abs(looks[i] - looks[source]))
+        )
 
     def _squares(
         self, scene: _Scene, frames: NDArray, part: Part, rng: np.random.Generator
@@ -137,14 +137,17 @@ class CloseupSampler:
         size, mirrored = self.size, part == "mouth" and rng.random() < 0.5
         images, points = [], []
         noise, bent = rng.uniform(0, 0.5), _bent(rng, size)
-        if rng.random() < 0.4:  # an eye of a clip is drawn larger than it was seen: show some as sharp as seen
+        if (
+            rng.random() < 0.4
+        ):  # an eye of a clip is drawn larger than it was seen: show some as sharp as seen
             bent = _scaled(rng.uniform(0.8 if part == "mouth" else 0.65, 1), size) @ bent
         slips = np.repeat((_slip(rng, size) @ bent, _slip(rng, size) @ bent), (1, len(frames) - 1), axis=0)
         for frame, slip in zip(frames, slips, strict=True):
             places = scene.places[frame]
             matrix = slip @ np.concatenate((closeup_matrix(places, part, size), [[0, 0, 1]]))
-            square, seen = read_square(scene.clip.frames[frame], matrix[:2], size), into_square(
-                places, matrix[:2], part
+            square, seen = (
+                read_square(scene.clip.frames[frame], matrix[:2], size),
+                into_square(places, matrix[:2], part),
             )
             if mirrored:
                 square, seen = square[:, ::-1], _mirror(seen, size)
@@ -159,14 +162,17 @@ class CloseupSampler:
         gain, shift = rng.uniform(0.85, 1.15, 3) * rng.uniform(0.75, 1.2), rng.uniform(-20, 20)
         table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
         pictures = np.stack([cv2.LUT(picture, table[None]) for picture in pictures])
-        return pictures, np.stack(points).astype(np.float32)
+        return pictures.astype(np.uint8), np.stack(points).astype(np.float32)
 
 
 def looked_closer(face: Generator | AttentionFlow, config: GeneratorConfig) -> Generator | AttentionFlow:
     """The generator of close-ups that does what that of `face` does: the same widths, and what only a map of
     close-ups shows counts for nothing yet. ValueError if it has other widths."""
     closer = new_generator(config)
-    if replace(face.config, task="closeup", size=config.size, structure_channels=config.structure_channels) != config:
+    if (
+        replace(face.config, task="closeup", size=config.size, structure_channels=config.structure_channels)
+        != config
+    ):
         raise ValueError(f"These weights are of another configuration: {face.config}.")
     tensors = face.state_dict()
     name = "structure_encoder.enter.weight"
@@ -204,7 +210,9 @@ def _lit(pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 def _slip(rng: np.random.Generator, size: int) -> Floats:
     """(3, 3): a small similarity about the square's middle."""
     middle = (size - 1) / 2
-    turn = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-5, 5), float(np.exp(rng.uniform(-0.08, 0.08))))
+    turn = cv2.getRotationMatrix2D(
+        (middle, middle), rng.uniform(-5, 5), float(np.exp(rng.uniform(-0.08, 0.08)))
+    )
     turn[:, 2] += rng.normal(0, 0.015, 2) * size
     return np.concatenate((turn, [[0, 0, 1]]))
 

@@ -156,7 +156,7 @@ FACE_ONE = TrainConfig(
 """Learnt weights made one person's in some ten minutes of a CPU: too few steps for critics. Clips from
 the first step on, because pictures alone unlearn what a previous frame is for. Mostly their first frame is
 the reference: one portrait is to be animated, and what is around and behind it can be learnt by heart."""
-_CLOSEUP: dict[str, Any] = {
+_NEAR: dict[str, Any] = {
     "batch": 16,
     "parts": 2.0,
     "window": 0.75,
@@ -167,12 +167,12 @@ _CLOSEUP: dict[str, Any] = {
 CLOSEUP = TrainConfig(
     stages=(
         Stage(name="flow", steps=300, batch=16, flow_only=True, rate=4e-4, flow=1.0),
-        Stage(name="image", steps=1500, **_CLOSEUP),
-        Stage(name="sharp", steps=1900, **_CLOSEUP, adversarial=0.08),
+        Stage(name="image", steps=1500, **_NEAR),
+        Stage(name="sharp", steps=1900, **_NEAR, adversarial=0.08),
         Stage(
             name="video",
             steps=800,
-            **(_CLOSEUP | {"batch": 6}),
+            **(_NEAR | {"batch": 6}),  # pyright: ignore[reportArgumentType]
             length=6,
             chunk=3,
             change=0.5,
@@ -184,7 +184,7 @@ CLOSEUP = TrainConfig(
     critic_levels=3,
     augmentation=Augmentation(drop=0.2, mix=0.2, noise=0.2),
 )
-"""Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it starts well ahead."""
+"""Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it begins ahead."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),

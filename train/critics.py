@@ -1,4 +1,4 @@
-"""A step of both critics, then what they say of the generator's frames. B batch, T frames, H W the picture."""
+"""A step of both critics, then what they say of the generator's frames. B batch, T frames, H W a picture."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def painted_share(mask: Tensor, warped: Tensor, truth: Tensor) -> Tensor:
 
 def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Where a small mistake matters, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H,
-    W) in [0, 1]: a face's eyes and mouth, a close-up's lids or lips, a person's body; of a thing everywhere."""
+    W) in [0, 1]: a face's eyes and mouth, a close-up's lids or lips, a person's body; a thing everywhere."""
     if task == "face":
         return part_weight(points, shape[-1])
     if task == "view":

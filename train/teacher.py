@@ -26,8 +26,9 @@ def teach_flow(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and how far to trust them.
 
-    `points` (1 + T, N, 2) are the frames' landmarks, or of the close-ups of a `task`. Returns flows (T, 2, H / stride, W / stride), pixels of
-    the full picture, x then y, and weights (T, 1, H / stride, W / stride) in [0, 1].
+    `points` (1 + T, N, 2) are the frames' landmarks, as the generator of `task` has them. Returns flows (T,
+    2, H / stride, W / stride), pixels of the full picture, x then y, and weights (T, 1, H / stride, W /
+    stride) in [0, 1].
     """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     places = torch.from_numpy(points)

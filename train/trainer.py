@@ -29,9 +29,9 @@ from ..models import (
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import going_on, load_checkpoint, save_checkpoint, whole_or_not
+from .closeups import looked_closer
 from .config import Augmentation, Stage, TrainConfig
 from .critics import critic_terms, new_critics, told_critic
-from .closeups import looked_closer
 from .data import Batch, draw_structures
 from .journal import Journal, Terms
 from .landmark_loss import LandmarkJudge
