@@ -222,7 +222,8 @@ class Generator(nn.Module):
         # Pixels come from the source alone: warped again and again, previous frames would only blur.
         x = self.up2(self.body4(x4))
         x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
-        return F.pixel_shuffle(self.paint(activate(x)).float(), 2)
+        painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
+        return without_combs(painted) if self.config.task == "closeup" else painted
 
     def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
         """The flows alone to a target of `structure` (B, S, H/4, W/4) and `points` (B, N, 2)."""
@@ -288,6 +289,12 @@ class Generator(nn.Module):
         """What is generated and what is sampled, (B, C, h, w) and (B, R, C, h, w), as one; and the shares."""
         mask = shares(logits)
         return fuse(x, sampled, mask.to(x.dtype)), mask
+
+
+def without_combs(painted: Tensor) -> Tensor:
+    """`painted` (B, C, H, W) under 1-2-1 both ways: what alternates from pixel to pixel, of which a critic
+    makes teeth and no camera does, is gone."""
+    return F.avg_pool2d(F.avg_pool2d(F.pad(painted, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
 
 
 def _target_half(attention: LocalAttention | None, x: Tensor) -> Tensor:
