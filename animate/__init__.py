@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .animator import AnimationState, Animator
     from .errors import InputError
-    from .image import read_image
-    from .landmarks import Landmarks, load_landmarker
-    from .motion import Manner
+    from .face.landmarkers import load_landmarker
+    from .face.landmarks import Landmarks
+    from .io.image import read_image
+    from .options import MotionOptions
     from .video import Camera, Frame, VideoReader, VideoWriter
 
 __all__ = [
@@ -18,7 +19,7 @@ __all__ = [
     "Frame",
     "InputError",
     "Landmarks",
-    "Manner",
+    "MotionOptions",
     "VideoReader",
     "VideoWriter",
     "load_landmarker",
@@ -26,17 +27,17 @@ __all__ = [
 ]
 
 _HOME = {
-    "AnimationState": "animator",
+    "AnimationState": "state",
     "Animator": "animator",
     "Camera": "video",
     "Frame": "video",
     "InputError": "errors",
-    "Landmarks": "landmarks",
-    "Manner": "motion",
+    "Landmarks": "face.landmarks",
+    "MotionOptions": "options",
     "VideoReader": "video",
     "VideoWriter": "video",
-    "load_landmarker": "landmarks",
-    "read_image": "image",
+    "load_landmarker": "face.landmarkers",
+    "read_image": "io.image",
 }
 
 

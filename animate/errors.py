@@ -1,9 +1,62 @@
-"""What ends a command early, in one sentence: bad input, or somebody who stopped it."""
+"""What ends a command early, or is told beside a result: values with their parts; nobody parses sentences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def sentence(subject: str, reason: str = "", remedy: str = "") -> str:
+    """One sentence: "subject: reason; remedy."
+
+    >>> sentence("a.mp4", "the file exists", "pass --overwrite to replace it")
+    'a.mp4: the file exists; pass --overwrite to replace it.'
+    """
+    text = ": ".join(part for part in (subject, reason) if part)
+    return "; ".join(part for part in (text, remedy) if part).removesuffix(".") + "."
 
 
 class InputError(ValueError):
-    """What was given cannot be used; the message is one sentence that names it and says what to do."""
+    """What was given cannot be used: bad input, not a fault of ours.
+
+    subject: the file, option or place it is about, as the user gave it; reason: what is wrong with it;
+    remedy: what to do. No part begins with a capital for its own sake or ends in a full stop. `str` is one
+    sentence of them.
+    """
+
+    def __init__(self, subject: object, reason: str = "", remedy: str = ""):
+        super().__init__(str(subject), reason, remedy)
+        self.subject, self.reason, self.remedy = str(subject), reason, remedy
+
+    def __str__(self) -> str:
+        return sentence(self.subject, self.reason, self.remedy)
+
+
+class Cancelled(InputError):  # noqa: N818
+    """The caller's own cancel ended the work before there was anything to keep."""
+
+
+@dataclass(frozen=True)
+class InputWarning:
+    """What the user should know beside the result; the parts as of an `InputError`."""
+
+    subject: str
+    reason: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return sentence(self.subject, self.reason, self.remedy)
+
+
+Warn = Callable[[InputWarning], object]
+"""Who is told of a warning when it is found."""
+
+
+def ignore(_: InputWarning) -> None:
+    """A `Warn` for callers that do not ask for warnings."""
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped the work; the message says what is left of it."""
+    """Ctrl-C ended the work; the message says what is left of it. result: what was finished until then."""
+
+    def __init__(self, message: str, result: object = None):
+        super().__init__(message)
+        self.result = result

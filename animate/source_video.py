@@ -1,68 +1,57 @@
-"""A source that is itself a video: for every moment of the driving video the frame of that moment.
+"""A source that is itself a video: each driving frame is paired with the source's frame of the same time.
 
-Frames are paired by time, not by number, so that rates may differ; two frames are held, however long it is.
+Pairing is by time, not by number, so the rates may differ. The reader holds two frames; what a stream keeps
+of the source is a `SourceState`, so that a render can be resumed.
 """
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
-from typing import Literal, Protocol, Self
+from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
-from .align import FaceSquare, crop, face_square, to_crop
-from .animation_state import AnimationState, Guidance
 from .errors import InputError
-from .files import existing_file
-from .landmarks import Landmarker, Landmarks
-from .motion import see_person
-from .portrait import Portrait, Source
-from .tracking import Sighting, sight
+from .face.crop import FaceSquare, crop, face_square, to_crop
+from .face.tracking import sight
+from .io.paths import existing_file
+from .motion.retarget import fit_source
+from .networks import Networks
+from .options import AnimateOptions
+from .state import Image, Source, SourceState
 from .video import Frame, VideoReader
 
-SourceMotion = Literal["keep", "replace"]
-
-_AWAY = 0.12  # of the side: how far a face may go from where its square fits best
+_AWAY = 0.12  # of the side: how far a face may move from where its square fits best
 _GROWN = 1.2  # how much larger or smaller its best square may be
 
 
-class Painter(Protocol):
-    """What makes portraits of frames: an Animator."""
+class Pair(NamedTuple):
+    """A driving frame; and the source's picture (H, W, 3) uint8, if it is not that of the frame before."""
 
-    landmarker: Landmarker
-
-    def portray(
-        self, image: NDArray[np.uint8], found: Landmarks, square: FaceSquare, guidance: Guidance
-    ) -> Portrait: ...
+    frame: Frame
+    source: Image | None = None
 
 
 class SourceVideo:
-    """The frames of a source video by the time since its beginning; use it with `with`.
+    """The frames of a source video by time; use it with `with`.
 
-    motion: "keep" the source's own movement, the driver's being added to it, or "replace" it: the head stays
-    where it is in each frame, but turns, tilts and speaks as the driver does from the first frame's pose.
-
-    path: Path. image: the frame that is shown now, RGB (H, W, 3) uint8. ended: seconds, when the video was
-    asked for more than it has; None until then.
+    path: Path. first: its first picture, (H, W, 3) uint8 RGB. ended: seconds, set once the video was asked
+    for more than it has.
     """
 
-    def __init__(self, path: str | os.PathLike, motion: SourceMotion = "keep"):
+    def __init__(self, path: str | os.PathLike):
         self._reader = VideoReader(path)
-        self._motion = motion
         self.path = self._reader.path
         self._frames = iter(self._reader)
         first = next(self._frames)
         self._next: Frame | None = first
         self._zero = self._last = first.seconds
-        self.image: NDArray[np.uint8] = first.image
+        self._image = self.first = first.image
         self.ended: Fraction | None = None
-        self._begin: Fraction | None = None
-        self._seen: Sighting | None = None
-        self._rest: NDArray[np.float32] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,54 +59,60 @@ class SourceVideo:
     def __exit__(self, *_: object) -> None:
         self._reader.close()
 
-    def begin(self, found: Landmarks, places: NDArray[np.float32]) -> None:
-        """Take the first frame's face: its landmarks, and its (70, 2) `places` in the crop."""
-        self._seen, self._rest = Sighting.first(self.image, found), places
+    def pair(self, frames: Iterable[Frame]) -> Iterator[Pair]:
+        """Driving frames with the source's pictures; the first one is at the source's beginning."""
+        begin = None
+        for frame in frames:
+            begin = frame.seconds if begin is None else begin
+            yield Pair(frame, self._image if self._advance(frame.seconds - begin) else None)
 
-    def advance(self, seconds: Fraction) -> bool:
-        """Show the last frame that is due at `seconds`; whether it is another one than before."""
-        image = self.image
+    def _advance(self, seconds: Fraction) -> bool:
+        """Go to the last frame that is due at `seconds`; whether it is another one than before."""
+        image = self._image
         while self._next is not None and self._next.seconds - self._zero <= seconds:
-            self.image, self._last = self._next.image, self._next.seconds
+            self._image, self._last = self._next.image, self._next.seconds
             self._next = next(self._frames, None)
-        over = self._last - self._zero + 1 / self._reader.rate
-        if self._next is None and self.ended is None and seconds >= over:
-            self.ended = over
-        return self.image is not image
-
-    def follow(self, seconds: Fraction, state: AnimationState, painter: Painter) -> AnimationState:
-        """`state` with the portrait of the source's frame at the driving frame's `seconds`; the first call's
-        are the beginning.
-
-        The square stays while the face fits it, so that nothing swims; a cut begins anew. A frame without a
-        face is shown as it is.
-        """
-        self._begin = seconds if self._begin is None else self._begin
-        if not self.advance(seconds - self._begin):
-            return replace(state, portrait=replace(state.portrait, anew=False))
-        self._seen = seen = sight(painter.landmarker, self.image, self._seen, None)
-        square = state.portrait.square
-        if seen.landmarks is None:
-            face = crop(self.image, square, len(state.portrait.face))
-            return replace(state, portrait=replace(state.portrait, image=self.image, face=face), shown=False)
-        best = face_square(seen.landmarks, (self.image.shape[1], self.image.shape[0]))
-        anew = seen.cut or not state.shown or not _fits(square, best)
-        portrait = painter.portray(self.image, seen.landmarks, best if anew else square, state.guidance)
-        pose = to_crop(seen.landmarks.places, portrait.square, len(portrait.face))
-        if seen.cut or self._rest is None:
-            self._rest = pose
-        if self._motion == "replace":
-            pose = self._rest + (pose.mean(0) - self._rest.mean(0))
-        return replace(state, portrait=replace(portrait, pose=see_person(pose), anew=anew), shown=True)
+        end = self._last - self._zero + 1 / self._reader.rate
+        if self._next is None and self.ended is None and seconds >= end:
+            self.ended = end
+        return self._image is not image
 
 
-def open_source(
-    source: Source, motion: SourceMotion
-) -> AbstractContextManager[SourceVideo] | AbstractContextManager[Source]:
+def follow_source(
+    networks: Networks, image: Image, state: SourceState, options: AnimateOptions
+) -> tuple[SourceState, bool]:
+    """The source's state at its next picture, and whether the face's square is another one.
+
+    The square stays while the face fits it, so that nothing swims; after a cut it is set again. A picture
+    without a face is shown as it is. With `source_motion` "replace" the head stays where it is in each
+    frame, but turns, tilts and speaks as the driver does from the shot's first pose.
+    """
+    seen = sight(networks.landmarker, image, state.seen, None)
+    square = state.portrait.square
+    if seen.landmarks is None:
+        face = crop(image, square, len(state.portrait.face))
+        portrait = replace(state.portrait, image=image, face=face)
+        return replace(state, portrait=portrait, seen=seen, visible=False), False
+    best = face_square(seen.landmarks, (image.shape[1], image.shape[0]))
+    recropped = seen.cut or not state.visible or not _fits(square, best)
+    portrait = networks.encode(image, seen.landmarks, best if recropped else square, options.guidance)
+    pose = to_crop(seen.landmarks.places, portrait.square, len(portrait.face))
+    rest = pose if seen.cut or state.rest is None else state.rest
+    if options.source_motion == "replace":
+        pose = rest + (pose.mean(0) - rest.mean(0))
+    return SourceState(portrait, seen, fit_source(pose), rest), recropped
+
+
+def open_source(source: Source) -> AbstractContextManager[SourceVideo] | AbstractContextManager[Source]:
     """A `source` for `with`: opened if it is a video, as it is if it is a picture."""
     if isinstance(source, str | os.PathLike) and is_video(source):
-        return SourceVideo(source, motion)
+        return SourceVideo(source)
     return nullcontext(source)
+
+
+def pair_frames(frames: Iterable[Frame], source: object) -> Iterator[Pair]:
+    """Driving frames for a stream whose `source` is a `SourceVideo` or a picture."""
+    return source.pair(frames) if isinstance(source, SourceVideo) else (Pair(frame) for frame in frames)
 
 
 def is_video(path: str | os.PathLike) -> bool:

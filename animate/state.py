@@ -1,134 +1,155 @@
-"""A stream's state on disk, so that a render goes on where it was cut off: safetensors and JSON, no pickle.
+"""What a stream carries from frame to frame: a portrait, and one state for each stage that has one.
 
-It walks dataclasses, named tuples, tuples, lists, dicts, tensors, arrays and plain values, whatever their
-names: a field added to the state later is saved too, and one that cannot be is an error.
+All of it is values: a stage takes its state and returns the next one, so one Animator serves many streams.
+S is the side of the network's picture, 256 by default.
 """
 
-import json
 import os
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from fractions import Fraction
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .files import settle
+from ..models import Ahead, FrameOutput, GeneratorMemory, Reference
+from .compositing.closeups import CloseupReferences
+from .compositing.detail import Canvas, Drawing
+from .errors import InputError
+from .face.crop import FaceSquare
+from .face.landmarks import Landmarks
+from .face.tracking import Sighting
+from .io.image import read_image
+from .motion.no_face import Presence
+from .motion.recording import DriverMotion
+from .motion.retarget import MotionState, Person
+from .options import AnimateOptions
 
-_PLAIN = (bool, int, float, str, type(None))
-_OURS = __name__.split(".")[0]
+Image = NDArray[np.uint8]
+Source = str | os.PathLike | Image
 
 
-def save_state(path: Path, state: Any, start: Any) -> None:
-    """Write `state` to `path`, whole or not at all, without what it still shares with `start`.
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A source picture prepared once: its face cropped and encoded.
 
-    start: the state that `Animator.prepare` gave; `load_state` wants the same again. TypeError for what
-    cannot be written.
+    image: (H, W, 3) uint8 RGB. alpha: (H, W) uint8, None if opaque. square: where the face is in the image.
+    canvas: what drawings are finished on. face: the crop, (S, S, 3) uint8. places: (70, 2) float32, landmarks
+    and irises in pixels of the crop, x then y. reference: the crop encoded by the generator. closeups: mouth
+    and eyes encoded, None if nothing draws them.
     """
-    tensors: dict[str, Tensor] = {}
-    plan = _pack(state, start, "state", tensors)
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"plan": json.dumps(plan)})
-    settle(part)
-    os.replace(part, path)
+
+    image: Image
+    square: FaceSquare
+    canvas: Canvas
+    face: Image
+    places: NDArray[np.float32]
+    reference: Reference
+    alpha: Image | None = None
+    closeups: CloseupReferences | None = None
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(68, 2), `places` without the irises."""
+        return self.places[:68]
 
 
-def load_state(path: Path, start: Any, device: torch.device) -> Any:
-    """The state that `save_state` wrote, its tensors on `device` if they were not on the CPU.
+class Target(NamedTuple):
+    """What the network is to draw, on its device.
 
-    ValueError if the file is damaged or holds what is not ours.
+    points: (1, 68, 2) float32 landmarks in pixels of the source's crop. structure: (1, 17, S/4, S/4), their
+    structure map. places: (70, 2) float32, the landmarks here and the irises. ahead: what `look_ahead`
+    computed.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            plan = json.loads((file.metadata() or {})["plan"])
-            return _unpack(plan, start, file.get_tensor, device)
-    except (SafetensorError, KeyError, TypeError, AttributeError, ImportError) as error:
-        raise ValueError(f"{path} holds no state of ours ({error!r})") from error
+
+    points: Tensor
+    structure: Tensor
+    places: NDArray[np.float32]
+    ahead: Ahead | FrameOutput | None = None
 
 
-def _pack(value: Any, start: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """`value` as JSON, its tensors put into `tensors`."""
-    if isinstance(value, _PLAIN):
-        return {"value": value}
-    if value is start:
-        return {"kept": True}
-    if isinstance(value, Fraction):
-        return {"fraction": [value.numerator, value.denominator]}
-    if isinstance(value, np.generic):
-        return {"scalar": str(value.dtype), "of": _pack(np.asarray(value), None, name, tensors)}
-    if isinstance(value, Tensor | np.ndarray):
-        tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.array(value, order="K"))
-        tensors[name] = tensor.detach().cpu().contiguous().clone()
-        kind = "array" if isinstance(value, np.ndarray) else "tensor"
-        return {kind: name, "stride": tensor.stride(), "cpu": tensor.device.type == "cpu"}
-    inner: dict[str, Any]
-    if is_dataclass(value) and not isinstance(value, type):
-        inner = {field.name: getattr(value, field.name) for field in fields(value)}
-        shape: dict[str, Any] = {"object": _address(type(value))}
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        inner, shape = value._asdict(), {"object": _address(type(value))}  # type: ignore[attr-defined]
-    elif isinstance(value, tuple | list):
-        inner, shape = {str(index): item for index, item in enumerate(value)}, {type(value).__name__: True}
-    elif isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        inner, shape = value, {"dict": True}
-    else:
-        raise TypeError(f"{name} is a {type(value).__name__}, which a saved state cannot hold")
-    parts = {k: _pack(v, _part(start, k, type(value)), f"{name}.{k}", tensors) for k, v in inner.items()}
-    return {**shape, "parts": parts}
+@dataclass(frozen=True, eq=False)
+class SourceState:
+    """The source as it is shown now.
+
+    portrait: of the picture, or of the source video's current frame. For a source video only: seen, its last
+    sighting; pose, the person that motion starts from; rest, (70, 2) the face's points at the shot's
+    beginning; visible, whether the current frame shows the face.
+    """
+
+    portrait: Portrait
+    seen: Sighting | None = None
+    pose: Person | None = None
+    rest: NDArray[np.float32] | None = None
+    visible: bool = True
+
+    @property
+    def is_video(self) -> bool:
+        return self.seen is not None
 
 
-def _unpack(plan: dict[str, Any], start: Any, get: Callable[[str], Tensor], device: torch.device) -> Any:
-    if "value" in plan:
-        return plan["value"]
-    if "kept" in plan:
-        return start
-    if "fraction" in plan:
-        return Fraction(*plan["fraction"])
-    if "scalar" in plan:
-        return _unpack(plan["of"], None, get, device)[()]
-    if name := plan.get("tensor", plan.get("array")):
-        tensor = _strided(get(name), plan["stride"])
-        if "array" in plan:
-            return tensor.numpy()
-        return tensor if plan["cpu"] else tensor.to(device)
-    kind = _ours(plan["object"]) if "object" in plan else None
-    parts = {k: _unpack(v, _part(start, k, kind), get, device) for k, v in plan["parts"].items()}
-    if kind is not None:
-        return kind(**parts)
-    if "dict" in plan:
-        return parts
-    return tuple(parts.values()) if "tuple" in plan else list(parts.values())
+@dataclass(frozen=True, eq=False)
+class TrackingState:
+    """Of `track`. driver: the driving face's last sighting, None before the first frame."""
+
+    source: SourceState
+    driver: Sighting | None = None
 
 
-def _part(start: Any, name: str, kind: type | None) -> Any:
-    """What stands at `name` of `start`, if that is a thing of the same kind with names."""
-    return getattr(start, name, None) if kind is not None and type(start) is kind else None
+@dataclass(frozen=True, eq=False)
+class RetargetState:
+    """Of `retarget`. square: the driving crop, set by the first face of a shot. target: the last one, held
+    while the driver's face is away. presence: how far the motion has faded then."""
+
+    motion: MotionState
+    square: FaceSquare | None = None
+    target: Target | None = None
+    presence: Presence = field(default_factory=Presence)
 
 
-def _strided(tensor: Tensor, stride: list[int]) -> Tensor:
-    """The same values laid out in memory as they were: kernels are chosen by layout, and round by kernel."""
-    if 0 in stride or not tensor.numel() or tensor.ndim != len(stride):
-        return tensor
-    laid = torch.empty_strided(tensor.shape, stride, dtype=tensor.dtype)
-    return laid.copy_(tensor) if laid.untyped_storage().nbytes() == tensor.nbytes else tensor
+@dataclass(frozen=True, eq=False)
+class AnimationState:
+    """A stream between two frames: what was asked for, and the state of each stage that has one.
+
+    closeups: the memory of mouth and eyes, as `memory` of the whole. driver: the driver's motion where it is
+    known beforehand, None where each frame is tracked.
+    """
+
+    options: AnimateOptions
+    tracking: TrackingState
+    motion: RetargetState
+    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+    closeups: GeneratorMemory = field(default_factory=GeneratorMemory)
+    drawing: Drawing | None = None
+    driver: DriverMotion | None = None
+
+    @property
+    def portrait(self) -> Portrait:
+        """The portrait shown now."""
+        return self.tracking.source.portrait
+
+    @property
+    def landmarks(self) -> Landmarks | None:
+        """The driver's in the last frame, None if no face was found there."""
+        seen = self.tracking.driver
+        return seen.landmarks if seen else None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the output frames in pixels."""
+        image = self.portrait.face if self.options.crop_only else self.portrait.image
+        return image.shape[1], image.shape[0]
 
 
-def _address(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _ours(address: str) -> type:
-    """The dataclass or named tuple of this package at `address`; nothing else is ever made from a file."""
-    module, _, name = address.partition(":")
-    if module.split(".")[0] != _OURS:
-        raise TypeError(f"{address} is not ours")
-    kind = getattr(import_module(module), name)
-    if not (isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, tuple))):
-        raise TypeError(f"{address} is no record")
-    return kind
+def read_source(source: Source) -> tuple[Image, Image | None, str]:
+    """The picture, over white where it is transparent; its alpha; its name. InputError if it is none."""
+    if isinstance(source, np.ndarray):
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+            shape = f"{source.shape} {source.dtype}"
+            raise InputError("source", f"an array of RGB (H, W, 3) uint8 is needed, not {shape}")
+        return source, None, "source"
+    image, alpha = read_image(source)
+    if alpha is not None:
+        share = alpha[..., None].astype(np.float32) / 255
+        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
+    return image, alpha, str(source)

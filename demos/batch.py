@@ -6,8 +6,9 @@ Run it again after an interruption, and it finishes what is missing.
 import sys
 from pathlib import Path
 
-from gfla.animate.job import Event, Job
-from gfla.animate.render import render_batch
+from gfla.animate.batch.scheduler import render_batch
+from gfla.animate.batch.tasks import Event
+from gfla.animate.streaming.job import Job
 
 
 def main(portraits: str, videos: str, out: str) -> int:

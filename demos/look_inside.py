@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from gfla.animate import Animator, VideoReader
-from gfla.animate.inside import Inside, Panel, attention_panels, look_inside, panels
+from gfla.animate.inspection.explain import Inside, Panel, attention_panels, look_inside, panels
 from PIL import Image, ImageDraw, ImageFont
 
 

@@ -7,8 +7,8 @@ import sys
 from contextlib import closing
 
 from gfla.animate import Animator, Camera, VideoReader
-from gfla.animate.live import Controls, LiveCount, Newest, animate_live
-from gfla.animate.sinks import Window
+from gfla.animate.streaming.live import Controls, LiveCount, Newest, animate_live
+from gfla.animate.streaming.sinks import Window
 
 
 def main(portrait: str, video: str | None = None) -> LiveCount:

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from .config import AttentionFlowConfig, GeneratorConfig
 from .flow import STRIDE, FlowEstimator, Hourglass, Motion, candidate_flows
+from .flow_prior import pose_prior
 from .generator import Deformed, FrameOutput, GeneratorMemory, ImageEncoder, Reference, StructureEncoder
 from .layers import Residual, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
-from .prior import see_pose
 
 Align = Callable[[int, Tensor], Tensor]
 
@@ -151,7 +151,7 @@ class AttentionFlow(nn.Module):
         if not self.flow:
             still = reference.image.new_zeros(len(structure4), 2, *shape)
             return still[..., ::8, ::8], still[..., ::4, ::4], still
-        known = see_pose(self.config.task, points, shape, STRIDE)
+        known = pose_prior(self.config.task, points, shape, STRIDE)
         candidates = candidate_flows(known, reference.points[:, None])
         half = self.flow.target_half(structure4)
         output = self.flow(half, reference.flow_half[:, None], candidates)

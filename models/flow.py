@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import GeneratorConfig
+from .flow_prior import CANDIDATES, PosePrior
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
-from .prior import CANDIDATES, Known
 
 STRIDE = 4  # of the finest level at which candidate flows are blended
 
@@ -137,7 +137,7 @@ class FlowEstimator(Hourglass):
             return self.head8(activate(x8).float()), self.head4(activate(x4).float())
 
 
-def candidate_flows(target: Known, places: Tensor) -> Tensor:
+def candidate_flows(target: PosePrior, places: Tensor) -> Tensor:
     """The flows known in closed form, from the pose of `target` to `places` (B, R, N, 2), the references':
     (B, R, K, 2, h, w) float32, pixels of H/4. The first stays still, the last is the finest: spline,
     limbs or cylinder."""

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
+from .flow_prior import PosePrior, pose_prior
 from .layers import Down, Up, activate, conv, residuals
 from .ops import warp
-from .prior import Known, see_pose
 
 
 class Reference(NamedTuple):
@@ -86,7 +86,7 @@ class Ahead(NamedTuple):
     x8: Tensor
     hidden8: Tensor
     flow_half: Tensor
-    target: Known
+    target: PosePrior
     motion: FlowOutput
     warped: Tensor
 
@@ -178,7 +178,7 @@ class Generator(nn.Module):
         """The part of a frame, `structure` (B, S, H/4, W/4) and `points` (B, N, 2), before any other frame
         matters: a third of its work."""
         structure4, x8, hidden8, half = self.see(structure)
-        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
+        target = pose_prior(self.config.task, points, self.config.shape, STRIDE)
         motion, warped = self._motion_of_source(half, target, (reference,))
         return Ahead(structure4, x8, hidden8, half, target, motion, warped)
 
@@ -235,19 +235,19 @@ class Generator(nn.Module):
     ) -> tuple[FlowOutput, Tensor]:
         """The Flow Field Estimator alone: flows and logits, and the source's pixels under the full-size flow,
         (B, 3, H, W). `structure4`: the target's structure features at H/4."""
-        target = see_pose(self.config.task, points, self.config.shape, STRIDE)
+        target = pose_prior(self.config.task, points, self.config.shape, STRIDE)
         return self._motion_of_source(self.flow.target_half(structure4), target, references)
 
-    def _motion_of_source(self, half: Tensor, target: Known, references: tuple[Reference, ...]):
+    def _motion_of_source(self, half: Tensor, target: PosePrior, references: tuple[Reference, ...]):
         motion = self._motion(half, target, references)
         return motion, warp(references[0].image.float(), motion.flows[2][:, 0])
 
-    def _motion(self, half: Tensor, target: Known, references: tuple[Reference, ...], first: int = 0):
+    def _motion(self, half: Tensor, target: PosePrior, references: tuple[Reference, ...], first: int = 0):
         places = torch.stack([reference.points for reference in references], dim=1)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
         return self.flow(half, halves, self.candidates(target, places), first)
 
-    def candidates(self, target: Known, places: Tensor) -> Tensor:
+    def candidates(self, target: PosePrior, places: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""
         return candidate_flows(target, places)
 

@@ -4,7 +4,7 @@ Paper 1 (Ren 2020, section 4.3): `Baseline`, `GlobalAttention`, `BilinearSamplin
 printed, which takes no pixels from the source). Paper 2 (Ren 2021, section 4.2): `Baseline` again, and
 `AttentionFlow` with its config's `attention` or `flow` off. Ours: `NoPrior`, `SummedBlends`, and `Paper` for
 the generator without its warped-source skip. What training alone decides (losses, memory) is said in
-`train/ablations.py`.
+`train/ablation/variants.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from .attention_flow import Synthesis
 from .config import GeneratorConfig
+from .flow_prior import PosePrior
 from .generator import FrameOutput, Generator, GeneratorMemory, ImageEncoder, StructureEncoder
 from .layers import Down, activate, conv, residuals
 from .ops import attention_warp, warp
-from .prior import Known
 
 
 class Paper(Generator):
@@ -58,7 +58,7 @@ class SummedBlends(Generator):
 class NoPrior(Generator):
     """No spline prior: the flow is learnt from nothing."""
 
-    def candidates(self, target: Known, places: Tensor) -> Tensor:
+    def candidates(self, target: PosePrior, places: Tensor) -> Tensor:
         return torch.zeros_like(super().candidates(target, places))
 
 

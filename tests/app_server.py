@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import torch
 from gfla.animate import Animator, VideoReader, load_landmarker
-from gfla.demos.app.limits import Limits
 from gfla.demos.app.server import Server, start
+from gfla.demos.app.visitors.limits import Limits
 from gfla.models import CONFIGS, Generator
 
 ASSETS = Path(__file__).resolve().parent.parent / "animate" / "assets"
@@ -32,7 +32,7 @@ def toy_animator(pace: Pace) -> Animator:
     """It finds faces as ours does and draws nonsense, another for other points."""
     torch.manual_seed(0)
     animator = Animator(Generator(CONFIGS["face-tiny"]), load_landmarker("builtin"), name="toy")
-    generate: Any = animator.generate
+    generate: Any = animator.networks.generate
 
     def paced(*arguments):
         time.sleep(pace.seconds)

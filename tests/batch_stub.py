@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from gfla.animate.job import Event, Job
+from gfla.animate.batch.tasks import Event
+from gfla.animate.streaming.job import Job
 
 LENGTH = 8
 """Frames a segment."""
@@ -82,7 +83,7 @@ def same(one: dict, two: dict) -> bool:
 
 
 def main() -> None:
-    from gfla.animate.render import render_batch
+    from gfla.animate.batch.scheduler import render_batch
 
     folder, workers = Path(sys.argv[1]), int(sys.argv[2])
 

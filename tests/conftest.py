@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from av.video.reformatter import ColorRange, Colorspace
-from gfla.animate.landmarks import Landmarks
-from gfla.animate.talking_head import write_dataset
+from gfla.animate.face.landmarks import Landmarks
+from gfla.animate.synthetic.talking_head import write_dataset
 from safetensors.torch import save_file
 from torch import nn
 

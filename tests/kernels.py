@@ -5,8 +5,10 @@
 
 import pytest
 import torch
-from gfla.models.ops import fused, gpu, gpu_attention, reference
-from test_ops import CASES, Inputs, attention_inputs, close
+from attention_cases import CASES, Inputs, attention_inputs, close
+from gfla.models.ops import fused, reference
+from gfla.models.ops import triton_attention as gpu_attention
+from gfla.models.ops import triton_warp as gpu
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TOLERANCE = {torch.float32: 2e-4, torch.bfloat16: 6e-2, torch.float16: 1e-2}

@@ -1,11 +1,12 @@
 """Points of made-up persons of the face model, for the tests of motion."""
 
 import numpy as np
-from gfla.animate.editor import Faces, draw, load_face_model, rotation
-from gfla.animate.motion import Manner, MotionState, follow_driver, see_person
+from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
+from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
+from gfla.animate.options import MotionOptions
 
 MODEL = load_face_model()
-PLAIN = Manner(smoothing=0)
+PLAIN = MotionOptions(smoothing=0)
 
 
 def person(seed: int) -> np.ndarray:
@@ -26,7 +27,7 @@ def shown(
 
 def run(source, *driving, manner=PLAIN, state=None):
     """The targets of a stream."""
-    state = state or MotionState(see_person(source), manner)
+    state = state or MotionState(fit_source(source), manner)
     targets = []
     for points in driving:
         moved, state = follow_driver(points, state)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from conftest import plain_face
 from gfla.animate import Animator, VideoReader
-from gfla.animate.draw import Generated
-from gfla.animate.landmarks import Landmarks
-from gfla.animate.live import Controls, LiveCount, Newest, animate_live
-from gfla.animate.sinks import Recording
-from gfla.animate.stream import StreamStats, peak_memory
+from gfla.animate.face.landmarks import Landmarks
+from gfla.animate.networks import Generated
+from gfla.animate.streaming.live import Controls, LiveCount, Newest, animate_live
+from gfla.animate.streaming.pipeline import StreamStats, peak_memory
+from gfla.animate.streaming.sinks import FileSink
 from gfla.models import CONFIGS, Generator
 
 
@@ -47,12 +47,12 @@ def stub_animator(seconds: float) -> Animator:
         time.sleep(seconds)
         image = torch.from_numpy(portrait.face).permute(2, 0, 1)[None] / 127.5 - 1
         flow, mask = torch.zeros_like(image[:, :2]), torch.ones_like(image[:, :1])
-        return Generated(image, flow, mask, (target.places,)), memory
+        return Generated(image, flow, mask, target), memory
 
     def nothing(target, portrait) -> Any:
         return None
 
-    animator.look_ahead, animator.generate = nothing, wait  # both are the network
+    animator.networks.look_ahead, animator.networks.generate = nothing, wait  # both are the network
     return animator
 
 
@@ -81,7 +81,7 @@ def live(driving: str, sink: str, seconds: str) -> dict:
         if elapsed > float(seconds):
             controls.stop.set()
 
-    with closing(Recording(sink, state.size, Fraction(25))) as out:
+    with closing(FileSink(sink, state.size, Fraction(25))) as out:
         count = animate_live(
             animator, state, Newest(lambda: VideoReader(driving), again=True), [out], controls, watch
         )

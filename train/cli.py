@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..animate.cli.options import add_backend
-from ..animate.errors import Stopped
+from ..animate.cli.options import add_options, count_option, run_command
+from ..animate.options import ModelOptions
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
@@ -30,8 +29,8 @@ def prepare(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        from ..animate.landmarks import load_landmarker
-        from .prepare import prepare
+        from ..animate.face.landmarkers import load_landmarker
+        from .data.prepare import prepare
 
         count = prepare(
             options.videos,
@@ -75,12 +74,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
-    from ..animate.devices import choose_device
+    from ..animate.compute.devices import choose_device
     from ..models import CONFIGS
     from .config import CONFIGS as SCHEDULES
     from .config import NETWORKS
-    from .data import find_dataset, perceptual_weights
-    from .perceptual import features_in
+    from .data.clips import find_dataset, perceptual_weights
+    from .losses.perceptual import features_in
     from .trainer import Trainer
 
     if options.config not in SCHEDULES:
@@ -139,7 +138,7 @@ def evaluate(arguments: list[str] | None = None) -> int:
         help="of persons or views, how many pairs (default: %(default)s)",
     )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
-    add_backend(parser)
+    add_options(parser, ModelOptions, ("backend",))
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
@@ -152,10 +151,10 @@ def evaluate(arguments: list[str] | None = None) -> int:
 def _evaluate(options: argparse.Namespace) -> None:
     import json
 
-    from .data import find_dataset, perceptual_weights
-    from .distances import Inception, Lpips
-    from .evaluate import evaluate, table
-    from .report import remarks, write_report
+    from .data.clips import find_dataset, perceptual_weights
+    from .evaluation.pretrained_metrics import Inception, Lpips
+    from .evaluation.report import remarks, write_report
+    from .evaluation.self_reenactment import evaluate, table
 
     data = find_dataset(options.data)
     perceptual = options.perceptual or perceptual_weights(data)
@@ -187,9 +186,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _evaluate_pairs(options: argparse.Namespace) -> None:
-    from .data import perceptual_weights
-    from .distances import Inception, Lpips
-    from .evaluate_pairs import evaluate_pairs
+    from .data.clips import perceptual_weights
+    from .evaluation.pairs import evaluate_pairs
+    from .evaluation.pretrained_metrics import Inception, Lpips
 
     perceptual = options.perceptual or perceptual_weights(options.data)
     if not options.perceptual and not perceptual.is_file():
@@ -206,30 +205,6 @@ def _evaluate_pairs(options: argparse.Namespace) -> None:
         inception=Inception(options.inception) if options.inception else None,
     )
     print(scores.table(), options.out / "sheet.png", options.out / "study.html", sep="\n")
-
-
-def count_option(text: str) -> int:
-    """For argparse: a whole number, 1 or more."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; write 1 or more")
-    return int(text)
-
-
-def run_command(name: str, work: Callable[[], None]) -> int:
-    """The exit code of a command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
-    try:
-        work()
-    except (FileExistsError, NotADirectoryError) as error:  # of folders that are made
-        print(f"{name}: {error.filename}: a file is where a folder should be; name another.", file=sys.stderr)
-        return 2
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
-        print(f"{name}: {left}", file=sys.stderr)
-        return 130
-    return 0
 
 
 if __name__ == "__main__":

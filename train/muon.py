@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from ..animate.devices import fast_precision
+from ..animate.compute.devices import fast_precision
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan 2024: steepest at zero, singular values end in 0.7 to 1.2
 

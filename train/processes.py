@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 import torch.distributed as distributed
 
-from ..animate.files import held
+from ..animate.io.atomic import held
 
 
 def hold_run(out: Path, *, first: bool) -> ExitStack:
@@ -39,3 +43,26 @@ def average_gradients(world: int, *modules: torch.nn.Module) -> None:
     distributed.all_reduce(flat)
     for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient) / world)
+
+
+@contextmanager
+def defer_sigint(*, alone: bool) -> Iterator[Callable[[], bool]]:
+    """Inside, the first Ctrl-C is noted alone, as the function says that is yielded; the second stops at
+    once. Of a group, not `alone`, nobody waits: the others would for whom had stopped."""
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    ours = alone and before is signal.default_int_handler
+    ours = ours and threading.current_thread() is threading.main_thread()
+
+    def note(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        asked.set()
+        os.write(2, b"\nStopping after this sample; Ctrl-C again stops at once.\n")  # print may be under way
+
+    if ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield asked.is_set
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
-from ..animate.devices import fast_arithmetic
+from ..animate.compute.devices import fast_arithmetic
 from ..animate.errors import Stopped
 from ..models import (
     AttentionFlow,
@@ -29,20 +29,19 @@ from ..models import (
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import going_on, load_checkpoint, save_checkpoint, whole_or_not
-from .closeups import looked_closer
 from .config import Augmentation, Stage, TrainConfig
-from .critics import critic_terms, new_critics, told_critic
-from .data import Batch, draw_structures
+from .data.clips import Batch, draw_structures
+from .data.closeups import looked_closer
+from .data.samples import StageSamples, open_samples
 from .journal import Journal, Terms
-from .landmark_loss import LandmarkJudge
-from .losses import detail_weight, find_eyes
+from .losses.critics import critic_terms, new_critics, told_critic
+from .losses.landmarks import LandmarkJudge
+from .losses.objective import flow_terms, picture_terms, window
+from .losses.perceptual import load_features
+from .losses.terms import detail_weight, find_eyes
 from .muon import Muon
-from .objective import flow_terms, picture_terms, window
-from .perceptual import load_features
-from .pictures import picture_grid
-from .processes import average_gradients, hold_run
-from .samples import StageSamples, open_samples
-from .stopping import patience
+from .processes import average_gradients, defer_sigint, hold_run
+from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
 REFUSED = 3  # gradients in a row that are not finite, after which a run stops
@@ -150,7 +149,7 @@ class Trainer:
             samples = open_samples(self.generator.config, self.config, self.data, self.frames)
             bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=5, disable=not first)
             journal = Journal(self.out, self.step, self.recent, first=first)
-            with journal, bar, patience(alone=self.world == 1) as stopping:
+            with journal, bar, defer_sigint(alone=self.world == 1) as stopping:
                 while self.step < steps:
                     self._train_stage(samples, journal, bar, stopping)
                 journal.judge(self.step, self.config.stage_at(self.step - 1)[0].name)

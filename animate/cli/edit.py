@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from fractions import Fraction
 
-from ..controls import CONTROLS, check_control, key_frames
 from ..errors import InputError
-from ..files import OUTPUTS, different_files, existing_file, new_file
-from ..times import parse_time
-from .options import Bar, run
+from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.timecode import parse_time
+from ..motion.controls import CONTROLS, check_control, key_frames
+from ..options import AnimateOptions, ModelOptions
+from .options import Bar, add_options, run, show_warning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +37,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TIME:CONTROL=X[,...]",
         help="for a video, once for each moment: --key 0:yaw=-15 --key 1:yaw=15,smile=0.6",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    parser.add_argument("--crop-only", action="store_true", help="the 256 square, not the whole photograph")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    add_options(parser, ModelOptions, ("device",))
+    add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
     return parser
 
 
@@ -56,14 +56,16 @@ def _edit(options: argparse.Namespace) -> None:
     import numpy as np
 
     from ..animator import Animator
-    from ..image import write_image
-    from ..provenance import tag
-    from ..recording import MotionReader, recorded
+    from ..io.image import write_image
+    from ..motion.recording import MotionReader, recorded
+    from ..streaming.provenance import tag
+    from ..streaming.render import RenderHooks
 
+    asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite)
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
         recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
-        state = animator.follow(animator.prepare(source, crop_only=options.crop_only), recording)
+        state = animator.follow(animator.prepare(source, asked), recording)
         (frame,) = animator.animate(state, MotionReader(recording))
         write_image(frame.pixels, output, tag(animator.name))
     else:
@@ -72,15 +74,8 @@ def _edit(options: argparse.Namespace) -> None:
         steady = {name: np.full(count, value) for name, value in values.items()}
         recording = recorded({**steady, **curves}, "edit")
         with closing(Bar(f"weights: {animator.name}")) as bar:
-            animator.render(
-                source,
-                "edit",
-                output,
-                crop_only=options.crop_only,
-                overwrite=options.overwrite,
-                progress=bar,
-                recording=recording,
-            )
+            hooks = RenderHooks(progress=bar, warn=show_warning, driver=recording)
+            animator.render(source, "edit", output, asked, hooks)
     print(output)
 
 

@@ -14,8 +14,8 @@ from .options import BAD_INPUT, Bar, run
 
 if TYPE_CHECKING:
     from ..animator import Animator
-    from ..estimate import Estimate
-    from ..inspection import Inspection
+    from ..inspection.estimate import Estimate
+    from ..inspection.file import Inspection
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
     if bool(options.files) == options.system:
         raise InputError("Name pictures or videos to look at, or ask for --system alone.")
     if options.system:
-        from ..system import look_around
+        from ..inspection.system import look_around
 
         system = look_around()
         print(json.dumps(system.as_json(), indent=1) if options.json else "\n".join(system.lines()))
@@ -75,14 +75,14 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
 
 def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputError]) -> list["Inspection"]:
     """A file that cannot be read is named on stderr, and the next one follows."""
-    from ..inspection import inspect_file
+    from ..inspection.file import inspect_file
 
     done = []
     for file in options.files:
         try:
             picture = _picture(options, file)
             with closing(Bar(str(file))) as bar:
-                inspection = inspect_file(file, animator.landmarker, bar)
+                inspection = inspect_file(file, animator.networks.landmarker, bar)
         except InputError as error:
             bad.append(error)
             print(error, file=sys.stderr)
@@ -97,7 +97,7 @@ def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputErro
 
 def _costs(animator: "Animator", looked: list["Inspection"]) -> Iterator["Estimate"]:
     """Of every video: moved by it is the first picture that shows a face, or else a face of its own."""
-    from ..estimate import estimate
+    from ..inspection.estimate import estimate
 
     portraits = [inspection for inspection in looked if inspection.media is None and inspection.faces]
     for inspection in looked:
@@ -119,8 +119,8 @@ def _picture(options: argparse.Namespace, file: str) -> Path | None:
 def _write(inspection: "Inspection", path: Path) -> None:
     from PIL import Image
 
-    from ..files import part_file
-    from ..inspection import numbered
+    from ..inspection.file import numbered
+    from ..io.atomic import part_file
 
     part = part_file(path)
     try:

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
+from functools import partial
 
 from ..errors import InputError
-from ..files import different_files, existing_file, is_url, video_input
-from ..formats import Output
-from .options import add_computing, run
+from ..io.paths import different_files, existing_file, is_url, video_input
+from ..options import AnimateOptions, ModelOptions
+from ..video.formats import Output
+from .options import add_options, read_options, run
 
 _CAMERA = "camera"  # what stands for a virtual one where a sink is named
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
@@ -45,9 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         "next (default 200)",
     )
     parser.add_argument("--mirror", action="store_true", help="turn the driver's left and right, as a mirror")
-    parser.add_argument("--crop-only", action="store_true", help="the 256 square, not the whole photograph")
-    add_computing(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
+    add_options(parser, ModelOptions, ("device", "backend"))
     return parser
 
 
@@ -67,17 +68,17 @@ def _live(options: argparse.Namespace) -> None:
         raise InputError("There is no screen for a window; say where the pictures go with --sink.")
 
     from ..animator import Animator
-    from ..live import Controls, LiveCount, Newest, animate_live
-    from ..provenance import tag
-    from ..sinks import Recording, VirtualCamera, Window
+    from ..streaming.live import Controls, LiveCount, Newest, animate_live
+    from ..streaming.provenance import tag
+    from ..streaming.sinks import FileSink, VirtualCamera, Window
     from ..video import Camera, VideoReader
 
     given = options.driving or Camera(options.camera or 0)
     controls, shown = Controls(options.mirror), LiveCount()
     with ExitStack() as stack:
         frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))
-        animator = Animator.from_pretrained(device=options.device, backend=options.backend)
-        states = [animator.prepare(source, crop_only=options.crop_only) for source in sources]
+        animator = Animator.from_pretrained(**vars(read_options(ModelOptions, options)))
+        states = [animator.prepare(source, AnimateOptions(crop_only=options.crop_only)) for source in sources]
         size = states[0].size
         for source, state in zip(sources, states, strict=True):
             if state.size != size:
@@ -104,7 +105,7 @@ def _live(options: argparse.Namespace) -> None:
         elif options.sink == _CAMERA:
             sink = VirtualCamera(size, Fraction(25))
         else:
-            sink = Recording(
+            sink = FileSink(
                 options.sink,
                 size,
                 Fraction(25),
@@ -122,8 +123,9 @@ def _live(options: argparse.Namespace) -> None:
             shown = count
             print(f"\r{count}  ", end="", file=sys.stderr, flush=True)
 
+        step = partial(animator.step, alone=True)
         try:
-            animate_live(animator, states[0], frames, [sink], controls, watch, options.budget / 1000)
+            animate_live(step, states[0], frames, [sink], controls, watch, options.budget / 1000)
         except KeyboardInterrupt:
             controls.stop.set()
     print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)

@@ -1,16 +1,39 @@
-"""What the commands share: times as options, and errors as one sentence, so that all fail alike."""
+"""What the commands have in common: options read from their declaration, progress, how errors end them."""
 
 import argparse
-import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
+from typing import Any
 
-from ..errors import InputError, Stopped
-from ..times import parse_time
+from tqdm import tqdm
+
+from ..errors import InputError, InputWarning, Stopped
+from ..io.timecode import parse_time
+from ..options import Option, list_options, make_options
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+
+
+def add_options(parser: argparse.ArgumentParser, kind: type, only: Collection[str] | None = None) -> None:
+    """Give `parser` the options that the class `kind` declares, or of these `only` some, by flag."""
+    groups: dict[str, argparse._ArgumentGroup | argparse.ArgumentParser] = {"": parser}
+    for option, default in list_options(kind):
+        if only is not None and option.flag not in only:
+            continue
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        flag, more = f"--{option.flag}", {"help": option.help, "default": default}
+        if option.kind == "flag":
+            groups[option.group].add_argument(flag, action="store_true", **more)
+        else:
+            groups[option.group].add_argument(flag, **more, **_reading(option))
+
+
+def read_options(kind: type, given: argparse.Namespace) -> Any:
+    """The options object of the class `kind` that the parsed arguments ask for."""
+    return make_options(kind, {name.replace("_", "-"): value for name, value in vars(given).items()})
 
 
 def time_option(text: str) -> Fraction:
@@ -21,7 +44,7 @@ def time_option(text: str) -> Fraction:
         raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None
 
 
-def share_option(text: str) -> float:
+def fraction_option(text: str) -> float:
     """For argparse: a number from 0 to 1."""
     try:
         number = float(text)
@@ -30,6 +53,18 @@ def share_option(text: str) -> float:
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return number
+
+
+def parts_option(text: str) -> tuple[str, ...]:
+    """For argparse: names between commas, none of an empty text."""
+    return tuple(text.split(",")) if text else ()
+
+
+def count_option(text: str) -> int:
+    """For argparse: a whole number from 1 on."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def seeded(text: str, word: str) -> int | None:
@@ -46,9 +81,6 @@ def seeded(text: str, word: str) -> int | None:
 
 def run(command: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 for bad input with its one sentence on stderr, 130 for Ctrl-C."""
-    handler = _Say()
-    logger = logging.getLogger("gfla")
-    logger.addHandler(handler)
     try:
         command()
     except InputError as error:
@@ -57,26 +89,29 @@ def run(command: Callable[[], None]) -> int:
     except KeyboardInterrupt as stop:
         print(stop if isinstance(stop, Stopped) else "Stopped; no file is left.", file=sys.stderr)
         return INTERRUPTED
-    finally:
-        logger.removeHandler(handler)
     return 0
 
 
-def add_computing(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` what says where the network is computed, and by what."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    add_backend(parser)
+def run_command(name: str, work: Callable[[], None]) -> int:
+    """The exit code of a training command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
+    try:
+        work()
+    except (FileExistsError, NotADirectoryError) as error:  # of folders that are made
+        print(f"{name}: {error.filename}: a file is where a folder should be; name another.", file=sys.stderr)
+        return BAD_INPUT
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as stop:
+        left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
+        print(f"{name}: {left}", file=sys.stderr)
+        return INTERRUPTED
+    return 0
 
 
-def add_backend(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the choice of what computes the network."""
-    parser.add_argument(
-        "--backend",
-        choices=("torch", "openvino"),
-        default="torch",
-        help="what computes the network: torch (default), or on a CPU OpenVINO, in eight bits, which is "
-        "faster; its first use takes half a minute more",
-    )
+def show_warning(warning: InputWarning) -> None:
+    """A warning as a line on stderr, above a progress bar if there is one."""
+    tqdm.write(str(warning), file=sys.stderr)
 
 
 class Bar:
@@ -87,12 +122,10 @@ class Bar:
 
     def __init__(self, *lines: str) -> None:
         self._lines = lines
-        self._bar = None
+        self._bar: tqdm | None = None
 
     def __call__(self, done: int, expected: int | None) -> None:
         if self._bar is None:
-            from tqdm import tqdm
-
             print(*self._lines, sep="\n", file=sys.stderr)
             self._bar = tqdm(unit=" frames", dynamic_ncols=True)
         self._bar.total = expected
@@ -103,13 +136,16 @@ class Bar:
             self._bar.close()
 
 
-class _Say(logging.Handler):
-    """Warnings as plain lines on stderr, above a progress bar if there is one."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        from tqdm import tqdm
-
-        tqdm.write(self.format(record), file=sys.stderr)
+def _reading(option: Option) -> dict[str, Any]:
+    """How argparse reads the text of an option that has a value."""
+    reads: dict[str, Callable[[str], Any]] = {
+        "time": time_option,
+        "fraction": fraction_option,
+        "gain": float,
+        "number": int,
+        "parts": parts_option,
+    }
+    if option.kind == "choice":
+        return {"choices": option.choices}
+    usual = {"time": "TIME", "number": "N"}.get(option.kind)
+    return {"type": reads[option.kind], "metavar": option.metavar or usual}

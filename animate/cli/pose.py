@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import OUTPUTS, different_files, existing_file, new_file
-from ..puppets import SEQUENCES
+from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..synthetic.puppets import SEQUENCES
 from .options import Bar, run, seeded
 
 PICTURES = (".png", ".jpg", ".webp")
@@ -63,10 +63,10 @@ def _pose(options: argparse.Namespace) -> None:
     output = new_file(options.output, options.overwrite, (*OUTPUTS, *PICTURES))
     different_files(output, options.source)
 
-    from ..image import read_image, write_image
-    from ..pose_files import read_poses
-    from ..posing import Poser, follow_person
-    from ..provenance import tag
+    from ..io.image import read_image, write_image
+    from ..pose_transfer.pose_files import read_poses
+    from ..pose_transfer.poser import Poser, follow_person
+    from ..streaming.provenance import tag
 
     if seed is not None:
         image, own = _puppet(seed)
@@ -99,7 +99,7 @@ def _pose(options: argparse.Namespace) -> None:
 
 def _puppet(seed: int):
     """A drawn person of 256 x 256, standing, and their joints."""
-    from ..puppets import STAGE, Pose, choose_look, draw
+    from ..synthetic.puppets import STAGE, Pose, choose_look, draw
 
     pose = Pose(turn=15, right_arm_out=22, left_arm_out=22)
     drawn = draw(choose_look(seed), pose, STAGE, (256, 256))
@@ -107,7 +107,7 @@ def _puppet(seed: int):
 
 
 def _sequence(name: str):
-    from ..puppets import STAGE, act, choose_look, draw
+    from ..synthetic.puppets import STAGE, act, choose_look, draw
 
     return [draw(choose_look(0), pose, STAGE, (256, 256)).joints for pose in act(name)]
 

@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..batch.manifest import COLUMNS, Row, pair_globs, read_manifest
+from ..batch.tasks import Event
 from ..errors import InputError
-from ..job import Event, Job
-from ..manifest import COLUMNS, Row, pair_globs, read_manifest
-from .animate import add_options, job_of
-from .options import INTERRUPTED, run
+from ..options import AnimateOptions, ModelOptions
+from ..streaming.job import Job
+from .animate import job_of
+from .options import INTERRUPTED, add_options, count_option, run
 
 _FAILED = 10
 _MOST = 100
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument(
         "-o", "--output", metavar="OUT-FOLDER", help="with globs: where SOURCE--DRIVER.mp4 are written"
     )
-    batch.add_argument("--jobs", type=_count, default=1, metavar="N", help="jobs at once (default: 1)")
+    batch.add_argument("--jobs", type=count_option, default=1, metavar="N", help="jobs at once (default: 1)")
     batch.add_argument("--resume", action="store_true", help="finish what an earlier run has not")
     batch.add_argument(
         "--parallel-segments",
@@ -67,14 +69,21 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument(
         "--ray", metavar="ADDRESS", help="work on this Ray cluster (needs: pip install 'gfla[cluster]')"
     )
-    return add_options(parser)
+    _add_job_options(parser)
+    return parser
+
+
+def _add_job_options(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, ModelOptions)
+    add_options(parser, AnimateOptions)
+    parser.set_defaults(save_motion=None)
 
 
 def _render(options: argparse.Namespace) -> int:
     rows, folder = _rows(options)
     jobs = [_job(row, options) for row in rows]
 
-    from ..render import render_batch
+    from ..batch.scheduler import render_batch
 
     with closing(_Board(jobs)) as board:
         try:
@@ -123,7 +132,7 @@ def _rows(options: argparse.Namespace) -> tuple[list[Row], Path]:
 def _job(row: Row, options: argparse.Namespace) -> Job:
     """The row's job, its cells read as gfla-animate reads its options; InputError names the row."""
     parser = _RowParser(add_help=False, allow_abbrev=False)
-    add_options(parser)
+    _add_job_options(parser)
     known = {flag.lstrip("-"): action for action in parser._actions for flag in action.option_strings}
     arguments, base = [], copy.copy(options)
     for column, cell in row.cells.items():
@@ -184,11 +193,11 @@ class _Board:
                 self._bars.setdefault(
                     event.key, tqdm(unit=" frames", dynamic_ncols=True, leave=False, desc=name)
                 )
-        elif event.kind == "at":
+        elif event.kind == "progress":
             if bar := self._bars.get(event.key):
                 bar.total = event.expected
                 bar.update(event.frames - bar.n)
-        elif event.kind == "said":
+        elif event.kind == "warning":
             tqdm.write(event.text, file=sys.stderr)
         else:
             self._end(event, name)
@@ -214,12 +223,6 @@ class _Board:
     def close(self) -> None:
         while self._bars:
             self._bars.popitem()[1].close()
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of jobs; write 1 or more")
-    return int(text)
 
 
 def _frames(text: str) -> int:

@@ -6,7 +6,7 @@ from contextlib import closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..files import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, different_files, existing_file, new_file
 from .options import Bar, run, seeded
 
 
@@ -51,9 +51,9 @@ def _turn(options: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from ..image import read_image
-    from ..posing import Poser
-    from ..puppets import choose_solid, draw_solid
+    from ..io.image import read_image
+    from ..pose_transfer.poser import Poser
+    from ..synthetic.puppets import choose_solid, draw_solid
 
     if seed is None:
         image, _ = read_image(options.source)

@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from ..errors import InputError
-from ..files import is_url, number_in, numbered_files, video_file
+from ..io.paths import is_url, number_in, numbered_files, video_file
 
 PICTURES_A_SECOND = 25  # of numbered pictures, which have no clock of their own
 _OPEN, _READ = 10.0, 20.0  # seconds to wait for a line

@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 from av.error import FFmpegError
 
-from ..formats import Codec
+from .formats import Codec
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from ..errors import InputError
-from ..times import Span, clock, exact
-from .damage import Salvage
+from ..io.timecode import Span, clock, exact
+from .color import Upright
 from .frame import Frame
-from .heap import keep_pictures_apart
 from .inputs import Camera, Input, picture_stream
-from .moving_webp import MovingWebp, is_webp
-from .pixels import Upright
+from .memory import keep_pictures_apart
+from .salvage import Salvage
+from .webp import MovingWebp, is_webp
 
 _DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: its clock begins anywhere, so it tells nothing
 _SHOWS_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders leave the alpha of these out

@@ -11,7 +11,7 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 
-from ..formats import Output
+from .formats import Output
 from .reader import VideoReader
 
 log = logging.getLogger(__name__)

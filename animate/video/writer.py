@@ -15,12 +15,13 @@ from av.filter import Graph
 from PIL import Image
 
 from ..errors import InputError
-from ..files import numbered_files, part_file
-from ..formats import Output
-from ..image import said
+from ..io.atomic import part_file
+from ..io.image import said
+from ..io.paths import numbered_files
+from .color import coded, tag_bt709
+from .formats import Output
 from .frame import Frame
 from .nvenc import on_gpu
-from .pixels import coded, tag_bt709
 from .reader import VideoReader
 from .sound import Sound
 

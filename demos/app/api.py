@@ -7,21 +7,22 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import InputError
-from gfla.animate.controls import check_control
-from gfla.animate.image import write_image
-from gfla.animate.motion import PARTS
-from gfla.animate.motions import SHIPPED
-from gfla.animate.provenance import tag
-from gfla.demos.app.desk import desk_of
-from gfla.demos.app.editing import draw
-from gfla.demos.app.inputs import file_data
-from gfla.demos.app.looking import glimpse
-from gfla.demos.app.making import Order, make
-from gfla.demos.app.pictures import Image
-from gfla.demos.app.service import JOB, LOOK, Service, spoken
-from gfla.demos.app.session import Visit
-from gfla.demos.app.settings import MODES, PICTURES, Settings
-from gfla.demos.app.uploads import check_driving, check_portrait
+from gfla.animate.io.image import write_image
+from gfla.animate.motion.controls import check_control
+from gfla.animate.motion.presets import SHIPPED
+from gfla.animate.options import PARTS
+from gfla.animate.streaming.provenance import tag
+from gfla.demos.app.render.preview import glimpse
+from gfla.demos.app.render.render import Order, make
+from gfla.demos.app.render.workspace import desk_of
+from gfla.demos.app.tabs.edit_events import draw
+from gfla.demos.app.ui.events import JOB, LOOK
+from gfla.demos.app.ui.images import Image
+from gfla.demos.app.ui.inputs import file_data
+from gfla.demos.app.ui.settings import MODES, PICTURES, Settings
+from gfla.demos.app.visitors.service import Service, show_errors
+from gfla.demos.app.visitors.session import Visit
+from gfla.demos.app.visitors.uploads import check_driving, check_portrait
 from gradio.events import api
 
 
@@ -93,9 +94,9 @@ def add_api(service: Service) -> None:
         image = draw(service.animator, state, values).image
         return _picture(visit, image, "edited", tag(service.animator.name))
 
-    api(spoken(preview), api_name="preview", **LOOK)
-    api(spoken(animate), api_name="animate", **JOB)
-    api(spoken(edit), api_name="edit", **LOOK)
+    api(show_errors(preview), api_name="preview", **LOOK)
+    api(show_errors(animate), api_name="animate", **JOB)
+    api(show_errors(edit), api_name="edit", **LOOK)
 
 
 def _portrait(visit: Visit, service: Service, sent: Any) -> Path:

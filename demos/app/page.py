@@ -1,14 +1,14 @@
 """The page: a head, the tabs, each built by a file of its own, and a foot."""
 
 import gradio as gr
-from gfla.demos.app.animate_tab import animate_tab
 from gfla.demos.app.api import add_api
-from gfla.demos.app.batch_tab import batch_tab
-from gfla.demos.app.edit_tab import edit_tab
-from gfla.demos.app.head import foot, head
-from gfla.demos.app.inside_tab import inside_tab
-from gfla.demos.app.live_tab import live_tab
-from gfla.demos.app.service import Service
+from gfla.demos.app.tabs.animate import animate_tab
+from gfla.demos.app.tabs.batch import batch_tab
+from gfla.demos.app.tabs.edit import edit_tab
+from gfla.demos.app.tabs.inside import inside_tab
+from gfla.demos.app.tabs.live import live_tab
+from gfla.demos.app.ui.header import foot, head
+from gfla.demos.app.visitors.service import Service
 
 TABS = (
     ("Animate", animate_tab),

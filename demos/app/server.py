@@ -17,12 +17,12 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 from gfla.animate import Animator, InputError
-from gfla.demos.app.films import film_routes
-from gfla.demos.app.limits import Limits
-from gfla.demos.app.living import live_routes
 from gfla.demos.app.page import page
-from gfla.demos.app.service import Service
-from gfla.demos.app.theme import style, theme
+from gfla.demos.app.tabs.live import live_routes
+from gfla.demos.app.ui.theme import style, theme
+from gfla.demos.app.visitors.limits import Limits
+from gfla.demos.app.visitors.service import Service
+from gfla.demos.app.visitors.video_routes import film_routes
 from starlette.routing import BaseRoute
 
 

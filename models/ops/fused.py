@@ -21,7 +21,7 @@ from .reference import positions
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
     if _has_kernels(source):
-        from . import gpu
+        from . import triton_warp as gpu
 
         return gpu.warp(source, flow)
     x, y = positions(_at_least_float32(flow))
@@ -52,7 +52,7 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """Local attention from the two convolved halves; see `local_attention` in this package."""
     if _has_kernels(source):
-        from . import gpu_attention as gpu
+        from . import triton_attention as gpu
 
         return gpu.attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
     k = round(tap_weight.shape[0] ** 0.5)

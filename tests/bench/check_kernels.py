@@ -5,7 +5,8 @@
 
 import torch
 from bench.ops import ATTENTION, smooth_flow
-from gfla.models.ops import fused, gpu_attention, reference
+from gfla.models.ops import fused, reference
+from gfla.models.ops import triton_attention as gpu_attention
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from bench.timing import Row
 from gfla.animate import Animator
-from gfla.animate.image import read_image
-from gfla.animate.stream import StreamStats
+from gfla.animate.io.image import read_image
+from gfla.animate.streaming.pipeline import StreamStats
 
 ASSETS = Path(gfla.animate.__file__).parent / "assets"
 

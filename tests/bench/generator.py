@@ -22,7 +22,7 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
         return by.frame(ahead, reference, memory.previous)[0].image
 
     def exported(calibrate: Callable[[Generator], object] | None) -> Callable[[], Tensor]:
-        from gfla.models.exported import export
+        from gfla.models.openvino.export import export
 
         return partial(network, export(face_generator(device), torch.bfloat16, calibrate))
 
@@ -35,7 +35,7 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
         "bfloat16": partial(frame, torch.bfloat16),
     }
     if device.type == "cpu" and find_spec("openvino"):
-        from gfla.animate.calibration import rehearse
+        from gfla.animate.compute.calibration import rehearse
 
         forms |= {
             "OpenVINO bfloat16": partial(frame, torch.bfloat16, exported(None)),

@@ -43,7 +43,7 @@ def drawn_head(generator: Generator) -> Inputs:
     """A drawn person at rest and speaking aside: nearer to what a generator sees than noise, whose range
     eight bits do not hold. Needs PyAV, by way of what draws."""
     from gfla.animate.structure import structure_map
-    from gfla.animate.talking_head import Pose, TalkingHead
+    from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 
     device, size = generator.paint.weight.device, generator.config.size
     person = TalkingHead(7)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from bench.sample import inputs_for
 from bench.timing import Row, compare, peak_bytes, reset_peak
-from gfla.animate.devices import fast_arithmetic, fast_precision
+from gfla.animate.compute.devices import fast_arithmetic, fast_precision
 from gfla.models import CONFIGS, Generator, GeneratorConfig, GeneratorMemory
 from gfla.models.layers import channels_last
 

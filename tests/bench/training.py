@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from bench.sample import inputs_for
 from bench.timing import Row, Work, compare
-from gfla.animate.devices import fast_precision
+from gfla.animate.compute.devices import fast_precision
 from gfla.models import CONFIGS, Generator
 from gfla.models.layers import channels_last
 
@@ -52,7 +52,7 @@ def _whole(device: torch.device, batch: int, chunk: int, picture: torch.Tensor, 
     """The step of face-256's own stage: its losses (the perceptual one where GFLA_DATA has SqueezeNet), the
     video stage's critics, both optimisers, the average of the parameters."""
     from gfla.train.config import FACE
-    from gfla.train.data import Batch, perceptual_weights
+    from gfla.train.data.clips import Batch, perceptual_weights
     from gfla.train.trainer import Trainer
 
     name = "image" if chunk == 1 else "video"

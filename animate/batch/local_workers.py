@@ -1,0 +1,109 @@
+"""Worker processes on this machine: the crash of one costs its job another try, and the others nothing."""
+
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from .tasks import Event, Task
+
+TRIES = 2
+"""How often a job may lose its worker in one run."""
+
+
+class LocalWorkers:
+    """`count` processes, each started with its first task. load: as `Worker` takes it, or the default."""
+
+    def __init__(self, count: int, folder: Path, load: Callable[..., Any] | None, length: int):
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._processes: dict[int, BaseProcess] = {}
+        self._closed = False
+        given = (folder, load, length, count)
+        self._threads = [
+            threading.Thread(target=self._drive, args=(index, given), daemon=True) for index in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, task: Task) -> None:
+        self._tasks.put(task)
+
+    def next(self) -> Event:
+        return self._events.get()
+
+    def close(self) -> None:
+        self._closed = True
+        for process in list(self._processes.values()):
+            process.kill()
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _drive(self, index: int, given: tuple) -> None:
+        """Hand tasks to one process, started anew when it dies, and its events on."""
+        pipe = None
+        while (task := self._tasks.get()) is not None and not self._closed:
+            for lost in range(1, TRIES + 1):
+                pipe = pipe or self._start(index, given)
+                try:
+                    pipe.send(task)
+                    while (event := pipe.recv()).kind not in ("done", "failed"):
+                        self._events.put(event)
+                    self._events.put(event)
+                    break
+                except (EOFError, OSError):
+                    pipe.close()
+                    pipe = None
+                    self._processes[index].join()
+                    if self._closed:
+                        break
+                    if lost == TRIES:
+                        code = self._processes[index].exitcode or 0
+                        how = f"signal {-code}" if code < 0 else f"exit status {code}"
+                        text = f"{task.job.output}: the worker died of {how}, {TRIES} times."
+                        self._events.put(Event("failed", task.job.key, text=text))
+        if pipe is not None:
+            pipe.close()
+
+    def _start(self, index: int, given: tuple) -> Connection:
+        context = get_context("spawn")  # a fork would copy this process's threads half dead
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, *given), daemon=True)
+        process.start()
+        theirs.close()
+        self._processes[index] = process
+        if self._closed:  # meanwhile; who closed could not see it
+            process.kill()
+        return ours
+
+
+def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, length: int, count: int) -> None:
+    """A worker process: tasks from the pipe until it closes, as it does when the parent dies in any way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to act upon
+    import torch
+
+    from ..animator import Animator
+    from .worker import Worker
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // count))
+    worker = Worker(folder, load or Animator.from_pretrained, length)
+
+    def say(event: Event) -> None:
+        try:
+            pipe.send(event)
+        except OSError:
+            raise SystemExit(1) from None  # nobody is left to work for
+
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        say(worker.do(task, say))

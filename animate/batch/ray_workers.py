@@ -1,0 +1,97 @@
+"""The jobs of a batch as tasks on a Ray cluster: where they run and run again is Ray's business, not ours."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .tasks import Event, Task
+from .worker import Worker
+
+TRIES = 4
+"""How often Ray runs a task that loses its machine."""
+
+
+class RayWorkers:
+    """Workers of the cluster at `address` ("auto": the one this machine belongs to).
+
+    All machines see the same files under the same names. InputError if Ray is not installed or not there.
+    """
+
+    def __init__(self, address: str, folder: Path, load: Callable[..., Any] | None, length: int):
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            import ray  # pyright: ignore[reportMissingImports]  (optional)
+            from ray.exceptions import RayError  # pyright: ignore[reportMissingImports]  (optional)
+            from ray.util.queue import Queue  # pyright: ignore[reportMissingImports]  (optional)
+            from ray.util.scheduling_strategies import (  # pyright: ignore[reportMissingImports]
+                NodeAffinitySchedulingStrategy,
+            )
+        except ImportError:
+            raise InputError("--ray needs Ray; install it with: pip install 'gfla[cluster]'.") from None
+        _answers(address)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError, AssertionError, OSError) as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"--ray {address}: no cluster answers there ({said}).") from None
+        self._ray, self._lost = ray, RayError
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._mail = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+        self._task = ray.remote(max_retries=TRIES - 1)(_run)
+        self._gpus = bool(ray.cluster_resources().get("GPU"))
+        self._given = (folder, load, length)
+        self._under_way: dict[Any, Task] = {}
+        self._ready: list[Event] = []
+
+    def submit(self, task: Task) -> None:
+        wanted = task.job.model.device in ("auto", "cuda")
+        remote = self._task.options(
+            num_gpus=1 if wanted and self._gpus else 0, name=Path(task.job.output).name
+        )
+        self._under_way[remote.remote(task, self._mail, *self._given)] = task
+
+    def next(self) -> Event:
+        while not self._ready:
+            ended, _ = self._ray.wait(list(self._under_way), timeout=0.2)
+            self._ready += self._mail.get_nowait_batch(self._mail.qsize())  # what they said comes first
+            for ref in ended:
+                self._ready.append(self._last(ref, self._under_way.pop(ref)))
+        return self._ready.pop(0)
+
+    def close(self) -> None:
+        self._ray.shutdown()
+
+    def _last(self, ref: Any, task: Task) -> Event:
+        try:
+            return self._ray.get(ref)
+        except self._lost as error:
+            text = f"{task.job.output}: the cluster lost its worker {TRIES} times ({type(error).__name__})."
+            return Event("failed", task.job.key, text=text)
+
+
+def _answers(address: str) -> None:
+    """InputError if nobody listens there: Ray itself would ask for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():  # "auto": it knows
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--ray {address}: no cluster answers there ({error}).") from None
+
+
+def _run(task: Task, mail: Any, folder: Path, load: Callable[..., Any] | None, length: int) -> Event:
+    return _worker(folder, load, length).do(task, mail.put)
+
+
+@cache
+def _worker(folder: Path, load: Callable[..., Any] | None, length: int) -> Worker:
+    """One in each of Ray's processes, for as long as it lives: weights are loaded once."""
+    from ..animator import Animator
+
+    return Worker(folder, load or Animator.from_pretrained, length)

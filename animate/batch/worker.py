@@ -1,0 +1,121 @@
+"""What one worker of a batch does: tasks one after another, here or on a cluster, telling how it goes.
+
+A worker holds weights, each loaded once; what it leaves of a job is on disk, so any other can go on with it.
+"""
+
+import json
+import logging
+import platform
+import traceback
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+
+from ..animator import Animator
+from ..errors import InputError
+from ..io.atomic import clear_parts, held
+from ..io.paths import different_files
+from ..motion.presets import names_motion
+from ..streaming.job import Job
+from ..streaming.provenance import tag, write_sidecar
+from ..streaming.render import RenderHooks, Warnings, render
+from ..video.formats import Output
+from .landmark_cache import Recorded, record_track
+from .segment_render import finish_segments, write_segments
+from .segments import Segments, in_segments
+from .tasks import Event, Task, Tell, job_folder
+
+log = logging.getLogger(__name__)
+
+Load = Callable[..., Animator]
+
+
+class Worker:
+    """folder: the batch's own. load: makes an animator of `ModelOptions`. length: frames a segment."""
+
+    def __init__(self, folder: Path, load: Load, length: int):
+        self._folder, self._load, self._length = folder, load, length
+        self._animators: dict[str, Animator] = {}
+
+    def do(self, task: Task, tell: Tell) -> Event:
+        """Do the task, telling how it goes; returns the last event, "done" or "failed"."""
+        key = task.job.key
+        tell(Event("began", key, text=platform.node()))
+        hooks = RenderHooks(
+            progress=lambda done, expected: tell(Event("progress", key, done, expected)),
+            warn=Warnings(lambda warning: tell(Event("warning", key, text=str(warning)))),
+        )
+        try:
+            frames = self._work(task, hooks)
+        except InputError as error:
+            return Event("failed", key, text=str(error))
+        except Exception as error:  # of one job, whatever it is; the others go on
+            log.debug("%s", traceback.format_exc())
+            what = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(what.filename).name}:{what.lineno}"
+            return Event("failed", key, text=f"{task.job.output}: {type(error).__name__}: {error} ({place}).")
+        return Event("done", key, frames)
+
+    def _work(self, task: Task, hooks: RenderHooks) -> int:
+        job, home = task.job, job_folder(self._folder, task.job)
+        output = Output.of(job.output, job.options.codec, overwrite=True)
+        assert output.path, "a batch writes files"
+        different_files(output.path, job.source, job.driving)
+        home.mkdir(parents=True, exist_ok=True)
+        animator = self._animator(job)
+        segments = Segments(home, output.path.suffix)
+        with held(home / f"part-{task.part.index}.lock" if task.part else home / "job.lock"):
+            self._begin(task, home, animator)
+            if not in_segments(output) or names_motion(job.driving):
+                clear_parts(output.path)  # of an attempt that was killed: the lock is ours
+                return render(animator, job, hooks).frames
+            if not task.join:
+                animator = self._tracked(task, animator)
+                write_segments(animator, job, segments, self._length, task.part, hooks)
+            if task.part:
+                return 0
+            frames = finish_segments(job, segments, animator.name, hooks.warn)
+        if job.options.sidecar:
+            write_sidecar(job, animator.name, animator.computed_by())
+        return frames
+
+    def _begin(self, task: Task, home: Path, animator: Animator) -> None:
+        """Keep what an earlier attempt left if it was asked for the same, else clear it away."""
+        with held(home / "begin.lock"):
+            mark = home / "asked.json"
+            warm = task.part.warm if task.part else None
+            asked = [task.job.fingerprint(), tag(animator.name), self._length, task.join or warm]
+            before = _read_json(mark)
+            if before is not None and (before == asked or task.join):
+                return
+            for path in home.iterdir():
+                if not path.name.endswith(".lock"):
+                    path.unlink()
+            mark.write_text(json.dumps(asked))
+
+    def _tracked(self, task: Task, animator: Animator) -> Animator:
+        """The animator, its landmarker answering from the driver's track where one is kept."""
+        if task.track is None:
+            return animator
+        path, options = Path(task.track), task.job.options
+        path.parent.mkdir(exist_ok=True)
+        landmarker = animator.networks.landmarker
+        with held(path.with_suffix(".lock")):
+            track = record_track(path, landmarker, str(task.job.driving), options.start, options.end)
+        mine = copy(animator)
+        mine.networks = copy(animator.networks)
+        mine.networks.landmarker = Recorded(landmarker, track)
+        return mine
+
+    def _animator(self, job: Job) -> Animator:
+        name = json.dumps(vars(job.model), sort_keys=True)
+        if name not in self._animators:
+            self._animators[name] = self._load(**vars(job.model))
+        return self._animators[name]
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None

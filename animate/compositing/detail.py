@@ -1,0 +1,144 @@
+"""The face square at the portrait's own size: what the network drew, sharpened by the source's own pixels.
+
+The network draws S x S (256). The flow that it found also carries the full-size square of the source, whose
+high band is taken where the two agree; and the same flow, brought to rest towards the square's sides, carries
+the square into the photograph around it without a seam (design: generated low band + warped high band).
+"""
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..face.crop import FaceSquare, crop, feather, room
+
+if TYPE_CHECKING:
+    from .closeups import Closeup
+
+Image = NDArray[np.uint8]
+Field = NDArray[np.float32]
+
+_AGREE = (8.0, 24.0)  # levels of 255 between the drawn and the carried low band: trusted up to, refused from
+_AREA = (0.15, 0.4, 2.5, 4.0)  # of the source for one pixel: below a fold or smear, above it would alias
+_ADMITTED = 0.1  # the mask's share of the source from which on bands that S cannot hold come in whole
+_FINEST = (1.0, 2.0)  # pixels of S and of the square, standard deviation: finer than both the drawing is soft
+_SOFT = 2.0  # pixels, standard deviation: trust has no edges of its own
+_STEEPEST = 0.6  # how fast the flow may come to rest towards a side: below 1 nothing folds
+_APART = 1.5  # pixels between the drawn flow and the resting one at which the drawn picture has given way
+
+
+class Drawing(NamedTuple):
+    """What the network made of one frame.
+
+    face: (S, S, 3) uint8. flow: (S, S, 2) float32, pixels of S, x then y, backward, into the source's crop.
+    mask: (S, S) float32 in [0, 1], the share of the source's own pixels in `face`. closeups: what is drawn
+    closer and to be pasted on the finished face.
+    """
+
+    face: Image
+    flow: Field
+    mask: Field
+    closeups: "tuple[Closeup, ...]" = ()
+
+
+class Canvas(NamedTuple):
+    """Where a portrait's drawings are finished; made once per portrait.
+
+    large: the face square's own pixels, (side, side, 3) uint8. small: (S, S, 3) float32, the crop that the
+    network sees. room: (S, S) pixels of S to the nearest side with photograph beyond it, or None where there
+    is none. weight: `feather` of it.
+    """
+
+    large: Image
+    small: Field
+    room: Field | None
+    weight: Field
+
+    @classmethod
+    def of(cls, image: Image, square: FaceSquare, size: int) -> Self:
+        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`."""
+        space = room(square, (image.shape[1], image.shape[0]), size)
+        large = crop(image, square, square.side)
+        small = crop(image, square, size).astype(np.float32)
+        return cls(large, small, space if np.isfinite(space).any() else None, feather(space))
+
+
+def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
+    """The square as it is pasted, (side, side, 3) uint8.
+
+    strength: 0 to 1, how much of the source's high band takes the place of the drawing's: all that is finer
+    than a pixel of S (or two of the square), for what S x S holds of it is drawn softly; of a square of that
+    very size only by the mask's share. None where it is smaller. Costs one remap of the large square.
+    """
+    side, size = canvas.large.shape[0], drawing.face.shape[0]
+    sharpen = strength > 0 and side >= size
+    if not sharpen and canvas.room is None:
+        return _resize(drawing.face, side)
+    flow, own = drawing.flow, canvas.weight
+    if canvas.room is not None:
+        flow = _resting(flow, canvas.room)
+        apart = np.square(flow - drawing.flow).sum(axis=2) / _APART**2
+        own = own * np.exp(-apart)
+    base = own[..., None] * drawing.face
+    share = 1 - own
+    moved = carry(canvas.large, flow)
+    if sharpen:
+        there = side == size and flow is drawing.flow  # the same pixels on the same way
+        low = moved.astype(np.float32) if there else carry(canvas.small, drawing.flow)
+        admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
+        trust = own * admitted * (strength * trusted(drawing, low))
+        low = drawing.face + _soft(low - drawing.face, min(_FINEST[0], _FINEST[1] * size / side))
+        base -= trust[..., None] * low
+        share = share + trust
+    parts = _resize(np.dstack((base, share)).astype(np.float32), side)
+    out = parts[..., :3] + parts[..., 3:] * moved
+    return np.rint(out, out=out).clip(0, 255, out=out).astype(np.uint8)
+
+
+def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
+    """`square` (side, side, 3) uint8 moved as `finish` moves the source's own pixels."""
+    flow = drawing.flow if canvas.room is None else _resting(drawing.flow, canvas.room)
+    return carry(square, flow)
+
+
+def trusted(drawing: Drawing, carried: Field) -> Field:
+    """Where the source's high band belongs if the mask lets it in, (S, S) float32 in [0, 1]: where what the
+    network drew agrees with the `carried` crop (S, S, 3), and the flow neither folds nor smears."""
+    apart = cv2.absdiff(drawing.face.astype(np.float32), carried)
+    apart = _soft(cv2.transform(apart, np.full((1, 3), 1 / 3, np.float32)))  # a mean by NumPy takes ten times
+    low, high = _AGREE
+    agree = ((high - apart) / (high - low)).clip(0, 1)
+    (xy, xx), (yy, yx) = (np.gradient(drawing.flow[..., i]) for i in (0, 1))  # by rows, by columns
+    area = (1 + xx) * (1 + yy) - xy * yx
+    none, least, most, much = _AREA
+    even = np.minimum((area - none) / (least - none), (much - area) / (much - most)).clip(0, 1)
+    return (agree * _soft(even)).astype(np.float32)
+
+
+def carry(image: NDArray, flow: Field) -> NDArray:
+    """`image` (side, side, 3) under the backward `flow` (S, S, 2) in pixels of S; its border repeats."""
+    side, size = image.shape[0], flow.shape[0]
+    places = _resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size)
+    places[..., 0] += np.arange(side, dtype=np.float32)
+    places[..., 1] += np.arange(side, dtype=np.float32)[:, None]
+    return cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+def _resting(flow: Field, space: Field) -> Field:
+    """`flow` where it has room, ever less of it towards the sides, none at them."""
+    length = np.square(flow).sum(axis=2) ** 2
+    limit = (_STEEPEST * (space - 0.5)) ** 4  # the outermost pixels rest
+    least = (limit / (limit + length + 1e-6)) ** np.float32(0.25)  # a smooth least of length and limit
+    return flow * least[..., None]
+
+
+def _soft(field: NDArray, deviation: float = _SOFT) -> NDArray:
+    return cv2.GaussianBlur(field, (0, 0), deviation)
+
+
+def _resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
+    if image.shape[0] == side:
+        return image.copy()
+    how = cv2.INTER_AREA if side < image.shape[0] else enlarge
+    return cv2.resize(np.ascontiguousarray(image), (side, side), interpolation=how)

@@ -1,0 +1,130 @@
+"""Which device to compute on and in which precision, and why, so that nobody has to guess."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import InputError
+
+_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
+"""What ONEDNN_MAX_CPU_ISA may hold torch's convolutions to, that does not multiply in bfloat16."""
+
+
+def choose_device(asked: str = "auto") -> tuple[str, str]:
+    """("cuda", "mps" or "cpu", why): the fastest that torch sees for "auto", or the one asked for.
+
+    InputError if the one asked for is not there.
+    """
+    if asked not in ("auto", "cpu", "cuda", "mps"):
+        raise InputError(f"--device {asked}", "unknown", "take auto, cpu, cuda or mps")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked != "auto":
+        if not there[asked]:
+            raise InputError(f"--device {asked}", "torch sees no such device here", "leave --device out")
+        return asked, "as asked"
+    chosen = next(name for name, is_there in there.items() if is_there)
+    if chosen == "cpu":
+        return chosen, "torch sees no GPU"
+    return (
+        chosen,
+        f"the fastest torch sees: {torch.cuda.get_device_name() if chosen == 'cuda' else 'Apple GPU'}",
+    )
+
+
+def fast_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it faster than float32, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device.type == "cpu":
+        can = torch.cpu.get_capabilities()
+        # Without AMX, Intel's AVX512-BF16 took 1.3 to 1.6 times as long as float32, AMD's .7 times.
+        vectors = can.get("avx512_bf16") and not str(can.get("cpu_name", "")).startswith("Intel")
+        there = can.get("amx_bf16") or vectors
+        allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() not in _WITHOUT_BFLOAT16
+        return torch.bfloat16 if there and allowed else torch.float32
+    return torch.float32
+
+
+def fast_arithmetic(device: torch.device, *, cached: bool = True) -> torch.autocast:
+    """Autocast to `fast_precision`, none where that is float32. cached: keep cast weights until it ends."""
+    precision = fast_precision(device)
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32, cache_enabled=cached)
+
+
+class ThreadCounts(NamedTuple):
+    """How many threads torch may use in a stage, so that all stages together use the cores there are.
+
+    Another number of threads rounds differently: whoever wants the same pictures takes the same numbers.
+    """
+
+    few: int
+    most: int
+    one: int = 1
+
+    @classmethod
+    def of(cls, device: torch.device, *, alone: bool = False) -> "ThreadCounts":
+        """For a pipeline on `device`. On a CPU the network gets most cores; beside a GPU no stage is worth
+        more than a quarter of them. alone: for one stage at a time, which may have them all."""
+        cores = torch.get_num_threads()
+        if alone and device.type == "cpu":
+            return cls(cores, cores, cores)
+        quarter = max(1, cores // 4)
+        return cls(quarter, max(1, cores - quarter) if device.type == "cpu" else quarter)
+
+
+def set_thread_count(count: int) -> None:
+    """Set torch's thread count for the calling thread, and OpenCV's to one, which is quick enough."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
+
+
+@contextmanager
+def thread_count(count: int) -> Iterator[None]:
+    """`set_thread_count` for a while."""
+    before = torch.get_num_threads()
+    set_thread_count(count)
+    try:
+        yield
+    finally:
+        set_thread_count(before)
+
+
+def use_own_stream(device: torch.device) -> None:
+    """On CUDA, give the calling thread a stream of its own, which runs beside those of other threads.
+
+    Streams do not wait for each other: call `synchronize` before another thread reads a result.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream(device))
+
+
+def synchronize(device: torch.device) -> None:
+    """On CUDA, wait for the calling thread's stream: its results may then be read, its inputs freed."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """`array` on `device`; to CUDA from pinned memory, so that nobody waits for the copy."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def to_host(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
+    """Tensors of one device as contiguous arrays; from CUDA through pinned memory, with one wait for all."""
+    if tensors[0].device.type != "cuda":
+        return [tensor.contiguous().cpu().numpy() for tensor in tensors]
+    copies = [
+        torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors
+    ]
+    synchronize(tensors[0].device)
+    return [copy.numpy() for copy in copies]

@@ -1,0 +1,1 @@
+"""Find, follow, crop and model a face."""

@@ -1,0 +1,57 @@
+"""Landmarks of faces in whole frames: our own tracker and the face-alignment package behind one protocol.
+
+A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner.
+State (the last frame's landmarks) is passed in, never kept, so that any number of videos can share one
+landmarker.
+
+The first finder is our own net, not a library's cascade, by measurement on val: OpenCV's frontal haar cascade
+(frames of 640 pixels) saw 55 of 55 heads turned less than 20 degrees, but 48 of 61 after turning the
+picture by up to 30, in some 100 ms a frame on a busy core; ours saw 61 of 61 in 7 ms, and gives the roll that
+the crop needs. It is lavish with guesses: the aligner's score decides.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """One face in one image.
+
+    points: (68, 2) float32, pixels, x then y, iBUG order, pixel centres at integers. iris: (2, 2) float32,
+    the same; iris[0] belongs to the eye of points 36-41, iris[1] to the eye of points 42-47. score:
+    confidence in [0, 1].
+    """
+
+    points: NDArray[np.float32]
+    iris: NDArray[np.float32]
+    score: float
+
+    def __post_init__(self) -> None:
+        for name, shape in (("points", (68, 2)), ("iris", (2, 2))):
+            value = getattr(self, name)
+            if value.shape != shape or value.dtype != np.float32:
+                raise ValueError(f"{name} must be {shape} float32, not {value.shape} {value.dtype}")
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"score must be in [0, 1], not {self.score}")
+
+    @property
+    def places(self) -> NDArray[np.float32]:
+        """(70, 2): the points, then the irises."""
+        return np.concatenate([self.points, self.iris])
+
+
+class Landmarker(Protocol):
+    """What finds and follows faces; holds weights, never the state of a video."""
+
+    def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
+        """Every face in a whole photograph or frame (H, W, 3) RGB of any size, the largest first."""
+        ...
+
+    def follow(self, image: NDArray[np.uint8], last: Landmarks | None) -> Landmarks | None:
+        """The face that was at `last` in the frame before; found anew (the largest) if None or lost; None if
+        absent."""
+        ...

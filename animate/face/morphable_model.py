@@ -1,0 +1,257 @@
+"""Pose and expression as numbers: a morphable model of the landmarks, fitted to points and drawn back.
+
+A face is mean + identity + expression in three dimensions, seen through a weak-perspective camera. The person
+is in the first two, the motion in the rest, so that the one can be taken without the other.
+
+T frames, P = 70 points (the 68, then the irises of the eyes 36-41 and 42-47), K directions of expression.
+Shapes are (P, 3): x right, y down, z away from the camera, the eyes about one unit apart. Points are (P, 2)
+pixels, x then y.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+from ..options import PARTS
+
+Floats = NDArray[np.float64]
+
+EYES = (np.r_[36:42], np.r_[42:48])
+LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
+"""Upper and lower point of each pair of lids, two pairs an eye."""
+LIPS = ((61, 67), (62, 66), (63, 65))
+"""Upper and lower point of each pair of the inner lips."""
+GROUPS = PARTS[1:]
+"""The parts of a face that move each by itself; a direction belongs to one, by its name."""
+_FORMAT = "gfla face model 1"
+_FILE = Path(__file__).parents[1] / "assets" / "face.safetensors"
+_NOISE = 0.02  # of a tracked point, in eye distances
+_WEIGHTS = np.r_[np.full(17, 0.35), np.ones(53)]  # the contour of a turned head is not the same line of skin
+_STEPS, _NEAR_STEPS = 5, 2
+_BATCH = 64  # frames fitted at once: 4 MB
+
+
+@dataclass(frozen=True, eq=False)
+class FaceModel:
+    """What faces are like.
+
+    mean: (P, 3). identity: (I, P, 3), each one deviation among people. expression: (K, P, 3), one unit a
+    strong movement; a blink of 1 shuts the mean's eye. names: of the K directions. spread: (K,) deviations.
+    limits: (2, K) the least and most seen.
+    """
+
+    mean: Floats
+    identity: Floats
+    expression: Floats
+    names: tuple[str, ...]
+    spread: Floats
+    limits: Floats
+
+    def group(self, name: str) -> NDArray[np.bool_]:
+        """(K,) which directions belong to that one of GROUPS."""
+        begins = {"eyes": ("blink", "eye"), "mouth": ("mouth", "smile", "pucker", "jaw")}
+        begins |= {"brows": ("brows", "frown"), "gaze": ("gaze",)}
+        return np.array([direction.startswith(begins[name]) for direction in self.names])
+
+
+class Faces(NamedTuple):
+    """T faces as numbers.
+
+    Attributes:
+        turn: (T, 3, 3) rotations of the head. scale: (T,) pixels a unit. shift: (T, 2) pixels, where the
+        shape's origin is seen. expression: (T, K).
+    """
+
+    turn: Floats
+    scale: Floats
+    shift: Floats
+    expression: Floats
+
+
+def draw(shape: Floats, faces: Faces, expression: Floats) -> Floats:
+    """The points (T, P, 2) of a person's own shape (P, 3) with these poses and expressions.
+
+    expression: the directions (K, P, 3), the model's or the same made to measure for a person.
+    """
+    shapes = shape + np.tensordot(faces.expression, expression, 1)
+    seen = np.einsum("tij,tpj->tpi", faces.turn[:, :2], shapes)
+    return faces.scale[:, None, None] * seen + faces.shift[:, None]
+
+
+def fit(
+    model: FaceModel, points: NDArray, shape: Floats | None = None, near: Faces | None = None
+) -> tuple[Floats, Faces]:
+    """The person's shape (P, 3) without expression, and the faces, that look most like `points` (T, P, 2).
+
+    shape: the person's, if it is known; else it is found from all the frames together. near: faces to begin
+    from, which saves steps. Gauss-Newton with the model's own deviations as a prior.
+    """
+    if shape is not None:
+        return shape, _fit_all(model, shape, points, near)
+    chosen = points[np.linspace(0, len(points) - 1, min(len(points), 60)).round().astype(int)]
+    chosen = np.asarray(chosen, np.float64)
+    shape = model.mean
+    for _ in range(4):
+        shape = _fit_shape(model, _fit_faces(model, shape, chosen), chosen)
+    return shape, _fit_all(model, shape, points)
+
+
+def own_shape(model: FaceModel, points: NDArray) -> tuple[Floats, Faces]:
+    """As `fit` of one face (P, 2), what the model cannot say of this person put into the shape, so that
+    `draw` gives back exactly these points."""
+    shape, face = fit(model, points[None])
+    missing = (points - draw(shape, face, model.expression)[0]) / face.scale[0]  # (P, 2) as the camera sees
+    return shape + missing @ face.turn[0, :2], face
+
+
+def angles(turn: Floats) -> Floats:
+    """(..., 3) yaw, pitch and roll in degrees of rotations: turned to the right side of the image, looking
+    down, and tilted clockwise in the image are positive."""
+    yaw = np.arcsin(np.clip(turn[..., 2, 0], -1, 1))
+    pitch = np.arctan2(turn[..., 2, 1], turn[..., 2, 2])
+    roll = np.arctan2(turn[..., 1, 0], turn[..., 0, 0])
+    return np.degrees(np.stack([yaw, pitch, roll], -1))
+
+
+def rotation(degrees: NDArray) -> Floats:
+    """What `angles` undoes: (..., 3) yaw, pitch, roll in degrees to (..., 3, 3)."""
+    yaw, pitch, roll = np.moveaxis(np.radians(degrees), -1, 0)
+    zero, one = np.zeros_like(yaw), np.ones_like(yaw)
+
+    def matrix(*rows: tuple) -> Floats:
+        return np.stack([np.stack(row, -1) for row in rows], -2)
+
+    about_z = matrix(
+        (np.cos(roll), -np.sin(roll), zero), (np.sin(roll), np.cos(roll), zero), (zero, zero, one)
+    )
+    about_y = matrix((np.cos(yaw), zero, -np.sin(yaw)), (zero, one, zero), (np.sin(yaw), zero, np.cos(yaw)))
+    about_x = matrix(
+        (one, zero, zero), (zero, np.cos(pitch), -np.sin(pitch)), (zero, np.sin(pitch), np.cos(pitch))
+    )
+    return about_z @ about_y @ about_x
+
+
+def turn_by(turn: Floats, gain: float) -> Floats:
+    """Rotations (T, 3, 3) about the same axes by `gain` times the angles."""
+    cosine = (turn[:, 0, 0] + turn[:, 1, 1] + turn[:, 2, 2] - 1) / 2
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    axis = np.stack(
+        [turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1
+    )
+    length = np.linalg.norm(axis, axis=1)
+    return turn if gain == 1 else _turned(axis / np.maximum(length, 1e-12)[:, None] * (gain * angle)[:, None])
+
+
+def openings(points: NDArray, faces: Faces) -> Floats:
+    """(T, 3) how far the eye 36-41, the eye 42-47 and the inner lips are open, in the model's units."""
+    down = faces.turn[:, :2, 1] / np.maximum(
+        np.linalg.norm(faces.turn[:, :2, 1], axis=1, keepdims=True), 1e-6
+    )
+    down = down / faces.scale[:, None]
+
+    def gap(pairs: tuple[tuple[int, int], ...]) -> Floats:
+        return np.mean([((points[:, low] - points[:, up]) * down).sum(1) for up, low in pairs], 0)
+
+    return np.stack([gap(LIDS[:2]), gap(LIDS[2:]), gap(LIPS)], 1)
+
+
+@cache
+def load_face_model() -> FaceModel:
+    """The model that we ship."""
+    with safe_open(_FILE, "numpy") as file:
+        header = file.metadata()
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"{_FILE} is no face model of this version.")
+    arrays = {name: array.astype(np.float64) for name, array in load_file(_FILE).items()}
+    return FaceModel(**arrays, names=tuple(json.loads(header["names"])))
+
+
+def save_face_model(model: FaceModel, path: Path) -> None:
+    """Write the model's arrays in float32 and the directions' names, as safetensors."""
+    arrays = {
+        name: np.ascontiguousarray(getattr(model, name), np.float32)
+        for name in ("mean", "identity", "expression", "spread", "limits")
+    }
+    path.write_bytes(save(arrays, {"format": _FORMAT, "names": json.dumps(model.names)}))
+
+
+def _fit_all(model: FaceModel, shape: Floats, points: NDArray, near: Faces | None = None) -> Faces:
+    """`_fit_faces` some frames at a time: memory does not grow with the video."""
+    if near or len(points) <= _BATCH:
+        return _fit_faces(model, shape, points, near)
+    parts = [_fit_faces(model, shape, points[i : i + _BATCH]) for i in range(0, len(points), _BATCH)]
+    return Faces(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _fit_faces(model: FaceModel, shape: Floats, points: NDArray, near: Faces | None = None) -> Faces:
+    points = np.asarray(points, np.float64)
+    faces = near or _rigid(model, shape, points)
+    weights = _WEIGHTS[:, None] / _NOISE
+    prior = np.r_[np.zeros(6), 1 / model.spread**2]
+    count = len(points)
+    for _ in range(_STEPS if near is None else _NEAR_STEPS):
+        turn, scale, shift, expression = faces
+        turned = np.einsum("tij,tpj->tpi", turn, shape + np.tensordot(expression, model.expression, 1))
+        x, y, z = np.moveaxis(turned, 2, 0)
+        zero, one = np.zeros_like(x), np.ones_like(x)
+        # Columns: a small turn about x, y, z; relative growth; shift in units; expression.
+        pose = np.stack(
+            [np.stack([zero, z, -y, x, one, zero], 2), np.stack([-z, zero, x, y, zero, one], 2)], 2
+        )
+        moves = np.einsum("tij,kpj->tpik", turn[:, :2], model.expression)  # (T, P, 2, K)
+        slopes = (np.concatenate([pose, moves], 3) * weights[..., None]).reshape(count, -1, len(prior))
+        rest = (points - shift[:, None]) / scale[:, None, None] - turned[..., :2]
+        rest = (rest * weights).reshape(count, -1, 1)
+        system = slopes.transpose(0, 2, 1) @ slopes + np.diag(prior + 1e-6)
+        goal = (slopes.transpose(0, 2, 1) @ rest)[..., 0]
+        goal[:, 6:] -= expression * prior[6:]
+        step = np.linalg.solve(system, goal[..., None])[..., 0]
+        faces = Faces(
+            _turned(step[:, :3]) @ turn,
+            scale * np.exp(np.clip(step[:, 3], -0.5, 0.5)),
+            shift + scale[:, None] * step[:, 4:6],
+            expression + step[:, 6:],
+        )
+    return faces
+
+
+def _fit_shape(model: FaceModel, faces: Faces, points: Floats) -> Floats:
+    """The identity that explains all the frames best, their poses and expressions given."""
+    weights = _WEIGHTS[:, None] / _NOISE
+    slopes = np.einsum("tij,kpj->tpik", faces.turn[:, :2], model.identity) * weights[..., None]
+    slopes = slopes.reshape(-1, len(model.identity))
+    rest = (points - draw(model.mean, faces, model.expression)) / faces.scale[:, None, None] * weights
+    share = min(1.0, 4 / len(points))  # frames of one clip err alike: many weigh as four
+    system = slopes.T @ slopes * share + np.eye(len(model.identity))
+    solved: Floats = np.linalg.solve(system, slopes.T @ rest.reshape(-1) * share)
+    return model.mean + np.tensordot(solved, model.identity, 1)
+
+
+def _rigid(model: FaceModel, shape: Floats, points: Floats) -> Faces:
+    """A beginning: the best affine camera of the shape, made a turn with one scale (POS)."""
+    solid = shape - shape.mean(0)
+    flat = points - points.mean(1, keepdims=True)
+    affine = np.einsum("tpi,jp->tij", flat, np.linalg.pinv(solid))  # (T, 2, 3)
+    u, size, v = np.linalg.svd(affine, full_matrices=False)
+    rows = u @ v
+    turn = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], 1)
+    scale = np.maximum(size.mean(1), 1e-3)
+    shift = points.mean(1) - scale[:, None] * np.einsum("tij,j->ti", turn[:, :2], shape.mean(0))
+    return Faces(turn, scale, shift, np.zeros((len(points), len(model.names))))
+
+
+def _turned(small: Floats) -> Floats:
+    """Rotations (T, 3, 3) about the vectors (T, 3), radians (Rodrigues)."""
+    angle = np.maximum(np.linalg.norm(small, axis=1), 1e-9)
+    x, y, z = (small / angle[:, None]).T
+    zero = np.zeros_like(x)
+    cross = np.stack([np.stack(row, 1) for row in ((zero, -z, y), (z, zero, -x), (-y, x, zero))], 1)
+    sin, cos = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
+    return np.eye(3) + sin * cross + (1 - cos) * (cross @ cross)

@@ -1,0 +1,1 @@
+"""What files and machines offer, what a render would cost, and what happens inside the network."""

@@ -1,0 +1,1 @@
+"""Paths, atomic files, pictures and time codes."""

@@ -1,0 +1,1 @@
+"""A driver's motion: parameters, smoothing, retargeting, recordings and presets."""

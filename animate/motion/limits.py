@@ -1,0 +1,67 @@
+"""Holds a target back where it would fold or smear the portrait: a picture cannot show the head's other side.
+
+All points are pixels of the source's crop, x then y, iBUG order.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_STEADY = np.r_[0:4, 13:17, 27:36, [36, 39, 42, 45]]  # ears, nose, eye corners: speech and blinks leave them
+_FRAME = np.r_[0:17:2, 17, 19, 24, 26, 27, 30, 33, [36, 39, 42, 45], 48, 54]  # no lids, no lips
+
+
+def limit_deformation(
+    target: NDArray, source: NDArray, corners: NDArray, areas: tuple[float, float]
+) -> NDArray:
+    """`target` with what is not turning, scaling and shifting of `source` held back, just so far that every
+    triangle of the face keeps its size within `areas`: beyond, a warp folds or smears the picture.
+
+    target, source: (68, 2). corners: `triangles` of the source. areas: the least and most of a triangle,
+    against its own in the source brought to the target's size. A target within them comes back as it is.
+    """
+    turn = _similarity(source[_STEADY], target[_STEADY])
+    rigid = target[_STEADY].mean(0) + (source - source[_STEADY].mean(0)) @ turn.T
+    rest = target - rigid
+    a, b = rigid[_FRAME][corners], rest[_FRAME][corners]  # (M, 3, 2)
+    edges = [(side[:, 1] - side[:, 0], side[:, 2] - side[:, 0]) for side in (a, b)]
+    (p, q), (dp, dq) = edges
+    whole = _cross(p, q)
+    # The area at share s of the rest is a parabola; s stays below its first meeting with a limit.
+    square, slope = _cross(dp, dq) / whole, (_cross(p, dq) + _cross(dp, q)) / whole
+    shares = [1.0]
+    for limit in areas:
+        inside = slope * slope - 4 * square * (1 - limit)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for root in (np.sqrt(inside), -np.sqrt(inside)):
+                share = 2 * (1 - limit) / (root - slope)  # holds for square = 0 too
+                shares.extend(share[(inside >= 0) & (share > 0)])
+    share = min(shares)
+    return target if share == 1 else rigid + share * rest
+
+
+def _similarity(before: NDArray, after: NDArray) -> NDArray:
+    """(2, 2) rotation times scale that best takes `before` to `after` about their centres (least squares)."""
+    a, b = before - before.mean(0), after - after.mean(0)
+    power = max(float((a * a).sum()), 1e-6)
+    cos = float((a * b).sum()) / power
+    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / power
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def triangles(source: NDArray) -> NDArray:
+    """The Delaunay triangles of a source's points (68, 2) that `limit_deformation` watches, without slivers:
+    (M, 3) indices into its own selection of points."""
+    points = source[_FRAME]
+    low, high = points.min(0) - 2, points.max(0) + 2
+    plane = cv2.Subdiv2D((int(low[0]), int(low[1]), *(int(s) + 1 for s in np.ceil(high - low))))
+    plane.insert([(float(x), float(y)) for x, y in points])
+    found = np.asarray(plane.getTriangleList()).reshape(-1, 3, 2)
+    distance = np.abs(found[:, :, None] - points).max(-1)  # (M, 3, N); the outer triangles match no point
+    corners = distance.argmin(-1)[(distance.min(-1) < 0.01).all(-1)]
+    area = np.abs(_cross(*(points[corners[:, i]] - points[corners[:, 0]] for i in (1, 2))))
+    return corners[area > 0.4 * area.mean()]
+
+
+def _cross(a: NDArray, b: NDArray) -> NDArray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

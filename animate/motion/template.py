@@ -1,0 +1,115 @@
+"""Motion templates: a driver's motion as a file of numbers, without a picture of anybody."""
+
+import json
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..errors import InputError
+from ..face.morphable_model import angles, load_face_model, rotation
+from ..io.atomic import part_file
+from ..io.paths import existing_file, new_file
+from .parameters import FaceMotion
+from .presets import SHIPPED, SUFFIX, names_motion
+from .recording import DriverMotion, recorded
+
+_FORMAT, _VERSION = "gfla motion", 1
+
+
+def open_motion(
+    driving: object, start: Fraction | float | None = None, end: Fraction | float | None = None
+) -> DriverMotion | None:
+    """The motion from start to end that `driving` names (`names_motion`); None if it names none."""
+    if not names_motion(driving):
+        return None
+    path = Path(str(driving))
+    motion = load_motion(path) if path.suffix.lower() == SUFFIX else recorded(SHIPPED[path.name](), path.name)
+    return motion.cut(start, end)
+
+
+def save_motion(recording: DriverMotion, path: str | os.PathLike, overwrite: bool = False) -> Path:
+    """Write a calibrated recording (`ready`) as a motion template; see the module for what is not in it."""
+    assert recording.lids is None
+    target = new_file(path, overwrite, (SUFFIX,))
+    signals = recording.signals
+    unit, origin = float(np.median(signals.scale)), signals.shift[0]
+    rest = recording.rest
+    arrays = {name: getattr(recording, name).astype(np.uint8) for name in ("found", "cuts")}
+    arrays["pts"] = recording.pts
+    arrays |= _pack(signals, unit, origin)
+    if rest is not None:
+        arrays |= {f"rest.{name}": array for name, array in _pack(rest, unit, origin).items()}
+    header = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "names": load_face_model().names,
+        "rate": str(recording.rate),
+        "time_base": str(recording.time_base),
+        "zero": str(recording.zero),
+    }
+    part = part_file(target)
+    try:
+        part.write_bytes(save(arrays, {"gfla": json.dumps(header)}))
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def load_motion(path: str | os.PathLike) -> DriverMotion:
+    """A motion template. InputError if it is none, damaged, or of another version."""
+    file, names = existing_file(path), load_face_model().names
+    try:
+        with safe_open(file, "numpy") as stored:
+            header = json.loads((stored.metadata() or {})["gfla"])
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118, no mapping
+        if header["format"] != _FORMAT:
+            raise ValueError
+        if header["version"] != _VERSION or tuple(header["names"]) != names:
+            raise InputError(f"{file}: a template of another version of gfla; save it again from its video.")
+        pts, found = arrays["pts"].astype(np.int64), arrays["found"].astype(bool)
+        cuts = arrays["cuts"].astype(bool) if "cuts" in arrays else np.zeros_like(found)
+        signals = _unpack(arrays, "", int(found.sum()), len(names))
+        rest = _unpack(arrays, "rest.", 1, len(names)) if "rest.scale" in arrays else None
+        time_base, rate, zero = (Fraction(header[name]) for name in ("time_base", "rate", "zero"))
+        if (
+            not pts.shape == found.shape == cuts.shape
+            or not found.any()
+            or not (np.diff(pts) > 0).all()
+            or rate <= 0
+        ):
+            raise ValueError
+    except InputError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ZeroDivisionError):
+        raise InputError(f"{file}: not a whole motion template; make one with --save-motion.") from None
+    return DriverMotion(file, pts, time_base, rate, zero, found, cuts, signals, rest=rest)
+
+
+def _pack(signals: FaceMotion, unit: float, origin: NDArray) -> dict[str, NDArray]:
+    """FaceMotion as arrays of numbers, lengths in `unit` and places from `origin`."""
+    arrays = {
+        "angles": angles(signals.turn),
+        "scale": signals.scale / unit,
+        "shift": (signals.shift - origin) / unit,
+        "expression": signals.expression,
+        "opening": signals.opening,
+    }
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+
+
+def _unpack(arrays: dict[str, NDArray], prefix: str, count: int, directions: int) -> FaceMotion:
+    shapes = {"angles": (3,), "scale": (), "shift": (2,), "expression": (directions,), "opening": (3,)}
+    parts = {name: arrays[prefix + name].astype(np.float64) for name in shapes}
+    for name, shape in shapes.items():
+        if parts[name].shape != (count, *shape) or not np.isfinite(parts[name]).all():
+            raise ValueError
+    if not (parts["scale"] > 0).all():
+        raise ValueError
+    turn = rotation(parts.pop("angles"))
+    return FaceMotion(turn, **parts)

@@ -1,0 +1,165 @@
+"""The networks behind NumPy: pictures and points in, portraits, targets and drawings out.
+
+In half precision a frame that is not finite is computed again in float32, and none ever gets into the memory.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
+from .compositing.closeups import Closeup, draw_closeups, encode_closeups
+from .compositing.detail import Canvas, Drawing
+from .compute.devices import fast_precision, to_device, to_host
+from .face.crop import FaceSquare, crop, to_crop
+from .face.landmarks import Landmarker, Landmarks
+from .face.tracking import Sighting, sight
+from .options import Guidance
+from .state import Image, Portrait, Target
+from .structure import edges_only, image_edges, structure_map
+
+
+class Generated(NamedTuple):
+    """What the generator made of a target, still on the device.
+
+    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S) and mask: (1, 1, S, S), see `Drawing`. target: of it.
+    """
+
+    image: Tensor
+    flow: Tensor
+    mask: Tensor
+    target: Target
+
+
+class Networks:
+    """A generator and a landmarker on a device; they hold weights, never the state of a stream.
+
+    precision: of the generator's arithmetic. size: S, the side of its picture. closeups: the generator of
+    mouth and eyes, None if nothing draws them closer.
+    """
+
+    def __init__(
+        self,
+        generator: Generator | AttentionFlow,
+        landmarker: Landmarker,
+        device: str | torch.device,
+        closeups: Generator | None = None,
+    ):
+        self.device = torch.device(device)
+        self.generator, self.landmarker = generator.to(self.device).eval(), landmarker
+        self.closeups = closeups.to(self.device).eval() if closeups else None
+        self.precision = fast_precision(self.device)
+        self.size = generator.config.size
+
+    def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:
+        """The driver's face in `image`, given the frame before; see `tracking.sight`."""
+        return sight(self.landmarker, image, last, number)
+
+    def encode(
+        self,
+        image: Image,
+        found: Landmarks,
+        square: FaceSquare,
+        guidance: Guidance,
+        alpha: Image | None = None,
+    ) -> Portrait:
+        """The portrait of the face `found` in `image` (H, W, 3) uint8, cropped to `square`."""
+        face, places = crop(image, square, self.size), to_crop(found.places, square, self.size)
+        with self.arithmetic():
+            points = self._tensor(places[:68])
+            structure = self._structure(points, face, guidance)
+            reference = self.generator.encode_reference(self._picture(face), structure, points)
+        canvas = Canvas.of(image, square, self.size)
+        closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
+        return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
+
+    def target(
+        self, places: NDArray[np.float32], driving: Image | None = None, guidance: Guidance = "landmarks"
+    ) -> Target:
+        """The target of retargeted points (70, 2). driving: the driver's crop, for edges."""
+        with self.arithmetic():
+            points = self._tensor(places[:68])
+            return Target(points, self._structure(points, driving, guidance), places)
+
+    def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
+        """A target between the portrait's own points (`motion` 0) and `target` (1)."""
+        places = portrait.places + float(motion) * (target.places - portrait.places)
+        return self.target(places.astype(np.float32))
+
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
+        """The part of the generator that needs no frame before this one, a third of its work."""
+        with self.arithmetic():
+            return self.generator.look_ahead(target.structure, target.points, portrait.reference)
+
+    def generate(
+        self, target: Target, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[Generated, GeneratorMemory]:
+        """The rest of the generator: what it made of `target`, and the memory for the next frame."""
+        reference, previous, ahead = portrait.reference, memory.previous, target.ahead
+        for fast in (True, False):
+            with self.arithmetic(fast):
+                if not fast:
+                    reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
+                if ahead is None or not fast:
+                    ahead = self.generator.look_ahead(target.structure, target.points, reference)
+                output, newest = self.generator.frame(ahead, reference, previous)  # type: ignore[arg-type]
+                finite = bool(output.image.sum().isfinite())
+            if finite or self.precision == torch.float32:
+                break
+        flow, mask = (field[:, 0] for field in output.motions[-1])
+        generated = Generated(output.image, flow, mask, target)
+        return generated, GeneratorMemory(newest if finite else ())
+
+    def close_up(
+        self, generated: Generated, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[tuple[Closeup, ...], GeneratorMemory]:
+        """Mouth and eyes of the same target, drawn closer, and the memory of them for the next frame."""
+        if self.closeups is None or portrait.closeups is None:
+            return (), memory
+        return draw_closeups(self.closeups, portrait.closeups, generated.target.places, memory)
+
+    def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:
+        """What was generated, as arrays."""
+        with self.arithmetic():
+            fields = (field.float().nan_to_num() for field in generated[:3])
+            face, flow, mask = (field.permute(0, 2, 3, 1) for field in fields)
+            face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
+            face, flow, mask = (x[0] for x in to_host((face, flow, mask)))
+        return Drawing(face, flow, mask[..., 0], closeups)
+
+    @contextmanager
+    def arithmetic(self, fast: bool = True) -> Iterator[None]:
+        """Inference in the networks' precision, or in float32 if not `fast`."""
+        half = fast and self.precision != torch.float32
+        with torch.inference_mode(), torch.autocast(self.device.type, self.precision, enabled=half):
+            yield
+
+    def _structure(self, points: Tensor, face: Image | None, guidance: Guidance) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            if guidance == "landmarks" or face is None:
+                return structure_map(points, size=self.size)
+            edges = image_edges(self._picture(face) / 2 + 0.5)
+            return edges_only(structure_map(points, size=self.size, edges=edges))
+
+    def _picture(self, image: Image) -> Tensor:
+        """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""
+        return to_device(image, self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+    def _tensor(self, points: NDArray[np.float32]) -> Tensor:
+        return to_device(points, self.device)[None]
+
+
+def _mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`change` of every tensor in nested tuples."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if not isinstance(value, tuple):
+        return value
+    parts = [_mapped(change, part) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

@@ -1,0 +1,222 @@
+"""One picture, many poses: a person by joints or a thing by views, through generator and stream engine.
+
+The portrait's way (`animator`) finds a face in every driving frame; here the poses are given, so what is left
+of it is: encode once, draw each pose, write. State is a value, as there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...models import AttentionFlow, Generator, GeneratorMemory, Reference, load_generator
+from ...models.config import Task
+from ..compute.devices import choose_device, fast_arithmetic, fast_precision
+from ..errors import InputError, Stopped
+from ..streaming.pipeline import Stage, Stream
+from ..streaming.provenance import tag
+from ..structure import pose_structure
+from ..video import Frame, VideoWriter
+
+Image = NDArray[np.uint8]
+Points = NDArray[np.float32]
+
+
+class Fit(NamedTuple):
+    """How a picture lies in the network's: scaled by `scale`, as its part `inner`, (top, bottom, left,
+    right) pixels."""
+
+    scale: float
+    inner: tuple[int, int, int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of that part."""
+        top, bottom, left, right = self.inner
+        return right - left, bottom - top
+
+
+@dataclass(frozen=True, eq=False)
+class PoseState:
+    """What one pose leaves to the next: `reference`, the encoded picture, stays; `points` (N, 2) are the last
+    pose's, in the network's pixels or degrees: an unknown pose (all NaN) holds it."""
+
+    reference: Reference
+    fit: Fit
+    points: Points
+    memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the pictures to come."""
+        return self.fit.size
+
+
+class Poser:
+    """Draws a source picture in given poses with one generator; holds no state of a stream."""
+
+    def __init__(
+        self, generator: Generator | AttentionFlow, *, device: str | torch.device = "cpu", name: str = ""
+    ):
+        self.device = torch.device(device)
+        self.generator = generator.to(self.device).eval()
+        self.task: Task = generator.config.task
+        self.name, self.precision = name, fast_precision(self.device)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, task: Task, device: str = "auto") -> Self:
+        """Load weights for `task` by shipped name or path. InputError if there are none or for another."""
+        chosen, _ = choose_device(device)
+        try:
+            generator = load_generator(name, chosen, task)
+        except (FileNotFoundError, ValueError) as error:
+            raise InputError(str(error)) from None
+        return cls(generator, device=chosen, name=str(name))
+
+    def prepare(self, image: Image, points: Points) -> PoseState:
+        """The state before the first pose: `image` (h, w, 3) uint8 RGB, in which the person's joints are
+        `points` (18, 2) pixels, or the thing is seen from (1, 2) degrees."""
+        fit = fit_picture(image.shape[:2], self.generator.config.shape)
+        height, width = self.generator.config.shape
+        way = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
+        scaled = cv2.resize(image, fit.size, interpolation=way)
+        top, bottom, left, right = fit.inner
+        edges = (top, height - bottom, left, width - right)
+        picture = cv2.copyMakeBorder(scaled, *edges, cv2.BORDER_REPLICATE)
+        points = self._fitted(points, fit)
+        with self._fast():
+            pixels = torch.from_numpy(picture).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+            places = self._tensor(points)
+            reference = self.generator.encode_reference(pixels, self._structure(places), places)
+        return PoseState(reference, fit, points)
+
+    def step(self, points: Points, state: PoseState) -> tuple[Image, PoseState]:
+        """The source in the pose `points`, in the source picture's own pixels, and the state for the next."""
+        fitted = self._fitted(points, state.fit)
+        if np.isnan(fitted).all():
+            fitted = state.points
+        with self._fast():
+            places = self._tensor(fitted)
+            structure = self._structure(places)
+            images, memory, _ = self.generator(
+                structure[:, None], places[:, None], state.reference, state.memory
+            )
+            drawn = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
+        top, bottom, left, right = state.fit.inner
+        image = drawn[:, top:bottom, left:right].permute(1, 2, 0).contiguous().cpu().numpy()
+        return image, replace(state, points=fitted, memory=memory)
+
+    def animate(self, state: PoseState, poses: Iterable[Points]) -> Iterator[Image]:
+        """A picture for every pose, in order, as they come."""
+        for points in poses:
+            image, state = self.step(points, state)
+            yield image
+
+    def render(
+        self,
+        state: PoseState,
+        poses: Iterable[Points],
+        output: str | os.PathLike,
+        *,
+        rate: Fraction = Fraction(25),
+        overwrite: bool = False,
+        expected: int | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Path:
+        """Write a video of `poses`, `rate` a second, with drawing and encoding on threads of their own.
+
+        Returns its path. InputError for a bad output, with no file left. Ctrl-C ends the video there and
+        raises Stopped.
+        """
+        with VideoWriter(
+            output, state.size, rate, 1 / rate, comment=tag(self.name), overwrite=overwrite
+        ) as writer:
+            held = [state]
+
+            def draw(numbered: tuple[int, Points]) -> Frame:
+                index, points = numbered
+                image, held[0] = self.step(points, held[0])
+                return Frame(image, index, 1 / rate)
+
+            def encode(frame: Frame) -> Frame:
+                writer.write(frame)
+                return frame
+
+            stages, done = [Stage("draw", draw), Stage("encode", encode)], 0
+            with Stream(enumerate(poses), stages, first="pose", describe=_name) as stream:
+                interrupted = False
+                while True:
+                    try:
+                        for _ in stream:
+                            done += 1
+                            if progress:
+                                progress(done, expected)
+                        break
+                    except KeyboardInterrupt:
+                        if interrupted:
+                            raise
+                        interrupted = True
+                        stream.stop()
+        if interrupted:
+            raise Stopped(f"Stopped after {done} frames; {output} holds what was done until then.")
+        return writer.path
+
+    def _fitted(self, points: Points, fit: Fit) -> Points:
+        if self.task != "person":
+            return points.astype(np.float32)
+        top, _, left, _ = fit.inner  # pixel centres are at integers
+        return ((points + 0.5) * fit.scale - 0.5 + (left, top)).astype(np.float32)
+
+    def _structure(self, points: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            return pose_structure(self.task, points, self.generator.config.shape)
+
+    def _tensor(self, points: Points) -> Tensor:
+        return torch.from_numpy(points).to(self.device)[None]
+
+    @contextmanager
+    def _fast(self) -> Iterator[None]:
+        with torch.inference_mode(), fast_arithmetic(self.device):
+            yield
+
+
+def fit_picture(size: tuple[int, ...], shape: tuple[int, int]) -> Fit:
+    """The largest place for a picture of `size` (height, width) in the middle of one of `shape`, undistorted.
+
+    >>> fit_picture((100, 50), (64, 64))
+    Fit(scale=0.64, inner=(0, 64, 16, 48))
+    """
+    scale = min(shape[0] / size[0], shape[1] / size[1])
+    height, width = round(size[0] * scale), round(size[1] * scale)
+    top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
+    return Fit(scale, (top, top + height, left, left + width))
+
+
+def follow_person(poses: list[Points], own: Points) -> list[Points]:
+    """`poses` (18, 2) each, of somebody else's pictures, moved and scaled so that the first known trunk is
+    where and as long as in `own` (18, 2). InputError if either shows no neck and hips."""
+    first = next((pose for pose in poses if not np.isnan(_trunk(pose)).any()), None)
+    if first is None or np.isnan(_trunk(own)).any():
+        raise InputError("To fit poses to the source both must show neck and hips; pass --as-is.")
+    (neck, hips), (own_neck, own_hips) = _trunk(first), _trunk(own)
+    scale = float(np.linalg.norm(own_hips - own_neck) / max(float(np.linalg.norm(hips - neck)), 1e-3))
+    return [((pose - hips) * scale + own_hips).astype(np.float32) for pose in poses]
+
+
+def _trunk(pose: Points) -> NDArray[Any]:
+    return np.stack([pose[1], (pose[8] + pose[11]) / 2])
+
+
+def _name(item: object) -> str:
+    return f"pose {item[0]}" if isinstance(item, tuple) else repr(item)

@@ -1,0 +1,69 @@
+"""One animation to make, as a value: what a command line or a manifest's row asks of any worker."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..io.paths import stands_for
+from ..options import AnimateOptions, ModelOptions, option_values
+
+if TYPE_CHECKING:
+    from ..state import Source
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A portrait, a driving video and the file to make of them.
+
+    source: a path, or RGB (H, W, 3) uint8. driving: a path, an address, "-", or a motion. model: what
+    computes. save_motion: a motion template to write beside the output. where: the job's place in a
+    manifest, for messages.
+    """
+
+    source: "Source"
+    driving: str | os.PathLike
+    output: str | os.PathLike
+    options: AnimateOptions = field(default_factory=AnimateOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    save_motion: str | os.PathLike | None = None
+    where: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.output}" if self.where else str(self.output)
+
+    @property
+    def key(self) -> str:
+        """A short name made of the output's whole path: two jobs of a batch never have the same."""
+        return hashlib.sha256(os.path.abspath(self.output).encode()).hexdigest()[:16]
+
+    @property
+    def sidecar(self) -> str:
+        """The sidecar's path: OUT.mp4 has OUT.mp4.json."""
+        return f"{self.output}.json"
+
+    def settings(self) -> str:
+        """Every option that changes the output, by flag, as JSON."""
+        values = option_values(self.options) | option_values(self.model)
+        for name in ("overwrite", "sidecar"):
+            del values[name]
+        return json.dumps(values, sort_keys=True, default=str)
+
+    def fingerprint(self) -> str:
+        """Changes when what is asked for changes, or the size or date of an input file."""
+        inputs = [stamp(str(path)) for path in (self.source, self.driving)]
+        return hashlib.sha256(json.dumps([self.settings(), inputs]).encode()).hexdigest()
+
+
+def stamp(path: str) -> list[str | int]:
+    """A file's whole name, size and date; of a pattern, those of all its files; the name alone if there is
+    none. It changes when a file does."""
+    stamps: list[str | int] = []
+    for file in stands_for(path):
+        try:
+            found = os.stat(file)
+        except OSError:
+            continue
+        stamps += [os.path.realpath(file), found.st_size, found.st_mtime_ns]
+    return stamps or [path]

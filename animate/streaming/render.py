@@ -1,0 +1,273 @@
+"""A whole video rendered into a file: the stages on threads, and in the end what was lost on the way."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import Cancelled, InputError, InputWarning, Stopped, Warn, ignore
+from ..io.paths import different_files, new_file
+from ..io.timecode import Span, clock, list_spans
+from ..motion.no_face import SAYS
+from ..motion.presets import SUFFIX
+from ..motion.recording import DriverMotion, MotionReader, record
+from ..motion.template import open_motion
+from ..motion.template import save_motion as write_motion
+from ..networks import Networks
+from ..options import AnimateOptions, NoFace
+from ..source_video import SourceVideo, open_source, pair_frames
+from ..stages import Item
+from ..state import AnimationState, Source
+from ..video import Frame, VideoReader, VideoWriter
+from ..video.formats import Output
+from .job import Job
+from .pipeline import Stage, Stream, StreamStats, ThreadedStep
+from .provenance import labelled, tag, write_sidecar
+
+Progress = Callable[[int, int | None], None]
+"""Called with the frames that are done and, if known, expected."""
+
+
+@dataclass(frozen=True)
+class RenderHooks:
+    """How a caller follows a render, all of it optional.
+
+    tracking: progress of the first look through the driving video. progress: of the render. cancel: asked
+    before each frame; True ends the video there. warn: told of each warning when it is found. show: given
+    each frame once it is written, by the thread that writes. driver: the driver's motion, if it is known.
+    """
+
+    tracking: Progress | None = None
+    progress: Progress | None = None
+    cancel: Callable[[], bool] | None = None
+    warn: Warn = ignore
+    show: Callable[[Frame], object] | None = None
+    driver: DriverMotion | None = None
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """path: of the output. frames: how many. stats: where the time went. warnings: what was told."""
+
+    path: Path
+    frames: int
+    stats: StreamStats
+    warnings: tuple[InputWarning, ...] = ()
+
+
+class Renderer(Protocol):
+    """What a render needs of an `Animator`."""
+
+    name: str
+
+    @property
+    def networks(self) -> Networks: ...
+
+    def computed_by(self) -> dict[str, str]: ...
+
+    def prepare(
+        self, source: Source | SourceVideo, options: AnimateOptions | None = None
+    ) -> AnimationState: ...
+
+    def follow(
+        self, state: AnimationState, driver: DriverMotion, reference_frame: int | None = None
+    ) -> AnimationState: ...
+
+
+class Warnings:
+    """Warnings of a render, each kept and told once."""
+
+    def __init__(self, tell: Warn = ignore):
+        self.found: list[InputWarning] = []
+        self._tell = tell
+
+    def __call__(self, warning: InputWarning) -> None:
+        if warning not in self.found:
+            self.found.append(warning)
+            self._tell(warning)
+
+
+def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
+    """Make the output of `job`, with its driving video's frame times and sound.
+
+    A file is looked through once before it is rendered; a pipe or an address is read as it comes. InputError
+    for bad input, with no output left. Ctrl-C ends the video as `hooks.cancel` does and raises Stopped, with
+    the result; a second Ctrl-C leaves no file. The sidecar, if asked for, is written after Ctrl-C too.
+    """
+    options, warn = job.options, Warnings(hooks.warn)
+    target = Output.of(job.output, options.codec, options.overwrite)
+    if target.path:
+        different_files(target.path, job.source, job.driving)
+    if job.save_motion:
+        new_file(job.save_motion, options.overwrite, (SUFFIX,))
+    for warning in options.warnings():
+        warn(warning)
+    driver = hooks.driver or open_motion(job.driving, options.start, options.end)
+    with open_source(job.source) as source, _open_driving(job, driver) as reader:
+        state = animator.prepare(source, options)
+        if driver is None and reads_twice(options, reader, bool(job.save_motion)):
+            driver = _record(animator, job, hooks)
+        if driver is not None:
+            state = animator.follow(state, driver, options.reference_frame)
+        elif job.save_motion or options.reference_frame is not None:
+            raise InputError(reader.name, "--save-motion and --reference-frame take a file, read twice")
+        count = RenderProgress(reader, hooks.progress)
+        with VideoWriter(
+            job.output,
+            state.size,
+            reader.rate,
+            reader.time_base,
+            audio_from=reader if isinstance(reader, VideoReader) else None,
+            comment=tag(animator.name),
+            alpha=state.portrait.alpha is not None,
+            overwrite=options.overwrite,
+            codec=options.codec,
+            gpu=animator.networks.device.type == "cuda",
+        ) as writer:
+
+            def write(frame: Frame) -> None:
+                writer.write(frame)
+                if hooks.show:
+                    hooks.show(frame)
+
+            step = ThreadedStep(animator.networks, state)
+            stages = [*step.stages, encode_stage(write, options.label)]
+            pairs = pair_frames(reader, source)
+            with Stream(pairs, stages, describe=frame_time, cancel=hooks.cancel) as stream:
+                interrupted = stream.run(count)
+                stats = stream.stats
+            count.check(stream.complete, interrupted)
+            for warning in count.warnings(options.no_face):
+                warn(warning)
+            if isinstance(source, SourceVideo) and source.ended is not None:
+                reason = f"it ends at {clock(source.ended)}"
+                warn(InputWarning(str(source.path), reason, "its last frame is held"))
+            if not stream.complete:
+                writer.cut(reader.zero + count.end)
+    for warning in motion_warnings(reader.name, step.state):
+        warn(warning)
+    if job.save_motion and driver is not None:  # of a render that failed nothing is left
+        write_motion(driver.ready(options.motion.smoothing), job.save_motion, options.overwrite)
+    if options.sidecar:
+        write_sidecar(job, animator.name, animator.computed_by())
+    result = RenderResult(writer.path, count.frames, stats, tuple(warn.found))
+    if interrupted and not stream.complete:
+        message = f"Stopped at {clock(count.end)}; {target.name} holds what was done until then."
+        raise Stopped(message, result)
+    return result
+
+
+def encode_stage(write: Callable[[Frame], object], label: bool) -> Stage:
+    """The last stage: each frame, labelled if it is to be, goes to `write`."""
+
+    def encode(item: Item) -> Item:
+        write(labelled(item.frame) if label else item.frame)
+        return item
+
+    return Stage("encode", encode)
+
+
+def reads_twice(options: AnimateOptions, reader: VideoReader | MotionReader, anyway: bool = False) -> bool:
+    """Whether the driver is looked through before the render: a file whose motion is not just copied, or
+    whose motion is wanted `anyway`."""
+    again = isinstance(reader, VideoReader) and reader.input.path is not None
+    return again and (anyway or options.motion.kind != "copy")
+
+
+class RenderProgress:
+    """Counts a render's frames and the times at which the driver's face was away.
+
+    frames: done so far. found: whether any showed a face.
+    """
+
+    def __init__(self, reader: VideoReader | MotionReader, progress: Progress | None):
+        self._reader, self._progress = reader, progress
+        self.frames, self.found = 0, False
+        self._away_since: Fraction | None = None
+        self._last = Fraction(0)
+        self._away: list[Span] = []
+
+    def __call__(self, item: Item) -> None:
+        self.frames += 1
+        self._last = item.frame.seconds - self._reader.zero
+        if item.landmarks is None:
+            self._away_since = self._last if self._away_since is None else self._away_since
+        else:
+            self.found = True
+            self._close(self._last)
+        if self._progress:
+            self._progress(self.frames, self._reader.frames)
+
+    @property
+    def end(self) -> Fraction:
+        """The time at which the last frame so far ends, seconds from the driving video's beginning."""
+        return self._last + 1 / self._reader.rate
+
+    def check(self, complete: bool, interrupted: bool) -> None:
+        """Raise if there was no face at all: Stopped, Cancelled or InputError."""
+        if self.found:
+            return
+        if interrupted:
+            raise Stopped("Stopped before the first face; no file is left.")
+        if not complete:
+            raise Cancelled(self._reader.name, "stopped before the first face", "no file is left")
+        raise no_face_at_all(self._reader.name)
+
+    def warnings(self, no_face: NoFace) -> list[InputWarning]:
+        """What was lost."""
+        self._close(self.end)
+        return loss_warnings(self._reader.name, self._away, self._reader.lost, no_face)
+
+    def _close(self, at: Fraction) -> None:
+        if self._away_since is not None:
+            self._away.append(Span(self._away_since, at))
+            self._away_since = None
+
+
+def no_face_at_all(name: str) -> InputError:
+    """Of a driving video that shows nobody."""
+    return InputError(name, "no face in any frame", "give a driving video that shows one")
+
+
+def loss_warnings(
+    name: str, away: Iterable[Span], lost: Iterable[Span], no_face: NoFace
+) -> list[InputWarning]:
+    """What to say of a driving video in which the face was `away` and frames were `lost`."""
+    away, lost = tuple(away), tuple(lost)
+    found = []
+    if away:
+        found.append(InputWarning(name, f"no face from {list_spans(away)}", SAYS[no_face]))
+    if lost:
+        reason = f"the pictures from {list_spans(lost)} are lost or show errors"
+        found.append(InputWarning(name, "damaged", reason))
+    return found
+
+
+def motion_warnings(name: str, state: AnimationState) -> list[InputWarning]:
+    """What was held back of the motion of the driver `name`."""
+    return [
+        InputWarning(name, f"{part} goes beyond what a portrait can show", "it is held back there")
+        for part in state.motion.motion.beyond
+    ]
+
+
+def frame_time(item: Item) -> str:
+    """Which frame it is, for the note of an error in a stage."""
+    return f"the frame at {clock(item.frame.seconds)}"
+
+
+def _open_driving(
+    job: Job, driver: DriverMotion | None
+) -> AbstractContextManager[VideoReader] | AbstractContextManager[MotionReader]:
+    if driver is not None and driver.points is None:  # a motion without pictures
+        return MotionReader(driver)
+    return VideoReader(job.driving, job.options.start, job.options.end)
+
+
+def _record(animator: Renderer, job: Job, hooks: RenderHooks) -> DriverMotion:
+    options = job.options
+    with VideoReader(job.driving, options.start, options.end) as reader:
+        landmarker = animator.networks.landmarker
+        return record(landmarker, reader, options.driving_face, hooks.tracking, hooks.cancel)

@@ -1,0 +1,88 @@
+"""Where live frames go: a file or an address, a window, a virtual camera; opened only when asked for."""
+
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..video import Frame, VideoWriter
+from .live import CLOCK
+
+
+class FileSink:
+    """A file, udp://, rtmp:// or whatever VideoWriter takes; comment, gpu: as there."""
+
+    def __init__(
+        self,
+        name: str,
+        size: tuple[int, int],
+        rate: Fraction,
+        *,
+        comment: str | None = None,
+        overwrite: bool = False,
+        gpu: bool = False,
+    ):
+        self._writer = VideoWriter(name, size, rate, CLOCK, comment=comment, overwrite=overwrite, gpu=gpu)
+        self._writer.__enter__()
+        self._written = False
+
+    def show(self, frame: Frame) -> None:
+        self._writer.write(frame)
+        self._written = True
+
+    def close(self) -> None:
+        """Finish the file; if nothing was written there is none."""
+        error = None if self._written else InputError("nothing was shown")
+        self._writer.__exit__(type(error) if error else None, error, None)
+
+
+class VirtualCamera:
+    """A camera that other programs see, by pyvirtualcam."""
+
+    def __init__(self, size: tuple[int, int], rate: Fraction):
+        if find_spec("pyvirtualcam") is None:
+            raise InputError("--sink camera needs pyvirtualcam; install it with: pip install pyvirtualcam.")
+        import pyvirtualcam  # type: ignore[import-not-found]
+
+        try:
+            self._camera: Any = pyvirtualcam.Camera(width=size[0], height=size[1], fps=float(rate))
+        except RuntimeError as error:
+            raise InputError(f"--sink camera: no virtual camera can be had: {error}.") from None
+
+    def show(self, frame: Frame) -> None:
+        self._camera.send(frame.on_white())
+
+    def close(self) -> None:
+        self._camera.close()
+
+
+class Window:
+    """A window on this screen; its keys are given to `pressed`, closing it is the key "q"."""
+
+    def __init__(self, title: str, pressed: Callable[[str], None]):
+        import cv2
+
+        self._cv2, self._title, self._pressed = cv2, title, pressed
+        self._thread = threading.get_ident()
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
+        except cv2.error:
+            raise InputError(
+                "There is no screen for a window; say where the pictures go with --sink."
+            ) from None
+
+    def show(self, frame: Frame) -> None:
+        assert threading.get_ident() == self._thread, "a window belongs to the thread that opened it"
+        self._cv2.imshow(self._title, np.ascontiguousarray(frame.on_white()[..., ::-1]))
+        key = self._cv2.waitKey(1) & 0xFF
+        if key != 0xFF:
+            self._pressed(chr(key))
+        if self._cv2.getWindowProperty(self._title, self._cv2.WND_PROP_VISIBLE) < 1:
+            self._pressed("q")
+
+    def close(self) -> None:
+        self._cv2.destroyAllWindows()

@@ -1,0 +1,1 @@
+"""Drawn people and things that do not exist, for demos, training and tests."""

@@ -1,0 +1,150 @@
+"""What each output's name means: container, codecs, what sound and transparency it holds. No FFmpeg yet.
+
+The first codec of a container is its default; `--codec` chooses another of them.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import InputError
+from ..io.paths import is_pattern, is_url, new_file
+
+
+class Codec(NamedTuple):
+    """encoder: FFmpeg's name. pixels: its format, and with transparency. even: takes even sizes alone.
+    full: YCbCr in all 256 levels, which smooth dark pictures need, where every player knows the tag. live:
+    options over the others where pictures must leave at once. gpu: the same by an NVIDIA GPU."""
+
+    encoder: str
+    pixels: str
+    clear: str | None
+    even: bool
+    options: dict[str, str]
+    tag: str | None = None
+    full: bool = False
+    live: dict[str, str] | None = None
+    gpu: "Codec | None" = None
+
+    def at_once(self) -> "Codec":
+        """The same where pictures must leave at once."""
+        gpu = self.gpu.at_once() if self.gpu else None
+        return self._replace(options=self.options | (self.live or {}), gpu=gpu)
+
+
+_LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
+_GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # without B-frames each time is the frame's own
+_GPU_LIVE = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "qp": "22"}
+CODECS = {
+    "h264": Codec(
+        "libx264",
+        "yuv420p",
+        None,
+        True,
+        {"crf": "6", "preset": "faster"},
+        full=True,
+        live=_LIVE,
+        gpu=Codec("h264_nvenc", "yuv420p", None, True, _GPU | {"qp": "8"}, full=True, live=_GPU_LIVE),
+    ),
+    "h265": Codec(
+        "libx265",
+        "yuv420p",
+        None,
+        True,
+        {"crf": "14", "preset": "faster", "x265-params": "log-level=error"},
+        "hvc1",
+        live=_LIVE,
+        gpu=Codec("hevc_nvenc", "yuv420p", None, True, _GPU | {"qp": "14"}, "hvc1", live=_GPU_LIVE),
+    ),
+    "av1": Codec("libsvtav1", "yuv420p", None, True, {"crf": "20", "preset": "8"}),
+    "prores": Codec("prores_ks", "yuv444p10le", "yuva444p10le", False, {"profile": "4444"}),
+    "vp9": Codec(
+        "libvpx-vp9",
+        "yuv420p",
+        "yuva420p",
+        True,
+        {"crf": "16", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
+    ),
+    "gif": Codec("gif", "pal8", "pal8", False, {}),
+    "webp": Codec("libwebp_anim", "bgra", "bgra", False, {"quality": "92"}),
+    "png": Codec("png", "rgb24", "rgba", False, {}),
+}
+
+
+class Container(NamedTuple):
+    """muxer: FFmpeg's name. copies: sound codecs that it holds. sound: what others become; None: no sound.
+    trims: an edit list can cut sound inside a packet. live: pictures must leave at once."""
+
+    muxer: str
+    codecs: tuple[str, ...]
+    copies: frozenset[str] = frozenset()
+    sound: str | None = None
+    trims: bool = False
+    live: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+
+
+_MP4_SOUND = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "alac", "flac"})  # browsers do not play pcm
+_MOV_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be"})
+_FRAGMENTS = ("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof")
+_IN_FRONT = ("movflags", "faststart")
+_MP4 = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_IN_FRONT,))
+FILES = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": Container("mov", ("prores", "h264", "h265"), _MOV_SOUND, "aac", trims=True, options=(_IN_FRONT,)),
+    ".webm": Container("webm", ("vp9", "av1"), frozenset({"opus", "vorbis"}), "libopus"),
+    ".mkv": Container(
+        "matroska", ("h264", "h265", "av1", "vp9"), _MP4_SOUND | {"vorbis", "pcm_s16le"}, "aac"
+    ),
+    ".gif": Container("gif", ("gif",)),
+    ".webp": Container("webp", ("webp",), options=(("loop", "0"),)),
+    ".png": Container("image2", ("png",)),
+}
+_PIPE = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_FRAGMENTS,))
+_SENT = {
+    "udp": Container("mpegts", ("h264", "h265"), frozenset({"aac", "mp3", "ac3"}), "aac", live=True),
+    "rtmp": Container("flv", ("h264",), frozenset({"aac", "mp3"}), "aac", live=True),
+}
+_SENT |= {"srt": _SENT["udp"], "tcp": _SENT["udp"], "rtmps": _SENT["rtmp"]}
+
+
+class Output(NamedTuple):
+    """Where a video goes. name: for messages. path: the file or pattern, None for pipes and addresses."""
+
+    name: str
+    url: str
+    path: Path | None
+    container: Container
+    codec: Codec
+
+    @classmethod
+    def of(cls, given: str | os.PathLike, codec: str | None = None, overwrite: bool = False) -> "Output":
+        """What `given` means: a file, frames/%05d.png, "-" (standard output) or an address; InputError if it
+        cannot be written, exists without `overwrite`, or does not hold `codec`."""
+        if given == "-":
+            return cls("standard output", "pipe:1", None, _PIPE, _codec(given, _PIPE, codec))
+        if is_url(given):
+            scheme = str(given).split(":", 1)[0]
+            if scheme not in _SENT:
+                known = ", ".join(f"{name}://" for name in _SENT)
+                raise InputError(f"{given}: video is not sent that way; take one of {known}.")
+            container = _SENT[scheme]
+            url = f"{given}?pkt_size=1316" if scheme == "udp" and "?" not in str(given) else str(given)
+            return cls(str(given), url, None, container, _codec(given, container, codec))
+        path = new_file(given, overwrite)
+        container = FILES[path.suffix.lower()]
+        return cls(str(path), f"file:{path}", path, container, _codec(path, container, codec))
+
+    @property
+    def numbered(self) -> bool:
+        """Whether it is one file a picture."""
+        return self.path is not None and self.container.muxer == "image2" and is_pattern(self.path)
+
+
+def _codec(name: object, container: Container, asked: str | None) -> Codec:
+    if asked is not None and asked not in container.codecs:
+        choice = " or ".join(container.codecs)
+        raise InputError(f"{name}: --codec {asked} does not go into it; take {choice}, or another ending.")
+    codec = CODECS[asked or container.codecs[0]]
+    return codec.at_once() if container.live else codec

@@ -1,0 +1,1 @@
+"""A render from the page: preview, progress, playing while it is made."""

@@ -1,0 +1,42 @@
+"""The driver and what it moved in one film, side by side, to look at and to keep."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from gfla.animate.io.image import read_image
+from gfla.animate.video import Frame, VideoReader, VideoWriter
+from gfla.demos.app.ui.images import Image
+
+
+def side_by_side(driving: Path | str, portrait: Path, film: Path) -> Path:
+    """A film of the driver at the left and the animated portrait at the right, beside `film`, with its times
+    and sound. Where the driver is a motion and no video, the unmoved portrait stands at the left."""
+    target = film.with_name(f"{film.stem}-side-by-side.mp4")
+    if target.exists():
+        return target
+    still = None if isinstance(driving, Path) else read_image(portrait)[0]
+    with VideoReader(film) as made, VideoReader(driving if isinstance(driving, Path) else film) as given:
+        left = iter(given)
+        coming: Frame | None = next(left)
+        shown = coming.image if still is None else still
+        width, height = made.size
+        with VideoWriter(target, (2 * width, height), made.rate, made.time_base, audio_from=made) as writer:
+            for frame in made:
+                at = frame.seconds - made.zero
+                while still is None and coming is not None and coming.seconds - given.zero <= at:
+                    shown, coming = coming.image, next(left, None)
+                pair = np.concatenate([_fitted(shown, width, height), frame.image], axis=1)
+                writer.write(Frame(pair, frame.pts, frame.time_base))
+    return target
+
+
+def _fitted(image: Image, width: int, height: int) -> Image:
+    """The whole picture in the middle of (height, width, 3), black around it."""
+    share = min(width / image.shape[1], height / image.shape[0])
+    size = (max(round(image.shape[1] * share), 1), max(round(image.shape[0] * share), 1))
+    inner = cv2.resize(image, size, interpolation=cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC)
+    whole = np.zeros((height, width, 3), np.uint8)
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    whole[y : y + size[1], x : x + size[0]] = inner
+    return whole

@@ -1,0 +1,1 @@
+"""Widgets, markup, theme, samples and scripts of the page."""

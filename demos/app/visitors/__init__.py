@@ -1,0 +1,1 @@
+"""What is one visitor's: session, uploads, limits, access."""

@@ -1,0 +1,193 @@
+"""Geometry first: dense backward flows from a pose in closed form, which the network blends and refines.
+
+Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
+face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
+for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). A thing turns as a cylinder
+would. All are evaluated in float32 at least, outside autocast: in half precision the spline explodes at large
+head turns.
+
+B batch, R references, N landmarks, S side of the picture in pixels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .config import Task
+from .limbs import limb_flows
+
+CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
+"""How many flows are known beforehand."""
+SMOOTHING = 1e-2
+CLOSEUP_SMOOTHING = 1e-3  # a part drawn larger: its points lie further apart
+BORDER_POINTS = 16
+CYLINDERS = (0.36, 0.22)
+"""Radii of what turns on a turntable, shares of the picture's width."""
+
+
+class Spline(NamedTuple):
+    """The spline from one target's landmarks, factored: its flow to any reference is then a small product.
+
+    Attributes:
+        points: (B, N, 2) the target's landmarks, pixels of the picture, x then y. size: its side.
+        factors, pivots: of the spline's system, (B, K + 3, K + 3), K knots. basis: (B, K + 3, n, n) at the
+            centres of the cells.
+    """
+
+    points: Tensor
+    size: int
+    factors: Tensor
+    pivots: Tensor
+    basis: Tensor
+
+    @classmethod
+    def through(
+        cls,
+        points: Tensor,
+        size: int,
+        stride: int,
+        *,
+        pinned: bool = True,
+        smoothing: float = SMOOTHING,
+    ) -> Spline:
+        """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers; to be
+        evaluated at the centres of cells of `stride` pixels. pinned: whether the picture's border rests."""
+        with torch.autocast(points.device.type, enabled=False):
+            target = (points.float() + 0.5) / size
+            knots = target
+            if pinned:
+                knots = torch.cat((target, _border(target.device).expand(len(target), -1, -1)), dim=1)
+            x, y = knots[..., None].unbind(2)  # (B, K, 1)
+            kernel = _radial((x - x.mT).square() + (y - y.mT).square())
+            kernel = kernel + smoothing * torch.eye(knots.shape[1], device=knots.device)
+            affine = F.pad(knots, (0, 1), value=1.0)
+            top, bottom = torch.cat((kernel, affine), dim=2), F.pad(affine.mT, (0, 3))
+            # Smoothed, the system is never singular: to ask whether it was would make a GPU wait.
+            factors, pivots, _ = torch.linalg.lu_factor_ex(torch.cat((top, bottom), dim=1))
+            cells = size // stride
+            grid = _grid(cells, target.device).mT.unflatten(2, (cells, cells))  # (1, 2, n, n)
+            centre = grid[0, 0, 0]  # of cells, along either side
+            square = (centre - y).square()[..., :, None] + (centre - x).square()[..., None, :]
+            plane = F.pad(grid, (0, 0, 0, 0, 0, 1), value=1.0).expand(len(knots), -1, -1, -1)
+            basis = torch.cat((_radial(square), plane), dim=1)
+        return cls(points, size, factors, pivots, basis)
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, rigid and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2, n, n), pixels."""
+        rigid = similarity_flow(self.points, references, self.size, self.size // self.basis.shape[-1])
+        return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
+
+    def flow(self, references: Tensor) -> Tensor:
+        """See `spline_flow`."""
+        with torch.autocast(self.points.device.type, enabled=False):
+            moves = (references.float() - self.points.float()[:, None]) / self.size  # (B, R, N, 2)
+            moves = moves.permute(0, 2, 1, 3).flatten(2)
+            moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # the border rests
+            solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)
+            flow = (self.size * solution).mT @ self.basis.flatten(2)
+        return flow.unflatten(2, self.basis.shape[2:]).unflatten(1, (-1, 2))
+
+
+class Limbs(NamedTuple):
+    """A person's joints (B, 18, 2) in a picture of `shape` (height, width), pixels; see `limbs`."""
+
+    points: Tensor
+    shape: tuple[int, int]
+    stride: int
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, trunk and limbs to joints `references` (B, R, 18, 2): (B, R, 3, 2, h, w), pixels."""
+        trunk, limbs = limb_flows(self.points, references, self.shape, self.stride)
+        return torch.stack((torch.zeros_like(trunk), trunk, limbs), dim=2)
+
+
+class View(NamedTuple):
+    """A view (B, 1, 2), azimuth and elevation in degrees, in a picture of `shape` (height, width)."""
+
+    points: Tensor
+    shape: tuple[int, int]
+    stride: int
+
+    def flows(self, references: Tensor) -> Tensor:
+        """Still, and as cylinders of two widths about the picture's upright middle turn, to views
+        `references` (B, R, 1, 2): (B, R, 3, 2, h, w), pixels. The near side of a thing on a turntable moves
+        much like that; a cylinder's far side is taken for its near."""
+        with torch.autocast(self.points.device.type, enabled=False):
+            here, there = self.points.float().deg2rad()[:, None], references.float().deg2rad()
+            turned = (there - here)[..., 0, 0, None]  # (B, R, 1)
+            tilt, tilt_there = here[..., 0, 1, None].sin(), there[..., 0, 1, None].sin()
+            height, width = (side // self.stride for side in self.shape)
+            x = (torch.arange(width, device=there.device) + 0.5) * self.stride - self.shape[1] / 2
+            flows = [there.new_zeros(*there.shape[:2], 2, width)]
+            for radius in (share * self.shape[1] for share in CYLINDERS):
+                angle = (x / radius).clamp(-1, 1).asin()
+                across = radius * (torch.sin(angle + turned) - torch.sin(angle))
+                down = radius * (tilt_there * torch.cos(angle + turned) - tilt * torch.cos(angle))
+                flows.append(torch.stack((across, down), dim=2) * (x.abs() < radius))
+            return torch.stack(flows, dim=2)[..., None, :].expand(-1, -1, -1, -1, height, -1)
+
+
+PosePrior = Spline | Limbs | View
+"""What a target's pose tells of the flow to any reference."""
+
+
+def pose_prior(task: Task, points: Tensor, shape: tuple[int, int], stride: int) -> PosePrior:
+    """What the points (B, N, 2) of a pose tell, in a picture of `shape` (height, width), to be evaluated at
+    the centres of cells of `stride` pixels."""
+    if task == "person":
+        return Limbs(points, shape, stride)
+    if task == "view":
+        return View(points, shape, stride)
+    if task == "closeup":  # cheeks and jaw cross its border, points beyond it say how
+        return Spline.through(points, shape[0], stride, pinned=False, smoothing=CLOSEUP_SMOOTHING)
+    return Spline.through(points, shape[0], stride)
+
+
+def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
+    """The backward flow that carries landmarks `target` (B, N, 2) onto `references` (B, R, N, 2).
+
+    Points are pixels of a picture of side `size`, x then y, pixel centres at integers. The flow is evaluated
+    at the centres of cells of `stride` pixels: (B, R, 2, size // stride, size // stride), float32, in pixels
+    of the full picture.
+    """
+    return Spline.through(target, size, stride).flow(references)
+
+
+def similarity_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
+    """As `spline_flow`, by the least-squares turn, scale and shift of all landmarks (Umeyama 1991)."""
+    with torch.autocast(target.device.type, enabled=False):
+        target, references = (target.float()[:, None] + 0.5) / size, (references.float() + 0.5) / size
+        centre, goal = target.mean(2, keepdim=True), references.mean(2, keepdim=True)
+        a, b = target - centre, references - goal
+        power = a.square().sum((2, 3)).clamp_min(1e-8)
+        cos = (a * b).sum((2, 3)) / power  # (B, R)
+        sin = (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(2) / power
+        cells = size // stride
+        x, y = (_grid(cells, target.device)[:, None] - centre).unbind(-1)  # (B, 1, P)
+        cos, sin = cos[..., None], sin[..., None]
+        place = torch.stack((cos * x - sin * y - x, sin * x + cos * y - y), dim=2)  # (B, R, 2, P)
+        return size * (place + (goal - centre).transpose(2, 3)).unflatten(3, (cells, cells))
+
+
+def _grid(cells: int, device: torch.device) -> Tensor:
+    """Centres of the cells of a unit square, (1, cells * cells, 2), x then y."""
+    centre = (torch.arange(cells, device=device) + 0.5) / cells
+    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    return torch.stack((x, y), dim=-1).reshape(1, -1, 2)
+
+
+def _border(device: torch.device) -> Tensor:
+    side = torch.linspace(0, 1, BORDER_POINTS // 4 + 1, device=device)[:-1]
+    zero, one = torch.zeros_like(side), torch.ones_like(side)
+    x = torch.cat((side, one, 1 - side, zero))
+    y = torch.cat((zero, side, one, 1 - side))
+    return torch.stack((x, y), dim=-1)
+
+
+def _radial(square: Tensor) -> Tensor:
+    """r^2 log r from r^2, zero at zero."""
+    return square * square.clamp_min(1e-30).log().mul_(0.5)  # three times as fast as xlogy

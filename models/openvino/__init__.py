@@ -1,0 +1,1 @@
+"""The network computed by OpenVINO, in float32 or in eight bits."""

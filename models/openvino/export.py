@@ -1,0 +1,283 @@
+"""The generator with its dense parts computed by OpenVINO: on a CPU, more pictures a second than by torch.
+
+Convolutions are nearly all of the work and none of the difficulty: `Generator` has them in a few methods,
+tensors to tensors. These alone are converted, once, and kept in the user's cache; spline, flows, sampling and
+state stay torch's. So a frame has one definition, and any number of references fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..generator import Generator
+from .int8 import Ranges, largest_step, quantize, watch
+
+if TYPE_CHECKING:
+    import openvino
+
+_EXACT = ("judge", "decode4")
+"""Parts that give sub-pixel flows and pictures: their outputs are float32 in any precision."""
+_CONVERTING = Lock()  # torch.export is not for two threads at once
+
+
+def export(
+    generator: Generator,
+    precision: torch.dtype,
+    calibrate: Callable[[Generator], object] | None = None,
+    cache: Path | None = None,
+) -> Generator:
+    """`generator`, on the CPU, its dense parts from now on OpenVINO's, in `precision` (bfloat16 or float32).
+
+    calibrate: lets a generator make pictures as it will have to; then large convolutions compute in eight
+    bits, in the ranges that these took. The first time it takes half a minute; then files in `cache`, by
+    default the user's, are read. Raises ImportError where OpenVINO is not installed.
+    """
+    folder = (cache or user_cache()) / _hash(generator, _openvino().__version__)
+    owners = dict.fromkeys(("see", "encode", "decode8", "decode4"), generator) | {"judge": generator.flow}
+    parts = {name: Part(owner, name, precision, folder) for name, owner in owners.items()}
+    for name, owner in owners.items():
+        setattr(owner, name, parts[name])
+    if calibrate:
+        ranges = _measure(folder / "ranges.json", parts, lambda: calibrate(generator))
+        for name, part in parts.items():
+            part.quantize(ranges[name])
+    _try_out(generator, precision)
+    return generator
+
+
+def user_cache() -> Path:
+    """Where converted parts are kept: `$XDG_CACHE_HOME/gfla/openvino`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gfla" / "openvino"
+
+
+class Given(NamedTuple):
+    """One input of a part: its shape (B, C, H, W) and type."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+class Part:
+    """A method of `owner` as OpenVINO computes it; converted when it is first called with inputs of a kind.
+
+    It may be called from many threads. Each call has as many threads as torch has where it is made.
+    """
+
+    def __init__(self, owner: nn.Module, name: str, precision: torch.dtype, folder: Path):
+        self._method, self._name = _Method(owner, name), name
+        self._precision, self._folder = precision, folder
+        self._idle: dict[tuple[int, tuple[Given, ...]], list[_Compiled]] = defaultdict(list)
+        self._ranges: Ranges | None = None
+        self._watched: list[list[str]] = []
+        self.measured: Ranges | None = None
+        """While it is not None it gets the ranges that `quantize` wants, as they are seen."""
+
+    def __call__(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        given = tuple(Given(tuple(tensor.shape), tensor.dtype) for tensor in inputs)
+        idle = self._idle[torch.get_num_threads(), given]
+        try:
+            compiled = idle.pop()
+        except IndexError:
+            model = self._model(given) if self.measured is None else self._converted(given)
+            compiled = _Compiled(model, torch.get_num_threads(), self._precision)
+        outputs = compiled(inputs)
+        idle.append(compiled)
+        if self.measured is not None:
+            outputs = self._seen(outputs)
+        return outputs if outputs[1:] else outputs[0]
+
+    def quantize(self, ranges: Ranges) -> None:
+        """From now on compute in eight bits where there is a range."""
+        self._ranges, self.measured = ranges, None
+        self._idle.clear()
+
+    def _seen(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Those of the method; the others, what came into its convolutions, are measured."""
+        assert self.measured is not None
+        count = len(outputs) - 2 * len(self._watched)
+        seen = iter(outputs[count:])
+        for names, least, most in zip(self._watched, seen, seen, strict=True):
+            for name in names:
+                low, high = self.measured.get(name, (0.0, 0.0))
+                self.measured[name] = (min(low, float(least)), max(high, float(most)))
+        return outputs[:count]
+
+    def _model(self, given: tuple[Given, ...]) -> openvino.Model:
+        """From the cache, or converted and put there; without where the cache cannot be written."""
+        kinds = [f"{_word(kind)}-{'x'.join(map(str, shape))}" for shape, kind in given]
+        bits = [] if self._ranges is None else [f"int8-{largest_step()}"]
+        ours = [self._name, _word(self._precision), *bits]
+        path = self._folder / f"{'_'.join(ours + kinds)}.xml"
+        try:
+            return _core().read_model(path)
+        except RuntimeError:  # not there, or damaged
+            model = self._converted(given)
+        with suppress(OSError):
+            _keep(model, path)
+        return model
+
+    def _converted(self, given: tuple[Given, ...]) -> openvino.Model:
+        ov = _openvino()
+        examples = tuple(torch.zeros(shape) for shape, _ in given)
+        with (
+            _CONVERTING,
+            torch.inference_mode(False),
+            torch.no_grad(),
+            torch.autocast("cpu", enabled=False),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # of torch about itself
+            model = ov.convert_model(torch.export.export(self._method, examples))
+        model.reshape({index: list(shape) for index, (shape, _) in enumerate(given)})
+        count = len(model.outputs)
+        if self._ranges is not None:
+            quantize(model, self._ranges)
+        if self.measured is not None:
+            self._watched = watch(model)
+        way = ov.preprocess.PrePostProcessor(model)
+        for index, (_, kind) in enumerate(given):
+            way.input(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
+            way.input(index).model().set_layout(ov.Layout("NCHW"))
+        kind = torch.float32 if self._name in _EXACT else self._precision
+        for index in range(count):
+            way.output(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
+            way.output(index).model().set_layout(ov.Layout("NCHW"))
+        return way.build()
+
+
+class _Compiled:
+    """A model ready to compute, for one thread at a time: (B, C, H, W) in and out, channels last."""
+
+    def __init__(self, model: openvino.Model, threads: int, precision: torch.dtype):
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": _types()[precision],
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+        }
+        compiled = _core().compile_model(model, "CPU", settings)
+        kinds = {name: kind for kind, name in _types().items()}
+        self._outputs = [(tuple(port.shape), kinds[port.get_element_type()]) for port in compiled.outputs]
+        self._request = compiled.create_infer_request()
+
+    def __call__(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        given = [x.permute(0, 2, 3, 1).contiguous() for x in inputs]
+        made = [torch.empty(shape, dtype=kind) for shape, kind in self._outputs]
+        for index, tensor in enumerate(given):
+            self._request.set_input_tensor(index, _shared(tensor))
+        for index, tensor in enumerate(made):
+            self._request.set_output_tensor(index, _shared(tensor))
+        self._request.infer()
+        return tuple(tensor.permute(0, 3, 1, 2) for tensor in made)
+
+
+class _Method(nn.Module):
+    """A method of `owner` as a network, which is what can be converted."""
+
+    def __init__(self, owner: nn.Module, name: str):
+        super().__init__()
+        self.owner, self.method = owner, getattr(owner, name)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.method(*inputs)
+
+
+def _try_out(generator: Generator, precision: torch.dtype) -> None:
+    """One frame of nothing and the one after: all is converted before a user's first frame waits for it."""
+    config, (height, width) = generator.config, generator.config.shape
+    structure = torch.zeros(1, 2, config.structure_channels, height // 4, width // 4)
+    points = (torch.arange(2 * 136) * 37 % height).view(1, 2, 68, 2).float()
+    with torch.inference_mode(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        reference = generator.encode_reference(
+            torch.zeros(1, 3, height, width), structure[:, 0], points[:, 0]
+        )
+        generator(structure, points, reference)
+
+
+def _hash(generator: Generator, version: str) -> str:
+    """Of all that a converted part depends on: weights, configuration, versions, this package's code."""
+    told = json.dumps([version, torch.__version__, asdict(generator.config)])
+    hashed = hashlib.sha256(told.encode())
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        hashed.update(file.read_bytes())
+    for name, tensor in generator.state_dict().items():
+        hashed.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return hashed.hexdigest()[:32]
+
+
+def _measure(path: Path, parts: dict[str, Part], work: Callable[[], object]) -> dict[str, Ranges]:
+    """By part the ranges that its convolutions' inputs take in `work`, kept at `path`."""
+    with suppress(OSError, ValueError):
+        return json.loads(path.read_text())
+    for part in parts.values():
+        part.measured = {}
+    work()
+    ranges = {name: part.measured or {} for name, part in parts.items()}
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+        partial.write_text(json.dumps(ranges))
+        os.replace(partial, path)
+    return ranges
+
+
+def _word(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _keep(model: openvino.Model, path: Path) -> None:
+    """Write `model` to `path` and the file of its weights beside it, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        try:
+            _openvino().save_model(model, part, compress_to_fp16=False)
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        for suffix in (".bin", ".xml"):  # who finds the second finds the first
+            os.replace(part.with_suffix(suffix), path.with_suffix(suffix))
+
+
+def _shared(tensor: Tensor) -> openvino.Tensor:
+    """The same memory, which must live as long."""
+    ov = _openvino()
+    if tensor.dtype == torch.bfloat16:
+        return ov.Tensor(tensor.view(torch.int16).numpy(), list(tensor.shape), ov.Type.bf16)
+    return ov.Tensor(tensor.numpy(), shared_memory=True)
+
+
+@cache
+def _openvino() -> Any:
+    """The package, without the companion by which it would tell its makers of each import and conversion."""
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    import openvino
+    import openvino.preprocess
+
+    return openvino
+
+
+@cache
+def _core() -> openvino.Core:
+    return _openvino().Core()
+
+
+@cache
+def _types() -> dict[torch.dtype, openvino.Type]:
+    ov = _openvino()
+    return {torch.float32: ov.Type.f32, torch.bfloat16: ov.Type.bf16}

@@ -1,0 +1,225 @@
+"""Rendering in segments: the same frames however it is cut off, and nothing rendered twice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import batch_stub
+import numpy as np
+import pytest
+from gfla.animate import Animator, InputError
+from gfla.animate.batch.segment_render import finish_segments, write_segments
+from gfla.animate.batch.segments import Segments
+from gfla.animate.batch.tasks import Share
+from gfla.animate.streaming.job import Job
+from PIL import Image
+
+Log = pytest.LogCaptureFixture
+PTS = [3 + 2 * index + (index % 3 == 0) for index in range(30)]  # uneven, with an offset
+
+
+@pytest.fixture
+def animator() -> Animator:
+    return batch_stub.load()
+
+
+@pytest.fixture
+def job(tmp_path: Path, make_video: Callable[..., Path], head_picture: Callable[..., np.ndarray]) -> Job:
+    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "source.png")
+    make_video(
+        "driving.mp4",
+        picture=head_picture,
+        size=(96, 96),
+        pts=PTS,
+        time_base=Fraction(1, 50),
+        sound="aac",
+    )
+    return Job.of(tmp_path / "source.png", tmp_path / "driving.mp4", tmp_path / "out.mp4")
+
+
+@pytest.fixture
+def segments(tmp_path: Path) -> Segments:
+    (tmp_path / "work").mkdir()
+    return Segments(tmp_path / "work", ".mp4")
+
+
+def packets(path: str | Path) -> tuple[list[tuple], list[tuple]]:
+    """(pts, dts, bytes) of the picture's and the sound's packets, exact seconds."""
+    found = []
+    with av.open(str(path)) as container:
+        for stream in (container.streams.video[0], container.streams.audio[0]):
+            container.seek(0)
+            got = [p for p in container.demux(stream) if p.size]
+            found.append(
+                [(_seconds(p.pts, p), _seconds(p.pts if p.dts is None else p.dts, p), bytes(p)) for p in got]
+            )
+    return found[0], found[1]
+
+
+def _seconds(ticks: int | None, packet: av.Packet) -> Fraction:
+    assert ticks is not None
+    return ticks * packet.time_base
+
+
+def pictures(path: str | Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+@pytest.mark.parametrize("part", [(None, None), (Fraction(1, 5), Fraction(4, 5))])
+def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, segments: Segments, part):
+    start, end = part
+    cut = Job.of(job.source, job.driving, job.output, start=start, end=end)
+    write_segments(animator, cut, segments)
+    frames = finish_segments(cut, segments, animator.name)
+    whole = animator.render(
+        job.source, job.driving, Path(job.output).with_name("whole.mp4"), start=start, end=end
+    )
+    video, sound = packets(job.output)
+    assert len(video) == frames == (30 if start is None else 15)
+    assert (video, sound) == packets(whole)
+    for name in (job.output, whole):
+        with av.open(str(name)) as container:
+            assert "Synthetic" in container.metadata["comment"]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mkv", None), ("a.webm", None), ("a.mov", None), ("a.mov", "h264"), ("a.mp4", "h265")],
+)
+def test_every_container_of_segments(
+    animator: Animator, job: Job, tmp_path: Path, name: str, codec: str | None
+):
+    """Times are those of a whole render to the tick, whatever the container of the segments rounds to."""
+    short = Job.of(job.source, job.driving, tmp_path / name, end=0.8, codec=codec)
+    (tmp_path / "work").mkdir()
+    segments = Segments(tmp_path / "work", Path(name).suffix)
+    write_segments(animator, short, segments, length=6)
+    frames = finish_segments(short, segments, animator.name)
+    whole = animator.render(job.source, job.driving, tmp_path / f"whole-{name}", end=0.8, codec=codec)
+    got, wanted = pictures(short.output), pictures(whole)
+    assert len(got) == len(wanted) == frames > 12
+    assert np.abs(got.astype(int) - wanted).mean() < 2
+    (video, sound), (whole_video, whole_sound) = packets(short.output), packets(whole)
+    assert sorted(p[0] for p in video) == sorted(p[0] for p in whole_video)
+    assert [p[2] for p in sound] == [p[2] for p in whole_sound]
+
+
+def test_segments_join_without_a_seam_in_time(animator: Animator, job: Job, segments: Segments):
+    write_segments(animator, job, segments, length=7)
+    assert finish_segments(job, segments, animator.name) == 30
+    whole = animator.render(job.source, job.driving, Path(job.output).with_name("whole.mp4"))
+    (video, sound), (wanted, wanted_sound) = packets(job.output), packets(whole)
+    assert sorted(p[0] for p in video) == sorted(p[0] for p in wanted) == [at * Fraction(1, 50) for at in PTS]
+    decoding = [p[1] for p in video]
+    assert decoding == sorted(set(decoding))
+    assert all(dts <= pts for pts, dts, _ in video)
+    assert sound == wanted_sound
+    assert np.abs(pictures(job.output).astype(int) - pictures(whole)).mean() < 1
+
+
+@pytest.mark.parametrize("at", [1, 14, 27])
+def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
+    animator: Animator, job: Job, segments: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+):
+    """Cut off after frame `at`: only frames from the last boundary on are generated again; all are equal."""
+    (tmp_path / "other").mkdir()
+    whole = Job.of(job.source, job.driving, tmp_path / "whole.mp4")
+    other = Segments(tmp_path / "other", ".mp4")
+    write_segments(animator, whole, other, length=7)
+    finish_segments(whole, other, animator.name)
+    generated = []
+    generate = animator.networks.generate
+    monkeypatch.setattr(animator, "generate", lambda *given: generated.append(1) or generate(*given))
+
+    def stop(done: int, expected: int | None) -> None:
+        assert expected == 30
+        if done == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_segments(animator, job, segments, length=7, progress=stop)
+    generated.clear()
+    write_segments(batch_animator(animator), job, segments, length=7)
+    assert len(generated) == 30 - (at - 1) // 7 * 7  # a segment is whole a little after its last frame
+    finish_segments(job, segments, animator.name)
+    assert np.array_equal(pictures(job.output), pictures(whole.output))
+    assert packets(job.output) == packets(whole.output)
+    generated.clear()
+    write_segments(animator, job, segments, length=7)
+    assert not generated
+
+
+def batch_animator(animator: Animator) -> Animator:
+    """The same again, as a new process would have it, with `animator`'s count of frames."""
+    fresh = batch_stub.load()
+    fresh.generate = animator.networks.generate  # type: ignore[method-assign]
+    return fresh
+
+
+def test_a_damaged_state_costs_time_alone(animator: Animator, job: Job, segments: Segments, caplog: Log):
+    write_segments(animator, job, segments, length=7)
+    finish_segments(job, segments, animator.name)
+    first = pictures(job.output)
+    (segments.folder / "end.json").unlink()
+    segments.video(4).unlink()
+    segments.state(3).write_bytes(b"nothing")
+    write_segments(animator, job, segments, length=7)
+    assert "begun anew" in caplog.text
+    finish_segments(job, segments, animator.name)
+    assert np.array_equal(pictures(job.output), first)
+
+
+def test_what_was_lost_is_named_as_a_render_names_it(
+    animator: Animator, job: Job, segments: Segments, make_video, head_picture, grey_picture, caplog: Log
+):
+    gone = (5, 6, 7, 8, 15)
+    make_video(
+        "driving.mp4",
+        pts=range(16),
+        size=(96, 96),
+        picture=lambda i, w, h: (grey_picture if i in gone else head_picture)(i, w, h),
+    )
+    write_segments(animator, job, segments, length=7)
+    assert finish_segments(job, segments, animator.name) == 16
+    said = [record.message for record in caplog.records]
+    caplog.clear()
+    animator.render(job.source, job.driving, job.output, overwrite=True)
+    assert said == [record.message for record in caplog.records]
+    assert "no face from 0:00.200 to 0:00.360 and 0:00.600 to 0:00.640" in said[0]
+
+
+def test_no_face_at_all_is_bad_input(
+    animator: Animator, job: Job, segments: Segments, make_video, grey_picture
+):
+    make_video("driving.mp4", pts=range(9), size=(96, 96), picture=grey_picture)
+    with pytest.raises(InputError, match="no face in any frame"):
+        write_segments(animator, job, segments, length=4)
+    copied = replace(job, ways={"motion": "copy"})  # not looked through before
+    write_segments(animator, copied, segments, length=4)
+    with pytest.raises(InputError, match="no face in any frame"):
+        finish_segments(copied, segments, animator.name)
+    assert not Path(job.output).exists()
+
+
+def test_shares_side_by_side_differ_little_and_less_when_warmed(animator: Animator, job: Job, tmp_path: Path):
+    """Every segment is somebody's; the first is exact; what warming leaves of the difference is measured."""
+    found = {}
+    for name, warm in (("order", None), ("cold", 0), ("warm", 6)):
+        folder = tmp_path / name
+        folder.mkdir()
+        segments = Segments(folder, ".mp4")
+        shares = [None] if warm is None else [Share(index, 2, warm) for index in range(2)]
+        for share in shares:
+            assert segments.whole() is None
+            write_segments(animator, job, segments, length=10, share=share)
+        finish_segments(job, segments, animator.name)
+        found[name] = pictures(job.output).astype(int)
+    off = {name: np.abs(found[name] - found["order"]).mean(axis=(1, 2, 3)) for name in ("cold", "warm")}
+    assert not off["cold"][:10].any()
+    assert not off["warm"][:10].any()
+    assert off["cold"].max() < 3
+    assert off["warm"].max() < 1
+    assert off["warm"][10] < off["cold"][10]

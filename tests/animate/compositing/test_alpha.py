@@ -1,0 +1,121 @@
+"""A cut-out portrait stays one: its alpha moves with it and reaches every output that can hold it."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gfla.animate import Animator, Frame, VideoReader
+from gfla.animate.batch.segment_render import finish_segments, write_segments
+from gfla.animate.batch.segments import Segments
+from gfla.animate.compositing.alpha import moved_alpha, off_white
+from gfla.animate.streaming.job import Job
+from gfla.models import CONFIGS, Generator
+from PIL import Image
+
+Picture = Callable[..., np.ndarray]
+MakeVideo = Callable[..., Path]
+TICK = Fraction(1, 25)
+
+
+def four_are_cut_out(path: Path) -> None:
+    """That a video has four frames, clear above and solid somewhere."""
+    with VideoReader(path) as reader:
+        frames = list(reader)
+    assert len(frames) == 4
+    for frame in frames:
+        assert frame.alpha is not None
+        assert (frame.alpha[:30] < 5).all()
+        assert (frame.alpha > 250).any()
+
+
+@pytest.fixture
+def animator(landmarker) -> Animator:
+    torch.manual_seed(0)
+    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
+
+
+@pytest.fixture
+def cut_out(tmp_path: Path, head_picture: Picture) -> Path:
+    """A head (200, 320) on nothing."""
+    photograph = np.full((200, 320, 3), 90, np.uint8)
+    photograph[40:168, 100:228] = head_picture(0)
+    alpha = np.where((photograph == 90).all(axis=2), 0, 255).astype(np.uint8)
+    Image.fromarray(np.dstack([photograph, alpha])).save(tmp_path / "cut-out.png")
+    return tmp_path / "cut-out.png"
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_alpha_goes_with_the_picture(animator: Animator, cut_out: Path, head_picture: Picture, alone: bool):
+    state = animator.prepare(cut_out, crop_only=alone)
+    frames = [Frame(head_picture(index), index, TICK) for index in range(5)]
+    for out in animator.animate(state, frames):
+        assert out.alpha is not None
+        assert out.alpha.shape == out.image.shape[:2]
+        assert out.alpha[0, 0] == 0
+        y, x = (length // 2 for length in out.alpha.shape)
+        assert out.alpha[y, x] == 255
+        assert out.image[y, x].astype(int).max() < 255
+
+
+def test_alpha_follows_the_flow(animator: Animator, cut_out: Path, head_picture: Picture):
+    """A flow that takes everything from four pixels further left moves the outline four pixels right."""
+    state = animator.prepare(cut_out, crop_only=True)
+    _, state = animator.step(Frame(head_picture(0), 0, TICK), state)
+    assert state.drawing is not None
+    flow = np.zeros_like(state.drawing.flow)
+    still = moved_alpha(state.portrait, state.drawing._replace(flow=flow), alone=True)
+    flow[..., 0] = -4
+    moved = moved_alpha(state.portrait, state.drawing._replace(flow=flow), alone=True)
+    assert still is not None
+    assert moved is not None
+    assert (still > 0).any()
+    assert (still == 0).any()
+    assert np.array_equal(moved[:, 4:], still[:, :-4])
+
+
+def test_an_opaque_portrait_has_none(animator: Animator, head_picture: Picture):
+    state = animator.prepare(head_picture(0))
+    out, _ = animator.step(Frame(head_picture(1), 0, TICK), state)
+    assert out.alpha is None
+
+
+def test_colours_off_white_and_on_again():
+    colours = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    alpha = np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1))
+    there = Frame(colours, 0, TICK, alpha).on_white()
+    back = Frame(off_white(there, alpha), 0, TICK, alpha)
+    assert np.abs(back.on_white().astype(int) - there).max() <= 1
+    assert np.abs(back.image[:, 24:].astype(int) - colours[:, 24:]).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["out.mov", "out.webm", "out.webp", "%d.png"])
+def test_it_reaches_the_output(
+    animator: Animator, cut_out: Path, make_video: MakeVideo, head_picture: Picture, tmp_path: Path, name: str
+):
+    clip = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(4))
+    (tmp_path / "out").mkdir()
+    animator.render(cut_out, clip, tmp_path / "out" / name)
+    four_are_cut_out(tmp_path / "out" / name)
+
+
+def test_elsewhere_it_lies_on_white(
+    animator: Animator, cut_out: Path, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
+):
+    clip = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(2))
+    with VideoReader(animator.render(cut_out, clip, tmp_path / "out.mp4")) as reader:
+        assert (next(iter(reader)).image[:30] > 250).all()
+
+
+@pytest.mark.parametrize("name", ["out.mov", "out.webm"])
+def test_it_reaches_what_is_made_of_segments(
+    animator: Animator, cut_out: Path, make_video: MakeVideo, head_picture: Picture, tmp_path: Path, name: str
+):
+    clip = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(4))
+    (tmp_path / "work").mkdir()
+    job, segments = Job.of(cut_out, clip, tmp_path / name), Segments(tmp_path / "work", Path(name).suffix)
+    write_segments(animator, job, segments, length=2)
+    finish_segments(job, segments, animator.name)
+    four_are_cut_out(tmp_path / name)

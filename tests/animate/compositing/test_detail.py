@@ -1,0 +1,138 @@
+"""Detail transfer and the seam: sharp where the warp is to be trusted, exact at the square's sides."""
+
+import cv2
+import numpy as np
+import pytest
+from gfla.animate.compositing.detail import Canvas, Drawing, carry, finish, trusted
+from gfla.animate.face.crop import FaceSquare
+
+SIZE = 64
+
+
+def smooth(side: int, seed: int = 0) -> np.ndarray:
+    """A blurred noise picture (side, side, 3) uint8."""
+    small = np.random.default_rng(seed).integers(40, 216, (9, 9, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC))
+
+
+def fine(side: int) -> np.ndarray:
+    """The smooth picture with a fine pattern that no quarter-size copy of it can hold."""
+    pattern = 20 * np.sin(np.arange(side) * 2.2) * np.sin(np.arange(side)[:, None] * 1.9)
+    return np.clip(smooth(side) + pattern[..., None], 0, 255).astype(np.uint8)
+
+
+def drawing(face: np.ndarray, shift: tuple[float, float] = (0, 0), mask: float = 1.0) -> Drawing:
+    flow = np.broadcast_to(np.array(shift, np.float32), (SIZE, SIZE, 2)).copy()
+    return Drawing(face, flow, np.full((SIZE, SIZE), mask, np.float32))
+
+
+def whole(image: np.ndarray) -> Canvas:
+    return Canvas.of(image, FaceSquare(0, 0, len(image)), SIZE)
+
+
+def error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+def test_a_still_drawing_gets_all_of_its_detail_back():
+    image = fine(256)
+    canvas = whole(image)
+    still = drawing(canvas.small.astype(np.uint8))
+    assert error(finish(still, canvas), image) < 1
+    assert error(finish(still, canvas, 0), image) > 5 * error(finish(still, canvas), image)
+    half = error(finish(still, canvas, 0.5), image)
+    assert error(finish(still, canvas), image) < half < error(finish(still, canvas, 0), image)
+
+
+def test_detail_goes_along_with_the_flow():
+    image = fine(256)
+    canvas = whole(image)
+    shift = (3.0, -2.0)
+    still = drawing(np.zeros((SIZE, SIZE, 3), np.uint8), shift)
+    moved = still._replace(face=np.rint(carry(canvas.small, still.flow)).astype(np.uint8))
+    truth = carry(image, still.flow)
+    inner = np.s_[32:-32, 32:-32]
+    assert error(finish(moved, canvas)[inner], truth[inner]) < 1.5
+    assert error(finish(moved, canvas, 0)[inner], truth[inner]) > 4
+
+
+def test_no_detail_where_the_network_drew_something_else():
+    """The left half is drawn otherwise than the source: nothing of the source's pattern may show there."""
+    canvas = whole(fine(256))
+    face = canvas.small.astype(np.uint8)
+    face[:, :32] = 255 - face[:, :32] // 2
+    out, plain = finish(drawing(face), canvas), finish(drawing(face), canvas, 0)
+    assert error(out[:, :96], plain[:, :96]) < 0.2
+    assert error(out[:, 160:], plain[:, 160:]) > 3
+
+
+@pytest.mark.parametrize("side", [SIZE, 256])
+def test_nothing_comes_where_the_mask_took_nothing_of_the_source(side: int):
+    """The left half was painted; the right half has at least some of the source."""
+    canvas = whole(fine(side))
+    soft = cv2.GaussianBlur(canvas.small, (0, 0), 1).astype(np.uint8)
+    painted = drawing(soft, mask=0.4)
+    painted.mask[:, : SIZE // 2] = 0
+    out, plain = finish(painted, canvas), finish(painted, canvas, 0)
+    assert error(out[:, : side * 3 // 8], plain[:, : side * 3 // 8]) < 1e-3
+    assert error(out[:, side // 2 :], plain[:, side // 2 :]) > 1
+
+
+def test_a_fold_is_not_trusted():
+    canvas = whole(smooth(256))
+    still = drawing(canvas.small.astype(np.uint8))
+    assert trusted(still, canvas.small) == pytest.approx(1)
+    folded = still.flow.copy()
+    folded[..., 0] = -2 * np.arange(SIZE)  # the picture mirrored
+    inner = np.s_[16:-16, 16:-16]
+    assert trusted(still._replace(flow=folded), canvas.small)[inner].max() == 0
+    folded[..., 0] = 5 * np.arange(SIZE)  # one pixel out of six
+    assert trusted(still._replace(flow=folded), canvas.small)[inner].max() == 0
+
+
+def test_a_square_smaller_than_the_drawing_takes_no_detail():
+    canvas = whole(fine(40))
+    other = drawing(smooth(SIZE, seed=1), shift=(2, 2))
+    assert np.array_equal(finish(other, canvas), finish(other, canvas, 0))
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_at_its_own_size_a_soft_drawing_takes_its_finest_band_from_the_source(share: float):
+    """By the mask's share; drawn as sharply as the source, it stays as it is."""
+    image = fine(SIZE)
+    canvas = whole(image)
+    assert error(finish(drawing(image, mask=share), canvas), image) == 0
+    soft = cv2.GaussianBlur(image, (0, 0), 0.7)
+    out = finish(drawing(soft, mask=share), canvas)
+    assert np.array_equal(finish(drawing(soft, mask=share), canvas, 0), soft)
+    assert error(out, image) < (1 - 0.6 * share) * error(soft, image)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+@pytest.mark.parametrize("shift", [(0, 0), (6, 0), (-4, 5)])
+def test_the_square_meets_the_photograph_without_a_seam(strength: float, shift: tuple[float, float]):
+    """However the head moves, next to the square's sides stands what the photograph has there."""
+    photograph = smooth(400)
+    square = FaceSquare(80, 60, 256)
+    canvas = Canvas.of(photograph, square, SIZE)
+    still = drawing(np.zeros((SIZE, SIZE, 3), np.uint8), shift)
+    moved = still._replace(face=np.rint(carry(canvas.small, still.flow)).astype(np.uint8))
+    out = finish(moved, canvas, strength)
+    for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert error(out[side], canvas.large[side]) < 0.5
+    inner = np.s_[64:-64, 64:-64]  # and in the middle the head has moved
+    assert error(out[inner], carry(canvas.large, moved.flow)[inner]) < 1.5
+
+
+def test_the_resting_flow_never_folds():
+    """A picture of its own columns' numbers, moved as far as can be: they stay in order."""
+    ramp = np.broadcast_to(np.linspace(0, 255, 256).astype(np.uint8)[:, None], (256, 256, 3))
+    photograph = np.pad(ramp, ((50, 50), (50, 50), (0, 0)), mode="edge")
+    canvas = Canvas.of(photograph, FaceSquare(50, 50, 256), SIZE)
+    for shift in ((15.0, 0.0), (-15.0, 0.0)):
+        still = drawing(np.zeros((SIZE, SIZE, 3), np.uint8), shift)
+        moved = still._replace(face=np.rint(carry(canvas.small, still.flow)).astype(np.uint8))
+        row = finish(moved, canvas, 0)[128, :, 0].astype(int)
+        assert np.diff(row).min() >= -3
+        assert row[0] <= 2
+        assert row[-1] >= 253

@@ -1,0 +1,61 @@
+"""Which back end computes: what does not go together is one sentence, and the choice is on record."""
+
+from pathlib import Path
+
+import gfla.animate
+import pytest
+import torch
+from gfla.animate import Animator, InputError
+from gfla.animate.cli.animate import main
+from gfla.animate.compute.backends import compile_for_backend, place
+from gfla.animate.compute.calibration import rehearse
+from gfla.models import CONFIGS, Generator
+from gfla.models.attention_flow import AttentionFlow
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path):
+    monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: None)
+    with pytest.raises(
+        InputError, match=r"--backend openvino needs OpenVINO; .*pip install 'gfla\[export\]'"
+    ):
+        Animator.from_pretrained(backend="openvino")
+    assets = Path(gfla.animate.__file__).parent / "assets"
+    files = [str(assets / "astronaut.jpg"), str(assets / "driver.mp4"), "-o", str(tmp_path / "out.mp4")]
+    assert main([*files, "--backend", "openvino"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1].endswith("pip install 'gfla[export]'.")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InputError, match="--backend openvino computes on the CPU; leave --device cuda out"):
+        place("openvino", "cuda")
+    with pytest.raises(InputError, match="--backend caffe: unknown; take torch or openvino"):
+        place("caffe", "auto")
+    monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: object())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert place("openvino", "auto")[0] == "cpu"  # a GPU is there, and is left alone
+    assert place("torch", "cpu") == ("cpu", "as asked")
+
+
+def test_another_model_has_no_other_form():
+    model = AttentionFlow(CONFIGS["face-tiny-attention-flow"])  # type: ignore[arg-type]
+    assert compile_for_backend(model, "torch", "theirs") is model
+    with pytest.raises(InputError, match="theirs: --backend openvino is not for these weights' model"):
+        compile_for_backend(model, "openvino", "theirs")
+
+
+def test_the_choice_is_on_record(landmarker):
+    animator = Animator(Generator(CONFIGS["face-tiny"]), landmarker, backend="openvino")
+    animator.networks.precision = torch.bfloat16
+    assert animator.computed_by() == {"device": "cpu", "precision": "bfloat16", "backend": "openvino"}
+
+
+def test_a_rehearsal_has_every_part_of_a_frame_with_a_frame_before(monkeypatch: pytest.MonkeyPatch):
+    generator = Generator(CONFIGS["face-tiny"]).eval()
+    frame, before = generator.frame, []
+    monkeypatch.setattr(generator, "frame", lambda a, r, p: before.append(len(p)) or frame(a, r, p))
+    rehearse(generator)
+    assert len(before) > 100
+    assert 5 <= before.count(0) <= 10  # a stream a portrait

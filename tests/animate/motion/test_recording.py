@@ -1,0 +1,269 @@
+"""A driver's motion kept: tracked once, saved as numbers alone, given on, and refused where it is broken."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gfla.animate import Animator, Frame, InputError, VideoReader
+from gfla.animate.face.morphable_model import EYES, load_face_model
+from gfla.animate.motion.controls import CONTROLS, RATE, key_frames
+from gfla.animate.motion.presets import SHIPPED
+from gfla.animate.motion.recording import DriverMotion, MotionReader, Tracked, recorded
+from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
+from gfla.animate.motion.template import load_motion, open_motion, save_motion
+from gfla.animate.options import MotionOptions
+from gfla.models import CONFIGS, Generator
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+MakeVideo = Callable[..., Path]
+Picture = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def animator(landmarker) -> Animator:
+    torch.manual_seed(0)
+    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
+
+
+@pytest.fixture
+def video(make_video: MakeVideo, head_picture: Picture, grey_picture: Picture) -> Path:
+    """Twelve frames, no face in 4 and 5."""
+
+    def picture(index: int, width: int, height: int) -> np.ndarray:
+        return (grey_picture if index in (4, 5) else head_picture)(index, width, height)
+
+    return make_video("driving.mp4", picture=picture, size=(128, 128), sound="aac", pts=range(12))
+
+
+def shipped(name: str) -> DriverMotion:
+    return recorded(SHIPPED[name](), name)
+
+
+def source(face, **ways) -> np.ndarray:
+    points = face(0.9, 1.0, **ways)
+    return np.concatenate([points, [points[eye].mean(0) for eye in EYES]]).astype(np.float32)
+
+
+def targets(points: np.ndarray, recording: DriverMotion, **manner) -> list[np.ndarray]:
+    """Where a source goes in every frame with a face."""
+    state = MotionState(fit_source(points), MotionOptions(**manner))
+    state = replace(state, reference=recording.reference_signals(state.source))
+    moved = []
+    for pts in recording.pts.tolist():
+        if isinstance(seen := recording.sighting(pts).landmarks, Tracked):
+            moved.append(follow_driver(points, state, seen.signals)[0].points)
+    return moved
+
+
+def test_a_video_is_looked_at_once(animator: Animator, landmarker, video: Path, tmp_path: Path, head_picture):
+    seen = []
+    recording = animator.record(video, progress=lambda *at: seen.append(at))
+    assert seen == [(i, 12) for i in range(1, 13)]
+    assert recording.found.tolist() == [i not in (4, 5) for i in range(12)]
+    assert [recording.sighting(pts).landmarks is None for pts in recording.pts.tolist()] == [
+        i in (4, 5) for i in range(12)
+    ]
+    assert recording.points is not None
+    assert recording.points.shape == (10, 70, 2)
+    asked = len(landmarker.asked)
+    for name in ("a.mp4", "b.mp4"):
+        animator.render(head_picture(0), video, tmp_path / name, recording=recording)
+    assert len(landmarker.asked) == asked
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    per_frame = sum(part.nbytes for part in (recording.points, *recording.signals)) / 10
+    assert per_frame < 1000
+
+
+def test_the_reference_frame_is_the_portrait_itself(
+    animator: Animator, video: Path, tmp_path: Path, head_picture
+):
+    """In the frame that is named, the target is the source to the bit."""
+    recording = animator.record(video)
+    state = animator.follow(animator.prepare(head_picture(3)), recording, 7)
+    with VideoReader(video) as reader:
+        for index, frame in enumerate(reader):
+            seen = state.recording.sighting(frame.pts).landmarks if state.recording else None
+            if seen is None:
+                continue
+            target, _, _ = animator.aim(frame.image, seen, state)
+            off = np.abs(target.points[0].numpy() - state.portrait.points).max()
+            assert off < 1e-3 if index == 7 else off > 1e-3
+
+
+@pytest.mark.parametrize(("frame", "words"), [(12, "0 to 11"), (-1, "0 to 11"), (4, "no face there")])
+def test_a_bad_reference_frame_is_one_sentence(animator, video, head_picture, frame: int, words: str):
+    with pytest.raises(InputError, match=words):
+        animator.follow(animator.prepare(head_picture(0)), animator.record(video), frame)
+
+
+def test_a_template_goes_round(animator: Animator, video: Path, tmp_path: Path, face):
+    recording = animator.record(video).ready(1.0)
+    path = save_motion(recording, tmp_path / "a.motion")
+    again = load_motion(path)
+    assert again.pts.tolist() == recording.pts.tolist()
+    assert (again.rate, again.time_base, again.zero) == (recording.rate, recording.time_base, recording.zero)
+    assert again.points is None
+    for a, b in zip(targets(source(face), again), targets(source(face), recording), strict=True):
+        np.testing.assert_allclose(a, b, atol=0.02)
+    with pytest.raises(InputError, match="exists"):
+        save_motion(recording, path)
+    assert [p.name for p in tmp_path.glob("*.motion")] == ["a.motion"]
+
+
+def test_a_template_holds_numbers_alone(animator: Animator, video: Path, tmp_path: Path):
+    """No picture, no points of the driver's face, no pickle; a header that people can read."""
+    path = save_motion(animator.record(video).ready(0), tmp_path / "a.motion")
+    with safe_open(path, "numpy") as file:
+        header = json.loads(file.metadata()["gfla"])
+    assert (header["format"], header["version"]) == ("gfla motion", 1)
+    held = {"pts", "found", "cuts", "angles", "scale", "shift", "expression", "opening"}
+    assert set(load_file(path)) == held
+    assert path.stat().st_size / 12 < 500
+    other = path.with_name("other")
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode, "to be read by whom the folder allows"
+
+
+def _broken(path: Path, name: str) -> Path:
+    arrays = load_file(path)
+    with safe_open(path, "numpy") as file:
+        header = json.loads(file.metadata()["gfla"])
+    broken = path.with_name(f"{name}.motion")
+    if name == "cut":
+        broken.write_bytes(path.read_bytes()[:-40])
+        return broken
+    if name == "text":
+        broken.write_text("hello")
+        return broken
+    if name == "version":
+        header["version"] = 2
+    elif name == "nan":
+        arrays["scale"][0] = np.nan
+    elif name == "short":
+        arrays["opening"] = arrays["opening"][1:]
+    elif name == "order":
+        arrays["pts"] = arrays["pts"][::-1].copy()
+    elif name == "rate":
+        header["rate"] = "1/0"
+    elif name == "missing":
+        del arrays["shift"]
+    metadata = {} if name == "header" else {"gfla": json.dumps(header)}
+    save_file(arrays, broken, metadata)
+    return broken
+
+
+@pytest.mark.parametrize(
+    "name", ["cut", "text", "version", "nan", "short", "order", "rate", "missing", "header"]
+)
+def test_a_broken_template_is_one_sentence(tmp_path: Path, name: str):
+    path = save_motion(shipped("nod"), tmp_path / "nod.motion")
+    assert load_motion(path).found.all()
+    with pytest.raises(InputError, match=f"{name}.motion: "):
+        load_motion(_broken(path, name))
+
+
+def test_a_template_moves_a_portrait_at_its_own_rate(animator: Animator, tmp_path: Path, head_picture):
+    save_motion(shipped("nod"), tmp_path / "nod.motion")
+    for driving in (tmp_path / "nod.motion", "nod"):
+        out = animator.render(head_picture(0), driving, tmp_path / "out.mp4", overwrite=True)
+        with VideoReader(out) as reader:
+            assert [frame.seconds for frame in reader] == [Fraction(i, 25) for i in range(50)]
+    out = animator.render(head_picture(0), "nod", out, start=0.5, end=1.0, overwrite=True)
+    with VideoReader(out) as reader:
+        assert [frame.seconds for frame in reader] == [Fraction(i, 25) for i in range(12)]
+    with pytest.raises(InputError, match="no motion between"):
+        animator.render(head_picture(0), "nod", out, start=7, end=8, overwrite=True)
+    assert open_motion("no-such-motion") is None
+
+
+@pytest.mark.parametrize("ways", [{"motion": "copy"}, {"guidance": "edges"}])
+def test_a_template_has_nothing_to_copy(animator: Animator, head_picture, ways: dict):
+    pytest.importorskip("kornia")
+    with pytest.raises(InputError, match=r"nod: .*leave out"):
+        animator.follow(animator.prepare(head_picture(0), **ways), shipped("nod"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_motions_begin_and_end_at_rest_and_stay_in_bounds(name: str, face, caplog):
+    recording, points = shipped(name), source(face)
+    moved = targets(points, recording)
+    for at in (0, -1):
+        np.testing.assert_allclose(moved[at], points, atol=0.25)
+    assert max(np.abs(frame - points).max() for frame in moved) > 2
+    assert caplog.text == "", "within what a portrait can show"
+    assert max(np.abs(b - a).max() for a, b in pairwise(moved)) < 12
+
+
+def test_the_blink_that_we_ship_shuts_the_eyes(face):
+    moved = targets(source(face, eye=11), shipped("blink"))
+    gaps = [float(frame[[41, 40, 47, 46], 1].mean() - frame[[37, 38, 43, 44], 1].mean()) for frame in moved]
+    assert min(gaps) == pytest.approx(0, abs=0.15)
+    assert max(gaps) == pytest.approx(11, abs=0.2)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_control_moves_what_it_names(name: str, face):
+    points = source(face, mouth=10)
+    value = (
+        15 if name in ("yaw", "pitch", "roll") else 0.2 if name in ("scale", "shift_x", "shift_y") else 0.8
+    )
+    (moved,) = targets(points, recorded({name: np.array([value])}, "edit"))
+    way = moved - points
+    (still,) = targets(points, recorded({name: np.array([0.0])}, "edit"))
+    np.testing.assert_allclose(still, points, atol=1e-3)
+    signs = {
+        "yaw": way[30, 0] - way[:17, 0].mean(),
+        "pitch": way[30, 1] - way[27, 1],
+        "roll": way[45, 1] - way[36, 1],
+        "shift_x": way[:, 0].min(),
+        "shift_y": way[:, 1].min(),
+        "scale": way[16, 0] - way[0, 0],
+        "mouth_open": way[66, 1] - way[62, 1],
+        "smile": way[54, 0] - way[48, 0] + way[62, 1] - way[54, 1],
+        "pucker": way[48, 0] - way[54, 0],
+        "jaw_side": way[8, 0],
+        "brows": -way[17:27, 1].mean(),
+        "frown": way[21, 0] - way[22, 0],
+        "blink": min(way[37, 1] - way[41, 1], way[43, 1] - way[47, 1]),
+        "blink_left": way[37, 1] - way[41, 1] - abs(way[43, 1] - way[47, 1]),
+        "blink_right": way[43, 1] - way[47, 1] - abs(way[37, 1] - way[41, 1]),
+        "gaze_x": way[68:, 0].min(),
+        "gaze_y": way[68:, 1].min(),
+    }
+    assert signs[name] > 0.5
+
+
+def test_key_frames_pass_through_their_values():
+    keys = {
+        Fraction(0): {"yaw": -15.0},
+        Fraction(1): {"yaw": 15.0, "smile": 0.5},
+        Fraction(2): {"smile": 0.0},
+    }
+    curves = key_frames(keys)
+    assert {name: len(curve) for name, curve in curves.items()} == {"yaw": 51, "smile": 51}
+    assert [curves["yaw"][i] for i in (0, 25, 50)] == [-15, 15, 15]
+    assert [curves["smile"][i] for i in (0, 25, 50)] == [0.5, 0.5, 0]
+    assert np.abs(np.diff(curves["yaw"])).max() < 2
+    (one,) = key_frames({Fraction(0): {"yaw": 3.0}}).values()
+    assert one.tolist() == [3]
+
+
+def test_a_motion_reader_gives_frames_without_pictures():
+    frames = list(MotionReader(shipped("blink")))
+    assert len(frames) == 50
+    assert all(isinstance(frame, Frame) and frame.time_base == 1 / RATE for frame in frames)
+
+
+def test_names_in_the_model_are_the_controls():
+    names = set(load_face_model().names)
+    assert {name for name in CONTROLS if name not in ("yaw", "pitch", "roll", "scale", "blink")} - names == {
+        "shift_x",
+        "shift_y",
+    }

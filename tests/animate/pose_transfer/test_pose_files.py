@@ -1,0 +1,76 @@
+"""Joints from OpenPose's and COCO's JSON, old and new, written here by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from gfla.animate.errors import InputError
+from gfla.animate.pose_transfer.pose_files import JOINTS, read_poses
+
+
+def openpose(path, *people, key="pose_keypoints_2d"):
+    path.write_text(json.dumps({"people": [{key: np.array(p, float).flatten().tolist()} for p in people]}))
+    return path
+
+
+def rows(count, start=0.0):
+    """Joint i at (10 i, 20 i) plus `start`, all known."""
+    index = np.arange(count, dtype=float)
+    return np.stack([10 * index + start, 20 * index + start, np.ones(count)], 1)
+
+
+def test_body_25_leaves_out_the_middle_of_the_hips(tmp_path):
+    body = rows(25)
+    body[4, 2] = 0
+    (pose,) = read_poses(openpose(tmp_path / "a.json", body))
+    assert pose[JOINTS.index("right hip")].tolist() == [90, 180]
+    assert pose[JOINTS.index("left ear")].tolist() == [180, 360]
+    assert np.isnan(pose[JOINTS.index("right wrist")]).all()
+
+
+def test_old_files_and_the_largest_person(tmp_path):
+    small = rows(18) * (0.1, 0.1, 1)
+    (pose,) = read_poses(openpose(tmp_path / "a.json", small, rows(18, 5), key="pose_keypoints"))
+    assert pose[2].tolist() == [25, 45]
+
+
+def test_coco_has_no_neck_and_another_order(tmp_path):
+    keypoints = rows(17)
+    keypoints[9, 2] = 0  # the left wrist
+    content = {
+        "images": [{"id": 7, "width": 100, "height": 100}, {"id": 3}],
+        "annotations": [{"image_id": 7, "keypoints": keypoints.flatten().tolist()}],
+    }
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(content))
+    empty, pose = read_poses(path)
+    assert np.isnan(empty).all()
+    assert pose[JOINTS.index("neck")].tolist() == [55, 110]
+    assert pose[JOINTS.index("right shoulder")].tolist() == [60, 120]
+    assert pose[JOINTS.index("right eye")].tolist() == [20, 40]
+    assert np.isnan(pose[JOINTS.index("left wrist")]).all()
+    path.write_text(json.dumps(content["annotations"]))  # a list of results alone
+    assert len(read_poses(path)) == 1
+
+
+def test_a_folder_is_a_sequence(tmp_path):
+    for index in (2, 1, 0):
+        openpose(tmp_path / f"clip_{index:012d}_keypoints.json", rows(18, index))
+    poses = read_poses(tmp_path)
+    assert len(poses) == 3
+    np.testing.assert_allclose(poses[1], rows(18, 1)[:, :2])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "not JSON"), ("{}", "people"), ('{"people": []}', "nobody"), ('{"people": [{}]}', "OpenPose")],
+)
+def test_what_cannot_be_read_is_named(tmp_path, text, words):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words) as error:
+        read_poses(path)
+    assert "bad.json" in str(error.value)
+    path.unlink()
+    with pytest.raises(InputError, match="folder"):
+        read_poses(tmp_path)

@@ -1,0 +1,76 @@
+"""Where an output comes from can be read in it, beside it and on it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gfla.animate import Frame
+from gfla.animate.streaming.job import Job
+from gfla.animate.streaming.provenance import labelled, tag, weights_hash, write_sidecar
+from gfla.models import CONFIGS, Generator
+from gfla.models.weights import save_generator
+
+
+def test_the_tag_names_software_and_weights(tmp_path: Path):
+    torch.manual_seed(0)
+    save_generator(tmp_path / "w.safetensors", Generator(CONFIGS["face-tiny"]))
+    found = hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest()
+    said = tag(str(tmp_path / "w.safetensors"))
+    assert "Synthetic" in said
+    assert "gfla" in said
+    assert found in said
+    assert weights_hash("in memory") is None
+    assert "sha256" not in tag("in memory")
+    assert "unnamed" in tag("")
+
+
+def test_the_sidecar_holds_hashes_and_settings(tmp_path: Path):
+    for name in ("a.png", "b.mp4", "out.mp4"):
+        (tmp_path / name).write_text(name)
+    job = Job.of(
+        tmp_path / "a.png",
+        tmp_path / "b.mp4",
+        tmp_path / "out.mp4",
+        ways={"motion": "copy"},
+        start=Fraction(3, 2),
+    )
+    path = write_sidecar(job, "face-256", {"device": "cpu"})
+    assert path == tmp_path / "out.mp4.json"
+    told = json.loads(path.read_text())
+    assert told["synthetic"] is True
+    assert told["source"] == {
+        "path": str(tmp_path / "a.png"),
+        "sha256": hashlib.sha256(b"a.png").hexdigest(),
+    }
+    assert told["output"]["sha256"] == hashlib.sha256(b"out.mp4").hexdigest()
+    assert len(told["weights"]["sha256"]) == 64
+    assert told["settings"]["ways"] == {"motion": "copy"}
+    assert told["settings"]["start"] == "3/2"
+    assert told["computed"] == {"device": "cpu"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.mp4", "out.mp4", "out.mp4.json"]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1280, 720), (40, 300), (90, 20)])
+def test_the_label_is_in_the_corner_and_nowhere_else(
+    size: tuple[int, int], moving_picture: Callable[..., np.ndarray]
+):
+    image = moving_picture(3, *size)
+    frame = Frame(image.copy(), 5, Fraction(1, 25), alpha=np.zeros(image.shape[:2], np.uint8))
+    out = labelled(frame)
+    assert np.array_equal(frame.image, image)
+    assert (out.pts, out.image.shape) == (5, image.shape)
+    changed = np.argwhere((out.image != image).any(axis=2))
+    top, left = changed.min(axis=0)
+    bottom, right = changed.max(axis=0)
+    assert left == 0
+    assert bottom == size[1] - 1
+    assert right - left > 0.25 * min(size)
+    assert bottom - top < 0.25 * max(size)
+    assert (out.image[top:, :right] > 200).any()
+    assert out.alpha is not None
+    assert (out.alpha[top:, :right] == 255).all()

@@ -1,0 +1,168 @@
+"""The route of Live: a frame for a frame, to whom the token belongs alone, and bad frames get a sentence."""
+
+import io
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.parse import urlencode
+
+import cv2
+import numpy as np
+import pytest
+from app_server import PORTRAIT, Pace, toy_server
+from gfla.animate.streaming.live import LiveCount
+from gfla.demos.app.server import Server
+from gfla.demos.app.tabs import live as living
+from gfla.demos.app.tabs.live import LIVE, Living, Places, begin
+from gfla.demos.app.ui.images import jpeg
+from gfla.demos.app.visitors.session import Visit
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def server():
+    with toy_server(Pace()) as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(server: Server, request: pytest.FixtureRequest):
+    """A visitor who has chosen a portrait, and the address to send to."""
+    name = request.node.name
+    visit = server.service.visits.of(name)
+    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    yield visit, server.address + begin(server.service, visit, state)
+    server.service.visits.close(name)
+
+
+@pytest.fixture(autouse=True)
+def _quickly_forgotten(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(living, "_LEFT", 0.0)
+
+
+def face() -> bytes:
+    return jpeg(np.asarray(Image.open(PORTRAIT).convert("RGB").resize((256, 256))))
+
+
+def post(address: str, sent: bytes, opener=None) -> tuple[int, bytes, str]:
+    """Status, body, and what it says of the face."""
+    answer: Any
+    try:
+        answer = (opener or urllib.request.build_opener()).open(
+            urllib.request.Request(address, sent, method="POST")
+        )
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        return answer.status, answer.read(), answer.headers.get("X-Face", "")
+
+
+def test_a_frame_for_a_frame(visitor: tuple[Visit, str]):
+    visit, address = visitor
+    status, made, seen = post(address, face())
+    assert (status, seen) == (200, "1")
+    with Image.open(io.BytesIO(made)) as image:
+        assert (image.format, image.size) == ("JPEG", (64, 64))
+    assert post(address, jpeg(np.full((256, 256, 3), 90, np.uint8)))[2] == "0"
+    count: LiveCount = visit.kept[LIVE].count
+    assert count.frames == 2
+    assert count.latency > 0
+
+
+def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str], server: Server, monkeypatch):
+    visit, address = visitor
+    living: Living = visit.kept[LIVE]
+    seen = []
+    track = server.service.animator.networks.track
+    monkeypatch.setattr(
+        server.service.animator, "track", lambda image, *given: seen.append(image) or track(image, *given)
+    )
+    for asked in ("?mirror=0", "?mirror=1"):
+        assert post(address + asked, face())[0] == 200
+    assert np.abs(seen[0][:, ::-1].astype(int) - seen[1]).mean() < 1
+    before = living.state.motion.driver
+    assert before is not None
+    anew = []
+    applied = living.controls.applied
+    living.controls.applied = lambda state: anew.append(applied(state)) or anew[-1]
+    post(address + "?calibrate=1", face())
+    post(address, face())
+    assert [state.motion.driver is None for state in anew] == [True, False]
+
+
+def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
+    visit, address = visitor
+    for token in ("", "nobody", visit.token[:-1], visit.token + "x"):
+        status, said, _ = post(f"{server.address}gfla/{token}/live", face())
+        assert status == 404
+        assert b"JFIF" not in said
+    other = server.service.visits.of("somebody else")
+    status, said, _ = post(f"{server.address}gfla/{other.token}/live", face())
+    assert (status, said) == (404, b"This page is not known here any more; load it anew.")
+    server.service.visits.close("somebody else")
+    assert post(address, face())[0] == 200
+
+
+def test_who_left_is_not_known_any_more(server: Server):
+    visit = server.service.visits.of("leaving")
+    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    address = server.address + begin(server.service, visit, state)
+    assert post(address, face())[0] == 200
+    server.service.visits.close("leaving")
+    assert post(address, face())[0] == 404
+
+
+@pytest.mark.parametrize("sent", [b"", b"no picture", face()[:400]], ids=["empty", "text", "cut"])
+def test_what_is_no_frame_is_a_sentence(visitor: tuple[Visit, str], sent: bytes):
+    assert post(visitor[1], sent)[:2] == (400, b"This frame is no whole JPEG.")
+
+
+def test_other_formats_and_large_frames_are_refused(visitor: tuple[Visit, str]):
+    png = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    assert post(visitor[1], png)[0] == 400
+    assert b"at most 1280" in post(visitor[1], jpeg(np.zeros((16, 4000, 3), np.uint8)))[1]
+    assert post(visitor[1], bytes(2**20 + 1))[0] == 413
+
+
+def test_places_are_few_and_come_free(monkeypatch: pytest.MonkeyPatch):
+    now = [100.0]
+    monkeypatch.setattr(living, "_LEFT", 5.0)
+    monkeypatch.setattr(living.time, "monotonic", lambda: now[0])
+    places = Places(1)
+    assert places.take("a")
+    assert not places.take("b")
+    now[0] += 4
+    assert places.take("a")
+    now[0] += 4
+    assert not places.take("b")
+    now[0] += 2
+    assert places.take("b")
+    assert not places.take("a")
+
+
+def test_one_more_than_there_are_places_gets_a_sentence(
+    visitor: tuple[Visit, str], server: Server, monkeypatch
+):
+    visit = server.service.visits.of("second")
+    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    second = server.address + begin(server.service, visit, state)
+    assert post(visitor[1], face())[0] == 200
+    monkeypatch.setattr(living, "_LEFT", 60.0)
+    status, said, _ = post(second, face())
+    assert (status, b"Somebody else is live" in said) == (503, True)
+    assert post(visitor[1] + "?leave=1", b"")[0] == 204
+    assert post(second, face())[0] == 200
+    server.service.visits.close("second")
+
+
+def test_the_login_of_the_page_is_asked_for():
+    with toy_server(Pace(), auth=("somebody", "a word")) as server:
+        visit = server.service.visits.of("known")
+        state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+        address = server.address + begin(server.service, visit, state)
+        assert post(address, face())[:2] == (401, b"Log in first.")
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        login = urlencode({"username": "somebody", "password": "a word"}).encode()
+        opener.open(server.address + "login", login).close()
+        assert post(address, face(), opener)[0] == 200

@@ -1,0 +1,73 @@
+"""Visitors: each a folder and a token of their own, and nothing left when they go."""
+
+import os
+
+import pytest
+from gfla.animate import InputError
+from gfla.demos.app.visitors.session import Visits
+
+
+@pytest.fixture
+def visits(tmp_path):
+    (tmp_path / "cache").mkdir()
+    return Visits(tmp_path / "visits", tmp_path / "cache", idle=60)
+
+
+def upload(tmp_path, name, text="x"):
+    path = tmp_path / "cache" / name
+    path.write_text(text)
+    return {"path": str(path)}
+
+
+def test_a_session_is_one_visit_and_two_share_nothing(visits):
+    one, two = visits.of("one"), visits.of("two")
+    assert visits.of("one") is one
+    assert one.folder != two.folder
+    assert one.token != two.token
+    assert visits.by_token(two.token) is two
+    assert visits.by_token("") is None
+    assert os.stat(one.folder).st_mode & 0o077 == 0
+
+
+def test_what_a_visitor_leaves_is_deleted(visits, tmp_path):
+    visit, other = visits.of("one"), visits.of("two")
+    mine, shared = upload(tmp_path, "mine.jpg"), upload(tmp_path, "shared.jpg")
+    for sent in (mine, shared):
+        visit.sent(sent)
+    other.sent(shared)
+    address = visit.give(visit.folder / "film.mp4")
+    visits.close("one")
+    assert not visit.folder.exists()
+    assert not os.path.exists(mine["path"])
+    assert os.path.exists(shared["path"]), "somebody else sent the same file and is still here"
+    assert visits.by_token(address.split("/")[1]) is None
+    visits.close("two")
+    assert not os.path.exists(shared["path"])
+
+
+def test_files_stay_until_the_run_has_ended(visits):
+    visit = visits.of("one")
+    visits.begin(visit)
+    visits.close("one")
+    assert visit.cancel.is_set(), "the run is told to stop"
+    assert visit.folder.exists()
+    visits.end(visit)
+    assert not visit.folder.exists()
+
+
+@pytest.mark.parametrize("path", ["/etc/hostname", "{cache}/../visits", "{cache}/missing.jpg", "", "{link}"])
+def test_only_what_was_sent_is_read(visits, tmp_path, path):
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    link = tmp_path / "cache" / "link.jpg"
+    link.symlink_to(secret)
+    with pytest.raises(InputError, match="send it once more"):
+        visits.of("one").sent({"path": path.format(cache=tmp_path / "cache", link=link)})
+
+
+def test_whoever_is_idle_is_forgotten(visits, monkeypatch):
+    visit = visits.of("one")
+    monkeypatch.setattr("gfla.demos.app.visitors.session.time.monotonic", lambda: visit.seen + 61)
+    visits.of("two")
+    assert len(visits) == 1
+    assert not visit.folder.exists()

@@ -1,0 +1,94 @@
+"""What visitors send is refused in a sentence before anything else opens it."""
+
+import av
+import numpy as np
+import pytest
+from conftest import write_video
+from gfla.animate import InputError
+from gfla.demos.app.visitors.limits import Limits
+from gfla.demos.app.visitors.uploads import check_driving, check_portrait
+from PIL import Image
+
+LIMITS = Limits(bytes=2**20, seconds=1.5, side=200)
+
+
+def picture(path, size=(64, 64)):
+    Image.fromarray(np.zeros((size[1], size[0], 3), np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tiff"])
+def test_pictures_pass(tmp_path, ending):
+    path = picture(tmp_path / f"a.{ending}")
+    assert check_portrait(path, LIMITS) == path
+
+
+def test_no_picture_and_too_large_ones(tmp_path):
+    text = tmp_path / "notes.png"
+    text.write_text("not a picture")
+    with pytest.raises(InputError, match=r"notes.png: this is not a picture.*send a JPEG or PNG"):
+        check_portrait(text, LIMITS)
+    with pytest.raises(InputError, match=r"300 x 64 is too large; send one of at most 200 pixels"):
+        check_portrait(picture(tmp_path / "wide.png", (300, 64)), LIMITS)
+    heavy = tmp_path / "heavy.png"
+    heavy.write_bytes(b"\x89PNG" + bytes(2**20))
+    with pytest.raises(InputError, match=r"at most 1 MB"):
+        check_portrait(heavy, LIMITS)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts"])
+def test_videos_pass(tmp_path, name):
+    path = write_video(tmp_path / name, pts=tuple(range(10)))
+    assert check_driving(path, LIMITS) == path
+
+
+def test_no_video_and_too_long_ones(tmp_path, bad_videos):
+    long = write_video(tmp_path / "long.mp4", pts=tuple(range(100)))
+    with pytest.raises(InputError, match=r"this video is 0:04 long and at most 0:01"):
+        check_driving(long, LIMITS)
+    for name, said in {
+        "text": "this is not a video that we can read",
+        "cut": "this video is damaged",
+        "sound": "only sound",
+        "empty": "empty",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            check_driving(bad_videos[name], LIMITS)
+
+
+def test_a_recording_that_does_not_say_its_length_is_measured(tmp_path):
+    """As a browser's recordings do not."""
+    for frames in (25, 100):
+        path = write_video(tmp_path / f"{frames}.mkv", pts=range(frames), format_options={"live": "1"})
+        with av.open(str(path)) as container:
+            assert container.duration is None
+    assert check_driving(tmp_path / "25.mkv", LIMITS).name == "25.mkv"
+    with pytest.raises(InputError, match=r"100.mkv: this video is 0:03 long and at most 0:01"):
+        check_driving(tmp_path / "100.mkv", LIMITS)
+
+
+def test_a_webp_has_the_same_limits(tmp_path):
+    def webp(name, pictures, milliseconds, size=(64, 48)):
+        first, *rest = [Image.new("RGB", size, (10 * index, 0, 0)) for index in range(pictures)]
+        first.save(tmp_path / name, save_all=True, append_images=rest, duration=milliseconds)
+        return tmp_path / name
+
+    short = webp("short.webp", 3, 500)
+    assert check_driving(short, LIMITS) == short
+    assert check_driving(picture(tmp_path / "still.webp"), LIMITS).name == "still.webp"
+    with pytest.raises(InputError, match=r"long.webp: this video is 0:04 long and at most 0:01"):
+        check_driving(webp("long.webp", 4, 1000), LIMITS)
+    with pytest.raises(InputError, match="300 x 64 is too large"):
+        check_driving(webp("wide.webp", 2, 100, (300, 64)), LIMITS)
+    rubbish = tmp_path / "rubbish.webp"
+    rubbish.write_bytes(b"RIFF\x10\x00\x00\x00WEBP" + bytes(200))
+    with pytest.raises(InputError, match=r"rubbish.webp: this WebP picture is damaged"):
+        check_driving(rubbish, LIMITS)
+
+
+def test_a_playlist_is_refused_unopened(tmp_path):
+    """FFmpeg would read whatever file or address it names."""
+    path = tmp_path / "innocent.mp4"
+    path.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n")
+    with pytest.raises(InputError, match="not a video that we can read"):
+        check_driving(path, LIMITS)

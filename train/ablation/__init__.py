@@ -1,0 +1,1 @@
+"""Both papers' ablations and figures, a command each."""

@@ -1,0 +1,193 @@
+"""Trains the variants of an ablation side by side, on the same pairs in the same order; writes their table.
+
+Every batch is drawn, and seen by the fixed network, once for all variants. What was trained is kept: given
+again with more steps, the command goes on; killed, it goes on from the newest checkpoint.
+
+    python -m gfla.train.ablation.papers gfla --out runs/gfla --steps 600 --seeds 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from ...animate.cli.options import count_option, run_command
+from ...animate.compute.devices import fast_arithmetic
+from ...animate.io.atomic import part_file
+from ..checkpoint import load_checkpoint, save_checkpoint
+from ..data.clips import find_dataset, perceptual_weights
+from ..data.puppet_pairs import Pairs, PuppetPairs
+from ..losses.pairs import TERMS, Seen, deform, deformation_terms, deformed, paint, picture_terms, see
+from ..losses.perceptual import Features, PerceptualFeatures
+from .scores import Scores, score, true_features
+from .table import Result, write_table
+from .variants import NETWORK, SETS, Variant
+
+RATE = 1e-3
+EMA = 0.995
+CHECKPOINT_SECONDS = 120
+
+
+class Run:
+    """One variant with one seed: its model, the average of its parameters, its optimiser, its step."""
+
+    def __init__(self, variant: Variant, seed: int, size: int, folder: Path):
+        torch.manual_seed(seed)
+        self.variant, self.seed = variant, seed
+        self.config = replace(NETWORK, size=size)
+        self.model = variant.build(self.config)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=RATE, betas=(0.9, 0.99))
+        name = variant.name.lower().replace(", ", "-").replace(" ", "-")
+        self.file = folder / f"{name}.{seed}.safetensors"
+        self.step = 0
+        if self.file.is_file():
+            loop = load_checkpoint(
+                self.file, self._modules(), {"optimiser": self.optimiser}, self._identity()
+            )
+            self.step = loop["step"]
+
+    def train(self, pairs: Pairs, seen: Seen, features: Features, deformation_steps: int) -> float:
+        """One step; returns the loss."""
+        stage, alone = self.variant.stage, self.step < deformation_steps
+        with fast_arithmetic(torch.device("cpu")):
+            moved = deform(self.model, pairs) if alone else None
+            if moved is not None:
+                terms = deformation_terms(stage, moved, pairs, seen)
+            else:
+                output = paint(self.model, pairs)
+                terms = picture_terms(stage, output.image, pairs, seen, features)
+                terms |= deformation_terms(stage, deformed(self.model, output), pairs, seen)
+        loss = sum((value * getattr(stage, name) for name, value in terms.items()), torch.zeros(()))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.param_groups[0]["lr"] = RATE * min(1.0, (self.step + 1) / 50)
+        self.optimiser.step()
+        self.step += 1
+        with torch.no_grad():
+            for average, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                average.lerp_(value, 1 - min(EMA, self.step / (self.step + 9)))
+        return float(loss.detach())
+
+    def save(self) -> None:
+        loop = {"step": self.step, "model": self._identity()}
+        save_checkpoint(self.file, self._modules(), {"optimiser": self.optimiser}, loop)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"model": self.model, "average": self.average}
+
+    def _identity(self) -> dict:
+        weights = {name: getattr(self.variant.stage, name) for name in TERMS}
+        return {"variant": self.variant.name, "weights": weights} | asdict(self.config)
+
+
+def ablate(
+    name: str,
+    out: Path,
+    features: PerceptualFeatures,
+    *,
+    steps: int,
+    deformation: int,
+    seeds: int,
+    size: int,
+    couples: int,
+    pairs: int,
+) -> str:
+    """Train every variant of the set `name` with every seed for `steps` steps in all, score them, write
+    `out`/`name`/table.md and return it."""
+    variants = SETS[name]
+    folder = out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = [Run(variant, seed, size, folder) for seed in range(seeds) for variant in variants]
+    data = PuppetPairs(out, 0, couples, size)
+    saved = time.monotonic()
+    first = min((run.step for run in runs), default=0)
+    bar = tqdm(range(first, steps), initial=first, total=steps, unit="step", mininterval=5)
+    for step in bar:
+        for seed in range(seeds):
+            due = [run for run in runs if run.seed == seed and run.step == step]
+            if due:
+                batch = data.batch(seed, step, variants[0].stage.batch)
+                seen = see(features, batch)
+                for run in due:
+                    run.train(batch, seen, features, deformation)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS or step == steps - 1:
+            for run in runs:
+                run.save()
+            saved = time.monotonic()
+    held = PuppetPairs(out, 1, (pairs + 1) // 2, size)
+    true = true_features(held.__getitem__, pairs, features)
+    results = [_scored(run, held, true, features) for run in tqdm(runs, unit="run", desc="scoring")]
+    return write_table(folder / "table.md", [(v.name, v.published) for v in variants], results)
+
+
+def _scored(run: Run, held: PuppetPairs, true: NDArray, features: PerceptualFeatures) -> Result:
+    """The scores of a run, kept beside its checkpoint."""
+    file = run.file.with_suffix(f".{run.step}.{len(true)}.json")
+    if not file.is_file():
+        scores = score(run.average, held.__getitem__, true, features)
+        part = part_file(file)
+        part.write_text(json.dumps(scores._asdict()))
+        part.replace(file)
+    scores = Scores(**json.loads(file.read_text()))
+    parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    return Result(run.variant.name, run.seed, run.step, parameters, scores)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m gfla.train.ablation.papers",
+        description="Train a paper's ablation side by side on drawn persons.",
+    )
+    parser.add_argument("set", choices=SETS, help="whose ablation")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs; given again, they go on")
+    parser.add_argument(
+        "--steps", type=int, default=4000, help="of each variant and seed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--deformation", type=int, default=400, help="of these for deformations alone (default: %(default)s)"
+    )
+    parser.add_argument("--seeds", type=count_option, default=3)
+    parser.add_argument(
+        "--size", type=count_option, default=64, help="side of the pictures (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--couples", type=count_option, default=4000, help="drawn persons to train on, two pairs each"
+    )
+    parser.add_argument("--pairs", type=count_option, default=5000, help="to score on (default: %(default)s)")
+    parser.add_argument(
+        "--perceptual", type=Path, help="SqueezeNet 1.0 (default: of the data folder GFLA_DATA)"
+    )
+    options = parser.parse_args(arguments)
+
+    def work() -> None:
+        perceptual = options.perceptual or perceptual_weights(find_dataset(None))
+        table = ablate(
+            options.set,
+            options.out,
+            PerceptualFeatures(perceptual),
+            steps=options.steps,
+            deformation=options.deformation,
+            seeds=options.seeds,
+            size=options.size,
+            couples=options.couples,
+            pairs=options.pairs,
+        )
+        print(table)
+
+    return run_command("ablate", work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What training sees: clips, pairs, augmentation, and how footage becomes a dataset."""

@@ -1,0 +1,50 @@
+"""A teacher for the flow: where the true frame's pixels are in the reference, by classical optical flow.
+
+Photometric gradients alone are too noisy to teach a flow field in a short run. Given the true frame, dense
+inverse search (Kroeger 2016, in OpenCV) refines the landmark spline to the pixel; the Flow Field Estimator
+then learns to predict that flow without seeing the frame. Where the refined warp does not explain the frame
+(occlusion, new content) the weight falls to zero.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from ...models.config import Task
+from ...models.flow_prior import pose_prior
+from ...models.ops import warp
+
+_FALLOFF = 24.0  # grey levels of remaining error at which the weight has fallen to 1/e
+
+
+def teach_flow(
+    images: NDArray[np.uint8], points: NDArray[np.float32], stride: int = 4, task: Task = "face"
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and how far to trust them.
+
+    `points` (1 + T, N, 2) are the frames' landmarks, as the generator of `task` has them. Returns flows (T,
+    2, H / stride, W / stride), pixels of the full picture, x then y, and weights (T, 1, H / stride, W /
+    stride) in [0, 1].
+    """
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    places = torch.from_numpy(points)
+    reference = torch.from_numpy(np.ascontiguousarray(images[0])).permute(2, 0, 1)[None].float()
+    size = images.shape[1]
+    flows, weights = [], []
+    known = pose_prior(task, places[1:], (size, size), stride)
+    coarse = known.flows(places[:1].expand(len(places) - 1, -1, -1)[:, None])[:, 0, -1]
+    for image, prior in zip(images[1:], coarse, strict=True):
+        spline = F.interpolate(prior[None], scale_factor=stride, mode="bilinear", align_corners=False)
+        warped = warp(reference, spline)[0].permute(1, 2, 0).round().byte().numpy()
+        grey, guess = (cv2.cvtColor(np.ascontiguousarray(i), cv2.COLOR_RGB2GRAY) for i in (image, warped))
+        refinement = torch.from_numpy(search.calc(grey, guess, None)).permute(2, 0, 1)[None]  # pyright: ignore
+        flow = refinement + warp(spline, refinement)
+        truth = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+        error = (warp(reference, flow) - truth).abs().mean(1, keepdim=True)
+        flows.append(F.avg_pool2d(flow, stride)[0])
+        weights.append(torch.exp(-F.avg_pool2d(error, stride) / _FALLOFF)[0])
+    return torch.stack(flows).numpy(), torch.stack(weights).numpy()

@@ -1,0 +1,129 @@
+"""An evaluation as one HTML file that needs nothing else: means, then every clip with its pictures, the worst
+clips first."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .pretrained_metrics import SEPARATES
+from .self_reenactment import Evaluation, Picture
+
+MEANINGS = {
+    "l1": "mean absolute difference, 0 to 1",
+    "psnr": "peak signal to noise, dB",
+    "ssim": "structural similarity",
+    "perceptual": "relative distance of SqueezeNet's features",
+    "shifted": "the same at 224 px, shifted by 3 px",
+    "sharpness": "Laplacian variance in the face, output over true",
+    "akd": "mean distance of found landmarks, px",
+    "lpips": "LPIPS, AlexNet",
+    "identity": "cosine of face embeddings, output and true clip",
+    "flicker": "change of what stands still, output over true",
+    "residual": "mean|(o_t - o_t-1) - (x_t - x_t-1)|, 0 to 1",
+}
+HIGHER = {"psnr", "ssim", "identity"}
+NEAR_ONE = {"sharpness", "flicker"}
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; color: #222 }
+table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .25em .7em; text-align: right }
+th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #888 }
+tbody tr:nth-child(odd) { background: #f4f4f4 } td.best { font-weight: bold; color: #06603a }
+figure { display: inline-block; margin: .2em; width: 150px } img { width: 150px }
+figcaption { font-size: 12px; text-align: center } .note { color: #555 }
+"""
+
+
+def write_report(path: Path, result: Evaluation, weights: str) -> None:
+    """Write the evaluation of `weights` to `path`, whole or not at all."""
+    columns, scores = result.columns, result.scores
+    parts = [
+        "<!doctype html><html lang='en'><meta charset='utf-8'><title>gfla-evaluate</title>",
+        f"<style>{_STYLE}</style><h1>Evaluation of {html.escape(weights)}</h1>",
+        "<p class='note'>Self-reenactment: the first frame of each clip, moved by the clip. Every tenth "
+        "of the first 300 frames; for flicker and residual, all of them that move.</p>",
+        "<h2>Means over clips</h2>",
+        _means(scores, columns),
+        "<ul class='note'>",
+        *(f"<li><b>{name}</b>: {MEANINGS[name]}</li>" for name in columns),
+        *(f"<li>{html.escape(line)}</li>" for line in remarks(result)),
+        "</ul>",
+        "<h2>Clip by clip, the worst first</h2>"
+        f"<p class='note'>Ordered by {'perceptual distance' if result.perceptual else 'L1'} over the spline "
+        "warp's. Pictures: the last frame that is compared.</p>",
+    ]
+    ratios = result.ratios()
+    for name in sorted(ratios, key=lambda name: -ratios[name]):
+        rows = {method: clips[name] for method, clips in scores.items()}
+        parts.append(f"<h3>{html.escape(name)} ({ratios[name]:.3f} of the spline warp's)</h3>")
+        parts += [_figure(caption, picture) for caption, picture in result.pictures[name].items()]
+        parts.append(
+            _table([["", *columns], *([m, *(f"{r[c]:.4f}" for c in columns)] for m, r in rows.items())])
+        )
+    partial = path.with_name(path.name + ".part")
+    partial.write_text("\n".join(parts))
+    partial.replace(path)
+
+
+def remarks(result: Evaluation) -> list[str]:
+    """What is not available and why, in sentences."""
+    lines = []
+    if not result.perceptual:
+        lines.append("perceptual, identity: not available (give --perceptual a SqueezeNet 1.0).")
+    elif result.auc is None:
+        lines.append("identity: not available (three people are needed to tell whether the embedding can).")
+    else:
+        verdict = "reported" if result.auc >= SEPARATES else f"not available (below {SEPARATES})"
+        lines.append(
+            f"identity: {verdict}; the embedding separates these people with AUC "
+            f"{result.auc:.3f} (halves of their clips, which share light and lens)."
+        )
+    if not result.lpips:
+        lines.append("lpips: not available (give --lpips an AlexNet).")
+    if result.fid:
+        lines.append("FID: " + ", ".join(f"{m} {value:.2f}" for m, value in result.fid.items()) + ".")
+    else:
+        lines.append("FID: not available (give --inception a TorchScript Inception).")
+    return lines
+
+
+def _means(scores: dict[str, dict[str, dict[str, float]]], columns: tuple[str, ...]) -> str:
+    means = {
+        method: {c: float(np.mean([each[c] for each in clips.values()])) for c in columns}
+        for method, clips in scores.items()
+    }
+    best = {}
+    for column in columns:  # of what a network made; the copy and the floor are no rivals
+        rivals = {m: v[column] for m, v in means.items() if m not in ("copy", "re-encoded")}
+        cost = {
+            m: abs(v - 1) if column in NEAR_ONE else (-v if column in HIGHER else v)
+            for m, v in rivals.items()
+        }
+        best[column] = min(cost, key=cost.__getitem__)
+    head = "".join(f"<th>{name}</th>" for name in ("", *columns))
+    body = "".join(
+        f"<tr><td>{html.escape(method)}</td>"
+        + "".join(f"<td{' class=best' if best[c] == method else ''}>{values[c]:.4f}</td>" for c in columns)
+        + "</tr>"
+        for method, values in means.items()
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _table(rows: list[list[str]]) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows[1:])
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _figure(caption: str, picture: Picture) -> str:
+    _, coded = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, 90))
+    data = base64.b64encode(coded.tobytes()).decode()
+    text = html.escape(caption)
+    image = f"<img alt='{text}' src='data:image/jpeg;base64,{data}'>"
+    return f"<figure>{image}<figcaption>{text}</figcaption></figure>"

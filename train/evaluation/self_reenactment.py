@@ -1,0 +1,303 @@
+"""Self-reenactment of people the model has never seen, through the very files that gfla-animate writes.
+
+Source = a clip's first frame, driving = the clip, motion = copy. Compared on every tenth of the first 300
+frames, the first left out; means over clips of means over frames. What is said of time takes every pair of
+neighbours among them that does not repeat a frame. Every definition is in `metrics` and `distances`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from tqdm import tqdm
+
+from ...animate import Animator, VideoReader, VideoWriter
+from ...animate.face.landmarkers import load_landmarker
+from ...animate.face.landmarks import Landmarker
+from ...animate.networks import Generated, Networks
+from ...animate.options import AnimateOptions, Guidance, MotionOptions
+from ...animate.state import Portrait, Target
+from ...models import GeneratorMemory
+from ...models.flow_prior import spline_flow
+from ...models.ops import warp
+from ..data.clips import Clip, load_clips
+from ..losses.perceptual import PerceptualFeatures
+from . import metrics
+from .pretrained_metrics import SEPARATES, IdentityEmbedding, Inception, Lpips, frechet_distance
+
+FRAMES, EVERY = 300, 10
+COLUMNS = ("l1", "psnr", "ssim", "perceptual", "shifted", "sharpness", "akd")
+TIMES = ("flicker", "residual")
+QUIET = 0.05  # grey levels: still regions of a real clip that change less count as changing so much
+Picture = NDArray[np.uint8]
+Scores = dict[str, dict[str, dict[str, float]]]
+"""{method: {clip: {column: mean over frames}}}; what is not available is not there."""
+
+
+@dataclass
+class Evaluation:
+    """What was found.
+
+    scores: see `Scores`. perceptual, lpips: whether these networks were there. auc: how well the embedding
+    tells these people apart, None for too few. fid: by method, empty without an Inception. pictures: {clip:
+    {caption: the last compared frame}}, the source and the true frame first.
+    """
+
+    scores: Scores = field(default_factory=dict)
+    perceptual: bool = True
+    auc: float | None = None
+    fid: dict[str, float] = field(default_factory=dict)
+    lpips: bool = False
+    pictures: dict[str, dict[str, Picture]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        identity = ("identity",) if self.auc is not None and self.auc >= SEPARATES else ()
+        single = [c for c in COLUMNS if self.perceptual or c not in ("perceptual", "shifted")]
+        return (*single, *(("lpips",) if self.lpips else ()), *identity, *TIMES)
+
+    def ratios(self) -> dict[str, float]:
+        """By clip: ours over the spline warp's in perceptual distance, or in L1 without a SqueezeNet."""
+        ours, spline = self.scores["ours"], self.scores["spline"]
+        column = "perceptual" if self.perceptual else "l1"
+        return {name: ours[name][column] / max(spline[name][column], 1e-12) for name in ours}
+
+
+class Forgetful(Networks):
+    """Networks for which every frame is the first: no previous frames are references."""
+
+    def generate(
+        self, target: Target, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[Generated, GeneratorMemory]:
+        face, _ = super().generate(target, portrait, GeneratorMemory())
+        return face, GeneratorMemory()
+
+
+def evaluate(
+    data: Path,
+    perceptual: Path | None,
+    out: Path,
+    weights: str,
+    against: tuple[str, ...] = (),
+    *,
+    split: str = "val",
+    lpips: Lpips | None = None,
+    inception: Inception | None = None,
+    backend: str = "torch",
+) -> Evaluation:
+    """Every method on every clip. Writes results.json after each clip and sheet.png (a row a clip: source,
+    true, spline, ours, edges) to `out`. `ours` is `weights` as `backend` computes them; those of `against`,
+    by torch, bear their file's name."""
+    clips = load_clips(data, split, out / "frames")
+    features = PerceptualFeatures(perceptual) if perceptual else None
+    judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
+    animators = {"ours": Animator.from_pretrained(weights, device="cpu", backend=backend)}
+    for name in against:
+        stem = Path(name).stem
+        animators[f"against {stem}" if f"against {stem}" not in animators else f"against {name}"] = (
+            Animator.from_pretrained(name, device="cpu")
+        )
+    result = Evaluation(perceptual=features is not None, auc=judge.auc, lpips=lpips is not None)
+    for clip in tqdm(clips, unit="clip"):
+        source, driving = out / f"{clip.name}.png", data / "clips" / f"{clip.name}.mp4"
+        PillowImage.fromarray(np.array(clip.frames[0])).save(source)
+        places = judge.places(clip)
+        shown = {"source": np.array(clip.frames[0]), "true": np.array(clip.frames[max(places)])}
+        for method, frames in _methods(animators, clip, source, driving, out):
+            scores, last = judge.score(method, clip, places, frames)
+            result.scores.setdefault(method, {})[clip.name] = scores
+            shown[method] = last
+        result.pictures[clip.name] = shown
+        (out / "results.json").write_text(json.dumps(result.scores, indent=1))
+    result.fid = judge.fid()
+    rows = [
+        np.hstack([p[n] for n in ("source", "true", "spline", "ours", "edges")])
+        for p in result.pictures.values()
+    ]
+    PillowImage.fromarray(np.vstack(rows)).save(out / "sheet.png")
+    return result
+
+
+def table(result: Evaluation) -> str:
+    """Means over clips, a Markdown row a method, and how ours stands to the spline warp clip by clip."""
+    columns = result.columns
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for method, clips in result.scores.items():
+        means = [np.mean([each[column] for each in clips.values()]) for column in columns]
+        lines.append(f"| {method} | " + " | ".join(f"{mean:.4f}" for mean in means) + " |")
+    ratios = result.ratios()
+    worst = max(ratios, key=ratios.__getitem__)
+    lines.append(
+        f"\nOurs over spline, {'perceptual' if result.perceptual else 'L1'}, clip by clip: mean "
+        f"{np.mean(list(ratios.values())):.3f}, worst {ratios[worst]:.3f} ({worst})."
+    )
+    return "\n".join(lines)
+
+
+class _Judge:
+    """The measuring networks and what they found on the true clips."""
+
+    def __init__(
+        self,
+        features: PerceptualFeatures | None,
+        finder: Landmarker,
+        clips: list[Clip],
+        lpips: Lpips | None,
+        inception: Inception | None,
+    ):
+        self.features, self.finder, self.lpips, self.inception = features, finder, lpips, inception
+        self.embedding = IdentityEmbedding(features) if features else None
+        self.people: dict[str, list[NDArray[np.float32]]] = {}
+        halves = {}
+        for clip in clips if self.embedding else ():
+            seen = self.people[clip.name] = [self._person(clip, i) for i in _chosen(clip)]
+            if len(seen) > 1:  # one clip a person
+                middle = len(seen) // 2
+                halves[clip.identity] = (np.mean(seen[:middle], 0), np.mean(seen[middle:], 0))
+        self.auc = self.embedding.separation(halves) if self.embedding else None
+        self.seen: dict[str, list[NDArray]] = {}
+
+    def _person(self, clip: Clip, index: int) -> NDArray[np.float32]:
+        assert self.embedding
+        return self.embedding.raw(np.array(clip.frames[index]), clip.points[index])
+
+    def places(self, clip: Clip) -> dict[int, NDArray]:
+        """The finder's points on the true frames that are compared."""
+        found = {i: self.finder.follow(np.array(clip.frames[i]), None) for i in _chosen(clip)}
+        return {i: face.points if face else clip.points[i] for i, face in found.items()}
+
+    def score(
+        self, method: str, clip: Clip, places: dict[int, NDArray], frames: Iterator[Picture]
+    ) -> tuple[dict[str, float], Picture]:
+        """Every column's mean over `frames`, which come from the first on, and the last compared frame."""
+        rows, residuals, moving = [], [], set(clip.moving.tolist())
+        change = real = area = 0.0
+        before = last = None
+        for index, picture in enumerate(frames):
+            if index >= FRAMES:
+                break
+            truth = np.array(clip.frames[index])
+            if before is not None and index in moving:
+                old = np.array(clip.frames[index - 1])
+                where = metrics.still(old, truth)
+                residuals.append(metrics.residual_error((before, picture), (old, truth)))
+                change += metrics.change(before, picture, where)
+                real += metrics.change(old, truth, where)
+                area += float(where.sum())
+            if index in places:
+                rows.append(self._frame(method, clip, picture, truth, clip.points[index], places[index]))
+                last = picture
+            before = picture
+        assert last is not None
+        scores = {column: float(np.mean([row[column] for row in rows])) for column in rows[0]}
+        scores["flicker"] = max(change, QUIET * area) / max(real, QUIET * area) if area else 1.0
+        scores["residual"] = float(np.mean(residuals)) if residuals else 0.0
+        return scores, last
+
+    def _frame(
+        self, method: str, clip: Clip, picture: Picture, truth: Picture, points: NDArray, places: NDArray
+    ) -> dict[str, float]:
+        found = self.finder.follow(picture, None)
+        missed = cv2.norm(places.min(0) - places.max(0))  # a face lost altogether counts as a face's size
+        row = {
+            "l1": metrics.l1(picture, truth),
+            "psnr": metrics.psnr(picture, truth),
+            "ssim": metrics.ssim(picture, truth),
+            "sharpness": metrics.sharpness_ratio(picture, truth, points),
+            "akd": metrics.landmark_distance(found.points, places) if found else float(missed),
+        }
+        if self.features:
+            row["perceptual"] = metrics.perceptual(picture, truth, self.features)
+            row["shifted"] = metrics.perceptual_shifted(picture, truth, self.features)
+        if self.lpips:
+            row["lpips"] = self.lpips.of(picture, truth)
+        if self.embedding and self.auc is not None and self.auc >= SEPARATES:
+            person = np.mean(self.people[clip.name], axis=0)
+            row["identity"] = self.embedding.similarity(self.embedding.raw(picture, points), person)
+        if self.inception:
+            self.seen.setdefault(method, []).append(self.inception.features(picture))
+            if method == "copy":
+                self.seen.setdefault("", []).append(self.inception.features(truth))
+        return row
+
+    def fid(self) -> dict[str, float]:
+        """Of every method against the true frames; empty without an Inception."""
+        true = self.seen.get("", [])
+        return {
+            method: frechet_distance(np.stack(seen), np.stack(true))
+            for method, seen in self.seen.items()
+            if method
+        }
+
+
+def _chosen(clip: Clip) -> range:
+    """The frames that are compared; a clip of fewer than eleven gives its last."""
+    count = min(FRAMES, len(clip.points))
+    return range(EVERY, count, EVERY) if count > EVERY else range(count - 1, count)
+
+
+def _methods(
+    animators: dict[str, Animator], clip: Clip, source: Path, driving: Path, out: Path
+) -> Iterator[tuple[str, Iterator[Picture]]]:
+    """Every method with its frames, from the first on."""
+    count = min(FRAMES, len(clip.points))
+    yield "copy", (np.array(clip.frames[0]) for _ in range(count))
+    yield "spline", (_spline_warp(clip, i) for i in range(count))
+    yield "re-encoded", _frames(_reencode(driving, out / f"{clip.name}.true.mp4"))
+    ours = animators["ours"]
+    forgetful = copy(ours)
+    forgetful.networks = Forgetful(ours.networks.generator, ours.networks.landmarker, ours.device)
+    ways: list[tuple[str, Animator, Guidance]] = [
+        ("ours", ours, "landmarks"),
+        ("no previous", forgetful, "landmarks"),
+        ("edges", ours, "edges"),
+    ]
+    for name, animator in animators.items():
+        if name != "ours":
+            ways.append((name, animator, "landmarks"))
+    for method, animator, guidance in ways:
+        path = out / f"{clip.name}.{method.replace(' ', '-').replace('/', '-')}.mp4"
+        motion = MotionOptions("copy")
+        options = AnimateOptions(motion=motion, guidance=guidance, end=FRAMES / 25, overwrite=True)
+        animator.render(source, driving, path, options)
+        yield method, _frames(path)
+
+
+def _frames(path: Path) -> Iterator[Picture]:
+    with VideoReader(path) as reader:
+        for frame in reader:
+            yield frame.image
+
+
+def _reencode(driving: Path, path: Path) -> Path:
+    with (
+        VideoReader(driving) as reader,
+        VideoWriter(path, reader.size, reader.rate, reader.time_base, overwrite=True) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    return path
+
+
+def _spline_warp(clip: Clip, index: int) -> Picture:
+    """The first frame under the thin-plate spline of the clip's own landmarks: no network."""
+    image = torch.from_numpy(np.array(clip.frames[0])).permute(2, 0, 1)[None].float()
+    first, target = (torch.from_numpy(clip.points[i])[None] for i in (0, index))
+    moved = warp(image, spline_flow(target, first[:, None], image.shape[-1], stride=1)[:, 0])
+    return moved[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+
+if __name__ == "__main__":
+    from ..cli import evaluate as command
+
+    sys.exit(command())

@@ -1,0 +1,1 @@
+"""The face tracker and the small face model, trained and measured."""

@@ -1,0 +1,212 @@
+"""The faces that the tracker learns from: clips, portraits, whole photographs, and what is beside the faces.
+
+Identities are few (about 200), so each is also bent after its mesh as if the head were turned. Images are RGB
+uint8; landmarks are 70 = 68 iBUG points and two irises.
+"""
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ...animate.face.builtin import MIRROR
+from ...animate.face.pose import face_pose
+
+Image = NDArray[np.uint8]
+Points = NDArray[np.float32]
+
+# fmt: off
+MESH = np.array([
+    127, 234, 93, 132, 58, 172, 150, 176, 152, 400, 379, 397, 288, 361, 323, 454, 356,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4, 98, 97, 2, 326, 327,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178, 468, 473,
+])
+# fmt: on
+"""The 478-point mesh's points in iBUG order, then the irises of the eyes 36-41 and 42-47."""
+SHUT = 0.6
+"""Of a clip's usual opening of the eyes: frames in which they are less open are all taken, being few."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """An image with one face: points (70, 2) float32 pixels, and how far the head is turned aside in
+    degrees."""
+
+    image: Image
+    points: Points
+    turn: float
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Training material in memory: faces by identity, whole photographs with one face, pictures without
+    any."""
+
+    people: list[list[Face]]
+    photographs: list[Face]
+    backgrounds: list[Image]
+
+
+def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
+    """Read data/faces of one split, every n-th frame of its clips and all with shut eyes, into memory."""
+    rng = np.random.default_rng(0)
+    people: dict[str, list[Face]] = {}
+    photographs: list[Face] = []
+    with open(data / "faces" / "index.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    for row in tqdm(rows, desc=f"reading {split} faces", disable=None):
+        path = data / "faces" / row["file"]
+        points, meshes = read_points(path.with_suffix(".npz")), read_meshes(path.with_suffix(".npz"))
+        opening = eye_opening(points)
+        wanted = (np.arange(len(points)) % every == 0) | (opening < SHUT * np.median(opening))
+        seen = [(t, image) for t, image in read_frames(path) if wanted[t]]
+        faces = [Face(image, points[t], float(abs(head_yaw(meshes[t])))) for t, image in seen]
+        for (t, _), face in list(zip(seen, faces, strict=True))[:: max(1, len(faces) // 2)]:
+            faces += [turned(face, meshes[t], rng) for _ in range(2)]
+        people.setdefault(row["identity"], []).extend(faces)
+        if row["kind"] == "portrait":
+            photographs += whole_photograph(path, row, points[0])
+    sources = [faces[int(rng.integers(len(faces)))] for faces in people.values() for _ in range(6)]
+    backgrounds = [surroundings(face, rng) for face in sources + photographs * 10]
+    return FaceSet(list(people.values()), photographs, [image for image in backgrounds if image is not None])
+
+
+def read_points(path: Path) -> Points:
+    """The npz beside a clip or portrait -> (T, 70, 2) float32 pixels of its 256 square."""
+    with np.load(path) as arrays:
+        points, mesh = arrays["lmk68"], arrays["mesh"]
+    points, mesh = points.reshape(-1, 68, 2), mesh.reshape(-1, 478, 3)
+    return np.concatenate([points, mesh[:, MESH[68:], :2]], 1).astype(np.float32)
+
+
+def eye_opening(points: Points) -> NDArray[np.float32]:
+    """points (..., N, 2), the first 68 iBUG -> (...): the lids' distance over the eye's width, the less open
+    eye's."""
+    eyes = points[..., 36:48, :].reshape(*points.shape[:-2], 2, 6, 2)
+    between = np.linalg.norm(eyes[..., [1, 2], :] - eyes[..., [5, 4], :], axis=-1).mean(-1)
+    width = np.linalg.norm(eyes[..., 0, :] - eyes[..., 3, :], axis=-1)
+    return (between / np.maximum(width, 1e-3)).min(-1)
+
+
+def read_meshes(path: Path) -> NDArray[np.float32]:
+    """The npz beside a clip or portrait -> (T, 478, 3) float32: x, y and depth in pixels, smaller is
+    nearer."""
+    with np.load(path) as arrays:
+        return arrays["mesh"].reshape(-1, 478, 3).astype(np.float32)
+
+
+def head_yaw(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """mesh (..., 478, 3) -> (...) degrees that the head is turned aside, from the depth of its two sides."""
+    across = (mesh[..., [454, 323, 263, 291], :] - mesh[..., [234, 93, 33, 61], :]).mean(-2)
+    return np.degrees(np.arctan2(across[..., 2], np.hypot(across[..., 0], across[..., 1])))
+
+
+def turned(face: Face, mesh: NDArray[np.float32], rng: np.random.Generator) -> Face:
+    """The face as if its head were turned further aside and up or down, bent after its mesh: turned heads are
+    rare.
+
+    The idea is face profiling (Zhu et al. 2016, "Face Alignment Across Large Poses", section 4.3).
+    """
+    from scipy.interpolate import LinearNDInterpolator
+
+    side = math.copysign(1.0, head_yaw(mesh)) if face.turn > 8 else float(rng.choice([-1.0, 1.0]))
+    yaw, pitch = (
+        side * math.radians(rng.uniform(12, max(14, min(32, 48 - face.turn)))),
+        math.radians(rng.uniform(-16, 16)),
+    )
+    about_y = np.array([[math.cos(yaw), 0, -math.sin(yaw)], [0, 1, 0], [math.sin(yaw), 0, math.cos(yaw)]])
+    about_x = np.array(
+        [[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]]
+    )
+    centre = mesh[[234, 454, 10, 152]].mean(0)
+    there = ((mesh - centre) @ (about_x @ about_y).T + centre).astype(np.float32)
+    cells = np.full((90, 90), np.inf, np.float32)  # of 4 pixels: the nearest depth seen in each
+    at = np.clip((there[:, :2] / 4 + 10).astype(int), 0, 89)
+    np.minimum.at(cells, (at[:, 1], at[:, 0]), there[:, 2])
+    nearest = cv2.erode(cells, np.ones((3, 3), np.uint8))
+    seen = there[:, 2] < nearest[at[:, 1], at[:, 0]] + 10
+    height, width = face.image.shape[:2]
+    border = np.array(
+        [
+            [x * width / 4, y * height / 4]
+            for x in range(-1, 6)
+            for y in range(-1, 6)
+            if not (0 < x < 4 and 0 < y < 4)
+        ]
+    )
+    field = LinearNDInterpolator(
+        np.concatenate([there[seen, :2], border]), np.concatenate([mesh[seen, :2], border])
+    )
+    ys, xs = np.mgrid[:height:4, :width:4]
+    coarse = (
+        field(np.stack([xs, ys], -1).reshape(-1, 2).astype(np.float64))
+        .reshape(*xs.shape, 2)
+        .astype(np.float32)
+    )
+    to_coarse = np.array([[4.0, 0, 0], [0, 4.0, 0]])
+    field_x, field_y = (
+        cv2.warpAffine(coarse[..., k], to_coarse, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        for k in (0, 1)
+    )
+    image = cv2.remap(face.image, field_x, field_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return Face(image, there[MESH, :2], float(abs(head_yaw(there))))  # type: ignore[arg-type]
+
+
+def read_frames(path: Path, every: int = 1) -> list[tuple[int, Image]]:
+    """(number, RGB image) of every n-th frame of a clip, or of the one frame of a portrait."""
+    if path.suffix != ".mp4":
+        return [(0, cv2.imread(str(path))[..., ::-1].copy())]  # type: ignore[index]
+    video, frames, number = cv2.VideoCapture(str(path)), [], 0
+    while video.grab():
+        if number % every == 0:
+            frames.append((number, cv2.cvtColor(video.retrieve()[1], cv2.COLOR_BGR2RGB)))
+        number += 1
+    video.release()
+    return frames  # type: ignore[return-value]
+
+
+def whole_photograph(path: Path, row: dict[str, str], points: Points) -> list[Face]:
+    """The untouched source of a portrait with its points, at most 512 pixels long; [] if it adds nothing to
+    the crop, or if the face is so small in it that others may stand beside it."""
+    found = sorted(path.parent.glob(path.stem + ".orig.*"))
+    image = cv2.imread(str(found[0])) if found else None
+    if image is None:
+        return []
+    side, longer = float(row["crop_side"]), max(image.shape[:2])
+    if side * side > 0.8 * image.shape[0] * image.shape[1] or side < 0.25 * longer:
+        return []
+    scale = min(1.0, 512 / longer)
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1].copy()
+    there = (points + 0.5) * side / 256 + [float(row["crop_x"]), float(row["crop_y"])]
+    return [Face(small, (there * scale - 0.5).astype(np.float32), 0.0)]  # type: ignore[arg-type]
+
+
+def surroundings(face: Face, rng: np.random.Generator) -> Image | None:
+    """A 192 x 192 picture of what is beside the face: a window that does not touch its box, grown; or
+    None."""
+    pose = face_pose(face.points[:68])
+    height, width = face.image.shape[:2]
+    reach = 0.62 * pose.size
+    for _ in range(20):
+        side = int(rng.uniform(0.15, 0.8) * min(height, width))
+        x, y = int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))
+        apart = (
+            x > pose.x + reach or x + side < pose.x - reach or y > pose.y + reach or y + side < pose.y - reach
+        )
+        if apart and side >= 24:
+            return cv2.resize(
+                face.image[y : y + side, x : x + side], (192, 192), interpolation=cv2.INTER_LINEAR
+            )  # type: ignore[return-value]
+    return None
+
+
+def mirrored(face: Face) -> Face:
+    points = face.points[MIRROR].copy()
+    points[:, 0] = face.image.shape[1] - 1 - points[:, 0]
+    return Face(face.image[:, ::-1], points, face.turn)

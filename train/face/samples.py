@@ -1,0 +1,306 @@
+"""Samples for the tracker's two nets, each drawn anew: faces moved, turned, lit, blurred, covered, or absent.
+
+People are drawn evenly and bent a little in shape; backgrounds are what surrounds the training faces,
+patchwork of it, and procedural textures. Images are RGB uint8.
+"""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...animate.face.pose import FacePose, crop_matrix, face_pose, transform, warp
+from .faces import Face, FaceSet, Image, Points, eye_opening, mirrored
+
+
+class Sampler:
+    """Draws samples for both nets from a FaceSet; the same seed draws the same samples."""
+
+    def __init__(self, faces: FaceSet, seed: int, crop: int, canvas: int = 160) -> None:
+        self.faces, self.crop, self.canvas = faces, crop, canvas
+        self.rng = np.random.default_rng(seed)
+
+    def face(self) -> Face:
+        """Of two people drawn evenly often the one whose head is turned more, as most look straight ahead;
+        sometimes, as most eyes are open, of one person's faces the one whose are shut most."""
+        rng = self.rng
+
+        def person() -> list[Face]:
+            return self.faces.people[int(rng.integers(len(self.faces.people)))]
+
+        if rng.random() < 0.25:
+            faces = person()
+            chosen = rng.choice(len(faces), min(len(faces), 12), replace=False)
+            face = min((faces[i] for i in chosen), key=lambda face: float(eye_opening(face.points)))
+        else:
+            several = [person() for _ in range(2 if rng.random() < 0.6 else 1)]
+            face = max((each[int(rng.integers(len(each)))] for each in several), key=lambda face: face.turn)
+        return mirrored(face) if rng.random() < 0.5 else face
+
+    def background(self, side: int) -> Image:
+        """A faceless picture (side, side, 3): surroundings, patchwork of them, or a texture."""
+        rng, kind = self.rng, self.rng.random()
+        if kind < 0.3:
+            return texture(rng, side)
+        pool = self.faces.backgrounds
+        image = _fit(pool[int(rng.integers(len(pool)))], side, rng)
+        if kind < 0.55:
+            for _ in range(int(rng.integers(1, 6))):
+                patch = _fit(pool[int(rng.integers(len(pool)))], side, rng)
+                w, h = rng.integers(side // 6, side, 2)
+                x, y = rng.integers(0, side - w + 1), rng.integers(0, side - h + 1)
+                image[y : y + h, x : x + w] = patch[:h, :w]
+        return image
+
+    def aligned(self) -> tuple[Image, Points, float]:
+        """For the aligner: an upright crop off by a little, points (70, 2) in it, and 1.0; or a crop without
+        a face or badly off, points that mean nothing, and 0.0."""
+        kind = self.rng.random()
+        if kind < 0.14:
+            return self.photo(self.background(self.crop)), np.zeros((70, 2), np.float32), 0.0
+        if kind < 0.17:
+            return self.photo(self.scrambled()), np.zeros((70, 2), np.float32), 0.0
+        face = self.face()
+        truth = face_pose(face.points[:68])
+        pose = self._badly_off(truth) if kind < 0.25 else self._a_little_off(truth)
+        matrix = _bent(crop_matrix(pose, self.crop), self.crop, self.rng)
+        image, points = self._cut(face.image, matrix, self.crop), transform(matrix, face.points)
+        return self.photo(self.covered(image, points)), points, 0.0 if kind < 0.25 else 1.0
+
+    def whole(self) -> tuple[Image, list[FacePose]]:
+        """For the finder: a canvas with no, one or two faces and the pose of each."""
+        rng, side = self.rng, self.canvas
+        count = int(rng.choice(3, p=[0.22, 0.6, 0.18]))
+        canvas, poses = self.background(side), []
+        for _ in range(count):
+            photographs = self.faces.photographs
+            from_photograph = count == 1 and bool(photographs) and rng.random() < 0.3
+            face = photographs[int(rng.integers(len(photographs)))] if from_photograph else self.face()
+            if from_photograph and rng.random() < 0.5:
+                face = mirrored(face)
+            pose = face_pose(face.points[:68])
+            size = 2.0 ** rng.uniform(math.log2(15), math.log2(145 if count == 1 else 70))
+            margin = 0.42 * size
+            x, y = rng.uniform(margin, side - 1 - margin, 2)
+            if any(math.hypot(x - p.x, y - p.y) < 0.9 * (size + p.size) for p in poses):
+                continue
+            turn = rng.normal(0, 0.3) if rng.random() < 0.6 else rng.uniform(-0.75, 0.75)
+            matrix = _similarity(pose, x, y, size, turn)
+            points = transform(matrix, face.points)
+            canvas = self._paste(
+                face, pose, matrix, canvas, whole=from_photograph or (count == 1 and rng.random() < 0.4)
+            )
+            poses.append(face_pose(points[:68]))
+        if count == 0 and rng.random() < 0.15:
+            scrambled = self.scrambled()
+            x, y = rng.integers(0, side - self.crop + 1, 2)
+            canvas[y : y + self.crop, x : x + self.crop] = scrambled
+        return self.photo(canvas), poses
+
+    def scrambled(self) -> Image:
+        """A face with its squares shuffled: skin, hair and parts of a face, but no face."""
+        face, rng = self.face(), self.rng
+        image = self._cut(
+            face.image, crop_matrix(self._a_little_off(face_pose(face.points[:68])), self.crop), self.crop
+        )
+        n = int(rng.choice([4, 7, 8]))
+        k = self.crop // n
+        cells = (
+            image[: n * k, : n * k].reshape(n, k, n, k, 3).transpose(0, 2, 1, 3, 4).reshape(n * n, k, k, 3)
+        )
+        cells = cells[rng.permutation(n * n)].reshape(n, n, k, k, 3).transpose(0, 2, 1, 3, 4)
+        image[: n * k, : n * k] = cells.reshape(n * k, n * k, 3)
+        return image
+
+    def photo(self, image: Image) -> Image:
+        """What cameras and codecs do: light, colour, darkness, blur, low resolution, noise, JPEG."""
+        rng, side = self.rng, image.shape[0]
+        if rng.random() < 0.2:
+            scale = rng.uniform(0.25, 0.8)
+            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            image = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        if rng.random() < 0.15:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.8))  # type: ignore[assignment]
+        elif rng.random() < 0.1:
+            kernel = np.zeros((9, 9), np.float32)
+            dx, dy = rng.integers(-4, 5, 2)
+            cv2.line(kernel, (4 - int(dx), 4 - int(dy)), (4 + int(dx), 4 + int(dy)), 1.0)
+            image = cv2.filter2D(image, -1, kernel / kernel.sum())  # type: ignore[assignment]
+        pixels = image.astype(np.float32)
+        if rng.random() < 0.25:
+            grey = pixels.mean(2, keepdims=True)
+            pixels = grey + (pixels - grey) * rng.uniform(0, 1.3)
+        gain = rng.uniform(0.7, 1.3) * (rng.uniform(0.2, 0.7) if rng.random() < 0.15 else 1.0)
+        pixels = (pixels - 128) * rng.uniform(0.6, 1.3) + 128 + rng.uniform(-20, 20)
+        pixels = pixels * (gain * rng.uniform(0.88, 1.12, 3)).astype(np.float32)
+        if rng.random() < 0.3:  # light from one side
+            ramp = np.linspace(rng.uniform(0.3, 1), rng.uniform(0.6, 1.3), side, dtype=np.float32)
+            pixels *= ramp[:, None, None] if rng.random() < 0.3 else ramp[:, None]
+        if rng.random() < 0.3:
+            pixels += rng.normal(0, rng.uniform(1, 14), (*pixels.shape[:2], 1)).astype(np.float32)
+        image = np.clip(pixels, 0, 255).astype(np.uint8)
+        if rng.random() < 0.25:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 85))]
+            image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)  # type: ignore[assignment]
+        return image
+
+    def covered(self, image: Image, points: Points) -> Image:
+        """Sometimes something before the face: a blob or band of texture, or of skin-like surroundings."""
+        rng = self.rng
+        if rng.random() > 0.3:
+            return image
+        side = image.shape[0]
+        mask = np.zeros((side, side), np.uint8)
+        x, y = points[int(rng.integers(70))] + rng.normal(0, 0.1 * side, 2)
+        axes = rng.uniform(0.05, 0.28, 2) * side
+        if rng.random() < 0.5:
+            cv2.ellipse(mask, ((float(x), float(y)), tuple(2 * axes), float(rng.uniform(0, 180))), 255, -1)  # type: ignore[call-overload]
+        else:
+            box = cv2.boxPoints(((float(x), float(y)), tuple(2 * axes), float(rng.uniform(0, 180))))  # type: ignore[arg-type]
+            cv2.fillConvexPoly(mask, box.astype(np.int32), 255)
+        weight = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.3, 2))[..., None].astype(np.float32) / 255
+        return (image * (1 - weight) + self.background(side) * weight).astype(np.uint8)
+
+    def _cut(self, image: Image, matrix: NDArray[np.float64], side: int) -> Image:
+        """Warp into a square; beyond the image: black, its border pixels, or another picture."""
+        kind = self.rng.random()
+        if kind < 0.35:
+            return warp(image, matrix, (side, side))
+        if kind < 0.6:
+            return warp(image, matrix, (side, side), cv2.BORDER_REPLICATE)
+        return warp(image, matrix, (side, side), cv2.BORDER_TRANSPARENT, onto=self.background(side))
+
+    def _paste(
+        self, face: Face, pose: FacePose, matrix: NDArray[np.float64], canvas: Image, whole: bool
+    ) -> Image:
+        """The face onto the canvas, with its whole picture or cut out softly around the head."""
+        size = (canvas.shape[1], canvas.shape[0])
+        if whole:
+            if self.rng.random() < 0.3:
+                return warp(face.image, matrix, size)
+            return warp(face.image, matrix, size, cv2.BORDER_TRANSPARENT, onto=canvas)
+        rng, mask = self.rng, np.zeros(face.image.shape[:2], np.uint8)
+        reach = rng.uniform(0.62, 1.1) * pose.size
+        cv2.ellipse(
+            mask,
+            ((pose.x, pose.y - 0.12 * pose.size), (2 * reach, 2.3 * reach), math.degrees(pose.roll)),
+            255,
+            -1,
+        )  # type: ignore[call-overload]
+        mask[0], mask[-1], mask[:, 0], mask[:, -1] = 0, 0, 0, 0
+        mask = cv2.blur(mask, (9, 9)) if rng.random() < 0.7 else mask  # type: ignore[assignment]
+        weight = warp(mask, matrix, size)[..., None].astype(np.float32) / 255
+        return (canvas * (1 - weight) + warp(face.image, matrix, size) * weight).astype(np.uint8)
+
+    def _a_little_off(self, pose: FacePose) -> FacePose:
+        rng, wide = self.rng, 1.0 if self.rng.random() < 0.6 else 0.4
+        x, y = np.clip(rng.normal(0, 0.09 * wide, 2), -0.25, 0.25) * pose.size
+        size = pose.size * math.exp(float(np.clip(rng.normal(0, 0.16 * wide), -0.36, 0.36)))
+        turn = rng.normal(0, 0.18 * wide) if rng.random() < 0.9 else rng.uniform(-0.7, 0.7)
+        return FacePose(pose.x + x, pose.y + y, size, pose.roll + turn)
+
+    def _badly_off(self, pose: FacePose) -> FacePose:
+        rng, kind = self.rng, self.rng.random()
+        angle = rng.uniform(0, 2 * math.pi)
+        if kind < 0.45:
+            reach = rng.uniform(0.6, 1.2) * pose.size
+            return FacePose(
+                pose.x + reach * math.cos(angle), pose.y + reach * math.sin(angle), pose.size, pose.roll
+            )
+        if kind < 0.65:
+            return FacePose(pose.x, pose.y, pose.size * rng.uniform(2.2, 4), pose.roll)
+        if kind < 0.85:
+            reach = rng.uniform(0, 0.3) * pose.size
+            x, y = pose.x + reach * math.cos(angle), pose.y + reach * math.sin(angle)
+            return FacePose(x, y, pose.size * rng.uniform(0.2, 0.45), pose.roll)
+        return FacePose(pose.x, pose.y, pose.size, pose.roll + rng.uniform(1.7, 4.6))
+
+
+def texture(rng: np.random.Generator, side: int) -> Image:
+    """A procedural picture (side, side, 3): clouds of several scales, with stripes, checks, shapes or letters
+    on it."""
+    image = np.zeros((side, side, 3), np.float32)
+    for cells in (2, 5, 12, 30, 80):
+        noise = rng.normal(0, 1, (cells, cells, 3 if rng.random() < 0.4 else 1)).astype(np.float32)
+        noise = np.broadcast_to(noise, (cells, cells, 3)) * rng.uniform(0, 60)
+        image += cv2.resize(
+            noise, (side, side), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_NEAREST]))
+        )
+    image += rng.uniform(20, 235, 3).astype(np.float32)
+    kind = rng.random()
+    if kind < 0.35:
+        angle, period = rng.uniform(0, math.pi), rng.uniform(4, side / 2)
+        ys, xs = np.mgrid[:side, :side].astype(np.float32)
+        wave = np.sin((xs * math.cos(angle) + ys * math.sin(angle)) * (2 * math.pi / period))
+        if rng.random() < 0.4:
+            wave = wave * np.sin((xs * -math.sin(angle) + ys * math.cos(angle)) * (2 * math.pi / period))
+        wave = np.sign(wave) if rng.random() < 0.5 else wave
+        image += wave[..., None] * rng.uniform(-90, 90, 3).astype(np.float32)
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    if kind > 0.3:
+        for _ in range(int(rng.integers(1, 14))):
+            _draw_shape(rng, image)
+    return image
+
+
+def _draw_shape(rng: np.random.Generator, image: Image) -> None:
+    side = image.shape[0]
+    colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+    x, y = (int(v) for v in rng.integers(0, side, 2))
+    kind = rng.random()
+    if kind < 0.4:
+        axes = (int(rng.integers(2, side // 3)), int(rng.integers(2, side // 3)))
+        cv2.ellipse(
+            image, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, colour, int(rng.choice([-1, -1, 1, 3]))
+        )
+    elif kind < 0.6:
+        corners = np.array([x, y]) + rng.normal(0, side / 6, (int(rng.integers(3, 7)), 2))
+        cv2.fillPoly(image, [corners.astype(np.int32)], colour)
+    elif kind < 0.75:
+        end = (int(rng.integers(0, side)), int(rng.integers(0, side)))
+        cv2.line(image, (x, y), end, colour, int(rng.integers(1, 8)), cv2.LINE_AA)
+    elif kind < 0.85:
+        word = "".join(chr(int(c)) for c in rng.integers(48, 123, 6))
+        cv2.putText(
+            image, word, (x - 20, y), int(rng.integers(0, 7)), rng.uniform(0.3, 1.5), colour, 1, cv2.LINE_AA
+        )
+    else:  # two dots and a line within a disc: alike to a face, but none
+        radius = int(rng.integers(6, side // 4))
+        cv2.circle(image, (x, y), radius, colour, -1)
+        dark = tuple(int(c * 0.4) for c in colour)
+        for dx in (-1, 1):
+            cv2.circle(image, (x + dx * radius * 2 // 5, y - radius // 4), max(1, radius // 7), dark, -1)
+        cv2.line(
+            image,
+            (x - radius // 3, y + radius // 2),
+            (x + radius // 3, y + radius // 2),
+            dark,
+            1 + radius // 12,
+        )
+
+
+def _similarity(pose: FacePose, x: float, y: float, size: float, turn: float) -> NDArray[np.float64]:
+    """The matrix that takes a face to centre x, y and a size, turned by that many radians."""
+    scale = size / pose.size
+    cos, sin = scale * math.cos(turn), scale * math.sin(turn)
+    return np.array(
+        [[cos, -sin, x - cos * pose.x + sin * pose.y], [sin, cos, y - sin * pose.x - cos * pose.y]]
+    )
+
+
+def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The matrix followed by a small stretch and shear about the crop's middle: more shapes of face than
+    there are."""
+    wide, shear = math.exp(rng.normal(0, 0.05)), rng.normal(0, 0.04)
+    bend = np.array([[wide, shear], [0, 1 / wide]])
+    middle = np.full(2, (side - 1) / 2)
+    return np.column_stack([bend @ matrix[:, :2], bend @ (matrix[:, 2] - middle) + middle])
+
+
+def _fit(image: Image, side: int, rng: np.random.Generator) -> Image:
+    """A random window of the picture, of random zoom and mirroring, as a (side, side, 3) copy."""
+    k = int(rng.uniform(0.35, 1) * image.shape[0])
+    x, y = rng.integers(0, image.shape[0] - k + 1, 2)
+    part = cv2.resize(image[y : y + k, x : x + k], (side, side), interpolation=cv2.INTER_LINEAR)
+    return (part[:, ::-1] if rng.random() < 0.5 else part).copy()  # type: ignore[return-value]
