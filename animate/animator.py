@@ -15,6 +15,7 @@ from typing import Self
 import torch
 
 from ..models import AttentionFlow, Generator, load_generator
+from .compositing.closeups import load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
 from .errors import InputError
@@ -37,8 +38,8 @@ from .video import Frame, VideoReader
 class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
-    networks: the two, on their device. name: of the weights. device_reason: why that device. backend: what
-    computes the generator.
+    networks: the two, and perhaps the generator of close-ups, on their device. name: of the weights.
+    device_reason: why that device. backend: what computes the generator.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class Animator:
         reason: str = "asked for",
         name: str = "",
         backend: str = "torch",
+        closeups: Generator | None = None,
     ):
-        self.networks = Networks(generator, landmarker, device)
+        self.networks = Networks(generator, landmarker, device, closeups)
         self.device_reason, self.name, self.backend = reason, name, backend
 
     @classmethod
@@ -69,14 +71,15 @@ class Animator:
 
         chosen, reason = place(backend, device)
         try:
-            weights = load_generator(name, chosen, "face")
+            weights, closeups = load_generator(name, chosen, "face"), load_closeups(chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(error) from None
         generator = compile_for_backend(weights, backend, str(name), rehearse)
         landmarker = load_landmarker(landmarks, device=chosen)
-        return cls(generator, landmarker, device=chosen, reason=reason, name=str(name), backend=backend)
+        said = {"device": chosen, "reason": reason, "name": str(name), "backend": backend}
+        return cls(generator, landmarker, closeups=closeups, **said)
 
     @property
     def device(self) -> torch.device:
@@ -139,9 +142,11 @@ class Animator:
         item, motion = stages.retarget(item, state.motion)
         item = stages.look_ahead(item)
         item, memory = stages.generate(item, state.memory)
+        item, closeups = stages.close_up(item, state.closeups)
         item, drawing = stages.finish(item, state.drawing)
         item = stages.compose(item)
-        return item.frame, replace(state, tracking=tracking, motion=motion, memory=memory, drawing=drawing)
+        kept = {"tracking": tracking, "motion": motion, "memory": memory, "closeups": closeups}
+        return item.frame, replace(state, **kept, drawing=drawing)
 
     def animate(
         self,

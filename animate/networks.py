@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
+from .compositing.closeups import Closeup, draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Drawing
-from .compositing.eyes import close_lids, look_aside
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
 from .face.tracking import Sighting, sight
-from .motion.retarget import Moved
 from .options import Guidance
 from .state import Image, Portrait, Target
 from .structure import edges_only, image_edges, structure_map
@@ -39,16 +38,22 @@ class Generated(NamedTuple):
 
 
 class Networks:
-    """One generator and one landmarker on a device; they hold weights, never the state of a stream.
+    """A generator and a landmarker on a device; they hold weights, never the state of a stream.
 
-    precision: of the generator's arithmetic. size: S, the side of its picture.
+    precision: of the generator's arithmetic. size: S, the side of its picture. closeups: the generator of
+    mouth and eyes, None if nothing draws them closer.
     """
 
     def __init__(
-        self, generator: Generator | AttentionFlow, landmarker: Landmarker, device: str | torch.device
+        self,
+        generator: Generator | AttentionFlow,
+        landmarker: Landmarker,
+        device: str | torch.device,
+        closeups: Generator | None = None,
     ):
         self.device = torch.device(device)
         self.generator, self.landmarker = generator.to(self.device).eval(), landmarker
+        self.closeups = closeups.to(self.device).eval() if closeups else None
         self.precision = fast_precision(self.device)
         self.size = generator.config.size
 
@@ -65,26 +70,27 @@ class Networks:
         alpha: Image | None = None,
     ) -> Portrait:
         """The portrait of the face `found` in `image` (H, W, 3) uint8, cropped to `square`."""
-        face, points = crop(image, square, self.size), to_crop(found.points, square, self.size)
+        face, places = crop(image, square, self.size), to_crop(found.places, square, self.size)
         with self.arithmetic():
-            places = self._tensor(points)
-            structure = self._structure(places, face, guidance)
-            reference = self.generator.encode_reference(self._picture(face), structure, places)
+            points = self._tensor(places[:68])
+            structure = self._structure(points, face, guidance)
+            reference = self.generator.encode_reference(self._picture(face), structure, points)
         canvas = Canvas.of(image, square, self.size)
-        return Portrait(image, square, canvas, face, points, reference, alpha)
+        closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
+        return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
 
-    def target(self, moved: Moved, driving: Image | None, guidance: Guidance) -> Target:
-        """The target of retargeted points. driving: the driver's crop, for edges."""
+    def target(
+        self, places: NDArray[np.float32], driving: Image | None = None, guidance: Guidance = "landmarks"
+    ) -> Target:
+        """The target of retargeted points (70, 2). driving: the driver's crop, for edges."""
         with self.arithmetic():
-            points = self._tensor(moved.points[:68])
-            return Target(points, self._structure(points, driving, guidance), moved.look)
+            points = self._tensor(places[:68])
+            return Target(points, self._structure(points, driving, guidance), places)
 
     def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
         """A target between the portrait's own points (`motion` 0) and `target` (1)."""
-        with self.arithmetic():
-            rest = self._tensor(portrait.points)
-            points = rest + float(motion) * (target.points - rest)
-            return Target(points, self._structure(points, None, "landmarks"), float(motion) * target.look)
+        places = portrait.places + float(motion) * (target.places - portrait.places)
+        return self.target(places.astype(np.float32))
 
     def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
         """The part of the generator that needs no frame before this one, a third of its work."""
@@ -110,15 +116,22 @@ class Networks:
         generated = Generated(output.image, flow, mask, target)
         return generated, GeneratorMemory(newest if finite else ())
 
-    def draw(self, generated: Generated, portrait: Portrait) -> Drawing:
-        """What was generated, as arrays: irises moved, lids closed."""
+    def close_up(
+        self, generated: Generated, portrait: Portrait, memory: GeneratorMemory
+    ) -> tuple[tuple[Closeup, ...], GeneratorMemory]:
+        """Mouth and eyes of the same target, drawn closer, and the memory of them for the next frame."""
+        if self.closeups is None or portrait.closeups is None:
+            return (), memory
+        return draw_closeups(self.closeups, portrait.closeups, generated.target.places, memory)
+
+    def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:
+        """What was generated, as arrays."""
         with self.arithmetic():
             fields = (field.float().nan_to_num() for field in generated[:3])
             face, flow, mask = (field.permute(0, 2, 3, 1) for field in fields)
             face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            face, flow, mask, points = (x[0] for x in to_host((face, flow, mask, generated.target.points)))
-        face = look_aside(face, points, generated.target.look)
-        return close_lids(Drawing(face, flow, mask[..., 0]), portrait.face, portrait.points, points)
+            face, flow, mask = (x[0] for x in to_host((face, flow, mask)))
+        return Drawing(face, flow, mask[..., 0], closeups)
 
     @contextmanager
     def arithmetic(self, fast: bool = True) -> Iterator[None]:

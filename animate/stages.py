@@ -1,4 +1,4 @@
-"""The six stages of a step: `Animator.step` calls them one after the other, a pipeline on threads.
+"""The seven stages of a step: `Animator.step` calls them one after the other, a pipeline on threads.
 
 Each stage takes an item and its own state, and returns both. No two stages change the same state and none
 reads what a later one changes, so they may work on different frames at once.
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..models import GeneratorMemory
 from .compositing.alpha import moved_alpha
+from .compositing.closeups import Closeup, paste_closeups
 from .compositing.detail import Drawing, finish
 from .compute.devices import ThreadCounts, thread_count
 from .face.crop import crop, face_square, paste, to_crop
@@ -34,7 +35,8 @@ class Item(NamedTuple):
     frame: the driving frame; from `compose` on the output frame, with the same time. picture: the source's
     new picture, of a source video. source: as it is shown in this frame. landmarks: of the driver. cut:
     whether another shot begins. recropped: whether the source's square is another one. motion: what
-    `retarget` left. target: None if the last drawing stays. drawing: what is shown.
+    `retarget` left. target: None if the last drawing stays. generated, closeups: of the target. drawing: what
+    is shown.
     """
 
     frame: Frame
@@ -46,6 +48,7 @@ class Item(NamedTuple):
     motion: RetargetState | None = None
     target: Target | None = None
     generated: Generated | None = None
+    closeups: tuple[Closeup, ...] = ()
     drawing: Drawing | None = None
 
 
@@ -113,7 +116,7 @@ class Stages:
             moved, motion = follow_driver(driving, motion, known)
             edges = options.guidance == "edges"
             face = crop(frame.image, square, self.networks.size) if edges else None
-            target = self.networks.target(moved, face, options.guidance)
+            target = self.networks.target(moved.points, face, options.guidance)
         state = RetargetState(motion, square, target, presence)
         drawn = target if source.visible and (found or fading or source.is_video) else None
         if drawn is not None and options.no_face == "fade" and presence.share < 1:
@@ -137,26 +140,36 @@ class Stages:
         generated, memory = self.networks.generate(item.target, item.source.portrait, memory)
         return item._replace(target=None, generated=generated), memory
 
+    @_threads("few")
+    def close_up(self, item: Item, memory: GeneratorMemory) -> tuple[Item, GeneratorMemory]:
+        """5. Generate mouth and eyes closer, with those of the frames before as further references."""
+        memory = memory_for(item, memory)
+        if item.generated is None or item.source is None:
+            return item, memory
+        closeups, memory = self.networks.close_up(item.generated, item.source.portrait, memory)
+        return item._replace(closeups=closeups), memory
+
     @_threads("one")
     def finish(self, item: Item, drawing: Drawing | None) -> tuple[Item, Drawing | None]:
-        """5. Take the frame off the device, with its eyes and lids; without a new one the last stays."""
-        if item.generated is not None and item.source is not None:
-            drawing = self.networks.draw(item.generated, item.source.portrait)
-        return item._replace(generated=None, drawing=drawing), drawing
+        """6. Take the frame off the device, with its close-ups; without a new one the last stays."""
+        if item.generated is not None:
+            drawing = self.networks.draw(item.generated, item.closeups)
+        return item._replace(generated=None, closeups=(), drawing=drawing), drawing
 
     @_threads("few")
     def compose(self, item: Item) -> Item:
-        """6. Paste the face into the source's picture; the frame keeps the driving frame's time."""
+        """7. Paste the face into the source's picture; the frame keeps the driving frame's time."""
         source, frame, options = item.source, item.frame, self.options
         assert source is not None
         plain = not source.visible or (item.landmarks is None and options.no_face == "passthrough")
         portrait, drawing = source.portrait, None if plain else item.drawing
         if drawing is None:
             image = portrait.face if options.crop_only else portrait.image
-        elif options.crop_only:
-            image = drawing.face
         else:
-            image = paste(portrait.image, finish(drawing, portrait.canvas, options.detail), portrait.square)
+            face = drawing.face if options.crop_only else finish(drawing, portrait.canvas, options.detail)
+            image = paste_closeups(face, drawing.closeups, drawing.face.shape[0], options.detail)
+            if not options.crop_only:
+                image = paste(portrait.image, image, portrait.square)
         alpha = portrait.alpha
         if alpha is not None:
             alone = options.crop_only

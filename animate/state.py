@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import Ahead, FrameOutput, GeneratorMemory, Reference
+from .compositing.closeups import CloseupReferences
 from .compositing.detail import Canvas, Drawing
 from .errors import InputError
 from .face.crop import FaceSquare
@@ -33,29 +34,37 @@ class Portrait:
     """A source picture prepared once: its face cropped and encoded.
 
     image: (H, W, 3) uint8 RGB. alpha: (H, W) uint8, None if opaque. square: where the face is in the image.
-    canvas: what drawings are finished on. face: the crop, (S, S, 3) uint8. points: (68, 2) float32 landmarks
-    in pixels of the crop, x then y. reference: the crop encoded by the generator.
+    canvas: what drawings are finished on. face: the crop, (S, S, 3) uint8. places: (70, 2) float32, landmarks
+    and irises in pixels of the crop, x then y. reference: the crop encoded by the generator. closeups: mouth
+    and eyes encoded, None if nothing draws them.
     """
 
     image: Image
     square: FaceSquare
     canvas: Canvas
     face: Image
-    points: NDArray[np.float32]
+    places: NDArray[np.float32]
     reference: Reference
     alpha: Image | None = None
+    closeups: CloseupReferences | None = None
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(68, 2), `places` without the irises."""
+        return self.places[:68]
 
 
 class Target(NamedTuple):
     """What the network is to draw, on its device.
 
     points: (1, 68, 2) float32 landmarks in pixels of the source's crop. structure: (1, 17, S/4, S/4), their
-    structure map. look: (2, 2) float32, how far each iris moves, pixels. ahead: what `look_ahead` computed.
+    structure map. places: (70, 2) float32, the landmarks here and the irises. ahead: what `look_ahead`
+    computed.
     """
 
     points: Tensor
     structure: Tensor
-    look: NDArray[np.float32]
+    places: NDArray[np.float32]
     ahead: Ahead | FrameOutput | None = None
 
 
@@ -102,13 +111,15 @@ class RetargetState:
 class AnimationState:
     """A stream between two frames: what was asked for, and the state of each stage that has one.
 
-    driver: the driver's motion where it is known beforehand, None where each frame is tracked.
+    closeups: the memory of mouth and eyes, as `memory` of the whole. driver: the driver's motion where it is
+    known beforehand, None where each frame is tracked.
     """
 
     options: AnimateOptions
     tracking: TrackingState
     motion: RetargetState
     memory: GeneratorMemory = field(default_factory=GeneratorMemory)
+    closeups: GeneratorMemory = field(default_factory=GeneratorMemory)
     drawing: Drawing | None = None
     driver: DriverMotion | None = None
 

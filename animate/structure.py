@@ -4,7 +4,7 @@ Drawn on the tensor's device from exact distances to line segments: differentiab
 resolution. B batch, H W the picture, E edges, M their segments, n the side of the grid that is drawn.
 
 Channels of a face: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges. Of a
-person: one heat map per joint. Of a view: its code.
+person: one heat map per joint. Of a view: its code. Of a close-up: see `closeup_maps`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..models.config import Task
 from .ibug68 import BROWS, EYES, INNER_LIPS, JAW, NOSTRILS, OUTER_LIPS
 
 EDGE_CHANNEL = 16
+CLOSEUP_MASKS = slice(19, 35)
 STRIDE = 4
 """The map has one cell per STRIDE x STRIDE pixels: distances are smooth, the generator starts at H/4."""
 
@@ -46,29 +47,42 @@ _PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
     (6, tuple(INNER_LIPS)),
 )
 
+# Of a close-up, whose eye is always 36-41, as polygons and as pairs of edges.
+_LIDS, _LIPS = slice(36, 42), slice(48, 68)
+_FINE_PARTS = ((5, tuple(range(48, 60))), (6, tuple(range(60, 68))), (4, tuple(range(36, 42))))
+_FINE_EDGES = (*_EDGES[10:14], *_EDGES[6:8])
+_RAMP = 3.0  # pixels
+_IRIS = 0.075  # radius over what eyes and nose measure: human irises are alike in size
 
-def structure_map(points: Tensor, size: int, edges: Tensor | None = None, stride: int = STRIDE) -> Tensor:
+
+def structure_map(
+    points: Tensor,
+    size: int,
+    edges: Tensor | None = None,
+    stride: int = STRIDE,
+    reach: float | None = None,
+) -> Tensor:
     """Draw landmarks as the generator's guidance.
 
     Args:
         points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, centres at integers.
         edges: (B, 1, size, size) in [0, 1] from `image_edges`, or None: channel 16 stays zero.
-        stride: pixels per cell.
+        stride: pixels per cell. reach: pixels at which distances are clipped, None: a quarter of `size`.
 
     Returns:
         (B, 17, size / stride, size / stride) float32 in [0, 1]: channel 0 the drawn edges, 1-14 the distance
-        to each of the 14 edges over a quarter of `size`, clipped; 15 the face part (1 skin, 2 brow, 3 nose,
+        to each of the 14 edges over `reach`, clipped; 15 the face part (1 skin, 2 brow, 3 nose,
         4 eye, 5 lips, 6 inner mouth) / 6; 16 the image's edges.
     """
     points = _with_forehead(points.float())
     cells = size // stride
     centres = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
-    distances = _distances(points, centres)
+    distances = _distances(points, centres, _EDGES)
     drawn = (_LINE_WIDTH - distances.amin(dim=1, keepdim=True) / stride).clamp(0, 1)
     label = torch.zeros_like(drawn)
-    for (part, _), inside in zip(_PARTS, _insides(points, centres), strict=True):
+    for (part, _), inside in zip(_PARTS, _insides(points, centres, _PARTS), strict=True):
         label = label.masked_fill(inside[:, None], part / 6)
-    channels = torch.cat((drawn, (distances / (size / 4)).clamp(max=1), label), dim=1)
+    channels = torch.cat((drawn, (distances / (reach or size / 4)).clamp(max=1), label), dim=1)
     image_channel = channels.new_zeros(len(points), 1, cells, cells)
     if edges is not None:
         image_channel = F.avg_pool2d(edges.float(), stride)
@@ -96,14 +110,14 @@ def _with_forehead(points: Tensor) -> Tensor:
     return torch.cat((points, mirrored.flip(1)), dim=1)
 
 
-def _distances(points: Tensor, centres: Tensor) -> Tensor:
-    """Distance in pixels from every cell of the grid of `centres` (n,), rows by columns, to each of the 14
-    edges of `points` (B, N, 2): (B, E, n, n).
+def _distances(points: Tensor, centres: Tensor, edges: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Distance in pixels from every cell of the grid of `centres` (n,), rows by columns, to each of `edges`
+    of `points` (B, N, 2): (B, E, n, n).
 
     The coordinates along and across a segment are each a row's term plus a column's term, so that few
     operations run per cell.
     """
-    pairs = [(a, b) for edge in _EDGES for a, b in pairwise(edge)]
+    pairs = [(a, b) for edge in edges for a, b in pairwise(edge)]
     starts, ends = (list(side) for side in zip(*pairs, strict=True))
     start, step = points[:, starts], points[:, ends] - points[:, starts]  # (B, M, 2)
     length = step.square().sum(-1, keepdim=True).clamp_min(1e-6).sqrt()
@@ -114,21 +128,21 @@ def _distances(points: Tensor, centres: Tensor) -> Tensor:
     beyond = along - along.clamp_min(0).minimum(length[..., None])
     across = (py * ux)[..., :, None] - (px * uy)[..., None, :]
     square = torch.addcmul(across.square(), beyond, beyond)
-    nearest = [part.amin(dim=1) for part in square.split([len(edge) - 1 for edge in _EDGES], dim=1)]
+    nearest = [part.amin(dim=1) for part in square.split([len(edge) - 1 for edge in edges], dim=1)]
     return torch.stack(nearest, dim=1).clamp_min(1e-8).sqrt()
 
 
-def _insides(points: Tensor, centres: Tensor) -> list[Tensor]:
-    """For each face part, which cells of the grid of `centres` (n,) lie inside its polygon, by the even-odd
+def _insides(points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int, ...]], ...]) -> list[Tensor]:
+    """For each of `parts`, which cells of the grid of `centres` (n,) lie inside its polygon, by the even-odd
     rule: (B, n, n). Where an edge crosses a row depends on the row alone."""
-    starts = [index for _, polygon in _PARTS for index in polygon]
-    ends = [index for _, polygon in _PARTS for index in (*polygon[1:], polygon[0])]
+    starts = [index for _, polygon in parts for index in polygon]
+    ends = [index for _, polygon in parts for index in (*polygon[1:], polygon[0])]
     ax, ay = points[:, starts, None].unbind(-1)  # (B, M, 1)
     bx, by = points[:, ends, None].unbind(-1)
     spans = (ay > centres) != (by > centres)  # (B, M, n)
     crossing = ax + (centres - ay) * ((bx - ax) / torch.where(by == ay, 1.0, by - ay))
     crossing = torch.where(spans, crossing, -torch.inf)
-    hits = (centres < crossing[..., None]).split([len(polygon) for _, polygon in _PARTS], dim=1)
+    hits = (centres < crossing[..., None]).split([len(polygon) for _, polygon in parts], dim=1)
     return [part.sum(dim=1, dtype=torch.uint8) % 2 == 1 for part in hits]
 
 
@@ -139,6 +153,8 @@ def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: i
         return joint_maps(points, shape, stride)
     if task == "view":
         return view_maps(points, shape, stride)
+    if task == "closeup":
+        return closeup_maps(points, shape[0])
     return structure_map(points, shape[0], stride=stride)
 
 
@@ -173,3 +189,37 @@ def view_maps(views: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Te
     return torch.cat(
         (code[..., None, None].expand(-1, -1, height, width), place.expand(len(code), -1, -1, -1)), dim=1
     )
+
+
+def closeup_maps(points: Tensor, size: int) -> Tensor:
+    """The map of a close-up of a mouth or an eye by its points (B, 70, 2), pixels of a square of side `size`,
+    x then y: (B, 35, size / 4, size / 4) float32 in [0, 1].
+
+    Channels 0-15 as of a face, distances over two thirds of the side; 16 one for a mouth, 17, 18 how far lips
+    and lids are open; 19-34 soft masks of lips, inner mouth, eye and iris, four channels each: the 2 x 2
+    places of half the stride. A mask goes from 0 to 1 within 3 pixels either side of its edge, so that
+    openings of a fraction of a pixel are told apart.
+    """
+    points = points.float()
+    drawn = structure_map(points[:, :68], size, reach=size * 2 / 3)[:, :EDGE_CHANNEL]
+    centres = torch.arange(size // 2, device=points.device) * 2 + 0.5
+    distances = torch.stack(
+        [pair.amin(dim=1) for pair in _distances(points, centres, _FINE_EDGES).split(2, dim=1)], dim=1
+    )
+    insides = torch.stack(_insides(points, centres, _FINE_PARTS), dim=1)
+    signed = torch.where(insides, distances, -distances)
+    x, y = (points[:, 68, i, None] - centres for i in (0, 1))
+    away = (y.square()[..., :, None] + x.square()[..., None, :]).sqrt()
+    right, left = points[:, [36, 39]].mean(1), points[:, [42, 45]].mean(1)
+    face = torch.cat((left - right, points[:, 33] - (left + right) / 2), dim=1).norm(dim=1)
+    signed = torch.cat((signed, (_IRIS * face[:, None, None] - away)[:, None]), dim=1)
+    fine = F.pixel_unshuffle((signed / (2 * _RAMP) + 0.5).clamp(0, 1), 2)
+    middle = (size - 1) / 2
+    from_lips, from_lids = ((points[:, part].mean(1) - middle).norm(dim=1) for part in (_LIPS, _LIDS))
+    gaps = [
+        (points[:, low] - points[:, up]).norm(dim=-1).mean(1) / reach
+        for up, low, reach in (([61, 62, 63], [67, 66, 65], size / 3), ([37, 38], [41, 40], size / 6))
+    ]
+    told = torch.stack(((from_lips < from_lids).float(), gaps[0].clamp(max=1), gaps[1].clamp(max=1)), dim=1)
+    told = told[..., None, None].expand(-1, -1, *drawn.shape[-2:])
+    return torch.cat((drawn, told, fine), dim=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 Config = TypeVar("Config")
-Task = Literal["face", "person", "view"]
+Task = Literal["face", "person", "view", "closeup"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,13 +15,14 @@ class GeneratorConfig:
 
     task: Task = "face"
     """What a pose's points are: 68 landmarks of a face, 18 joints of a person (NaN where unknown), or one
-    view (azimuth, elevation) in degrees."""
+    view (azimuth, elevation) in degrees. Of a close-up: 68 landmarks and two irises, pixels of its square."""
     size: int = 256
     """Height of the image in pixels, and its width unless `width` is given; multiples of 32."""
     width: int | None = None
     structure_channels: int = 17
     """Channels of a structure map. Face: drawn edges, 14 distances, part label, image edges. Person: 18 heat
-    maps. View: 18 azimuths, three elevations, and x and y of each place."""
+    maps. View: 18 azimuths, three elevations, and x and y of each place. Close-up: `closeup_maps` in
+    `animate.structure`."""
     previous: int = 1
     """How many previously generated frames are references beside the source."""
     channels: tuple[int, int, int] = (16, 48, 96)
@@ -80,6 +81,7 @@ def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
 _FACE = GeneratorConfig()
 _PERSON = GeneratorConfig(task="person", structure_channels=18, previous=0)
 _VIEW = GeneratorConfig(task="view", structure_channels=23, previous=0)
+_CLOSEUP = GeneratorConfig(task="closeup", size=96, structure_channels=35)
 _PAPER: dict[str, Any] = {
     "channels": (64, 128, 256),
     "blocks": (2, 2, 3),
@@ -103,6 +105,8 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "face-256": _FACE,
     "face-256-paper": replace(_FACE, **_PAPER),
     "face-tiny": replace(_FACE, **_TINY),
+    "closeup-96": _CLOSEUP,
+    "closeup-tiny": replace(_CLOSEUP, **_TINY),
     "person-256": replace(_PERSON, **_PAPER),
     "person-128x64": replace(_PERSON, **_PAPER, size=128, width=64, kernel_sizes=(0, 3)),
     "person-96": replace(_PERSON, **_SMALL),

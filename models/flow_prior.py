@@ -22,9 +22,10 @@ from torch.nn import functional as F
 from .config import Task
 from .limbs import limb_flows
 
-CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3}
+CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
 """How many flows there are in closed form."""
 SMOOTHING = 1e-2
+CLOSEUP_SMOOTHING = 1e-3  # a part drawn larger: its points lie further apart
 BORDER_POINTS = 16
 CYLINDERS = (0.36, 0.22)
 """Radii of the turning thing, fractions of the picture's width."""
@@ -46,15 +47,25 @@ class Spline(NamedTuple):
     basis: Tensor
 
     @classmethod
-    def through(cls, points: Tensor, size: int, stride: int) -> Spline:
+    def through(
+        cls,
+        points: Tensor,
+        size: int,
+        stride: int,
+        *,
+        pinned: bool = True,
+        smoothing: float = SMOOTHING,
+    ) -> Spline:
         """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers, evaluated
-        at the centres of cells of `stride` pixels."""
+        at the centres of cells of `stride` pixels. pinned: whether the picture's border stays in place."""
         with torch.autocast(points.device.type, enabled=False):
             target = (points.float() + 0.5) / size
-            knots = torch.cat((target, _border(target.device).expand(len(target), -1, -1)), dim=1)
+            knots = target
+            if pinned:
+                knots = torch.cat((target, _border(target.device).expand(len(target), -1, -1)), dim=1)
             x, y = knots[..., None].unbind(2)  # (B, K, 1)
             kernel = _radial((x - x.mT).square() + (y - y.mT).square())
-            kernel = kernel + SMOOTHING * torch.eye(knots.shape[1], device=knots.device)
+            kernel = kernel + smoothing * torch.eye(knots.shape[1], device=knots.device)
             affine = F.pad(knots, (0, 1), value=1.0)
             top, bottom = torch.cat((kernel, affine), dim=2), F.pad(affine.mT, (0, 3))
             # The smoothed system is never singular, and checking would make a GPU wait.
@@ -133,6 +144,8 @@ def pose_prior(task: Task, points: Tensor, shape: tuple[int, int], stride: int) 
         return Limbs(points, shape, stride)
     if task == "view":
         return View(points, shape, stride)
+    if task == "closeup":  # cheeks and jaw cross its border, points beyond it say how
+        return Spline.through(points, shape[0], stride, pinned=False, smoothing=CLOSEUP_SMOOTHING)
     return Spline.through(points, shape[0], stride)
 
 

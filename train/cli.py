@@ -92,7 +92,7 @@ def _train(options: argparse.Namespace) -> None:
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     name: str = options.config
     network = CONFIGS[NETWORKS[name]]
-    data = find_dataset(options.data) if network.task == "face" else options.data
+    data = find_dataset(options.data) if network.task in ("face", "closeup") else options.data
     schedule = SCHEDULES[name]
     if options.init:
         schedule = schedule.without_flow()

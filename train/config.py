@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from ..animate.errors import InputError
 
@@ -30,6 +31,10 @@ class Stage:
     parts: float = 0.5
     """Weight of L1 in the eyes and the mouth."""
     perceptual: float = 1.0
+    window: float = 0.875
+    """Side of the crop that perceptual losses see, of the picture's."""
+    central: bool = False
+    """That crop lies about the middle, not anywhere."""
     generated: float = 0.3
     """Weight of the painted picture's own losses; without them the decoder relies on the warped pixels."""
     warped: float = 0.3
@@ -38,6 +43,8 @@ class Stage:
     """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
     hidden: float = 0.0
     """Weight of the source's share where it is known not to show the place; needs an exact teacher."""
+    carried: float = 0.0
+    """Weight of the painted share where the source's own warped pixels are right: paint is softer."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
     attention: float = 0.0
@@ -87,6 +94,8 @@ class TrainConfig:
     stages: tuple[Stage, ...]
     critic_rate: float = 2e-4
     """Learning rate of the critics."""
+    critic_levels: int = 4
+    """How many times the critics halve their pictures."""
     warmup: int = 100
     """Steps in which the generator's learning rate rises to its value."""
     clip_gradient: float = 1.0
@@ -149,6 +158,35 @@ FACE_ONE = TrainConfig(
 """Fine-tunes trained weights to one person in about ten minutes of a CPU: too few steps for critics. It uses
 clips from the first step on, because single pictures unlearn the use of previous frames. Mostly the first
 frame is the reference: for one portrait, its surroundings can be learnt by heart."""
+_NEAR: dict[str, Any] = {
+    "batch": 16,
+    "parts": 2.0,
+    "window": 0.75,
+    "central": True,
+    "warped": 0.0,
+    "carried": 0.1,
+}
+CLOSEUP = TrainConfig(
+    stages=(
+        Stage(name="flow", steps=300, batch=16, flow_only=True, rate=4e-4, flow=1.0),
+        Stage(name="image", steps=1500, **_NEAR),
+        Stage(name="sharp", steps=1900, **_NEAR, adversarial=0.08),
+        Stage(
+            name="video",
+            steps=800,
+            **(_NEAR | {"batch": 6}),  # pyright: ignore[reportArgumentType]
+            length=6,
+            chunk=3,
+            change=0.5,
+            adversarial=0.08,
+            temporal=0.03,
+        ),
+    ),
+    critic_rate=8e-4,
+    critic_levels=3,
+    augmentation=Augmentation(drop=0.2, mix=0.2, noise=0.2),
+)
+"""Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it begins ahead."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
@@ -240,6 +278,8 @@ CONFIGS: dict[str, TrainConfig] = {
     "face-256-paper": FACE,
     "face-tiny": TINY,
     "tiny": TINY.scaled(600),
+    "closeup-96": CLOSEUP,
+    "closeup-tiny": TINY,
     "person-256": PAPER_PAIRS,
     "person-128x64": PAPER_PAIRS,
     "person-96": PAIRS,

@@ -21,11 +21,8 @@ from ..animate.errors import InputError, Stopped
 from ..animate.io.atomic import clear_parts
 from ..models import (
     AttentionFlow,
-    Discriminator,
-    DiscriminatorConfig,
     Generator,
     GeneratorConfig,
-    frame_residuals,
     load_generator,
     new_generator,
     save_generator,
@@ -35,18 +32,18 @@ from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
 from .data.clips import Batch, draw_structures
+from .data.closeups import looked_closer
 from .data.samples import StageSamples, open_samples
 from .journal import Journal, Terms
+from .losses.critics import critic_terms, new_critics, told_critic
 from .losses.landmarks import LandmarkJudge
-from .losses.objective import Target, flow_terms, picture_terms
+from .losses.objective import Target, flow_terms, picture_terms, window
 from .losses.perceptual import load_features
-from .losses.terms import critic_hinge, generator_hinge
 from .muon import Muon
 from .processes import average_gradients, defer_sigint, lock_run
 from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
-VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 MAX_SKIPPED = 3  # a run stops after this many gradients in a row that are not finite
 HEADS = ("head8", "head4", "paint", "taps", "leave")  # output layers: trained by AdamW, not Muon
 
@@ -85,8 +82,7 @@ class Trainer:
         self.frames = frames or out / "frames"  # decoded clips; several runs may share them
         self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self.critic = self._place(Discriminator(DiscriminatorConfig(channels=3)))
-        self.temporal = self._place(Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1))))
+        self.critic, self.temporal = map(self._place, new_critics(model.task, config.critic_levels))
         has_features = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if has_features else None
         self.judge = self._place(LandmarkJudge()) if any(s.landmarks for s in config.stages) else None
@@ -119,8 +115,11 @@ class Trainer:
             block.compile(backend=config.compile, options=options)
 
     def start_from(self, weights: str) -> None:
-        """Start from a weights file (or shipped name) of the same configuration; InputError if it is not."""
+        """Start from a weights file (or shipped name) of the same configuration, close-ups also from a face's;
+        InputError if it does not fit."""
         loaded = load_generator(weights, self.device)
+        if self.generator.config.task == "closeup" and loaded.config.task == "face":
+            loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
             raise InputError(weights, f"of another configuration: {loaded.config}")
         for module in (self.generator, self.average):
@@ -142,6 +141,8 @@ class Trainer:
         model = asdict(self.generator.config)
         loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
         self.step, self.recent = loop["step"], loop["recent"]
+        for group in self.optimisers["critic_optimiser"].param_groups:
+            group["lr"] = self.config.critic_rate  # of this run, not of the one before
         return describe_resume(self.checkpoint, loop, asdict(self.config))
 
     def train(self) -> None:
@@ -233,7 +234,19 @@ class Trainer:
                         terms["landmarks"] = self.judge(images, real, faces)
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)
-                terms |= self._critics(images, truth, temporal=stage.temporal > 0)
+                seen = window(stage, truth.shape[-2:], self.rng) if stage.central else ...
+                told = told_critic(task, drawn)
+                terms |= critic_terms(
+                    (self.critic, self.temporal),
+                    self.optimisers["critic_optimiser"],
+                    images[seen],
+                    truth[seen],
+                    None if told is None else told[seen],
+                    temporal=stage.temporal > 0,
+                    rng=self.rng,
+                    world=self.world,
+                    autocast=self._autocast,
+                )
             terms = self._step(stage, terms)
             yield Step(terms, source, truth[:, -1], outputs[-1] if outputs else None)
             memory = memory.detach()
@@ -306,35 +319,6 @@ class Trainer:
             for averaged, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 averaged.lerp_(value, 1 - decay)
         return {name: value.detach() for name, value in terms.items()} | {"norm": norm}
-
-    def _critics(self, fake: Tensor, truth: Tensor, *, temporal: bool) -> dict[str, Tensor]:
-        """One step of the critics, then the generator's terms. fake, truth: (B, T, 3, H, W)."""
-        pick = int(torch.randint(fake.shape[1], (), generator=self.rng))
-        with self._autocast():
-            frozen = fake.detach()
-            image_loss = critic_hinge(self.critic(truth[:, pick]), self.critic(frozen[:, pick]))
-            video_loss = torch.zeros((), device=self.device)
-            if temporal:
-                video_loss = critic_hinge(
-                    self.temporal(frame_residuals(truth)), self.temporal(frame_residuals(frozen))
-                )
-        self.optimisers["critic_optimiser"].zero_grad(set_to_none=True)
-        (image_loss + video_loss).backward()
-        average_gradients(self.world, self.critic, self.temporal)
-        self.optimisers["critic_optimiser"].step()
-        for module in (self.critic, self.temporal):
-            module.requires_grad_(False)
-        with self._autocast():
-            terms = {
-                "critic": image_loss.detach(),
-                "adversarial": generator_hinge(self.critic(fake[:, pick])),
-            }
-            if temporal:
-                terms["temporal_critic"] = video_loss.detach()
-                terms["temporal"] = generator_hinge(self.temporal(frame_residuals(fake)))
-        for module in (self.critic, self.temporal):
-            module.requires_grad_(True)
-        return terms
 
     def _rate(self, stage: Stage) -> float:
         """Learning rate: warm-up, then half a cosine down to a twentieth over the whole run."""

@@ -5,13 +5,16 @@ are taken where the two agree. The same flow, reduced to zero towards the square
 the photograph around it without a seam (design: generated low band + warped high band).
 """
 
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..face.crop import FaceSquare, crop, feather, room
+
+if TYPE_CHECKING:
+    from .closeups import Closeup
 
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -29,12 +32,14 @@ class Drawing(NamedTuple):
     """The network's output for one frame.
 
     face: (S, S, 3) uint8. flow: (S, S, 2) float32, pixels of S, x then y, backward, into the source's crop.
-    mask: (S, S) float32 in [0, 1], the weight of the source's own pixels in `face`.
+    mask: (S, S) float32 in [0, 1], the weight of the source's own pixels in `face`. closeups: mouth and eyes,
+    drawn at their own resolution, to be pasted on the finished face.
     """
 
     face: Image
     flow: Field
     mask: Field
+    closeups: "tuple[Closeup, ...]" = ()
 
 
 class Canvas(NamedTuple):

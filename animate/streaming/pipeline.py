@@ -272,6 +272,7 @@ class ThreadedStep:
         self._track = _Keeping(step.track, state.tracking, device)
         self._retarget = _Keeping(step.retarget, state.motion, device)
         self._generate = _Keeping(step.generate, state.memory, device)
+        self._close_up = _Keeping(step.close_up, state.closeups, device)
         self._finish = _Keeping(step.finish, state.drawing, device)
 
         def look_ahead(item: Item) -> Item:
@@ -285,6 +286,7 @@ class ThreadedStep:
             Stage("retarget", self._retarget, own_stream),
             Stage("look_ahead", look_ahead, own_stream),
             Stage("generate", self._generate, own_stream),
+            Stage("close_up", self._close_up, own_stream),
             Stage("finish", self._finish, own_stream),
             Stage("compose", step.compose, own_stream),
         ]
@@ -297,6 +299,7 @@ class ThreadedStep:
             tracking=self._track.state,
             motion=self._retarget.state,
             memory=self._generate.state,
+            closeups=self._close_up.state,
             drawing=self._finish.state,
         )
 

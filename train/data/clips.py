@@ -1,8 +1,9 @@
 """Clips with landmarks for training the generator: a reference, then consecutive frames.
 
 A data folder holds `index.csv` (columns file, split, identity, kind), `clips/*.mp4` (square, one face) and,
-beside each clip, an `.npz` with `lmk68` (T, 68, 2) float32 pixels, x then y. Clips are decoded once into
-plain arrays on disk, so that a sample costs a memory copy.
+beside each clip, an `.npz` with `lmk68` (T, 68, 2) float32 pixels, x then y, and for close-ups `iris`
+(T, 2, 2) or a `mesh` of 478 points. Clips are decoded once into plain arrays on disk, so that a sample costs
+a memory copy.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ REPEATED = 0.3
 class Clip:
     """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32.
 
-    moving: (M,) the frames that do not repeat the one before them, in order.
+    moving: (M,) the frames that do not repeat the one before them, in order. irises: (T, 2, 2) float32, of
+    the eyes 36-41 and 42-47, the lids' middles where nobody labelled them.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Clip:
     frames: np.ndarray
     points: np.ndarray
     moving: np.ndarray
+    irises: np.ndarray
 
 
 class Batch(NamedTuple):
@@ -138,6 +141,16 @@ def clip_points(path: Path) -> np.ndarray:
     return points
 
 
+def clip_irises(path: Path, points: np.ndarray) -> np.ndarray:
+    """The irises (T, 2, 2) float32 beside a clip of landmarks `points` (T, 68, 2), else the lids' middles."""
+    with np.load(path.with_suffix(".npz")) as arrays:
+        if "iris" in arrays:
+            return arrays["iris"].astype(np.float32)
+        if "mesh" in arrays:
+            return arrays["mesh"][:, (468, 473), :2].astype(np.float32)
+    return np.stack([points[:, eye].mean(1) for eye in (slice(36, 42), slice(42, 48))], axis=1)
+
+
 def _cached_name(path: Path, data: Path) -> str:
     """File name of a clip's decoded frames: from its name, place in the dataset, size and time."""
     place = hashlib.sha256(os.path.relpath(path, data).encode()).hexdigest()[:8]
@@ -160,7 +173,7 @@ def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     moving = stored.with_suffix(".moving.npy")
     if not moving.is_file():
         _store(moving, moving_frames(frames))
-    return Clip(path.stem, identity, frames, points, np.load(moving))
+    return Clip(path.stem, identity, frames, points, np.load(moving), clip_irises(path, points))
 
 
 def moving_frames(frames: np.ndarray) -> np.ndarray:

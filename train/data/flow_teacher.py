@@ -14,26 +14,29 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from ...models.flow_prior import spline_flow
+from ...models.config import Task
+from ...models.flow_prior import pose_prior
 from ...models.ops import warp
 
 _FALLOFF = 24.0  # remaining error, in grey levels, at which the weight is 1/e
 
 
 def teach_flow(
-    images: NDArray[np.uint8], points: NDArray[np.float32], stride: int = 4
+    images: NDArray[np.uint8], points: NDArray[np.float32], stride: int = 4, task: Task = "face"
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and their weights.
 
-    `points` (1 + T, 68, 2) are the frames' landmarks. Returns flows (T, 2, H / stride, W / stride), pixels of
-    the full picture, x then y, and weights (T, 1, H / stride, W / stride) in [0, 1].
+    `points` (1 + T, N, 2) are the frames' landmarks, as the generator of `task` has them. Returns flows (T,
+    2, H / stride, W / stride), pixels of the full picture, x then y, and weights (T, 1, H / stride, W /
+    stride) in [0, 1].
     """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     places = torch.from_numpy(points)
     reference = torch.from_numpy(np.ascontiguousarray(images[0])).permute(2, 0, 1)[None].float()
     size = images.shape[1]
     flows, weights = [], []
-    coarse = spline_flow(places[1:], places[:1].expand(len(places) - 1, -1, -1)[:, None], size, stride)[:, 0]
+    known = pose_prior(task, places[1:], (size, size), stride)
+    coarse = known.flows(places[:1].expand(len(places) - 1, -1, -1)[:, None])[:, 0, -1]
     for image, prior in zip(images[1:], coarse, strict=True):
         spline = F.interpolate(prior[None], scale_factor=stride, mode="bilinear", align_corners=False)
         warped = warp(reference, spline)[0].permute(1, 2, 0).round().byte().numpy()

@@ -11,6 +11,7 @@ from ...animate.errors import InputError
 from ...models import GeneratorConfig
 from ..config import CONFIGS, Stage, TrainConfig
 from .clips import Batch, Sampler, load_clips
+from .closeups import CloseupSampler
 from .pairs import PairSampler, open_pairs
 
 
@@ -29,7 +30,7 @@ StageSamples = Callable[[Stage, int], Samples]
 def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
     """The samples of a run. data: the dataset, None for puppets. cache: folder of decoded clips. InputError
     if the data cannot be used."""
-    if model.task != "face":
+    if model.task not in ("face", "closeup"):
         if data is not None and any(stage.needs_flow for stage in config.stages):
             others = [name for name in CONFIGS if name.startswith(model.task)]
             able = [name for name in others if not any(stage.needs_flow for stage in CONFIGS[name].stages)]
@@ -43,6 +44,10 @@ def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None,
     if data is None:
         raise InputError("--data", "faces are learnt from clips", "name their folder")
     clips = load_clips(data, "train", cache)
+    if model.task == "closeup":
+        return lambda stage, rank: CloseupSampler(
+            clips, stage.batch, stage.length, model.size, config.seed, rank=rank
+        )
     edges = find_spec("kornia") is not None  # image edges need it; without it landmarks are the only guidance
     return lambda stage, rank: Sampler(
         clips,

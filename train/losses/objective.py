@@ -6,7 +6,7 @@ B batch, T frames of a chunk, H W the picture; pictures in [-1, 1]. Stacked fram
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from .terms import (
     find_eyes,
     flow_distance,
     hidden_share,
+    painted_share,
     sampling_correctness,
     style_distance,
 )
@@ -75,11 +76,7 @@ def picture_terms(
     weight = detail_weight(target.task, points, target.truth.shape[-2:])
     images = torch.cat([output.image for output in outputs])
     real = target.truth.transpose(0, 1).flatten(0, 1)
-    # A random crop, so that the generator does not learn the perceptual features' grid.
-    height, width = (side * 7 // 8 for side in real.shape[-2:])
-    free = (real.shape[-2] - height + 1, real.shape[-1] - width + 1)
-    top, left = (int(torch.randint(0, room, (), generator=rng)) for room in free)
-    window = (..., slice(top, top + height), slice(left, left + width))
+    part = window(stage, real.shape[-2:], rng)
     flows = [
         flow_distance(o.motions[1].flow, o.motions[0].flow, target.flow[:, t], target.flow_weight[:, t])
         for t, o in enumerate(outputs)
@@ -93,7 +90,7 @@ def picture_terms(
     terms = {
         "l1": F.l1_loss(images, real),
         "parts": in_parts.mean(),
-        **_perceptual_and_style(stage, images[window], real[window], features),
+        **_perceptual_and_style(stage, images[part], real[part], features),
         **_small_losses(stage, outputs, real, features),
         "flow": torch.stack(flows).mean(),
         "affine": torch.stack(affine).mean(),
@@ -101,6 +98,11 @@ def picture_terms(
     if stage.change and len(outputs) > 1:
         made = torch.stack([output.image for output in outputs], dim=1).diff(dim=1)
         terms["change"] = F.l1_loss(made, target.truth.diff(dim=1))
+    if stage.carried:
+        pairs = zip(outputs, target.truth.unbind(1), strict=True)
+        terms["carried"] = torch.stack(
+            [painted_share(o.motions[2].mask[:, 0], o.warped, true) for o, true in pairs]
+        ).mean()
     if stage.hidden:
         shares = [
             hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], target.flow_weight[:, t])
@@ -119,6 +121,17 @@ def picture_terms(
     if stage.face and features is not None:
         terms["face"] = face_distance(images, real, find_eyes(target.task, points), features)
     return terms
+
+
+def window(stage: Stage, shape: tuple[int, ...], rng: torch.Generator) -> tuple[Any, ...]:
+    """A crop anywhere, or near the middle as the stage says, so that the features' own grid is not learnt."""
+    slices = []
+    for side in shape:
+        length = int(side * stage.window)
+        room = side - length if not stage.central else side // 12
+        first = (side - length - room) // 2 + int(torch.randint(0, room + 1, (), generator=rng))
+        slices.append(slice(first, first + length))
+    return (..., *slices)
 
 
 def face_distance(images: Tensor, real: Tensor, eyes: Tensor, features: Features) -> Tensor:

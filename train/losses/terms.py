@@ -141,13 +141,24 @@ def hidden_share(mask4: Tensor, mask1: Tensor, shown: Tensor) -> Tensor:
         return (-torch.log1p(-masks.clamp(max=1 - 1e-4)) * (1 - shown)).mean()
 
 
+def painted_share(mask: Tensor, warped: Tensor, truth: Tensor) -> Tensor:
+    """The mean of 1 - m, the source's share m being `mask` (B, 1, H, W), where its moved pixels `warped` are
+    those of the `truth` (B, 3, H, W): there a painting can only be softer, and so is a blend with it."""
+    with torch.no_grad():
+        apart = (warped - truth).abs().mean(1, keepdim=True)
+        right = torch.exp(-F.avg_pool2d(apart, 3, stride=1, padding=1) / 0.08)
+    return ((1 - mask) * right).mean()
+
+
 def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Where small errors matter, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H, W)
-    in [0, 1]. A face's eyes and mouth, a person's body, and everywhere for a thing."""
+    in [0, 1]. A face's eyes and mouth, a close-up's lids or lips, a person's body, everywhere for a thing."""
     if task == "face":
         return part_weight(points, shape[-1])
     if task == "view":
         return points.new_ones(len(points), 1, *shape)
+    if task == "closeup":
+        return closeup_weight(points, shape[-1])
     near = near_limbs(points, (shape[0], shape[1]), stride=4)
     return F.interpolate(near, size=tuple(shape), mode="bilinear", align_corners=False)
 
@@ -166,6 +177,23 @@ def part_weight(points: Tensor, size: int) -> Tensor:
         near = torch.exp(-(x.square()[:, None] + y.square()[:, :, None]) / 2)
         weight = torch.maximum(weight, near)
     return weight[:, None]
+
+
+def closeup_weight(points: Tensor, size: int) -> Tensor:
+    """Where the lips or the lids of a close-up are, for its points (B, 70, 2) in a square of side `size`: (B,
+    1, size, size) in [0, 1], soft masks with room for lashes and teeth."""
+    middle = (size - 1) / 2
+    parts = [points[:, part] for part in (slice(48, 60), slice(36, 42))]
+    lips = (parts[0].mean(1) - middle).norm(dim=1) < (parts[1].mean(1) - middle).norm(dim=1)
+    low, high = (
+        torch.where(lips[:, None], *(getattr(part, end)(1) for part in parts)) for end in ("amin", "amax")
+    )
+    centre, reach = (low + high) / 2, (high - low) / 2 + size / 24
+    reach = torch.maximum(reach, reach.new_tensor((0.0, size / 8)))
+    cells = torch.arange(size, device=points.device, dtype=points.dtype)
+    x, y = ((cells - centre[:, i, None]) / reach[:, i, None] for i in (0, 1))
+    away = (x.square()[:, None] + y.square()[:, :, None]).sqrt()
+    return (2.5 - 2 * away).clamp(0, 1)[:, None]
 
 
 def critic_hinge(real: Tensor, fake: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gfla.animate import Animator, Frame, InputError, VideoReader
-from gfla.animate.compositing.eyes import look_aside
 from gfla.animate.face.morphable_model import load_face_model
 from gfla.animate.ibug68 import EYES
 from gfla.animate.motion.controls import CONTROLS, RATE, key_frames
@@ -267,34 +266,6 @@ def test_a_motion_reader_gives_frames_without_pictures():
     frames = list(MotionReader(shipped("blink")))
     assert len(frames) == 50
     assert all(isinstance(frame, Frame) and frame.time_base == 1 / RATE for frame in frames)
-
-
-def test_an_eye_looks_aside_and_lids_stay():
-    """A dark iris in a light eye moves by what is asked; the picture around the lids stays as it is."""
-    y, x = np.mgrid[0:128, 0:128]
-    image = np.full((128, 128, 3), 170, np.uint8)
-    points = np.zeros((68, 2), np.float32)
-    for eye, middle in zip(EYES, ((40, 60), (88, 60)), strict=True):
-        points[eye] = np.add(middle, [(-14, 0), (-5, -6), (5, -6), (14, 0), (5, 6), (-5, 6)])
-        image[((x - middle[0]) / 14) ** 2 + ((y - middle[1]) / 6.5) ** 2 < 1] = 240
-        image[(x - middle[0]) ** 2 + (y - middle[1]) ** 2 < 25] = 30
-    before = image.copy()
-    out = look_aside(image, points, np.array([[4, 0], [4, 0]], np.float32))
-    np.testing.assert_array_equal(image, before)
-
-    def iris(picture: np.ndarray, left: int) -> float:
-        dark = 255 - picture[55:66, left - 14 : left + 15, 0].astype(float)
-        dark[dark < 120] = 0
-        return float((dark.sum(0) * np.arange(-14, 15)).sum() / dark.sum())
-
-    for left in (40, 88):
-        assert iris(before, left) == pytest.approx(0, abs=0.2)
-        assert iris(out, left) == pytest.approx(4, abs=1.3)
-    away = np.ones((128, 128), bool)
-    away[50:71, 22:58] = away[50:71, 70:106] = False
-    np.testing.assert_array_equal(out[away], before[away])
-    same = look_aside(image, points, np.zeros((2, 2), np.float32))
-    np.testing.assert_array_equal(same, image)
 
 
 def test_names_in_the_model_are_the_controls():

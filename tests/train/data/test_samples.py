@@ -19,7 +19,7 @@ def test_repeated_frames_are_known_and_never_sampled(face):
     frames[1, 0, 0, 0] ^= 255  # one pixel of 4096 is no movement
     moving = moving_frames(frames)
     assert moving.tolist() == [0, 2, 3, 6, 7, 8]
-    clip = Clip("a", "a", frames, np.stack([face() / 4] * 9), moving)
+    clip = Clip("a", "a", frames, np.stack([face() / 4] * 9), moving, np.zeros((9, 2, 2), np.float32))
     sampler = Sampler([clip], batch=1, length=3, size=64, seed=0, edges=False)
     for n in range(12):
         images = sampler(n).images[0, 1:]
@@ -34,7 +34,8 @@ def test_a_clip_s_first_frame_can_be_the_reference_and_the_mirror_left_out(face)
     levels = np.array([0, *range(120, 200, 10)], np.uint8)
     frames = np.tile(levels[:, None, None, None], (1, 64, 64, 3))
     frames[:, :, 32:] += 40
-    clip = Clip("a", "a", frames, np.stack([face() / 4] * len(levels)), np.arange(len(levels)))
+    irises = np.zeros((len(levels), 2, 2), np.float32)
+    clip = Clip("a", "a", frames, np.stack([face() / 4] * len(levels)), np.arange(len(levels)), irises)
 
     def shares(extra: Augmentation) -> tuple[float, float]:
         sampler = Sampler([clip], batch=40, length=2, size=64, seed=0, extra=extra, edges=False)

@@ -1,0 +1,261 @@
+"""Close-ups of the mouth and both eyes: squares of a picture in which they lie alike whatever the head does.
+
+A square is centred on its part, turned with the line between the eyes and as large as eyes and nose say, so
+that a mouth that opens changes nothing about it. The eye of points 42-47 is seen in a mirror: for a network
+all eyes are the eye 36-41. A place p of the picture is at matrix @ (p, 1) in the square; pixel centres lie at
+integers, x then y, in both.
+
+A generator of its own draws the three squares in one batch, and they are pasted softly. P = 3 squares, S the
+side of a square for the network.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...models import Generator, GeneratorMemory, Reference, load_generator
+from ...models.weights import weights_file
+from ..compute.devices import fast_arithmetic, to_device, to_host
+from ..face.builtin import MIRROR
+from ..structure import closeup_maps
+from .detail import Canvas, Drawing, finish
+
+Image = NDArray[np.uint8]
+Part = Literal["mouth", "right", "left"]
+
+PARTS: tuple[Part, ...] = ("mouth", "right", "left")
+"""The squares, in the order of a batch: the mouth, the eye of points 36-41, the eye of points 42-47."""
+NAME = "closeup-96"
+SIZE = 96
+LARGEST = 2 * SIZE  # side of a square in which a photograph's own detail is kept
+_SIDES = {"mouth": 1.25, "right": 0.8, "left": 0.8}  # of a square, in the face's own measure
+_CORNERS = {"mouth": [48, 54], "right": [36, 39], "left": [42, 45]}
+_LOWER = {
+    "mouth": 0.04,
+    "right": 0.0,
+    "left": 0.0,
+}  # of the measure: the centre lies below the corners' middle
+_OVAL = (0.72, 0.97)  # of half a side: up to where a square counts wholly, from where it does not
+_NARROW = (0.1, 0.18)  # of the measure, an eye's width: seen so much from the side it is not drawn; wholly
+_SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the seam goes on inwards
+
+
+class Closeup(NamedTuple):
+    """One square drawn in one frame.
+
+    drawing: what the network made of it, S x S, of the portrait's own square. canvas: where that is
+    finished. matrix: (2, 3), from pixels of the face's crop to the square's. weight: how much it counts, 0 to
+    1.
+    """
+
+    drawing: Drawing
+    canvas: Canvas
+    matrix: NDArray[np.float64]
+    weight: float
+
+
+class CloseupReferences(NamedTuple):
+    """A portrait's squares: encoded, a batch of P, and each at the photograph's own resolution."""
+
+    reference: Reference
+    canvases: tuple[Canvas, ...]
+
+
+def load_closeups(device: str | torch.device) -> Generator | None:
+    """The network that we ship; None if there is none."""
+    if not weights_file(NAME).is_file():
+        return None
+    net = load_generator(NAME, device, "closeup")
+    assert isinstance(net, Generator)
+    return net
+
+
+def closeup_matrix(points: NDArray, part: Part, size: int = SIZE) -> NDArray[np.float64]:
+    """(2, 3), from pixels of the picture to pixels of the square of side `size`. points: (70, 2) of the face
+    in the picture; those of `part`, the eyes' corners and the nose's base count."""
+    points = np.asarray(points, np.float64)
+    across, _, measure = _face(points)
+    length = float(np.hypot(*across))
+    u = across / length if length > 1e-6 else np.array([1.0, 0.0])
+    v = np.array([-u[1], u[0]])
+    centre = points[_CORNERS[part]].mean(0) + _LOWER[part] * measure * v
+    scale = size / (_SIDES[part] * measure)
+    turn = scale * np.stack((-u if part == "left" else u, v))
+    return np.concatenate((turn, ((size - 1) / 2 - turn @ centre)[:, None]), axis=1)
+
+
+def into_square(points: NDArray, matrix: NDArray, part: Part) -> NDArray[np.float32]:
+    """Points (70, 2) of the picture in pixels of the square of `matrix`; in a mirror, those of the mirrored
+    face."""
+    moved = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return (moved[MIRROR] if part == "left" else moved).astype(np.float32)
+
+
+def inverse(matrix: NDArray) -> NDArray[np.float64]:
+    """(2, 3), from pixels of the square to pixels of the picture."""
+    back = np.linalg.inv(matrix[:, :2])
+    return np.concatenate((back, -back @ matrix[:, 2:]), axis=1)
+
+
+def scaled(matrix: NDArray, ratio: float) -> NDArray[np.float64]:
+    """`matrix` to squares of `ratio` times the side."""
+    return np.concatenate((ratio * matrix[:, :2], ratio * (matrix[:, 2:] + 0.5) - 0.5), axis=1)
+
+
+def read_square(image: Image, matrix: NDArray, size: int = SIZE) -> Image:
+    """The square (size, size, 3) of `image` (H, W, 3); beyond the border the border repeats. Where the square
+    is coarser than the image, its pixels are means."""
+    fold = max(int(np.ceil(_coarseness(matrix) - 1e-6)), 1)
+    shape = (fold * size, fold * size)  # drawn several times as large, and averaged
+    square = cv2.warpAffine(
+        image, scaled(matrix, fold), shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    if fold > 1:
+        square = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+    return square  # type: ignore[return-value]
+
+
+def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupReferences:
+    """The squares of a photograph (H, W, 3) with the face `places` (70, 2) in it; once per portrait."""
+    size = net.config.size
+    canvases, points = [], []
+    for part in PARTS:
+        matrix = closeup_matrix(places, part, size)
+        side = int(np.clip(round(size * _coarseness(matrix)), size, LARGEST * size // SIZE))
+        small = read_square(image, matrix, size)
+        large = small if side == size else read_square(image, scaled(matrix, side / size), side)
+        weight = np.ones((size, size), np.float32)
+        canvases.append(Canvas(large, small.astype(np.float32), None, weight))
+        points.append(into_square(places, matrix, part))
+    device = next(net.parameters()).device
+    seen = to_device(np.stack(points), device)
+    pictures = to_device(np.stack([canvas.small for canvas in canvases]), device)
+    with torch.inference_mode(), fast_arithmetic(device):
+        pictures = pictures.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last) / 127.5 - 1
+        reference = net.encode_reference(pictures, _maps(seen, size), seen)
+    return CloseupReferences(reference, tuple(canvases))
+
+
+def draw_closeups(
+    net: Generator, references: CloseupReferences, places: NDArray[np.float32], memory: GeneratorMemory
+) -> tuple[tuple[Closeup, ...], GeneratorMemory]:
+    """The squares of a face whose points `places` (70, 2) are pixels of its crop, and what is remembered of
+    them for the next frame: nothing that is not finite."""
+    size, device = net.config.size, next(net.parameters()).device
+    matrices = [closeup_matrix(places, part, size) for part in PARTS]
+    squares = [into_square(places, matrix, part) for matrix, part in zip(matrices, PARTS, strict=True)]
+    points = to_device(np.stack(squares), device)
+    with torch.inference_mode(), fast_arithmetic(device):
+        ahead = net.look_ahead(_maps(points, size), points, references.reference)
+        output, newest = net.frame(ahead, references.reference, memory.previous)
+        finite = bool(output.image.sum().isfinite())
+        flow, mask = (field[:, 0] for field in output.motions[-1])
+        fields = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in (output.image, flow, mask))
+        face, flow, mask = fields
+        faces, flows, masks = to_host(((face.clamp(-1, 1) * 127.5 + 127.5).round().byte(), flow, mask))
+    closeups = tuple(
+        Closeup(
+            Drawing(faces[n], flows[n], masks[n, ..., 0]),
+            references.canvases[n],
+            matrices[n],
+            _share(places, part) if finite else 0.0,
+        )
+        for n, part in enumerate(PARTS)
+    )
+    return closeups, GeneratorMemory(newest if finite else ())
+
+
+def paste_closeups(image: Image, closeups: Sequence[Closeup], crop_side: int, strength: float = 1.0) -> Image:
+    """A copy of the face's square `image` (side, side, 3), at any size, with the close-ups on it, whose
+    matrices are of its crop of side `crop_side`. strength: as in `detail.finish`."""
+    side = image.shape[0]
+    out = image.copy()
+    for closeup in closeups:
+        if closeup.weight > 0:
+            # From pixels of `image` to those of the square.
+            matrix = closeup.matrix @ np.vstack((scaled(np.eye(2, 3), crop_side / side), (0, 0, 1)))
+            _paste(out, closeup, matrix, strength)
+    return out
+
+
+def oval(size: int) -> NDArray[np.float32]:
+    """(size, size) in [0, 1]: how much of a square counts; none of its border."""
+    steps = (np.arange(size) * 2 + 1) / size - 1
+    away = np.hypot(steps[:, None], steps)
+    share = ((_OVAL[1] - away) / (_OVAL[1] - _OVAL[0])).clip(0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> None:
+    size = closeup.drawing.face.shape[0]
+    corners = np.array([[-0.5, -0.5], [size, -0.5], [-0.5, size], [size, size]])
+    back = inverse(matrix)
+    reach = corners @ back[:, :2].T + back[:, 2]
+    low = np.floor(reach.min(0)).astype(int).clip(0)
+    high = (np.ceil(reach.max(0)).astype(int) + 1).clip(None, (out.shape[1], out.shape[0]))
+    if (high - low < 2).any():
+        return
+    patch = closeup.drawing.face
+    native = max(round(size * _coarseness(matrix)), 8)
+    if native > size and closeup.canvas.large.shape[0] > size:
+        patch = finish(closeup.drawing, closeup.canvas, strength)
+    under = read_square(out, matrix, size).astype(np.float32)
+    shares = oval(size)
+    rim = 4 * shares * (1 - shares)
+    apart = (under - closeup.drawing.face) * rim[..., None]
+    spread = _SHADE * size
+    shade = (
+        cv2.GaussianBlur(apart, (0, 0), spread) / (cv2.GaussianBlur(rim, (0, 0), spread) + 1e-3)[..., None]
+    )
+    layers = np.dstack((_resized(shade, patch.shape[0]) + patch, _resized(shares, patch.shape[0])))
+    if native < layers.shape[0]:
+        layers = cv2.resize(layers, (native, native), interpolation=cv2.INTER_AREA)
+    there = scaled(matrix, layers.shape[0] / size)
+    there[:, 2] += there[:, :2] @ low
+    layers = cv2.warpAffine(
+        layers.astype(np.float32),
+        there,
+        tuple(int(n) for n in high - low),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    part = out[low[1] : high[1], low[0] : high[0]]
+    weight = closeup.weight * layers[..., 3:].clip(0, 1)
+    part[:] = np.rint(part + weight * (layers[..., :3] - part)).clip(0, 255)
+
+
+def _face(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """From eye to eye, from between them to the nose's base, and how large both say that the face is."""
+    right, left = points[[36, 39]].mean(0), points[[42, 45]].mean(0)
+    across, down = left - right, points[33] - (left + right) / 2
+    # Turned aside the eyes come closer, nodding the nose: both together keep their size longest.
+    return across, down, max(float(np.hypot(np.hypot(*across), np.hypot(*down))), 1e-3)
+
+
+def _share(points: NDArray, part: Part) -> float:
+    """How much a square counts: of an eye seen from the side nothing."""
+    if part == "mouth":
+        return 1.0
+    points = np.asarray(points, np.float64)
+    first, last = _CORNERS[part]
+    width = float(np.hypot(*(points[last] - points[first]))) / _face(points)[2]
+    return float(np.clip((width - _NARROW[0]) / (_NARROW[1] - _NARROW[0]), 0, 1))
+
+
+def _maps(points: Tensor, size: int) -> Tensor:
+    with torch.autocast(points.device.type, enabled=False):
+        return closeup_maps(points, size)
+
+
+def _coarseness(matrix: NDArray) -> float:
+    """How many pixels of the picture a pixel of the square is wide."""
+    return 1 / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def _resized(field: NDArray, side: int) -> NDArray[np.float32]:
+    return cv2.resize(field, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
