@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -15,7 +16,7 @@ from typing import Self
 import torch
 
 from ..models import AttentionFlow, Generator, load_generator
-from .compositing.closeups import load_closeups
+from .compositing.closeups import NAME, load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
 from .errors import InputError
@@ -77,6 +78,10 @@ class Animator:
         except (FileNotFoundError, ValueError) as error:
             raise InputError(error) from None
         generator = compile_for_backend(weights, backend, str(name), rehearse)
+        if closeups is not None:
+            compiled = compile_for_backend(closeups, backend, NAME, partial(rehearse, generator))
+            assert isinstance(compiled, Generator)
+            closeups = compiled
         landmarker = load_landmarker(landmarks, device=chosen)
         said = {"device": chosen, "reason": reason, "name": str(name), "backend": backend}
         return cls(generator, landmarker, closeups=closeups, **said)
@@ -198,9 +203,9 @@ class Animator:
             return track_driver(self.networks.landmarker, reader, driving_face, progress, cancel)
 
 
-def rehearse(generator: Generator) -> None:
-    """Run `generator` on the calibration scenes as a stream does: every part of it gets typical input."""
-    animator = Animator(generator, load_landmarker("builtin"))
+def rehearse(generator: Generator | AttentionFlow, closeups: Generator | None = None) -> None:
+    """Run the networks on the calibration scenes as a stream does: every part of them gets typical input."""
+    animator = Animator(generator, load_landmarker("builtin"), closeups=closeups)
     for source, frames in calibration_scenes():
         for _ in animator.animate(source, frames):
             pass

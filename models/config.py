@@ -81,7 +81,7 @@ def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
 _FACE = GeneratorConfig()
 _PERSON = GeneratorConfig(task="person", structure_channels=18, previous=0)
 _VIEW = GeneratorConfig(task="view", structure_channels=23, previous=0)
-_CLOSEUP = GeneratorConfig(task="closeup", size=96, structure_channels=35)
+_CLOSEUP = GeneratorConfig(task="closeup", size=96, structure_channels=35, previous=0)
 _PAPER: dict[str, Any] = {
     "channels": (64, 128, 256),
     "blocks": (2, 2, 3),

@@ -115,7 +115,7 @@ class Trainer:
             block.compile(backend=config.compile, options=options)
 
     def start_from(self, weights: str) -> None:
-        """Start from a weights file (or shipped name) of the same configuration, close-ups also from a face's;
+        """Start from a weights file (or shipped name) of the same configuration, close-ups also of a face's;
         InputError if it does not fit."""
         loaded = load_generator(weights, self.device)
         if self.generator.config.task == "closeup" and loaded.config.task == "face":

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...models import GeneratorMemory, Reference
+from ..compositing.closeups import Closeup, CloseupReferences
 from ..compositing.detail import Canvas, Drawing
 from ..face.crop import FaceSquare
 from ..face.landmarks import Landmarks
@@ -44,6 +45,8 @@ _TYPES: dict[str, type] = {
         Tracked,
         Portrait,
         Canvas,
+        Closeup,
+        CloseupReferences,
         FaceSquare,
         Target,
         Drawing,

@@ -21,7 +21,7 @@ from torch import Tensor
 from ...models import Generator, GeneratorMemory, Reference, load_generator
 from ...models.weights import weights_file
 from ..compute.devices import fast_arithmetic, to_device, to_host
-from ..face.builtin import MIRROR
+from ..ibug68 import MIRROR
 from ..structure import closeup_maps
 from .detail import Canvas, Drawing, finish
 
@@ -32,8 +32,9 @@ PARTS: tuple[Part, ...] = ("mouth", "right", "left")
 """The squares, in the order of a batch: the mouth, the eye of points 36-41, the eye of points 42-47."""
 NAME = "closeup-96"
 SIZE = 96
-LARGEST = 2 * SIZE  # side of a square in which a photograph's own detail is kept
+LARGEST = 4 * SIZE  # side of a square in which a photograph's own detail is kept
 _SIDES = {"mouth": 1.25, "right": 0.8, "left": 0.8}  # of a square, in the face's own measure
+_POINTS = {"mouth": range(48, 68), "right": [*range(36, 42), 68], "left": [*range(36, 42), 68]}  # in squares
 _CORNERS = {"mouth": [48, 54], "right": [36, 39], "left": [42, 45]}
 _LOWER = {
     "mouth": 0.04,
@@ -42,6 +43,8 @@ _LOWER = {
 }  # of the measure: the centre lies below the corners' middle
 _OVAL = (0.72, 0.97)  # of half a side: up to where a square counts wholly, from where it does not
 _NARROW = (0.1, 0.18)  # of the measure, an eye's width: seen so much from the side it is not drawn; wholly
+_CHANGE = (0.003, 0.01)  # of a side, mean way of a part's points: so little the whole picture shows as well
+_FINER = 1.5  # pixels of a portrait's square for one of the photograph
 _SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the seam goes on inwards
 
 
@@ -60,9 +63,13 @@ class Closeup(NamedTuple):
 
 
 class CloseupReferences(NamedTuple):
-    """A portrait's squares: encoded, a batch of P, and each at the photograph's own resolution."""
+    """A portrait's squares: encoded, a batch of P, and each at the photograph's own resolution.
+
+    points: (P, 70, 2), pixels of the squares.
+    """
 
     reference: Reference
+    points: NDArray[np.float32]
     canvases: tuple[Canvas, ...]
 
 
@@ -126,7 +133,10 @@ def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupRef
     canvases, points = [], []
     for part in PARTS:
         matrix = closeup_matrix(places, part, size)
-        side = int(np.clip(round(size * _coarseness(matrix)), size, LARGEST * size // SIZE))
+        side = round(
+            _FINER * size * _coarseness(matrix)
+        )  # read, moved and pasted: each time a little is lost
+        side = int(np.clip(side, size, LARGEST * size // SIZE))
         small = read_square(image, matrix, size)
         large = small if side == size else read_square(image, scaled(matrix, side / size), side)
         weight = np.ones((size, size), np.float32)
@@ -138,17 +148,24 @@ def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupRef
     with torch.inference_mode(), fast_arithmetic(device):
         pictures = pictures.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last) / 127.5 - 1
         reference = net.encode_reference(pictures, _maps(seen, size), seen)
-    return CloseupReferences(reference, tuple(canvases))
+    return CloseupReferences(reference, np.stack(points), tuple(canvases))
 
 
 def draw_closeups(
     net: Generator, references: CloseupReferences, places: NDArray[np.float32], memory: GeneratorMemory
 ) -> tuple[tuple[Closeup, ...], GeneratorMemory]:
     """The squares of a face whose points `places` (70, 2) are pixels of its crop, and what is remembered of
-    them for the next frame: nothing that is not finite."""
+    them for the next frame: nothing that is not finite. None where nothing changes: there the photograph
+    itself, moved, is sharper than any drawing."""
     size, device = net.config.size, next(net.parameters()).device
     matrices = [closeup_matrix(places, part, size) for part in PARTS]
     squares = [into_square(places, matrix, part) for matrix, part in zip(matrices, PARTS, strict=True)]
+    ways = [np.hypot(*(a - b).T) / size for a, b in zip(squares, references.points, strict=True)]
+    weights = [
+        _share(places, part) * _counts(way[_POINTS[part]]) for part, way in zip(PARTS, ways, strict=True)
+    ]
+    if not any(weights):
+        return (), GeneratorMemory()
     points = to_device(np.stack(squares), device)
     with torch.inference_mode(), fast_arithmetic(device):
         ahead = net.look_ahead(_maps(points, size), points, references.reference)
@@ -163,9 +180,9 @@ def draw_closeups(
             Drawing(faces[n], flows[n], masks[n, ..., 0]),
             references.canvases[n],
             matrices[n],
-            _share(places, part) if finite else 0.0,
+            weights[n] if finite else 0.0,
         )
-        for n, part in enumerate(PARTS)
+        for n in range(len(PARTS))
     )
     return closeups, GeneratorMemory(newest if finite else ())
 
@@ -200,10 +217,7 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
     high = (np.ceil(reach.max(0)).astype(int) + 1).clip(None, (out.shape[1], out.shape[0]))
     if (high - low < 2).any():
         return
-    patch = closeup.drawing.face
-    native = max(round(size * _coarseness(matrix)), 8)
-    if native > size and closeup.canvas.large.shape[0] > size:
-        patch = finish(closeup.drawing, closeup.canvas, strength)
+    patch = finish(closeup.drawing, closeup.canvas, strength)
     under = read_square(out, matrix, size).astype(np.float32)
     shares = oval(size)
     rim = 4 * shares * (1 - shares)
@@ -213,8 +227,10 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
         cv2.GaussianBlur(apart, (0, 0), spread) / (cv2.GaussianBlur(rim, (0, 0), spread) + 1e-3)[..., None]
     )
     layers = np.dstack((_resized(shade, patch.shape[0]) + patch, _resized(shares, patch.shape[0])))
-    if native < layers.shape[0]:
-        layers = cv2.resize(layers, (native, native), interpolation=cv2.INTER_AREA)
+    fold = int(layers.shape[0] / (size * _coarseness(matrix)))  # finer than the picture by so much
+    if fold > 1:
+        side = -(-layers.shape[0] // fold)
+        layers = cv2.resize(layers, (side, side), interpolation=cv2.INTER_AREA)
     there = scaled(matrix, layers.shape[0] / size)
     there[:, 2] += there[:, :2] @ low
     layers = cv2.warpAffine(
@@ -245,6 +261,12 @@ def _share(points: NDArray, part: Part) -> float:
     first, last = _CORNERS[part]
     width = float(np.hypot(*(points[last] - points[first]))) / _face(points)[2]
     return float(np.clip((width - _NARROW[0]) / (_NARROW[1] - _NARROW[0]), 0, 1))
+
+
+def _counts(ways: NDArray) -> float:
+    """How much a square counts in which points go `ways`, shares of its side."""
+    share = float(np.clip((ways.mean() - _CHANGE[0]) / (_CHANGE[1] - _CHANGE[0]), 0, 1))
+    return share * share * (3 - 2 * share)
 
 
 def _maps(points: Tensor, size: int) -> Tensor:

@@ -204,11 +204,12 @@ class _Method(nn.Module):
 def _try_out(generator: Generator, precision: torch.dtype) -> None:
     """Make two frames of zeros, so that everything is converted before a user's first frame."""
     config, (height, width) = generator.config, generator.config.shape
-    structure = torch.zeros(1, 2, config.structure_channels, height // 4, width // 4)
-    points = (torch.arange(2 * 136) * 37 % height).view(1, 2, 68, 2).float()
+    batch, places = (3, 70) if config.task == "closeup" else (1, 68)
+    structure = torch.zeros(batch, 2, config.structure_channels, height // 4, width // 4)
+    points = (torch.arange(batch * 2 * places * 2) * 37 % height).view(batch, 2, places, 2).float()
     with torch.inference_mode(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
         reference = generator.encode_reference(
-            torch.zeros(1, 3, height, width), structure[:, 0], points[:, 0]
+            torch.zeros(batch, 3, height, width), structure[:, 0], points[:, 0]
         )
         generator(structure, points, reference)
 
