@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
+from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.live import LiveCount
 from gfla.demos.app.server import Server
 from gfla.demos.app.tabs import live
@@ -31,7 +32,7 @@ def visitor(server: Server, request: pytest.FixtureRequest):
     """A visitor who has chosen a portrait, and the address to send to."""
     name = request.node.name
     visit = server.service.visits.of(name)
-    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     yield visit, server.address + begin_live(server.service, visit, state)
     server.service.visits.close(name)
 
@@ -106,7 +107,7 @@ def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
 
 def test_who_left_is_not_known_any_more(server: Server):
     visit = server.service.visits.of("leaving")
-    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     address = server.address + begin_live(server.service, visit, state)
     assert post(address, face())[0] == 200
     server.service.visits.close("leaving")
@@ -145,7 +146,7 @@ def test_one_more_than_there_are_seats_gets_a_sentence(
     visitor: tuple[Visit, str], server: Server, monkeypatch
 ):
     visit = server.service.visits.of("second")
-    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     second = server.address + begin_live(server.service, visit, state)
     assert post(visitor[1], face())[0] == 200
     monkeypatch.setattr(live, "_IDLE", 60.0)
@@ -160,7 +161,7 @@ def test_one_more_than_there_are_seats_gets_a_sentence(
 def test_the_login_of_the_page_is_asked_for():
     with toy_server(Pace(), auth=("somebody", "a word")) as server:
         visit = server.service.visits.of("known")
-        state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+        state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
         address = server.address + begin_live(server.service, visit, state)
         assert post(address, face())[:2] == (401, b"Log in first.")
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
