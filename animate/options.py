@@ -245,9 +245,7 @@ def command_arguments(options: Any) -> list[str]:
         elif option.kind == "time":
             words.append(f"--{option.flag}={float(value)!r}")
         else:
-            words.append(
-                f"--{option.flag}={value:g}" if isinstance(value, float) else f"--{option.flag}={value}"
-            )
+            words.append(f"--{option.flag}={value}")
     return words
 
 

@@ -95,9 +95,8 @@ class LiveSession:
         is no usable JPEG."""
         taken = time.perf_counter()
         frame = Frame(_decode(sent), int((taken - self.began) / CLOCK), CLOCK)
-        made, self.state = live_step(
-            partial(self.animator.step, alone=True), frame, self.state, self.controls
-        )
+        step = partial(self.animator.step, alone=True)
+        made, self.state = live_step(step, frame, self.state, self.controls)
         self.count.frames += 1
         self.count.latency = time.perf_counter() - taken
         return jpeg(made.on_white(), _QUALITY), self.state.landmarks is not None

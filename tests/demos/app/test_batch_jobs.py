@@ -58,7 +58,7 @@ def test_every_portrait_by_every_driver_and_motion(sent, tmp_path: Path):
     assert jobs[2].driving == "nod"
     assert all(Path(job.output).parent == tmp_path / "batch" / "out" for job in jobs)
     assert all(job.options.crop_only for job in jobs)
-    assert jobs[0].loading["device"] == "cpu"
+    assert jobs[0].model.device == "cpu"
 
 
 def test_a_manifest_names_what_was_sent_wherever_it_lay(sent, tmp_path: Path):

@@ -23,7 +23,8 @@ def test_the_command_makes_the_same():
     assert "'my" in words, "names are quoted for the shell"
     job = job_of(_parser().parse_args(["my face.jpg", *words[3:]]))
     assert job.options == settings.options
-    assert job.options.crop_only and job.options.detail == 0.5
+    assert job.options.crop_only
+    assert job.options.detail == 0.5
 
 
 @pytest.mark.parametrize("parts", [[], ["gaze"], list(PARTS)])
