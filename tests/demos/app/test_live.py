@@ -77,19 +77,21 @@ def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str],
     seen = []
     track = server.service.animator.networks.track
     monkeypatch.setattr(
-        server.service.animator, "track", lambda image, *given: seen.append(image) or track(image, *given)
+        server.service.animator.networks,
+        "track",
+        lambda image, *given: seen.append(image) or track(image, *given),
     )
     for asked in ("?mirror=0", "?mirror=1"):
         assert post(address + asked, face())[0] == 200
     assert np.abs(seen[0][:, ::-1].astype(int) - seen[1]).mean() < 1
-    before = session.state.tracking.driver
+    before = session.state.motion.motion.driver
     assert before is not None
     anew = []
     applied = session.controls.applied
     session.controls.applied = lambda state: anew.append(applied(state)) or anew[-1]
     post(address + "?calibrate=1", face())
     post(address, face())
-    assert [state.tracking.driver is None for state in anew] == [True, False]
+    assert [state.motion.motion.driver is None for state in anew] == [True, False]
 
 
 def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
