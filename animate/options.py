@@ -227,6 +227,28 @@ def option_values(options: Any) -> dict[str, Any]:
     return values
 
 
+def command_arguments(options: Any) -> list[str]:
+    """The arguments with which a command makes this options object: the values that differ from the defaults.
+
+    >>> command_arguments(AnimateOptions(motion=MotionOptions("copy", only=()), end=2.5, label=True))
+    ['--motion=copy', '--only=', '--end=2.5', '--label']
+    """
+    words, values = [], option_values(options)
+    for option, default in list_options(type(options)):
+        value = values[option.flag]
+        if value == default:
+            continue
+        if option.kind == "flag":
+            words.append(f"--{option.flag}")
+        elif option.kind == "parts":
+            words.append(f"--{option.flag}={','.join(value)}")
+        elif option.kind == "time":
+            words.append(f"--{option.flag}={float(value)!r}")
+        else:
+            words.append(f"--{option.flag}={value}")
+    return words
+
+
 def make_options(kind: type, values: Mapping[str, Any]) -> Any:
     """An options object of `kind` from values by flag: what `option_values` undoes. Flags of others are
     left alone."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gfla.animate.batch.scheduler import render_batch
 from gfla.animate.batch.tasks import Event
+from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.job import Job
 
 
@@ -15,7 +16,7 @@ def main(portraits: str, videos: str, out: str) -> int:
     """Returns how many jobs failed."""
     Path(out).mkdir(exist_ok=True)
     jobs = [
-        Job.of(portrait, video, Path(out) / f"{portrait.stem}-{video.stem}.mp4", label=True)
+        Job(portrait, video, Path(out) / f"{portrait.stem}-{video.stem}.mp4", AnimateOptions(label=True))
         for portrait in sorted(Path(portraits).iterdir())
         for video in sorted(Path(videos).iterdir())
     ]
@@ -26,7 +27,7 @@ def main(portraits: str, videos: str, out: str) -> int:
 
 
 def tell(event: Event) -> None:
-    if event.kind == "at":
+    if event.kind == "progress":
         print(f"{event.key}: frame {event.frames} of {event.expected}")
 
 

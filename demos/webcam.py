@@ -6,6 +6,7 @@ camera.
 
 import sys
 from contextlib import closing
+from functools import partial
 
 from gfla.animate import Animator, Camera, VideoReader
 from gfla.animate.streaming.live import Controls, LiveCount, Newest, animate_live
@@ -28,7 +29,8 @@ def main(portrait: str, video: str | None = None) -> LiveCount:
             controls.stop.set()
 
     with closing(Window("gfla", pressed)) as window:
-        return animate_live(animator, state, frames, [window], controls, watch=print)
+        step = partial(animator.step, alone=True)
+        return animate_live(step, state, frames, [window], controls, watch=print)
 
 
 if __name__ == "__main__":

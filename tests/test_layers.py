@@ -46,6 +46,7 @@ ORDER = {
         "evaluation",
         "face",
         "trainer",
+        "critics",
         "checkpoint, journal, muon, processes, sample_grid",
         "losses",
         "data",

@@ -31,11 +31,11 @@ from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
+from .critics import critic_terms, new_critics, told_critic
 from .data.clips import Batch, draw_structures
 from .data.closeups import looked_closer
 from .data.samples import StageSamples, open_samples
 from .journal import Journal, Terms
-from .losses.critics import critic_terms, new_critics, told_critic
 from .losses.landmarks import LandmarkJudge
 from .losses.objective import Target, flow_terms, picture_terms, window
 from .losses.perceptual import load_features

@@ -61,7 +61,7 @@ def parts_option(text: str) -> tuple[str, ...]:
 def count_option(text: str) -> int:
     """For argparse: a whole number from 1 on."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; write 1 or more")
     return int(text)
 
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import Cancelled, InputError
 from ..face.crop import FaceSquare, face_square, to_crop
 from ..face.landmarks import Landmarker, Landmarks
 from ..face.morphable_model import Faces, draw, fit, load_face_model
@@ -140,7 +140,8 @@ def track_driver(
     """Track a driving video and return its motion.
 
     number: of the face, as in `tracking.sight`. progress: called with frames done and expected. cancel:
-    called before each frame; True ends the video there. InputError if there is no face.
+    called before each frame; True ends the video there. InputError if there is no face; Cancelled if
+    `cancel` ended it before the first one.
     """
     pts: list[int] = []
     seen = ArrayLog()
@@ -163,7 +164,7 @@ def track_driver(
         if progress:
             progress(len(pts), reader.frames)
     if not len(seen) and cancel and cancel():
-        raise InputError(reader.name, "stopped before the first face", "no file is left")
+        raise Cancelled(reader.name, "stopped before the first face", "no file is left")
     if not len(seen):
         raise InputError(reader.name, "no face in any frame", "give a driving video that shows one")
     model, places = load_face_model(), cropped.array()

@@ -13,6 +13,7 @@ from gfla.animate.options import (
     ModelOptions,
     MotionOptions,
     _option,
+    command_arguments,
     list_options,
     make_options,
     option_values,
@@ -69,6 +70,11 @@ def test_the_command_line_reads_every_option():
         arguments += [f"--{option.flag}"] if option.kind == "flag" else [f"--{option.flag}", text]
     assert parse(AnimateOptions, *arguments) == replace(ALL, start=Fraction(1, 2), end=Fraction(5, 2))
     assert parse(MotionOptions, "--only", "").only == ()
+
+
+def test_an_options_object_as_arguments_reads_back():
+    for options in (AnimateOptions(), replace(ALL, start=Fraction(1, 2)), ModelOptions(), OTHERS):
+        assert parse(type(options), *command_arguments(options)) == options
 
 
 def test_adding_an_option_is_one_edit():

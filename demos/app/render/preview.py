@@ -73,9 +73,11 @@ def make_preview(
 ) -> Preview:
     """state: of the portrait, from `prepare`. recording: the motion of `driving`, or of its beginning.
     InputError as `Animator.follow`."""
-    state = replace(state, motion=replace(state.motion, options=motion), crop_only=crop_only)
+    options = replace(state.options, motion=motion, crop_only=crop_only)
+    moved = replace(state.motion, motion=replace(state.motion.motion, options=motion))
+    state = replace(state, options=options, motion=moved)
     ready = recording.ready(motion.smoothing)
-    far = unlikeness(ready.signals, state.motion.source)
+    far = unlikeness(ready.signals, state.motion.motion.source)
     seen = np.flatnonzero(ready.found)
     reference = int(seen[np.argmin(far)]) if ready.rest is None else None
     shown = int(seen[np.argsort(far)[int((len(far) - 1) * _PERCENTILE / 100)]])

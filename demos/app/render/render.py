@@ -2,26 +2,28 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from gfla.animate import Animator
 from gfla.animate.errors import Cancelled
 from gfla.animate.motion.recording import DriverMotion
+from gfla.animate.options import AnimateOptions
+from gfla.animate.streaming.job import Job
+from gfla.animate.streaming.render import RenderHooks
+from gfla.animate.streaming.render import render as render_job
 from gfla.animate.video import Frame
 from gfla.demos.app.ui.progress import Progress
 
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """What to render. driving: a video's path or a shipped motion's name. options: keyword arguments of
-    `Animator.render`."""
+    """What to render. driving: a video's path or a shipped motion's name."""
 
     portrait: Path
     driving: Path | str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: AnimateOptions = field(default_factory=AnimateOptions)
 
 
 def render(
@@ -55,18 +57,16 @@ def render(
 
     def work() -> None:
         try:
-            animator.render(
-                request.portrait,
-                request.driving,
-                output,
-                **request.options,
-                recording=recording,
-                overwrite=True,
-                progress=rendered,
+            options = replace(request.options, overwrite=True)
+            hooks = RenderHooks(
                 tracking=tracked,
+                progress=rendered,
                 cancel=lambda: left.is_set() or cancel(),
+                warn=progress.warnings.append,
                 show=show,
+                driver=recording,
             )
+            render_job(animator, Job(request.portrait, request.driving, output, options), hooks)
         except BaseException as error:
             failed.append(error)
         ended.set()

@@ -56,9 +56,9 @@ class Line:
         """What a worker tells of this job."""
         if event.kind == "began":
             self.state = "running"
-        elif event.kind == "at":
+        elif event.kind == "progress":
             self.done, self.expected = event.frames, event.expected
-        elif event.kind == "said":
+        elif event.kind == "warning":
             self.note = self._with_names(event.text)
         else:
             self.state = event.kind
@@ -68,13 +68,13 @@ class Line:
 
     def _with_names(self, text: str) -> str:
         """The text with the files' names in place of their paths here."""
-        names = {
-            self.job.source: self.portrait,
-            self.job.driving: self.driver,
-            self.job.output: self.output.name,
-        }
-        for path, name in names.items():
-            text = text.replace(path, name)
+        names = (
+            (self.job.source, self.portrait),
+            (self.job.driving, self.driver),
+            (self.job.output, self.output.name),
+        )
+        for path, name in names:
+            text = text.replace(str(path), name)
         return text
 
 

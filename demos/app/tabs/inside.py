@@ -85,7 +85,7 @@ class InsideEvents:
         recording = workspace.record(animator, driver, lambda: visit.closed)
         if recording is None:
             return
-        state = animator.follow(replace(source, crop_only=True), recording)
+        state = animator.follow(replace(source, options=replace(source.options, crop_only=True)), recording)
         walk = visit.memory["walk"] = Walk(animator, state, driver, recording)
         number = walk.first
         slider = gr.Slider(0, len(walk) - 1, number, visible=len(walk) > 1)
@@ -153,10 +153,10 @@ class Walk:
     def first(self) -> int:
         """The first frame to show: one near the beginning with much motion, the one least like the
         portrait."""
-        ready = self.recording.ready(self.start.motion.options.smoothing)
+        ready = self.recording.ready(self.start.motion.motion.options.smoothing)
         seen = np.flatnonzero(ready.found)
         near = max(1, int((seen < seen[0] + _FIRST).sum()))
-        return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.source)[:near])])
+        return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.motion.source)[:near])])
 
     def look(self, number: int, cancel: Callable[[], bool]) -> Inside | None:
         """Frame `number`, from 0; None if it has no face or `cancel` returned True on the way."""

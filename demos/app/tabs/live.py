@@ -7,10 +7,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import gradio as gr
 import numpy as np
 from gfla.animate import AnimationState, Animator, Frame, InputError
+from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.live import CLOCK, Controls, LiveCount, live_step
 from gfla.demos.app.ui import markup, widgets
 from gfla.demos.app.ui.events import QUICK, QUIET, RAW
@@ -71,7 +73,7 @@ def live_tab(service: Service, page: gr.Blocks) -> None:
         if not portrait:
             return "{}"
         visit = service.visit(request)
-        state = service.animator.prepare(service.portrait(visit, portrait), crop_only=True)
+        state = service.animator.prepare(service.portrait(visit, portrait), AnimateOptions(crop_only=True))
         address = begin_live(service, visit, state)
         return json.dumps({"address": address, "face": data_url(state.portrait.face)})
 
@@ -93,7 +95,8 @@ class LiveSession:
         is no usable JPEG."""
         taken = time.perf_counter()
         frame = Frame(_decode(sent), int((taken - self.began) / CLOCK), CLOCK)
-        made, self.state = live_step(self.animator, frame, self.state, self.controls)
+        step = partial(self.animator.step, alone=True)
+        made, self.state = live_step(step, frame, self.state, self.controls)
         self.count.frames += 1
         self.count.latency = time.perf_counter() - taken
         return jpeg(made.on_white(), _QUALITY), self.state.landmarks is not None

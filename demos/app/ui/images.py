@@ -4,6 +4,7 @@ import base64
 
 import cv2
 import numpy as np
+from gfla.animate import ibug68
 from gfla.animate.face.crop import FaceSquare, crop, to_crop
 from numpy.typing import NDArray
 
@@ -13,18 +14,11 @@ SIDE = 360
 """Pixels of the faces in the preview."""
 _INK, _EYE = (94, 234, 212), (253, 186, 116)
 _NIGHT = (24, 27, 37)
-# iBUG-68: each of these is one line; True: closed.
 _LINES = (
-    (range(0, 17), False),
-    (range(17, 22), False),
-    (range(22, 27), False),
-    (range(27, 31), False),
-    (range(31, 36), False),
-    (range(36, 42), True),
-    (range(42, 48), True),
-    (range(48, 60), True),
-    (range(60, 68), True),
+    *((line, False) for line in (ibug68.JAW, *ibug68.BROWS, ibug68.BRIDGE, ibug68.NOSTRILS)),
+    *((line, True) for line in (*ibug68.EYES, ibug68.OUTER_LIPS, ibug68.INNER_LIPS)),
 )
+"""Points of each line, and whether it is closed."""
 
 
 def data_url(image: Image, quality: int = 85) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import InputError, MotionOptions
-from gfla.animate.options import PARTS
+from gfla.animate.options import PARTS, AnimateOptions, command_arguments
 from gradio.components import Component
 
 MODES = {
@@ -64,28 +64,15 @@ class Settings:
         return self.picture == PICTURES[1]
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments of `Animator.render`."""
-        return {
-            "motion": self.motion,
-            "crop_only": self.crop_only,
-            "detail": float(self.detail),
-            "label": self.label,
-        }
+    def options(self) -> AnimateOptions:
+        """InputError as `motion`."""
+        detail = float(self.detail)
+        return AnimateOptions(motion=self.motion, crop_only=self.crop_only, detail=detail, label=self.label)
 
     def command(self, portrait: str, driving: str) -> str:
         """The gfla-animate command that makes the same."""
-        words = ["gfla-animate", portrait, driving, "-o", "out.mp4"]
-        default = Settings()
-        if self.mode != default.mode:
-            words += ["--motion", MODES[self.mode]]
-        if self.motion.only is not None:
-            words += ["--only", ",".join(self.motion.only)]
-        for name in (*PARTS, "smoothing", "detail"):
-            if getattr(self, name) != getattr(default, name):
-                words += [f"--{name}", f"{getattr(self, name):g}"]
-        words += ["--crop-only"] * self.crop_only + ["--label"] * self.label
-        return shlex.join(words)
+        options = command_arguments(self.options)
+        return shlex.join(["gfla-animate", portrait, driving, "-o", "out.mp4", *options])
 
 
 def build_settings() -> list[Component]:

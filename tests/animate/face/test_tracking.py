@@ -8,8 +8,11 @@ import pytest
 from gfla.animate import Frame, InputError
 from gfla.animate.face.landmarks import Landmarks
 from gfla.animate.face.tracking import Sighting, choose_face, number_faces, sight
+from gfla.animate.options import AnimateOptions, MotionOptions
 
 Picture = Callable[..., np.ndarray]
+
+COPIED = AnimateOptions(motion=MotionOptions("copy"))
 
 
 class Faces:
@@ -150,14 +153,14 @@ def test_no_smear_across_a_cut(animator, head_picture: Picture):
             picture[:24] = np.linspace(0, 255, 24, dtype=np.uint8)[:, None, None]
         return Frame(picture, index, Fraction(1, 25))
 
-    state = animator.prepare(head_picture(0), motion="copy")
+    state = animator.prepare(head_picture(0), COPIED)
     for index in range(3):
         _, state = animator.step(shot(index), state)
     assert state.memory.previous
     out, after = animator.step(shot(3), state)
     assert after.seen is not None
     assert after.seen.cut
-    fresh, _ = animator.step(shot(3), animator.prepare(head_picture(0), motion="copy"))
+    fresh, _ = animator.step(shot(3), animator.prepare(head_picture(0), COPIED))
     assert np.array_equal(out.image, fresh.image)
     _, again = animator.step(shot(4), after)
     assert not again.seen.cut

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gfla.animate import Animator, Frame, InputError, VideoReader
+from gfla.animate.errors import Cancelled
 from gfla.animate.face.morphable_model import load_face_model
 from gfla.animate.ibug68 import EYES
 from gfla.animate.motion.controls import CONTROLS, RATE, key_frames
@@ -80,6 +81,11 @@ def test_a_video_is_looked_at_once(animator: Animator, landmarker, video: Path, 
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     per_frame = sum(part.nbytes for part in (recording.points, *recording.signals)) / 10
     assert per_frame < 1000
+
+
+def test_a_cancel_before_the_first_face_is_no_bad_video(animator: Animator, video: Path):
+    with pytest.raises(Cancelled, match="stopped before the first face"):
+        animator.record(video, cancel=lambda: True)
 
 
 def test_the_reference_frame_is_the_portrait_itself(

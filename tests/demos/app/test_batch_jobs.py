@@ -57,8 +57,8 @@ def test_every_portrait_by_every_driver_and_motion(sent, tmp_path: Path):
     assert jobs[0].source == str(sent["one.png"])
     assert jobs[2].driving == "nod"
     assert all(Path(job.output).parent == tmp_path / "batch" / "out" for job in jobs)
-    assert all(job.ways["crop_only"] for job in jobs)
-    assert jobs[0].loading["device"] == "cpu"
+    assert all(job.options.crop_only for job in jobs)
+    assert jobs[0].model.device == "cpu"
 
 
 def test_a_manifest_names_what_was_sent_wherever_it_lay(sent, tmp_path: Path):
@@ -67,8 +67,8 @@ def test_a_manifest_names_what_was_sent_wherever_it_lay(sent, tmp_path: Path):
     first, second = (line.job for line in planned(sent, tmp_path, text).lines)
     assert (first.source, first.driving) == (str(sent["one.png"]), str(sent["a.mp4"]))
     assert first.output == str(tmp_path / "batch" / "out" / "x.mp4")
-    assert first.ways["motion"].kind == "absolute"
-    assert first.ways["crop_only"]
+    assert first.options.motion.kind == "absolute"
+    assert first.options.crop_only
     assert (second.driving, Path(second.output).name) == ("nod", "y.webm")
 
 

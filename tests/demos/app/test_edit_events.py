@@ -38,7 +38,7 @@ def test_only_what_moved_is_said():
     values[list(CONTROLS).index("smile")] = 0.5
     assert changed(tuple(values)) == {"smile": 0.5}
     values[0] = 500.0
-    with pytest.raises(InputError, match="yaw 500: give a value between"):
+    with pytest.raises(InputError, match="yaw 500: out of range; give a value between"):
         changed(tuple(values))
 
 

@@ -8,6 +8,7 @@ import torch
 from gfla.animate import Animator, VideoReader
 from gfla.animate.inspection.explain import Inside, look_inside
 from gfla.animate.motion.template import open_motion
+from gfla.animate.options import AnimateOptions
 from gfla.demos.app.tabs.inside import Walk
 from gfla.models import CONFIGS, Generator
 
@@ -32,7 +33,7 @@ def driving(make_video, head_picture, grey_picture) -> Path:
 @pytest.fixture
 def walk(animator: Animator, driving: Path, head_picture) -> Walk:
     recording = animator.record(driving)
-    state = animator.follow(animator.prepare(head_picture(0), crop_only=True), recording)
+    state = animator.follow(animator.prepare(head_picture(0), AnimateOptions(crop_only=True)), recording)
     return Walk(animator, state, driving, recording)
 
 
@@ -74,7 +75,7 @@ def test_the_first_frame_to_show_does_something(walk: Walk):
 def test_a_motion_shows_its_landmarks(animator: Animator, head_picture):
     recording = open_motion("nod")
     assert recording is not None
-    state = animator.follow(animator.prepare(head_picture(0), crop_only=True), recording)
+    state = animator.follow(animator.prepare(head_picture(0), AnimateOptions(crop_only=True)), recording)
     inside = Walk(animator, state, "nod", recording).look(10, go_on)
     assert inside is not None
     assert inside.driving.shape == (64, 64, 3)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
+from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.live import LiveCount
 from gfla.demos.app.server import Server
 from gfla.demos.app.tabs import live
@@ -31,7 +32,7 @@ def visitor(server: Server, request: pytest.FixtureRequest):
     """A visitor who has chosen a portrait, and the address to send to."""
     name = request.node.name
     visit = server.service.visits.of(name)
-    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     yield visit, server.address + begin_live(server.service, visit, state)
     server.service.visits.close(name)
 
@@ -76,19 +77,21 @@ def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str],
     seen = []
     track = server.service.animator.networks.track
     monkeypatch.setattr(
-        server.service.animator, "track", lambda image, *given: seen.append(image) or track(image, *given)
+        server.service.animator.networks,
+        "track",
+        lambda image, *given: seen.append(image) or track(image, *given),
     )
     for asked in ("?mirror=0", "?mirror=1"):
         assert post(address + asked, face())[0] == 200
     assert np.abs(seen[0][:, ::-1].astype(int) - seen[1]).mean() < 1
-    before = session.state.motion.driver
+    before = session.state.motion.motion.driver
     assert before is not None
     anew = []
     applied = session.controls.applied
     session.controls.applied = lambda state: anew.append(applied(state)) or anew[-1]
     post(address + "?calibrate=1", face())
     post(address, face())
-    assert [state.motion.driver is None for state in anew] == [True, False]
+    assert [state.motion.motion.driver is None for state in anew] == [True, False]
 
 
 def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
@@ -106,7 +109,7 @@ def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
 
 def test_who_left_is_not_known_any_more(server: Server):
     visit = server.service.visits.of("leaving")
-    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     address = server.address + begin_live(server.service, visit, state)
     assert post(address, face())[0] == 200
     server.service.visits.close("leaving")
@@ -145,7 +148,7 @@ def test_one_more_than_there_are_seats_gets_a_sentence(
     visitor: tuple[Visit, str], server: Server, monkeypatch
 ):
     visit = server.service.visits.of("second")
-    state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+    state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     second = server.address + begin_live(server.service, visit, state)
     assert post(visitor[1], face())[0] == 200
     monkeypatch.setattr(live, "_IDLE", 60.0)
@@ -160,7 +163,7 @@ def test_one_more_than_there_are_seats_gets_a_sentence(
 def test_the_login_of_the_page_is_asked_for():
     with toy_server(Pace(), auth=("somebody", "a word")) as server:
         visit = server.service.visits.of("known")
-        state = server.service.animator.prepare(PORTRAIT, crop_only=True)
+        state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
         address = server.address + begin_live(server.service, visit, state)
         assert post(address, face())[:2] == (401, b"Log in first.")
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))

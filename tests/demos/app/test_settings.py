@@ -22,15 +22,16 @@ def test_the_command_makes_the_same():
     words = settings.command("my face.jpg", "nod").split()
     assert "'my" in words, "names are quoted for the shell"
     job = job_of(_parser().parse_args(["my face.jpg", *words[3:]]))
-    assert job.ways["motion"] == settings.motion
-    assert {name: job.ways[name] for name in ("crop_only", "detail")} == {"crop_only": True, "detail": 0.5}
+    assert job.options == settings.options
+    assert job.options.crop_only
+    assert job.options.detail == 0.5
 
 
 @pytest.mark.parametrize("parts", [[], ["gaze"], list(PARTS)])
 def test_the_command_takes_the_parts_as_they_are_ticked(parts):
     settings = Settings(parts=parts)
     _, *words = shlex.split(settings.command("me.jpg", "nod"))
-    assert job_of(_parser().parse_args(words)).ways["motion"] == settings.motion
+    assert job_of(_parser().parse_args(words)).options == settings.options
 
 
 @pytest.mark.parametrize("name", ["mouth", "smoothing", "detail"])
