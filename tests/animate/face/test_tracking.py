@@ -158,9 +158,10 @@ def test_no_smear_across_a_cut(animator, head_picture: Picture):
         _, state = animator.step(shot(index), state)
     assert state.memory.previous
     out, after = animator.step(shot(3), state)
-    assert after.seen is not None
-    assert after.seen.cut
+    assert after.tracking.driver is not None
+    assert after.tracking.driver.cut
     fresh, _ = animator.step(shot(3), animator.prepare(head_picture(0), COPIED))
     assert np.array_equal(out.image, fresh.image)
     _, again = animator.step(shot(4), after)
-    assert not again.seen.cut
+    assert again.tracking.driver is not None
+    assert not again.tracking.driver.cut
