@@ -1,9 +1,12 @@
 # One command each, on a fresh machine: demo, test, check, bench. Everything lives in .venv, made on first use.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+WORKERS ?= auto
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A worker a core, at most four, for each may take 2 GB; WORKERS=0 runs the tests in one process.
+PYTEST = .venv/bin/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test test-long check bench
+.PHONY: demo test test-long check check-fast bench
 
 demo: .venv/.core
 	mkdir -p outputs
@@ -13,8 +16,9 @@ demo: .venv/.core
 	@echo "contact sheet: outputs/demo.png"
 
 test: .venv/.dev
-	.venv/bin/python -m pytest
+	$(PYTEST)
 
+# One after another, for some of these measure memory and pace.
 test-long: .venv/.dev
 	.venv/bin/python -m pytest -m long
 
@@ -22,7 +26,13 @@ check: .venv/.dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
-	.venv/bin/python -m pytest
+	$(PYTEST)
+
+# The inner loop: neither types nor what takes more than a second.
+check-fast: .venv/.dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PYTEST) -q -m "not slow and not long"
 
 # Parts, and earlier figures to compare with: make bench ARGS="ops --against earlier.json"
 bench: .venv/.dev

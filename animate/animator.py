@@ -24,7 +24,7 @@ from .face.crop import face_square, to_crop
 from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker
 from .face.tracking import Sighting, choose_face
-from .motion.recording import DriverMotion, follow_recording, record
+from .motion.recording import DriverMotion, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source
 from .networks import Networks
 from .options import AnimateOptions
@@ -69,12 +69,6 @@ class Animator:
 
         InputError if any of them is not there.
         """
-
-        def rehearse(generator: Generator | AttentionFlow, closeups: Generator | None = None) -> None:
-            animator = cls(generator, load_landmarker("builtin"), closeups=closeups)
-            for source, frames in calibration_scenes():
-                for _ in animator.animate(source, frames):
-                    pass
 
         chosen, reason = place(backend, device)
         try:
@@ -136,7 +130,7 @@ class Animator:
         None for the one most like it. InputError if that cannot be.
         """
         edges = state.options.guidance == "edges"
-        motion, driver = follow_recording(state.motion.motion, driver, reference_frame, edges)
+        motion, driver = follow_motion(state.motion.motion, driver, reference_frame, edges)
         return replace(state, motion=replace(state.motion, motion=motion), driver=driver)
 
     def step(
@@ -206,4 +200,12 @@ class Animator:
         and expected. cancel: asked before each frame; True ends it there.
         """
         with VideoReader(driving, start, end) as reader:
-            return record(self.networks.landmarker, reader, driving_face, progress, cancel)
+            return track_driver(self.networks.landmarker, reader, driving_face, progress, cancel)
+
+
+def rehearse(generator: Generator | AttentionFlow, closeups: Generator | None = None) -> None:
+    """Run generators on the calibration scenes as a stream does: every part of them gets typical input."""
+    animator = Animator(generator, load_landmarker("builtin"), closeups=closeups)
+    for source, frames in calibration_scenes():
+        for _ in animator.animate(source, frames):
+            pass

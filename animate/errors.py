@@ -29,6 +29,11 @@ class InputError(ValueError):
     def __str__(self) -> str:
         return sentence(self.subject, self.reason, self.remedy)
 
+    def at(self, place: str) -> "InputError":
+        """The same error with a `place` before its subject: the line of a manifest, say."""
+        subject = f"{place}: {self.subject}" if place else self.subject
+        return type(self)(subject, self.reason, self.remedy)
+
 
 class Cancelled(InputError):  # noqa: N818
     """The caller's own cancel ended the work before there was anything to keep."""

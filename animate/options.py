@@ -165,6 +165,8 @@ class AnimateOptions:
     )
 
     def __post_init__(self) -> None:
+        if not isinstance(self.motion, MotionOptions):
+            raise TypeError(f"motion takes MotionOptions, for example MotionOptions({self.motion!r})")
         _check_choices(self)
         if not 0 <= self.detail <= 1:
             raise InputError(f"--detail {self.detail:g}", "out of range", "give 0 to 1")

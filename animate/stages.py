@@ -10,12 +10,13 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 from ..models import GeneratorMemory
-from .compositing.alpha import moved_alpha, off_white
+from .compositing.alpha import moved_alpha
 from .compositing.closeups import Closeup, paste_closeups
 from .compositing.detail import Drawing, finish
 from .compute.devices import ThreadCounts, thread_count
 from .face.crop import crop, face_square, paste, to_crop
 from .face.landmarks import Landmarks
+from .io.image import off_white
 from .motion.no_face import MissingFaceError
 from .motion.recording import DriverMotion, Tracked
 from .motion.retarget import follow_driver
@@ -169,8 +170,10 @@ class Stages:
             image = paste_closeups(face, drawing.closeups, drawing.face.shape[0], options.detail)
             if not options.crop_only:
                 image = paste(portrait.image, image, portrait.square)
-        alpha = moved_alpha(portrait, drawing, alone=options.crop_only)
+        alpha = portrait.alpha
         if alpha is not None:
+            alone = options.crop_only
+            alpha = moved_alpha(alpha, portrait.square, portrait.canvas, drawing, alone=alone)
             image = off_white(image, alpha)
         return item._replace(frame=Frame(image, frame.pts, frame.time_base, alpha))
 

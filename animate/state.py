@@ -19,7 +19,7 @@ from .errors import InputError
 from .face.crop import FaceSquare
 from .face.landmarks import Landmarks
 from .face.tracking import Sighting
-from .io.image import read_image
+from .io.image import on_white, read_image
 from .motion.no_face import Presence
 from .motion.recording import DriverMotion
 from .motion.retarget import MotionState, Person
@@ -149,7 +149,4 @@ def read_source(source: Source) -> tuple[Image, Image | None, str]:
             raise InputError("source", f"an array of RGB (H, W, 3) uint8 is needed, not {shape}")
         return source, None, "source"
     image, alpha = read_image(source)
-    if alpha is not None:
-        share = alpha[..., None].astype(np.float32) / 255
-        image = np.rint(image * share + 255 * (1 - share)).astype(np.uint8)
-    return image, alpha, str(source)
+    return image if alpha is None else on_white(image, alpha), alpha, str(source)

@@ -1,10 +1,10 @@
-"""A pose to a structure map, a frame to an edge map: what guides the generator, in training too.
+"""Structure maps, the generator's guidance in inference and training: drawn from a pose, or an image's edges.
 
-Drawn on the tensor's device, from exact distances to line segments, so it is differentiable and the same at
-any resolution. B batch, H W the picture, E edges, M their segments, n the side of the grid that is drawn.
+Drawn on the tensor's device from exact distances to line segments: differentiable, and the same at any
+resolution. B batch, H W the picture, E edges, M their segments, n the side of the grid that is drawn.
 
-Channels of a face: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges; of a
-person one heat map a joint; of a view its code; of a close-up see `closeup_maps`.
+Channels of a face: 0 all drawn edges, 1-14 distance to each edge, 15 face part / 6, 16 image edges. Of a
+person: one heat map per joint. Of a view: its code. Of a close-up: see `closeup_maps`.
 """
 
 from __future__ import annotations
@@ -16,45 +16,40 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..models.config import Task
+from .ibug68 import BROWS, EYES, INNER_LIPS, JAW, NOSTRILS, OUTER_LIPS
 
 EDGE_CHANNEL = 16
 CLOSEUP_MASKS = slice(19, 35)
 STRIDE = 4
-"""One place in STRIDE x STRIDE pixels is drawn: distances are smooth, the generator starts at H/4."""
+"""The map has one cell per STRIDE x STRIDE pixels: distances are smooth, the generator starts at H/4."""
 
 _LINE_WIDTH = 1.0  # of the drawn edges, in grid cells
 
-# iBUG-68 indices; 68-82 are the forehead points that `_with_forehead` adds.
+_FOREHEAD = range(68, 83)  # the points that `_with_forehead` adds
 _EDGES: tuple[tuple[int, ...], ...] = (
-    (*range(17), *range(68, 83), 0),  # face contour
-    tuple(range(17, 22)),
-    tuple(range(22, 27)),
-    (28, 31),
-    tuple(range(31, 36)),
-    (35, 28),
-    (36, 37, 38, 39),
-    (39, 40, 41, 36),
-    (42, 43, 44, 45),
-    (45, 46, 47, 42),
-    tuple(range(48, 55)),
-    (54, 55, 56, 57, 58, 59, 48),
-    tuple(range(60, 65)),
-    (64, 65, 66, 67, 60),
+    (*JAW, *_FOREHEAD, JAW[0]),
+    *(tuple(brow) for brow in BROWS),
+    (28, NOSTRILS[0]),
+    tuple(NOSTRILS),
+    (NOSTRILS[-1], 28),
+    *(lid for eye in EYES for lid in (tuple(eye[:4]), (*eye[3:], eye[0]))),
+    tuple(OUTER_LIPS[:7]),
+    (*OUTER_LIPS[6:], OUTER_LIPS[0]),
+    tuple(INNER_LIPS[:5]),
+    (*INNER_LIPS[4:], INNER_LIPS[0]),
 )
 _PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
-    (1, (*range(17), *range(68, 83))),
-    (2, tuple(range(17, 22))),
-    (2, tuple(range(22, 27))),
-    (3, (28, 31, 32, 33, 34, 35)),
-    (4, tuple(range(36, 42))),
-    (4, tuple(range(42, 48))),
-    (5, tuple(range(48, 60))),
-    (6, tuple(range(60, 68))),
+    (1, (*JAW, *_FOREHEAD)),
+    *((2, tuple(brow)) for brow in BROWS),
+    (3, (28, *NOSTRILS)),
+    *((4, tuple(eye)) for eye in EYES),
+    (5, tuple(OUTER_LIPS)),
+    (6, tuple(INNER_LIPS)),
 )
 
 # Of a close-up, whose eye is always 36-41, as polygons and as pairs of edges.
 _LIDS, _LIPS = slice(36, 42), slice(48, 68)
-_FINE_PARTS = ((5, tuple(range(48, 60))), (6, tuple(range(60, 68))), (4, tuple(range(36, 42))))
+_FINE_PARTS = ((5, tuple(OUTER_LIPS)), (6, tuple(INNER_LIPS)), (4, tuple(EYES[0])))
 _FINE_EDGES = (*_EDGES[10:14], *_EDGES[6:8])
 _RAMP = 3.0  # pixels
 _IRIS = 0.075  # radius over what eyes and nose measure: human irises are alike in size
@@ -72,7 +67,7 @@ def structure_map(
     Args:
         points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, centres at integers.
         edges: (B, 1, size, size) in [0, 1] from `image_edges`, or None: channel 16 stays zero.
-        stride: pixels between drawn places. reach: pixels at which distances end, None: a quarter of `size`.
+        stride: pixels per cell. reach: pixels at which distances end, a quarter of `size` if None.
 
     Returns:
         (B, 17, size / stride, size / stride) float32 in [0, 1]: channel 0 the drawn edges, 1-14 the distance
@@ -103,12 +98,12 @@ def image_edges(image: Tensor) -> Tensor:
 
 
 def edges_only(structure: Tensor) -> Tensor:
-    """The same map with the landmark channels (0-15) empty: the paper's edge guidance."""
+    """The map with its landmark channels (0-15) set to zero: the paper's edge guidance."""
     return F.pad(structure[:, EDGE_CHANNEL:], (0, 0, 0, 0, EDGE_CHANNEL, 0))
 
 
 def _with_forehead(points: Tensor) -> Tensor:
-    """Add 15 forehead points: jaw points 1-15 mirrored at the height of the ears, two thirds as far."""
+    """Append 15 forehead points: jaw points 1-15 mirrored at the ears' height, two thirds as far."""
     base = (points[:, :1, 1] + points[:, 16:17, 1]) / 2
     jaw = points[:, 1:16]
     mirrored = torch.stack((jaw[..., 0], base + (base - jaw[..., 1]) * 2 / 3), dim=-1)
@@ -116,17 +111,17 @@ def _with_forehead(points: Tensor) -> Tensor:
 
 
 def _distances(points: Tensor, centres: Tensor, edges: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Distance in pixels from every place of the grid of `centres` (n,), rows by columns, to each of `edges`
+    """Distance in pixels from every cell of the grid of `centres` (n,), rows by columns, to each of `edges`
     of `points` (B, N, 2): (B, E, n, n).
 
-    Along and across a segment both coordinates are a sum of a row's part and a column's part, so that few
-    operations are done at every place.
+    The coordinates along and across a segment are each a row's term plus a column's term, so that few
+    operations run per cell.
     """
     pairs = [(a, b) for edge in edges for a, b in pairwise(edge)]
     starts, ends = (list(side) for side in zip(*pairs, strict=True))
     start, step = points[:, starts], points[:, ends] - points[:, starts]  # (B, M, 2)
     length = step.square().sum(-1, keepdim=True).clamp_min(1e-6).sqrt()
-    rightwards = torch.tensor((1.0, 0.0), device=points.device)  # of a segment that is a point
+    rightwards = torch.tensor((1.0, 0.0), device=points.device)  # direction of a zero-length segment
     ux, uy = torch.where(length > 2e-3, step / length, rightwards)[..., None].unbind(2)  # (B, M, 1)
     px, py = (centres - start[..., None]).unbind(2)  # (B, M, n)
     along = (py * uy)[..., :, None] + (px * ux)[..., None, :]  # (B, M, n, n)
@@ -138,7 +133,7 @@ def _distances(points: Tensor, centres: Tensor, edges: tuple[tuple[int, ...], ..
 
 
 def _insides(points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int, ...]], ...]) -> list[Tensor]:
-    """For each of `parts`, which places of the grid of `centres` (n,) lie inside its polygon, by the even-odd
+    """For each of `parts`, which cells of the grid of `centres` (n,) lie inside its polygon, by the even-odd
     rule: (B, n, n). Where an edge crosses a row depends on the row alone."""
     starts = [index for _, polygon in parts for index in polygon]
     ends = [index for _, polygon in parts for index in (*polygon[1:], polygon[0])]
@@ -152,7 +147,7 @@ def _insides(points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int,
 
 
 def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """The structure map of a pose's points (B, N, 2), whatever the `task`, in a picture of `shape` (height,
+    """The structure map of a pose's points (B, N, 2) for any `task`, in a picture of `shape` (height,
     width): (B, S, height / stride, width / stride) float in [0, 1]. A face's picture is square."""
     if task == "person":
         return joint_maps(points, shape, stride)
@@ -164,9 +159,9 @@ def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: i
 
 
 def joint_maps(joints: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """A Gaussian of height 1 about each of `joints` (B, 18, 2), pixels of a picture of `shape`, x then y;
-    zero for NaN: (B, 18, h, w). Its sigma is the 6 pixels of GFLA's code at a height of 256, and less in
-    proportion for smaller pictures, down to a place of the grid."""
+    """A Gaussian of height 1 around each of `joints` (B, 18, 2), pixels of a picture of `shape`, x then y;
+    zero for NaN: (B, 18, h, w). Sigma is the 6 pixels of GFLA's code at a height of 256, proportional to the
+    height, at least one cell."""
     sigma = max(6 * shape[0] / 256, float(stride))
     y, x = (torch.arange(side // stride, device=joints.device) * stride + (stride - 1) / 2 for side in shape)
     across = joints[..., 0, None].float() - x  # (B, 18, w)
@@ -176,9 +171,12 @@ def joint_maps(joints: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> 
 
 
 def view_maps(views: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """The code of `views` (B, 1, 2), azimuth and elevation in degrees, in every place: (B, 23, h, w). 18
-    azimuths, 20 degrees apart, and the elevations 0, 10 and 20 are GFLA's one-hot code; what lies between two
-    is shared by them. Two channels more say the place, x and y in [0, 1], which a constant map does not."""
+    """The code of `views` (B, 1, 2), azimuth and elevation in degrees, in every cell: (B, 23, h, w).
+
+    18 azimuths, 20 degrees apart, and the elevations 0, 10 and 20 are GFLA's one-hot code; an angle between
+    two is split linearly between them. The last two channels are the cell's own x and y in [0, 1], which a
+    constant map lacks.
+    """
     azimuth, elevation = views.float().unbind(-1)  # (B, 1)
     steps = torch.arange(18, device=views.device)
     apart = (azimuth / 20 - steps) % 18

@@ -1,6 +1,6 @@
 """Animate every portrait of a folder by every video of another: python -m gfla.demos.batch FACES VIDEOS OUT.
 
-Run it again after an interruption, and it finishes what is missing.
+Run again after an interruption, it finishes what is missing.
 """
 
 import sys

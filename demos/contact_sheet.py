@@ -1,4 +1,4 @@
-"""Shows a driving video and what it animated side by side in one picture, so that a result can be looked at.
+"""Shows frames of several videos in one picture, such as a driving video and its result.
 
 python demos/contact_sheet.py driving.mp4 output.mp4 -o sheet.png
 """

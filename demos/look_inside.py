@@ -1,4 +1,4 @@
-"""Shows how one frame of an animation came about: flow, masks, shares and where a point of it looked.
+"""Shows how one frame of an animation was made: flow, masks, weights, and what a point attended to.
 
 python -m gfla.demos.look_inside SOURCE DRIVING --frame 40 --point 128,170 -o sheet.png
 """
@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 
 def inside_of(source: str, driving: str, number: int) -> Inside:
-    """What frame `number` (from 0) of `source` driven by `driving` was made of."""
+    """The intermediate results of frame `number` (from 0) of `source` driven by `driving`."""
     animator = Animator.from_pretrained("face-256")
     state = animator.follow(animator.prepare(source), animator.record(driving))
     with VideoReader(driving) as reader:
@@ -24,15 +24,15 @@ def inside_of(source: str, driving: str, number: int) -> Inside:
             _, state = animator.step(frame, state)
         frame = next(frames, None)
     if frame is None:
-        raise SystemExit(f"{driving} has no frame {number}.")
+        raise SystemExit(f"{driving}: there is no frame {number}.")
     inside = look_inside(animator, frame, state)
     if inside is None:
-        raise SystemExit(f"{driving} shows no face in frame {number}; take another.")
+        raise SystemExit(f"{driving}: frame {number} shows no face; take another.")
     return inside
 
 
 def sheet(shown: Sequence[Panel], columns: int = 4, side: int = 256) -> np.ndarray:
-    """The panels with their captions, line by line, RGB uint8; a wider picture takes more columns."""
+    """The panels with their captions in rows, RGB uint8; a wide picture spans several columns."""
     gap, words, font, bold = 12, 84, ImageFont.load_default(12), ImageFont.load_default(15)
     spans = [max(1, round(panel.picture.shape[1] / panel.picture.shape[0])) for panel in shown]
     places, row, column = [], 0, 0
@@ -69,7 +69,7 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How one frame of an animation came about, as a picture.")
+    parser = argparse.ArgumentParser(description="How one frame of an animation was made, as a picture.")
     parser.add_argument("source", help="the portrait")
     parser.add_argument("driving", help="the driving video")
     parser.add_argument("--frame", type=int, default=0, metavar="N", help="counted from 0")

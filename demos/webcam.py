@@ -1,6 +1,7 @@
 """Your face moves a portrait in a window, live: python -m gfla.demos.webcam PORTRAIT [VIDEO].
 
-Keys: c, your face is at rest now; m, mirror; q, end. A VIDEO, played at its own speed, stands for the camera.
+Keys: c, calibrate (your face is at rest now); m, mirror; q, quit. VIDEO plays at its own speed instead of the
+camera.
 """
 
 import sys
@@ -12,7 +13,7 @@ from gfla.animate.streaming.sinks import Window
 
 
 def main(portrait: str, video: str | None = None) -> LiveCount:
-    """Until q, or the video's end; returns the account."""
+    """Until q or the video's end; returns the counts."""
     controls = Controls(mirror=True)
     frames = Newest(lambda: VideoReader(video or Camera(0)))
     animator = Animator.from_pretrained()

@@ -1,11 +1,11 @@
-"""Networks: tensors in, tensors out; no video, no files but weights, no state of their own."""
+"""Networks: tensors in, tensors out. They know no video, keep no state and read no files but weights."""
 
 from .attention_flow import AttentionFlow
 from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
-from .weights import load_generator, new_generator, read_weights, save_generator, save_weights
+from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
@@ -20,6 +20,7 @@ __all__ = [
     "GeneratorMemory",
     "Motion",
     "Reference",
+    "WeightsError",
     "frame_residuals",
     "load_generator",
     "new_generator",

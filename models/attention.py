@@ -34,8 +34,9 @@ class LocalAttention(nn.Module):
     def forward(
         self, hidden: Tensor, features: Tensor, halves: Tensor, flow: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """`hidden` (B, M, h, w), the target's half, `features` (B, R, C, h, w), `halves` (B, R, M, ...),
-        `flow` (B, R, 2, h, w): the sampled features (B, R, C, h, w) and the weights (B, R, k * k, h, w)."""
+        """Sample references `features` (B, R, C, h, w) along `flow` (B, R, 2, h, w); `hidden` (B, M, h, w) is
+        the target's half, `halves` (B, R, M, ...) the references'. Returns the sampled features (B, R, C, h,
+        w) and the weights (B, R, k * k, h, w)."""
         batch, count = features.shape[:2]
         assert self.taps.bias is not None
         sampled, weights = attend(
@@ -51,14 +52,14 @@ class LocalAttention(nn.Module):
 
 
 def shares(logits: Tensor, generated: Tensor | None = None) -> Tensor:
-    """Softmax over {generated, references}: `logits` (B, R, 1, h, w), `generated` (B, 1, h, w) or zero;
-    returns the references' shares (B, R, 1, h, w). The generated part's is one minus their sum."""
+    """Softmax over {generated, references} of `logits` (B, R, 1, h, w) and `generated` (B, 1, h, w) or zero.
+    Returns the references' shares (B, R, 1, h, w); the generated part has one minus their sum."""
     first = torch.zeros_like(logits[:, :1]) if generated is None else generated[:, None]
     return torch.cat((first, logits), dim=1).float().softmax(dim=1)[:, 1:]
 
 
 def fuse(generated: Tensor, sampled: Tensor, mask: Tensor) -> Tensor:
-    """A convex combination, where the paper's summed blends (Eq. 10) double with two references."""
+    """A convex combination; the paper's summed blends (Eq. 10) would double features with two references."""
     fused = generated
     for share, warped in zip(mask.unbind(1), sampled.unbind(1), strict=True):
         fused = fused + share * (warped - generated)

@@ -1,7 +1,7 @@
-"""Combining attention with flow (Ren 2021): two ways to move the reference, a map that chooses between them.
+"""Attention combined with flow (Ren 2021): two ways to move the reference and a map that chooses per place.
 
-Attention finds any place but blurs; flow keeps textures but finds near places only. Both are estimated at H/8
-and H/4; see the paper's section 3. Its pictures come one by one: there is no memory.
+Attention finds any place but blurs; flow keeps textures but finds only near places. Both are estimated at H/8
+and H/4; see the paper's section 3. Frames are independent: there is no memory.
 
 B batch, T frames, S structure channels, K key channels, h w a level's grid, N landmarks or joints.
 """
@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from .config import AttentionFlowConfig, GeneratorConfig
 from .flow import STRIDE, FlowEstimator, Hourglass, Motion, candidate_flows
 from .flow_prior import pose_prior
-from .generator import Deformed, FrameOutput, GeneratorMemory, ImageEncoder, Reference, StructureEncoder
-from .layers import Residual, Up, activate, conv, double, residuals
+from .generator import Deformed, FrameOutput, GeneratorMemory, Reference
+from .layers import ImageEncoder, Residual, StructureEncoder, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
 
 Align = Callable[[int, Tensor], Tensor]
@@ -29,9 +29,9 @@ class Deformation(NamedTuple):
     """How the reference is moved at one level.
 
     Attributes:
-        flow: (B, 2, h, w) float32, w, backward, pixels of the level, x then y; zero without a flow estimator.
-        attended: (B, 3, h, w) the reference picture, resized, under the attention: W_a(x_r, C), Eq. 3; the
-            resized picture itself without an attention estimator.
+        flow: w, (B, 2, h, w) float32, backward, pixels of the level, x then y; zero without a flow estimator.
+        attended: (B, 3, h, w) the resized reference picture under the attention: W_a(x_r, C), Eq. 3; without
+            an attention estimator the resized picture itself.
         flowed: (B, 3, h, w) the same under the flow: W_f(x_r, w), Eq. 5.
         choice: (B, 1, h, w) in [0, 1], the combination map m, Eq. 6: 1 takes the attention, 0 the flow.
         aligned: (B, C, h, w) the reference's features under both, f_a, Eq. 8.
@@ -45,12 +45,13 @@ class Deformation(NamedTuple):
 
 
 class AttentionFlow(nn.Module):
-    """Deformation estimation and image synthesis; called as `Generator` is, so it runs wherever that does."""
+    """Deformation estimation and image synthesis, with the methods of `Generator`, so it runs wherever that
+    does."""
 
     def __init__(self, config: AttentionFlowConfig):
         super().__init__()
         if not (config.attention or config.flow):
-            raise ValueError("A model without attention and without flow has no way to move the reference.")
+            raise ValueError("attention and flow are both off: nothing moves the reference")
         self.config = config
         self.image_encoder = ImageEncoder(config)
         self.structure_encoder = StructureEncoder(config)
@@ -63,10 +64,10 @@ class AttentionFlow(nn.Module):
         self.synthesis = Synthesis(config)
 
     def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Reference:
-        """As `Generator.encode_reference`; the attention's halves are the keys k = E_x(x_r), Eq. 1."""
+        """As `Generator.encode_reference`; `attention_halves` are the keys k = E_x(x_r), Eq. 1."""
         features4, features8 = self.image_encoder(image)
-        nothing = features4[:, :0]
-        half, keys = nothing, (nothing, nothing)
+        empty = features4[:, :0]
+        half, keys = empty, (empty, empty)
         if self.flow:
             half = self.flow.encode_reference(self.structure_encoder(structure)[0], features4)
         if self.key_encoder:
@@ -74,7 +75,7 @@ class AttentionFlow(nn.Module):
         return Reference(image, points, half, (features8, features4), keys)
 
     def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
-        """As `Generator.deform`, with what is attended."""
+        """As `Generator.deform`, with the attended pictures."""
         levels = self.deformations(structure, points, reference)
         flows = tuple(level.flow[:, None] for level in levels) if self.flow else ()
         return Deformed(flows, tuple(level.attended for level in levels) if self.key_encoder else ())
@@ -82,13 +83,13 @@ class AttentionFlow(nn.Module):
     def deformations(
         self, structure: Tensor, points: Tensor, reference: Reference
     ) -> tuple[Deformation, Deformation]:
-        """All that the deformation estimation module finds (section 3.1), at H/8 and H/4: `structure` (B, S,
-        H/4, W/4), `points` (B, N, 2)."""
+        """The output of the deformation estimation module (section 3.1) at H/8 and H/4, for `structure` (B,
+        S, H/4, W/4) and `points` (B, N, 2)."""
         return self._deform(structure, self.structure_encoder(structure)[0], points, reference)[0]
 
     def synthesise(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
-        """One picture, Eq. 7. Its `warped` is the reference under the full-size flow, its masks are the
-        flow's share 1 - m; there are no local attention weights."""
+        """One picture, Eq. 7. `warped` is the reference under the full-size flow, the masks are the flow's
+        share 1 - m; there are no local attention weights."""
         structure4, structure8 = self.structure_encoder(structure)
         levels, flow1 = self._deform(structure, structure4, points, reference)
         aligned = [level.aligned for level in levels]
@@ -112,10 +113,10 @@ class AttentionFlow(nn.Module):
     ) -> tuple[list[FrameOutput], GeneratorMemory]:
         """As `Generator.animate`: `structure` (B, T, S, H/4, W/4), `points` (B, T, N, 2)."""
         frames = zip(structure.unbind(1), points.unbind(1), strict=True)
-        return [self.look_ahead(drawn, places, reference) for drawn, places in frames], GeneratorMemory()
+        return [self.synthesise(*frame, reference) for frame in frames], GeneratorMemory()
 
     def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
-        """As `Generator.look_ahead`: no frame needs another, so all of it is done ahead."""
+        """As `Generator.look_ahead`; frames are independent, so this makes the whole frame."""
         return self.synthesise(structure, points, reference)
 
     def frame(
@@ -138,7 +139,7 @@ class AttentionFlow(nn.Module):
     def _deform(
         self, structure: Tensor, structure4: Tensor, points: Tensor, reference: Reference
     ) -> tuple[tuple[Deformation, Deformation], Tensor]:
-        """Both levels, and the flow at full size."""
+        """Both levels, and the full-size flow."""
         flows = self._flows(structure4, points, reference)
         queries = self.query_encoder(structure) if self.query_encoder else (None, None)
         image8, image4 = (F.avg_pool2d(reference.image.float(), stride) for stride in (8, 4))
@@ -151,8 +152,8 @@ class AttentionFlow(nn.Module):
         if not self.flow:
             still = reference.image.new_zeros(len(structure4), 2, *shape)
             return still[..., ::8, ::8], still[..., ::4, ::4], still
-        known = pose_prior(self.config.task, points, shape, STRIDE)
-        candidates = candidate_flows(known, reference.points[:, None])
+        target = pose_prior(self.config.task, points, shape, STRIDE)
+        candidates = candidate_flows(target, reference.points[:, None])
         half = self.flow.target_half(structure4)
         output = self.flow(half, reference.flow_half[:, None], candidates)
         return tuple(flow[:, 0] for flow in output.flows)
@@ -192,13 +193,13 @@ class KeyEncoder(Hourglass):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x8, x4 = self.down_and_up(activate(self.enter(x)))
-        with torch.autocast(x.device.type, enabled=False):  # times alpha, half precision is no cosine
+        with torch.autocast(x.device.type, enabled=False):  # alpha magnifies the errors of half precision
             return self.head8(activate(x8).float()), self.head4(activate(x4).float())
 
 
 class CombinationMap(nn.Module):
-    """M, Eq. 6: from the two warped pictures (B, 3, h, w) the share (B, 1, h, w) of the first; one half to
-    begin with."""
+    """M, Eq. 6: from the two warped pictures (B, 3, h, w) the share (B, 1, h, w) of the first, which starts
+    at one half."""
 
     def __init__(self, width: int = 16, blocks: int = 2):
         super().__init__()
@@ -211,7 +212,7 @@ class CombinationMap(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """G: the target's structure features f_t, the reference's added on the way, decoded (section 3.2)."""
+    """G (section 3.2): decodes the target's structure features f_t, adding the reference's on the way."""
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a network is: frozen dataclasses, saved with the weights, so that the file says how to build it."""
+"""Configurations of the networks: frozen dataclasses, saved with the weights, so that a file loads alone."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Task = Literal["face", "person", "view", "closeup"]
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
-    """Widths and levels of the generator; a level is named by its share of the image side."""
+    """Widths of the generator by level; a level is named by its fraction of the image side."""
 
     task: Task = "face"
-    """What a pose's points are: 68 landmarks, a person's 18 joints (NaN where unknown), one view (azimuth,
-    elevation) in degrees, or of a close-up 68 landmarks and two irises, in pixels of its square."""
+    """What a pose's points are: 68 landmarks of a face, 18 joints of a person (NaN where unknown), one view
+    (azimuth, elevation) in degrees, or 68 landmarks and two irises in pixels of a close-up."""
     size: int = 256
-    """Height of the image in pixels, and its width if no other is given; multiples of 32."""
+    """Height of the image in pixels, and its width unless `width` is given; multiples of 32."""
     width: int | None = None
     structure_channels: int = 17
-    """Channels of a structure map: of a face drawn edges, 14 distances, part label, image edges; of a person
-    18 heat maps; of a view 18 azimuths, three elevations and the place, x and y; of a close-up
-    `animate.structure.closeup_maps`."""
+    """Channels of a structure map. Face: drawn edges, 14 distances, part label, image edges. Person: 18 heat
+    maps. View: 18 azimuths, three elevations, and x and y of each place. Close-up: 16 as of a face, what
+    part it is, two openings, four masks at half the stride."""
     previous: int = 1
     """How many previously generated frames are references beside the source."""
     channels: tuple[int, int, int] = (16, 48, 96)
@@ -34,7 +34,7 @@ class GeneratorConfig:
     attention_hidden: int = 24
     """Hidden width of the net that predicts local attention weights."""
     kernel_sizes: tuple[int, int] = (3, 5)
-    """Local attention kernel at H/8 and at H/4 (GFLA section 4: 3 and 5); 0 for none there."""
+    """Local attention kernel at H/8 and at H/4 (GFLA section 4: 3 and 5); 0: no attention at that level."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -43,12 +43,12 @@ class GeneratorConfig:
 
 
 ADDED_SETTINGS: dict[str, Any] = {"task": "face", "width": None}
-"""Settings that older files do not name, as they were then."""
+"""Values of settings that older files do not hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionFlowConfig(GeneratorConfig):
-    """The model of Ren 2021 (`attention_flow`); the widths it shares with the generator mean the same."""
+    """The model of Ren 2021 (`attention_flow`); common settings mean the same as of the generator."""
 
     previous: int = 0
     key_channels: int = 64
@@ -56,9 +56,9 @@ class AttentionFlowConfig(GeneratorConfig):
     alpha: float = 100.0
     """How sharp the attention is (Eq. 2)."""
     attention: bool = True
-    """Without: the Flow Model of the paper's ablation (section 4.2)."""
+    """False: the Flow Model of the paper's ablation (section 4.2)."""
     flow: bool = True
-    """Without: its Attention Model."""
+    """False: the Attention Model of that ablation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,8 @@ class DiscriminatorConfig:
 
 
 def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
-    """A configuration of `kind` from what JSON made of it, which knows no tuples. TypeError if a name is not
-    `kind`'s."""
+    """A configuration of `kind` from JSON values, whose lists become tuples. TypeError for a name that `kind`
+    does not have."""
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return kind(**settings)
 
@@ -120,6 +120,10 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
     "view-tiny": replace(_VIEW, **_TINY),
 }
-"""The named configurations: of the papers' settings for DeepFashion (`person-256`), Market-1501
-(`person-128x64`) and ShapeNet (`view-256`); `person-96` and `view-64` are small, for puppets; `tiny` ones are
-for tests and for trying a training command; those with `attention-flow` are paper 2's."""
+"""The named configurations.
+
+- The papers' settings: `person-256` (DeepFashion), `person-128x64` (Market-1501), `view-256` (ShapeNet).
+- `person-96` and `view-64` are small, for puppets.
+- `*-tiny` are for tests and for trying a training command.
+- `*-attention-flow` are paper 2's model.
+"""

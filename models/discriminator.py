@@ -31,7 +31,7 @@ class Discriminator(nn.Module):
 
 def frame_residuals(frames: Tensor) -> Tensor:
     """Differences between consecutive frames, stacked on channels: (B, T, 3, H, W) -> (B, 3 (T - 1), H, W).
-    What the temporal critic sees: movement without the picture (GFLA section 5.3)."""
+    The input of the temporal critic: movement without the picture (GFLA section 5.3)."""
     return (frames[:, :-1] - frames[:, 1:]).flatten(1, 2)
 
 

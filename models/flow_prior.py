@@ -1,10 +1,12 @@
-"""Geometry first: dense backward flows from a pose in closed form, which the network blends and refines.
+"""Dense backward flows from a pose in closed form, which the network blends and refines.
 
-Of a face, a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's: right in the
-face. Points along the border of the picture stay where they are. A similarity takes them there rigidly: right
-for hair and neck. Of a person, every limb goes where its two joints go (`limbs`). A thing turns as a cylinder
-would. All are evaluated in float32 at least, outside autocast: in half precision the spline explodes at large
-head turns.
+- Face: a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's, with the border
+  of the picture fixed: right in the face. A similarity does it rigidly: right for hair and neck.
+- Person: every limb goes where its two joints go (`limbs`).
+- View: the thing turns as a cylinder would.
+
+All are evaluated in float32 or better, outside autocast: in half precision the spline explodes at large head
+turns.
 
 B batch, R references, N landmarks, S side of the picture in pixels.
 """
@@ -21,16 +23,16 @@ from .config import Task
 from .limbs import limb_flows
 
 CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
-"""How many flows are known beforehand."""
+"""How many flows there are in closed form."""
 SMOOTHING = 1e-2
 CLOSEUP_SMOOTHING = 1e-3  # a part drawn larger: its points lie further apart
 BORDER_POINTS = 16
 CYLINDERS = (0.36, 0.22)
-"""Radii of what turns on a turntable, shares of the picture's width."""
+"""Radii of the turning thing, fractions of the picture's width."""
 
 
 class Spline(NamedTuple):
-    """The spline from one target's landmarks, factored: its flow to any reference is then a small product.
+    """The spline from one target's landmarks, factored, so that the flow to any reference is a small product.
 
     Attributes:
         points: (B, N, 2) the target's landmarks, pixels of the picture, x then y. size: its side.
@@ -46,16 +48,10 @@ class Spline(NamedTuple):
 
     @classmethod
     def through(
-        cls,
-        points: Tensor,
-        size: int,
-        stride: int,
-        *,
-        pinned: bool = True,
-        smoothing: float = SMOOTHING,
+        cls, points: Tensor, size: int, stride: int, *, pinned: bool = True, smoothing: float = SMOOTHING
     ) -> Spline:
-        """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers; to be
-        evaluated at the centres of cells of `stride` pixels. pinned: whether the picture's border rests."""
+        """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers, evaluated
+        at the centres of cells of `stride` pixels. pinned: whether the picture's border stays."""
         with torch.autocast(points.device.type, enabled=False):
             target = (points.float() + 0.5) / size
             knots = target
@@ -66,11 +62,11 @@ class Spline(NamedTuple):
             kernel = kernel + smoothing * torch.eye(knots.shape[1], device=knots.device)
             affine = F.pad(knots, (0, 1), value=1.0)
             top, bottom = torch.cat((kernel, affine), dim=2), F.pad(affine.mT, (0, 3))
-            # Smoothed, the system is never singular: to ask whether it was would make a GPU wait.
+            # The smoothed system is never singular, and checking would make a GPU wait.
             factors, pivots, _ = torch.linalg.lu_factor_ex(torch.cat((top, bottom), dim=1))
             cells = size // stride
             grid = _grid(cells, target.device).mT.unflatten(2, (cells, cells))  # (1, 2, n, n)
-            centre = grid[0, 0, 0]  # of cells, along either side
+            centre = grid[0, 0, 0]  # cell centres along one side
             square = (centre - y).square()[..., :, None] + (centre - x).square()[..., None, :]
             plane = F.pad(grid, (0, 0, 0, 0, 0, 1), value=1.0).expand(len(knots), -1, -1, -1)
             basis = torch.cat((_radial(square), plane), dim=1)
@@ -86,7 +82,7 @@ class Spline(NamedTuple):
         with torch.autocast(self.points.device.type, enabled=False):
             moves = (references.float() - self.points.float()[:, None]) / self.size  # (B, R, N, 2)
             moves = moves.permute(0, 2, 1, 3).flatten(2)
-            moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # the border rests
+            moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # the border stays
             solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)
             flow = (self.size * solution).mT @ self.basis.flatten(2)
         return flow.unflatten(2, self.basis.shape[2:]).unflatten(1, (-1, 2))
@@ -113,9 +109,9 @@ class View(NamedTuple):
     stride: int
 
     def flows(self, references: Tensor) -> Tensor:
-        """Still, and as cylinders of two widths about the picture's upright middle turn, to views
-        `references` (B, R, 1, 2): (B, R, 3, 2, h, w), pixels. The near side of a thing on a turntable moves
-        much like that; a cylinder's far side is taken for its near."""
+        """Still, and turned as cylinders of two radii about the vertical axis, to views `references` (B, R,
+        1, 2): (B, R, 3, 2, h, w), pixels. The near side of a thing on a turntable moves much like that; the
+        far side is treated as the near one."""
         with torch.autocast(self.points.device.type, enabled=False):
             here, there = self.points.float().deg2rad()[:, None], references.float().deg2rad()
             turned = (there - here)[..., 0, 0, None]  # (B, R, 1)
@@ -123,7 +119,7 @@ class View(NamedTuple):
             height, width = (side // self.stride for side in self.shape)
             x = (torch.arange(width, device=there.device) + 0.5) * self.stride - self.shape[1] / 2
             flows = [there.new_zeros(*there.shape[:2], 2, width)]
-            for radius in (share * self.shape[1] for share in CYLINDERS):
+            for radius in (fraction * self.shape[1] for fraction in CYLINDERS):
                 angle = (x / radius).clamp(-1, 1).asin()
                 across = radius * (torch.sin(angle + turned) - torch.sin(angle))
                 down = radius * (tilt_there * torch.cos(angle + turned) - tilt * torch.cos(angle))
@@ -132,12 +128,12 @@ class View(NamedTuple):
 
 
 PosePrior = Spline | Limbs | View
-"""What a target's pose tells of the flow to any reference."""
+"""A target's pose, ready to give flows to any reference."""
 
 
 def pose_prior(task: Task, points: Tensor, shape: tuple[int, int], stride: int) -> PosePrior:
-    """What the points (B, N, 2) of a pose tell, in a picture of `shape` (height, width), to be evaluated at
-    the centres of cells of `stride` pixels."""
+    """The prior of a pose's `points` (B, N, 2) in a picture of `shape` (height, width), evaluated at the
+    centres of cells of `stride` pixels."""
     if task == "person":
         return Limbs(points, shape, stride)
     if task == "view":

@@ -1,8 +1,10 @@
-"""Blocks the networks are made of. None normalises on the picture's way, or its absolute colour were lost;
-the flow's inner blocks, which carry no colour, may.
+"""Blocks of the networks, and the two encoders they share.
 
-Convolutions start with He's gain for the leaky slope; each residual branch ends in a zero convolution, so
-that a block starts as the identity and depth costs nothing at the first step.
+Blocks that pass colour on do not normalise, as that would lose the absolute colour; the flow's inner blocks
+may. Convolutions start with He's gain for the leaky slope; each residual branch ends in a zero convolution,
+so that a block starts as the identity and depth costs nothing at the first step.
+
+B batch, S structure channels, H W the picture.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .config import GeneratorConfig
 
 Net = TypeVar("Net", bound=nn.Module)
 SLOPE = 0.1
@@ -76,6 +80,36 @@ def double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+class StructureEncoder(nn.Module):
+    """Structure map (B, S, H/4, W/4) to features at H/4 and H/8."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        _, c4, c8 = config.channels
+        self.enter = conv(config.structure_channels, c4)
+        self.body4 = residuals(c4, 1)
+        self.down8 = Down(c4, c8)
+
+    def forward(self, structure: Tensor) -> tuple[Tensor, Tensor]:
+        x4 = self.body4(self.enter(structure))
+        return x4, self.down8(x4)
+
+
+class ImageEncoder(nn.Module):
+    """Image (B, 3, H, W) to features at H/4 and H/8; nothing normalises, so colour survives."""
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        c2, c4, c8 = config.channels
+        self.enter = conv(12, c2)
+        self.down4, self.body4 = Down(c2, c4), residuals(c4, 1)
+        self.down8, self.body8 = Down(c4, c8), residuals(c8, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x4 = self.body4(self.down4(self.enter(F.pixel_unshuffle(image, 2))))
+        return x4, self.body8(self.down8(x4))
+
+
 def channels_last(net: Net) -> Net:
-    """`net` itself, its convolutions' weights now laid out channels last, the fast layout for pictures."""
+    """Lay out the weights of `net` channels last, the fast layout for pictures; returns `net`."""
     return net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's stubs

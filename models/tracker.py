@@ -1,8 +1,9 @@
 """The built-in face and landmark network: a finder for whole frames, an aligner for upright crops.
 
-Two small nets serve better than one: the finder sees the whole picture coarsely and once, the aligner sees
-one face finely at every frame and says whether it is one. Letters: B batch, N landmarks, H W pixels, h w
-feature grid.
+Two small nets serve better than one: the finder sees the whole picture once and coarsely, the aligner sees
+one face at every frame and finely, and scores whether it is one.
+
+B batch, N landmarks, H W pixels, h w feature grid.
 """
 
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def load_tracker(device: str = "cpu", path: Path = WEIGHTS) -> Tracker:
 
 
 class Finder(nn.Module):
-    """Fully convolutional: one guess of a face per cell of 8 x 8 pixels.
+    """Fully convolutional: one candidate face per cell of 8 x 8 pixels.
 
     Objects as points (Zhou et al. 2019, "Objects as Points"), with the head's roll beside the box.
     """
@@ -132,18 +133,18 @@ class Aligner(nn.Module):
 def read_heat(heat: Tensor, stride: int) -> Tensor:
     """Mean place of each map under its softmax: heat (B, N, h, w) float -> (B, N, 2) pixels, x then y."""
     h, w = heat.shape[-2:]
-    share = heat.flatten(2).softmax(2).view_as(heat)
+    weight = heat.flatten(2).softmax(2).view_as(heat)
     ys = torch.arange(h, device=heat.device, dtype=heat.dtype)
     xs = torch.arange(w, device=heat.device, dtype=heat.dtype)
-    cells = torch.stack([(share.sum(2) * xs).sum(2), (share.sum(3) * ys).sum(2)], 2)
+    cells = torch.stack([(weight.sum(2) * xs).sum(2), (weight.sum(3) * ys).sum(2)], 2)
     return (cells + 0.5) * stride - 0.5
 
 
 def read_cells(cells: Tensor, stride: int) -> Tensor:
-    """What each cell of the finder says: (B, 6, h, w) -> (B, h, w, 5) float.
+    """Decode the finder's cells (B, 6, h, w) to candidates (B, h, w, 5) float.
 
-    Probability that a face's centre is here; its x, y and size (box's longer side) in pixels of the finder's
-    image; its roll in radians.
+    Probability that a face's centre is in the cell; its x, y and size (the box's longer side) in pixels of
+    the finder's image; its roll in radians.
     """
     h, w = cells.shape[-2:]
     ys = torch.arange(h, device=cells.device, dtype=cells.dtype)[:, None]

@@ -1,10 +1,11 @@
-"""The papers' ablations and our own, each by what it changes; they are called as `Generator` is.
+"""Models of the papers' ablations and of ours, each written as what it changes, with `Generator`'s methods.
 
-Paper 1 (Ren 2020, section 4.3): `Baseline`, `GlobalAttention`, `BilinearSampling`, `Paper` (the full model as
-printed, which takes no pixels from the source). Paper 2 (Ren 2021, section 4.2): `Baseline` again, and
-`AttentionFlow` with its config's `attention` or `flow` off. Ours: `NoPrior`, `SummedBlends`, and `Paper` for
-the generator without its warped-source skip. What training alone decides (losses, memory) is said in
-`train/ablation/variants.py`.
+- Paper 1 (Ren 2020, section 4.3): `Baseline`, `GlobalAttention`, `BilinearSampling`, and `Paper`, the full
+  model as printed, which takes no pixels from the source.
+- Paper 2 (Ren 2021, section 4.2): `Baseline`, and `AttentionFlow` with `attention` or `flow` off.
+- Ours: `NoPrior`, `SummedBlends`, and `Paper` as the generator without its warped-source skip.
+
+`train/ablation/variants.py` has what differs in training alone: losses and memory.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from torch.nn import functional as F
 from .attention_flow import Synthesis
 from .config import GeneratorConfig
 from .flow_prior import PosePrior
-from .generator import FrameOutput, Generator, GeneratorMemory, ImageEncoder, StructureEncoder
-from .layers import Down, activate, conv, residuals
+from .generator import FrameOutput, Generator, GeneratorMemory
+from .layers import Down, ImageEncoder, StructureEncoder, activate, conv, residuals
 from .ops import attention_warp, warp
 
 
@@ -39,7 +40,7 @@ class Paper(Generator):
 
 
 class BilinearSampling(Paper):
-    """Bi-Sample: the flow alone says what is read, by bilinear sampling; no weights are predicted."""
+    """Bi-Sample: features are sampled bilinearly where the flow points; no weights are predicted."""
 
     def __init__(self, config: GeneratorConfig):
         super().__init__(config)
@@ -47,27 +48,27 @@ class BilinearSampling(Paper):
 
 
 class SummedBlends(Generator):
-    """The original's fusion: one blend (Eq. 10) a reference, summed, so two references double a feature."""
+    """The original's fusion: one blend (Eq. 10) per reference, summed; two references double a feature."""
 
     def _fuse(self, x: Tensor, sampled: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         mask = logits.float().sigmoid()
-        share = mask.to(x.dtype)
-        return ((1 - share) * x[:, None] + share * sampled).sum(dim=1), mask
+        weight = mask.to(x.dtype)
+        return ((1 - weight) * x[:, None] + weight * sampled).sum(dim=1), mask
 
 
 class NoPrior(Generator):
-    """No spline prior: the flow is learnt from nothing."""
+    """No prior: the flow is learnt from zero."""
 
-    def candidates(self, target: PosePrior, places: Tensor) -> Tensor:
-        return torch.zeros_like(super().candidates(target, places))
+    def candidates(self, target: PosePrior, points: Tensor) -> Tensor:
+        return torch.zeros_like(super().candidates(target, points))
 
 
 class Unmoved(NamedTuple):
-    """A reference of a model that estimates no flow: `Baseline`'s or `GlobalAttention`'s.
+    """A reference for a model without flow: `Baseline` or `GlobalAttention`.
 
     Attributes:
         image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4).
-        features: (B, C, h, w) at H/8 and H/4, none for the baseline.
+        features: (B, C, h, w) at H/8 and H/4; empty for the baseline.
     """
 
     image: Tensor
@@ -76,10 +77,10 @@ class Unmoved(NamedTuple):
 
 
 class GlobalAttention(nn.Module):
-    """Global-Attn: every place of the target may read every place of the source, softmax over the source.
+    """Global-Attn: every place of the target reads every place of the source, softmax over the source.
 
-    Keys and queries are the features f_s and f_t themselves through 1 x 1 convolutions (section 4.3); cosines
-    times `ALPHA`, as paper 2's Eq. 2, or a softmax over so many places would not become sparse.
+    Keys and queries are 1 x 1 convolutions of the features f_s and f_t (section 4.3). Their cosines are
+    multiplied by `ALPHA`, as in paper 2's Eq. 2; otherwise a softmax over so many places stays flat.
     """
 
     ALPHA = 100.0
@@ -107,7 +108,7 @@ class GlobalAttention(nn.Module):
         return FrameOutput(image, image, reference.image, (), ())
 
     def keys_and_queries(self, structure: Tensor, reference: Unmoved) -> tuple[Tensor, Tensor]:
-        """What is compared at H/4 for one picture, (B, K, H/4, W/4) each: `structure` (B, S, H/4, W/4)."""
+        """Keys and queries at H/4 for one picture, (B, K, H/4, W/4) each; `structure` (B, S, H/4, W/4)."""
         return self._attend(structure, reference)[1]
 
     def _attend(self, structure: Tensor, reference: Unmoved) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -123,9 +124,9 @@ class GlobalAttention(nn.Module):
 
 
 class Baseline(nn.Module):
-    """An auto-encoder of the source picture and both structures, concatenated; nothing moves anything.
+    """An auto-encoder of the source picture and both structures, concatenated, without any motion.
 
-    `source_structure` False is paper 2's, which sees the target's structure alone.
+    source_structure: False is paper 2's baseline, which sees the target's structure alone.
     """
 
     def __init__(self, config: GeneratorConfig, source_structure: bool = True):
@@ -156,7 +157,7 @@ class Baseline(nn.Module):
 
 
 class _Bilinear(nn.Module):
-    """Called as `LocalAttention`; its only weight is one."""
+    """A `LocalAttention` with a single tap, whose weight is one."""
 
     def encode_reference(self, features: Tensor) -> Tensor:
         return features[:, :0]

@@ -1,12 +1,11 @@
-"""Weights on disk: safetensors in half precision with the configuration beside them, read strictly.
-
-A file names what it is: its metadata holds the configuration as JSON, so loading needs nothing else.
-"""
+"""Weights on disk: safetensors in half precision, with the configuration as JSON in the file's metadata."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -21,6 +20,27 @@ from .layers import channels_last
 FOLDER = Path(__file__).parent / "weights"
 
 
+class WeightsError(ValueError):
+    """A weights file that cannot be used. subject: the file or name as given; reason: what is wrong."""
+
+    def __init__(self, subject: str | Path, reason: str):
+        super().__init__(f"{subject}: {reason}.")
+        self.subject, self.reason = str(subject), reason
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yields a path to write to, which is flushed to disk and renamed to `path`; removed on an error."""
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
     """Write `module`'s parameters in float16 and `config` (JSON-able); whole or not at all."""
     from safetensors.torch import save_file
@@ -30,27 +50,25 @@ def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
         name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in module.state_dict().items()
     }
-    partial = path.with_name(path.name + ".part")
-    save_file(tensors, partial, metadata={"config": json.dumps(config)})
-    os.replace(partial, path)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"config": json.dumps(config)})
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """The parameters in float32 and the configuration. Raises ValueError naming the file when it is not
-    one of ours, FileNotFoundError when it is missing."""
-    from safetensors import SafetensorError, safe_open  # whoever only computes does without
+    """The parameters in float32 and the configuration. WeightsError if the file is missing or not ours."""
+    from safetensors import SafetensorError, safe_open
 
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no weights file {path}.")
+        raise WeightsError(path, "no such weights file")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file ({error}).") from error
+        raise WeightsError(path, f"not a safetensors file ({error})") from error
     if "config" not in metadata:
-        raise ValueError(f"{path} holds no gfla configuration; it was not written by this program.")
+        raise WeightsError(path, "no gfla configuration in it; it was not written by this program")
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     return floats, json.loads(metadata["config"])
 
@@ -61,37 +79,34 @@ def save_generator(path: str | Path, generator: Generator | AttentionFlow) -> No
 
 
 def weights_file(name: str | Path) -> Path:
-    """The file that `name` means: that of shipped weights, or else `name` as a path."""
+    """The file of the shipped weights `name`, or `name` as a path."""
     shipped = FOLDER / f"{name}.safetensors"
     return shipped if shipped.is_file() else Path(name)
 
 
 def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
-    """An untrained model of the kind that `config` is of."""
+    """An untrained model of `config`'s kind."""
     return AttentionFlow(config) if isinstance(config, AttentionFlowConfig) else Generator(config)
 
 
 def load_generator(
     name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
 ) -> Generator | AttentionFlow:
-    """A trained generator in eval mode: a shipped name (see `models/weights`) or the path of a weights file,
-    which says of which model it is.
-
-    task: what they must be for. Raises FileNotFoundError or ValueError with one sentence for the user.
-    """
+    """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
+    file. task: what the weights must be for. WeightsError if it cannot be used."""
     tensors, values = read_weights(weights_file(name))
     values = ADDED_SETTINGS | values
     known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
     if set(values) not in (known, others):
-        raise ValueError(
-            f"{name} is of another version: its settings are {sorted(values)}, ours {sorted(known)}."
+        raise WeightsError(
+            name, f"written by another version: its settings are {sorted(values)}, ours {sorted(known)}"
         )
     if task and values["task"] != task:
-        raise ValueError(f"{name}: these weights are for a {values['task']}, not for a {task}.")
+        raise WeightsError(name, f"weights for a {values['task']}, not for a {task}")
     kind = AttentionFlowConfig if set(values) == others else GeneratorConfig
     generator = new_generator(config_from_json(kind, values))
     try:
         generator.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
-        raise ValueError(f"{name} does not fit its own configuration: {error}") from error
+        raise WeightsError(name, f"the weights do not fit their configuration: {error}") from error
     return channels_last(generator.to(device)).eval()

@@ -38,7 +38,7 @@ def toy_animator(pace: Pace) -> Animator:
         time.sleep(pace.seconds)
         return generate(*arguments)
 
-    vars(animator)["generate"] = paced
+    animator.networks.generate = paced  # type: ignore[method-assign]
     return animator
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+from gfla.models.ops import KernelNet
 from torch import Tensor
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-4, torch.bfloat16: 6e-2}
@@ -10,7 +11,7 @@ CASES = [(3, 4, 5, 9, 7, 2.0), (5, 6, 4, 8, 11, 3.0), (5, 3, 4, 5, 4, 40.0), (7,
 
 
 class Inputs(NamedTuple):
-    """What local attention takes, in its order."""
+    """Every tensor that local attention takes, in its order."""
 
     source: Tensor
     target: Tensor
@@ -20,6 +21,11 @@ class Inputs(NamedTuple):
     bias: Tensor
     tap_weight: Tensor
     tap_bias: Tensor
+
+    @property
+    def arguments(self) -> tuple[Tensor, Tensor, Tensor, KernelNet]:
+        """The arguments of `local_attention`."""
+        return *self[:3], KernelNet(*self[3:])
 
 
 def attention_inputs(case, dtype, device) -> Inputs:

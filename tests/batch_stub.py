@@ -56,7 +56,7 @@ def write_batch(folder: Path, sources: int, drivers: int, frames: int) -> list[J
 
 def jobs_in(folder: Path) -> list[Job]:
     return [
-        Job.of(source, driver, folder / "out" / f"{source.stem}--{driver.stem}.mp4")
+        Job(source, driver, folder / "out" / f"{source.stem}--{driver.stem}.mp4")
         for source in sorted(folder.glob("source-*.png"))
         for driver in sorted(folder.glob("driver-*.mp4"))
     ]

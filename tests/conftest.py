@@ -1,5 +1,6 @@
 """Videos and stand-ins that tests share: made here, small, with known content, so nothing is downloaded."""
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -9,10 +10,18 @@ import numpy as np
 import pytest
 import torch
 from av.video.reformatter import ColorRange, Colorspace
+from gfla.animate import Animator
 from gfla.animate.face.landmarks import Landmarks
 from gfla.animate.synthetic.talking_head import write_dataset
+from gfla.models import CONFIGS, Generator
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
+
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # face-alignment's few loops: ten seconds to compile
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker is a core's: one thread in it, and in what it starts
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 def moving_picture(index: int, width: int = 96, height: int = 64) -> np.ndarray:
@@ -172,6 +181,20 @@ class DiscLandmarker:
 @pytest.fixture
 def landmarker() -> DiscLandmarker:
     return DiscLandmarker()
+
+
+@pytest.fixture
+def animator(landmarker: DiscLandmarker) -> Animator:
+    """The tiny generator, random, always the same. (Made in 8 ms: nothing is gained by sharing one.)"""
+    torch.manual_seed(0)
+    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """The file of a photograph of the head, 160 by 120."""
+    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
+    return tmp_path / "portrait.png"
 
 
 @pytest.fixture(name="face")

@@ -25,7 +25,7 @@ def halves(inputs: Inputs):
 def test_attend_equals_definition_with_gradients(case):
     inputs = attention_inputs(case, torch.float32, DEVICE)
     results = []
-    for out, weights in (gpu_attention.attend(*halves(inputs)), reference.local_attention(*inputs)):
+    for out, weights in (gpu_attention.attend(*halves(inputs)), reference.local_attention(*inputs.arguments)):
         ramp = torch.linspace(-1, 1, out.numel(), device=DEVICE).view(out.shape)
         loss = (out * ramp).sum() + weights.square().sum()
         results.append((out, weights, *torch.autograd.grad(loss, inputs)))

@@ -25,9 +25,9 @@ def shown(
     return draw(shape, faces, MODEL.expression)[0].astype(np.float32)
 
 
-def run(source, *driving, manner=PLAIN, state=None):
+def run(source, *driving, options=PLAIN, state=None):
     """The targets of a stream."""
-    state = state or MotionState(fit_source(source), manner)
+    state = state or MotionState(fit_source(source), options)
     targets = []
     for points in driving:
         moved, state = follow_driver(points, state)

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from gfla.animate import Animator, VideoReader
 from gfla.animate.face.landmarks import Landmarks
 from gfla.animate.networks import Generated
 from gfla.animate.streaming.live import Controls, LiveCount, Newest, animate_live
-from gfla.animate.streaming.pipeline import StreamStats, peak_memory
+from gfla.animate.streaming.pipeline import peak_memory
 from gfla.animate.streaming.sinks import FileSink
 from gfla.models import CONFIGS, Generator
 
@@ -57,12 +58,11 @@ def stub_animator(seconds: float) -> Animator:
 
 
 def render(driving: str, output: str, milliseconds: str) -> dict:
-    account: list[StreamStats] = []
     animator = stub_animator(float(milliseconds) / 1000)
-    animator.render(np.full((144, 128, 3), 90, np.uint8), driving, output, stats=account.append)
-    stages = {stage.name: stage.seconds for stage in account[0].stages}
-    frames = account[0].stages[-1].items
-    return {"frames": frames, "seconds": account[0].seconds, "memory": account[0].memory, "stages": stages}
+    result = animator.render(np.full((144, 128, 3), 90, np.uint8), driving, output)
+    stats = result.stats
+    stages = {stage.name: stage.seconds for stage in stats.stages}
+    return {"frames": result.frames, "seconds": stats.seconds, "memory": stats.memory, "stages": stages}
 
 
 def look(driving: str) -> dict:
@@ -82,9 +82,8 @@ def live(driving: str, sink: str, seconds: str) -> dict:
             controls.stop.set()
 
     with closing(FileSink(sink, state.size, Fraction(25))) as out:
-        count = animate_live(
-            animator, state, Newest(lambda: VideoReader(driving), again=True), [out], controls, watch
-        )
+        frames = Newest(lambda: VideoReader(driving), again=True)
+        count = animate_live(partial(animator.step, alone=True), state, frames, [out], controls, watch)
     elapsed = time.perf_counter() - began
     return {
         "frames": count.frames,

@@ -51,6 +51,7 @@ def package_data() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_wheel_holds_everything_and_nothing_else(tmp_path):
     checkout = (
         tmp_path / "checkout"
@@ -131,6 +132,7 @@ def test_extra_all_is_every_extra():
     assert Requirement(extras["all"][0]).extras == set(extras) - {"all"}
 
 
+@pytest.mark.slow
 def test_extras_are_imported_lazily():
     """Importing the product imports none of what is optional or slow; kernels alone are all Triton."""
     lazy = ["kornia", "face_alignment", "gradio", "skimage", "tensorboard", "ray"]

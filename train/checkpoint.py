@@ -1,10 +1,9 @@
-"""Everything an exact resume needs, in one safetensors file and a JSON beside the tensors in its metadata."""
+"""Checkpoints: everything that an exact resume needs, in one safetensors file with JSON in its metadata."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,12 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..animate.errors import InputError
+from ..animate.io.atomic import atomic_file
 from ..models.config import ADDED_SETTINGS
 
+Modules = Mapping[str, torch.nn.Module]
 
-def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, loop: dict) -> None:
-    """Write the states of named modules and optimisers and the loop's own numbers, whole or not at all.
-    OSError in a sentence if the disk takes it not; the checkpoint before it stays."""
+
+def save_checkpoint(path: Path, modules: Modules, optimisers: dict, loop: dict) -> None:
+    """Write the states of named modules and optimisers and the loop's own values, whole or not at all.
+    OSError if the disk refuses; the previous checkpoint is kept."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= {
@@ -29,37 +32,32 @@ def save_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
             tensors |= {
                 f"{name}/{index}/{key}": value.detach().clone().contiguous() for key, value in state.items()
             }
-    partial = path.with_name(path.name + ".part")
-    with whole_or_not(path):
-        save_file(tensors, partial, metadata={"loop": json.dumps(loop)})
-        os.replace(partial, path)
+    with name_file_in_errors(path), atomic_file(path) as part:
+        save_file(tensors, part, metadata={"loop": json.dumps(loop)})
 
 
 @contextmanager
-def whole_or_not(path: Path) -> Iterator[None]:
-    """Around the writing of `path` by way of `path`.part: OSError in a sentence if the disk takes it not, the
-    part removed."""
+def name_file_in_errors(path: Path) -> Iterator[None]:
+    """Turn errors of writing `path` atomically into an OSError that names it."""
     try:
         yield
     except (OSError, SafetensorError) as error:
-        raise OSError(f"{path} cannot be written ({error}); the one before it stays.") from error
-    finally:
-        path.with_name(path.name + ".part").unlink(missing_ok=True)
+        raise OSError(f"{path}: cannot be written ({error}); the previous one is kept.") from error
 
 
-def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers: dict, model: dict) -> dict:
-    """Restore what `save_checkpoint` wrote; returns the loop's numbers. ValueError in a sentence if the file
-    is damaged or the loop's `model` is not `model`: then nothing was changed."""
+def load_checkpoint(path: Path, modules: Modules, optimisers: dict, model: dict) -> dict:
+    """Restore what `save_checkpoint` wrote; returns the loop's values. InputError if the file is damaged or
+    its `model` settings differ from `model`; nothing is changed then."""
     try:
         with safe_open(path, framework="pt") as file:
             loop = json.loads(file.metadata()["loop"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no checkpoint of gfla-train ({error}).") from None
-    if ADDED_SETTINGS | (loop.get("model") or {}) != json.loads(json.dumps(model)):
-        raise ValueError(
-            f"{path} is of another configuration: {loop.get('model')}. Name its --config, or another --out."
-        )
+        raise InputError(path, f"not a checkpoint of ours ({error})") from None
+    added = {name: value for name, value in ADDED_SETTINGS.items() if name in model}
+    if added | (loop.get("model") or {}) != json.loads(json.dumps(model)):
+        reason = f"of another configuration: {loop.get('model')}"
+        raise InputError(path, reason, "give its --config, or another --out")
     for name, module in modules.items():
         prefix = f"{name}/"
         module.load_state_dict(
@@ -75,21 +73,21 @@ def load_checkpoint(path: Path, modules: dict[str, torch.nn.Module], optimisers:
     return loop
 
 
-def going_on(path: Path, loop: dict, config: dict) -> str:
-    """What to say of a run that goes on from the checkpoint `path` with these numbers of the `loop`, by the
-    schedule `config`: where, and what of the schedule is other than before. ValueError in a sentence if the
-    schedule ends sooner."""
+def describe_resume(path: Path, loop: dict, config: dict) -> str:
+    """A sentence about a run that continues from the checkpoint `path` with these values of its `loop` under
+    the schedule `config`: where, and how the schedule differs from before. InputError if the schedule ends
+    sooner."""
     step, steps = loop["step"], _steps(config)
     if step > steps:
-        raise ValueError(f"{path} is at step {step} already, not within {steps}: ask for more --steps.")
+        raise InputError(path, f"already at step {step} of {steps}", "ask for more --steps")
     now = json.loads(json.dumps(config))
     before = now | (loop.get("config") or {})
-    changed = [f"{steps} steps and not {_steps(before)}"] if steps != _steps(before) else []
+    changed = [f"{steps} steps instead of {_steps(before)}"] if steps != _steps(before) else []
     if [stage | {"steps": 0} for stage in before["stages"]] != [s | {"steps": 0} for s in now["stages"]]:
         changed.append("other stages")
     changed += [f"another {name}" for name in now if name != "stages" and now[name] != before[name]]
-    how = f", by another schedule than before: {', '.join(changed)}" if changed else ""
-    return f"{path.parent} goes on at step {step} of {steps}{how}."
+    how = f", under a changed schedule: {', '.join(changed)}" if changed else ""
+    return f"{path.parent}: continues at step {step} of {steps}{how}."
 
 
 def _steps(config: dict) -> int:

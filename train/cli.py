@@ -1,4 +1,5 @@
-"""gfla-prepare, gfla-train, gfla-evaluate: the three commands of training; torch is loaded only for work."""
+"""gfla-prepare, gfla-train and gfla-evaluate, the three commands of training; torch is loaded only for
+work."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..animate.cli.options import add_options, count_option, run_command
+from ..animate.errors import InputError
 from ..animate.options import ModelOptions
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
@@ -24,7 +26,7 @@ def prepare(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--size", type=int, choices=(256, 512), default=256, help="side of the crops, pixels")
     parser.add_argument(
-        "--identities", type=Path, metavar="CSV", help="who is in which file: columns file, identity"
+        "--identities", type=Path, metavar="CSV", help="the person in each file: columns file, identity"
     )
     options = parser.parse_args(arguments)
 
@@ -41,7 +43,7 @@ def prepare(arguments: list[str] | None = None) -> int:
             say=lambda line: print(line, file=sys.stderr),
         )
         if not count:
-            raise ValueError(f"No clip could be made; {options.out} stays without an index.")
+            raise InputError(options.out, "no clip could be made, so there is no index")
         print(f"{options.out / 'index.csv'}: {count} clips")
 
     return run_command("gfla-prepare", work)
@@ -49,13 +51,13 @@ def prepare(arguments: list[str] | None = None) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="gfla-train", description="Train a generator on a dataset, resumable, on one command."
+        prog="gfla-train", description="Train a generator on a dataset; the run can be resumed."
     )
     parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
     parser.add_argument(
         "--data",
         type=Path,
-        help="the dataset (faces: folder with index.csv, default GFLA_DATA; persons and views: puppets)",
+        help="the dataset (faces: a folder with index.csv, default GFLA_DATA; persons and views: puppets)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument(
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
-    parser.add_argument("--init", metavar="WEIGHTS", help="a shipped name or a file of learnt weights")
+    parser.add_argument("--init", metavar="WEIGHTS", help="weights to start from: a shipped name or a file")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
     return run_command("gfla-train", lambda: _train(options))
@@ -83,7 +85,7 @@ def _train(options: argparse.Namespace) -> None:
     from .trainer import Trainer
 
     if options.config not in SCHEDULES:
-        raise ValueError(f"There is no configuration {options.config!r}; there are {', '.join(SCHEDULES)}.")
+        raise InputError(f"--config {options.config}", "unknown", f"choose from {', '.join(SCHEDULES)}")
     device, _ = choose_device(options.device)
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
@@ -100,21 +102,21 @@ def _train(options: argparse.Namespace) -> None:
     if perceptual is None and schedule.features == "squeezenet":
         perceptual = perceptual_weights(data)
         if not perceptual.is_file():
-            print(f"There are no perceptual weights at {perceptual}: training by L1 and the critics alone.")
+            print(f"{perceptual}: no such perceptual weights; training with L1 and the critics alone.")
             perceptual = None
     elif perceptual is not None:
         schedule = replace(schedule, features=features_in(perceptual))
     trainer = Trainer(network, schedule, data, options.out, perceptual, device)
     if trainer.checkpoint.exists() and not options.resume:
-        raise ValueError(
-            f"{options.out} holds a run already; pass --resume to go on, or name another folder."
+        raise InputError(
+            options.out, "a run is there already", "pass --resume to continue it, or name another folder"
         )
     if options.init:
         trainer.start_from(options.init)
     if options.resume:
-        said = trainer.resume()
+        resumed = trainer.resume()
         if trainer.rank == 0:
-            print(said)
+            print(resumed)
     trainer.train()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
@@ -123,9 +125,9 @@ def _train(options: argparse.Namespace) -> None:
 def evaluate(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="gfla-evaluate",
-        description="Measure weights on people they have not seen: a table and a report.",
+        description="Measure weights on people they have not been trained on: a table and a report.",
     )
-    parser.add_argument("--data", type=Path, help="the dataset, as of gfla-train")
+    parser.add_argument("--data", type=Path, help="the dataset, as for gfla-train")
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="REPORT", help="folder of the report"
     )
@@ -135,9 +137,9 @@ def evaluate(arguments: list[str] | None = None) -> int:
         "--pairs",
         type=count_option,
         default=500,
-        help="of persons or views, how many pairs (default: %(default)s)",
+        help="number of pairs of persons or views (default: %(default)s)",
     )
-    parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="others, for comparison")
+    parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="weights to compare with")
     add_options(parser, ModelOptions, ("backend",))
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")

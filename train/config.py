@@ -1,4 +1,4 @@
-"""What a training run is: stages of steps with their weights."""
+"""Configurations of training runs: stages of steps with their loss weights."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from ..animate.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """One stage of training.
 
-    `length` frames follow the reference in a sample and are generated `chunk` at a time: gradients pass
-    through a chunk, the memory is carried from chunk to chunk detached.
+    A sample has `length` frames after the reference, generated `chunk` at a time. Gradients pass through a
+    chunk; from chunk to chunk the memory is detached.
     """
 
     name: str
@@ -22,7 +24,7 @@ class Stage:
     chunk: int = 1
     rate: float = 5e-4
     flow_only: bool = False
-    """Train the warp alone: the Flow Field Estimator and the encoders it reads, by the teacher's flow."""
+    """Train the motion alone: the Flow Field Estimator and its encoders, from the teacher's flow."""
     flow: float = 0.15
     """Weight of the relative distance to the teacher's flow."""
     l1: float = 2.0
@@ -30,27 +32,27 @@ class Stage:
     """Weight of L1 in the eyes and the mouth."""
     perceptual: float = 1.0
     window: float = 0.875
-    """Side of the crop that perceptual losses see, of the picture's."""
+    """Side of the crop that perceptual losses see, a fraction of the picture's."""
     central: bool = False
-    """That crop lies about the middle, not anywhere."""
+    """That crop, and what critics see, lies about the middle, not anywhere."""
     generated: float = 0.3
-    """Weight of the painted picture's own losses: without them the pixel skip makes the decoder lazy."""
+    """Weight of the painted picture's own losses; without them the decoder relies on the warped pixels."""
     warped: float = 0.3
     affine: float = 0.01
     correctness: float = 0.0
     """Weight of the sampling-correctness loss of the source's flow (GFLA Eq. 3)."""
     hidden: float = 0.0
-    """Weight of the source's share where it is known to show nothing of the place: for an exact teacher."""
+    """Weight of the source's share where it is known not to show the place; needs an exact teacher."""
     carried: float = 0.0
-    """Weight of the painted share where the source's own pixels, moved, are right: paint is softer."""
+    """Weight of the painted share where the source's warped pixels are right: paint is softer."""
     style: float = 0.0
     """Weight of the Gram matrices' distance."""
     attention: float = 0.0
     """Weight of the attention loss, for models that attend (Ren 2021 Eq. 10)."""
     face: float = 0.0
-    """Weight of the perceptual distance of the faces alone (Ren 2021 Eq. 16)."""
+    """Weight of the perceptual distance of face crops (Ren 2021 Eq. 16)."""
     landmarks: float = 0.0
-    """Weight of what the tracker's aligner sees otherwise than in the truth (faces; `landmark_loss`)."""
+    """Weight of the difference in landmarks found by the tracker (faces; see `losses.landmarks`)."""
     change: float = 0.0
     """Weight of the error of the changes between a chunk's frames."""
     adversarial: float = 0.0
@@ -58,61 +60,61 @@ class Stage:
 
     @property
     def needs_flow(self) -> bool:
-        """Whether nothing right is learnt where no teacher knows the flow, as of photographs of persons and
-        things."""
+        """Whether the stage needs a known flow, which photographs of persons and things do not have."""
         return self.hidden > 0 or (self.flow_only and not self.correctness)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How often samples are changed beyond the similarity and the colours that all get.
+    """Probabilities of changes beyond the similarity and the colours that every sample gets.
 
-    The first five are shares of samples, whose frames are all treated alike. The others are shares of a
-    video sample's later chunks, whose previous frame they change, so that drift is learnt away.
+    The first five are per sample, the same for all its frames. The others are per later chunk of a video
+    sample and change its previous frame, so that the generator learns to correct drift.
     """
 
     mirror: float = 0.5
     first_frame: float = 0.0
-    """The reference is the clip's first frame and not any (faces)."""
+    """The reference is the clip's first frame instead of a random one (faces)."""
     blur: float = 0.0
     jpeg: float = 0.0
     background: float = 0.0
-    """What is around the head moves between the reference and the frames."""
+    """The background moves between the reference and the frames."""
     drop: float = 0.0
-    """There is no previous frame, as at the beginning and after a cut (in 15 % of chunks in the papers)."""
+    """There is no previous frame, as at the start and after a cut (15 % of chunks in the papers)."""
     mix: float = 0.0
-    """The generated previous frame is blended with the true one, by any share."""
+    """The previous frame is blended with the true one, in a random proportion."""
     noise: float = 0.0
-    """Noise on the previous frame, up to 0.1 (of -1 to 1) in standard deviation."""
+    """Noise on the previous frame, with a standard deviation up to 0.1 (of -1 to 1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """A run: its stages one after the other, and what holds for all of them.
-
-    critic_rate: learning rate of the critics. warmup: steps in which the generator's rises to its own.
-    clip_gradient: norm of the generator's gradient at most. ema: decay of the parameters' moving average.
-    """
+    """A run: its stages in order, and the settings common to all."""
 
     stages: tuple[Stage, ...]
     critic_rate: float = 2e-4
+    """Learning rate of the critics."""
     critic_levels: int = 4
     """How often the critics halve their pictures."""
     warmup: int = 100
+    """Steps in which the generator's learning rate rises to its value."""
     clip_gradient: float = 1.0
+    """Largest norm of the generator's gradient."""
     ema: float = 0.998
+    """Decay of the parameters' moving average."""
     seed: int = 0
     features: str = "squeezenet"
     """The perceptual network: "squeezenet" or "vgg19"."""
     augmentation: Augmentation = Augmentation()
     compile: str = ""
-    """Backend of torch.compile for the generator's blocks, such as "inductor" (which needs a C++ compiler);
-    empty: none."""
+    """Backend of torch.compile for the generator's blocks, such as "inductor" (needs a C++ compiler); "" is
+    none."""
     checkpointing: bool = False
-    """Compute activations again on the way back: a frame's memory instead of a chunk's, a third slower."""
+    """Recompute activations in the backward pass: the memory of a frame instead of a chunk, a third
+    slower."""
 
     def without_flow(self) -> TrainConfig:
-        """The run without its flow stage, for weights that have learnt to move."""
+        """The run without its flow stages, for weights that have learnt the motion."""
         return replace(self, stages=tuple(stage for stage in self.stages if not stage.flow_only))
 
     @property
@@ -120,7 +122,7 @@ class TrainConfig:
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> tuple[Stage, int]:
-        """The stage that `step` belongs to and the step's number within it."""
+        """The stage of `step`, and the step's number within it."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage, step
@@ -128,9 +130,9 @@ class TrainConfig:
         raise ValueError(f"The run has {self.steps} steps.")
 
     def scaled(self, steps: int) -> TrainConfig:
-        """The same run in exactly `steps` steps, each stage keeping its share."""
+        """The same run in exactly `steps` steps, its stages in proportion. InputError for fewer than one."""
         if steps < 1:
-            raise ValueError(f"A run has one step at least, not {steps}.")
+            raise InputError(f"--steps {steps}", "a run has at least one step")
         total, done, ends = self.steps, 0, [0]
         for stage in self.stages:
             done += stage.steps
@@ -153,9 +155,9 @@ FACE_ONE = TrainConfig(
     ema=0.99,
     augmentation=Augmentation(mirror=0.0, first_frame=0.7),
 )
-"""Learnt weights made one person's in some ten minutes of a CPU: too few steps for critics. Clips from
-the first step on, because pictures alone unlearn what a previous frame is for. Mostly their first frame is
-the reference: one portrait is to be animated, and what is around and behind it can be learnt by heart."""
+"""Fine-tunes trained weights to one person in about ten minutes of a CPU: too few steps for critics. It uses
+clips from the first step on, because single pictures unlearn the use of previous frames. Mostly the first
+frame is the reference: for one portrait, its surroundings can be learnt by heart."""
 _NEAR: dict[str, Any] = {
     "batch": 16,
     "parts": 2.0,
@@ -191,7 +193,7 @@ PAPER_PAIRS = TrainConfig(
     ),
     ema=0.9978,
 )
-"""For photographs, whose flow nobody knows: the papers' sampling correctness teaches it."""
+"""For photographs, whose flow is unknown: the papers' sampling correctness teaches it."""
 TINY_PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=12, batch=2, flow_only=True, correctness=0.1),
@@ -204,8 +206,8 @@ ATTENTION_FLOW = TrainConfig(
         Stage(name="image", steps=2800, batch=8, rate=6e-4, attention=2.0, generated=0.0),
     ),
 )
-"""Paper 2's stages for clips of faces, which are all face: no loss for it alone. What every paper-2 run has,
-the average of the parameters, every run here has (`TrainConfig.ema`)."""
+"""Paper 2's stages for clips of faces, without its face loss, as the face fills the picture. Paper 2's
+average of the parameters is in every run here (`TrainConfig.ema`)."""
 PAPER_ATTENTION_FLOW = TrainConfig(
     stages=(
         Stage(
@@ -235,7 +237,7 @@ PAPER_ATTENTION_FLOW = TrainConfig(
     ),
     ema=0.9978,
 )
-"""Its section 3.3: no L1; the perceptual, face, style and adversarial losses make the picture."""
+"""Paper 2's section 3.3: no L1; the picture comes from the perceptual, face, style and adversarial losses."""
 TINY_ATTENTION_FLOW = TrainConfig(
     stages=(
         Stage(name="deformation", steps=10, batch=2, flow_only=True, correctness=0.1, attention=2.0),
@@ -280,5 +282,5 @@ CONFIGS: dict[str, TrainConfig] = {
     "view-tiny": TINY_PAIRS,
 }
 NETWORKS = {name: name for name in CONFIGS} | {"tiny": "face-tiny", "face-256-one": "face-256"}
-"""The network's name by the schedule's, mostly the same. `tiny` is `face-tiny` for some two minutes of a CPU;
-`face-256-one` goes on from the weights of `face-256`."""
+"""The network of each schedule, mostly of the same name. `tiny` trains `face-tiny` for about two minutes of a
+CPU; `face-256-one` continues from the weights of `face-256`."""

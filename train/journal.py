@@ -1,4 +1,5 @@
-"""A run's record: metrics.jsonl, TensorBoard where it is installed; and when a run has gone wrong."""
+"""A run's metrics: metrics.jsonl, TensorBoard if it is installed, and the check that a run has not
+diverged."""
 
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
+from ..animate.io.atomic import atomic_file
+
 LOG_STEPS = 20
 PICTURE_STEPS = 200
 DIVERGED = 4.0
-"""A run has diverged where a window's main error is this many times the median of the stage's windows."""
-_KNOWN = 3  # windows of a stage before that is judged
+"""A run has diverged if a window's main error is this many times the median of its stage's windows."""
+_MIN_WINDOWS = 3  # windows of a stage before it is judged
 
 Terms = dict[str, float]
 
@@ -26,8 +29,8 @@ Terms = dict[str, float]
 class Journal:
     """Means over windows of `LOG_STEPS` steps, written by the first process alone.
 
-    `recent`, the open window, belongs into the checkpoint, so that a resumed run writes what an
-    uninterrupted one would.
+    `recent`, the open window, belongs in the checkpoint, so that a resumed run writes what an uninterrupted
+    one would.
     """
 
     def __init__(self, out: Path, step: int, recent: list[Terms], *, first: bool):
@@ -37,11 +40,12 @@ class Journal:
         self._waited = self._worked = 0.0
         self._samples = 0
         self._file = self._board = None
-        kept = self._kept(step)
-        for line in map(json.loads, kept):
+        lines = self._lines_until(step)
+        for line in map(json.loads, lines):
             self._errors.setdefault(line["stage"], []).append(line[_main(line)])
         if first:
-            self._write_anew(kept)
+            with atomic_file(self.path) as part:
+                part.write_text("".join(line + "\n" for line in lines))
             self._file = self.path.open("a")
             self._board = _open_board(out, step)
 
@@ -55,7 +59,7 @@ class Journal:
             self._board.close()
 
     def timed(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """`batches`, the time that is waited for them and the time between counted."""
+        """`batches`, measuring the time spent waiting for them and the time between."""
         begin = time.perf_counter()
         for batch in batches:
             arrived = time.perf_counter()
@@ -65,8 +69,8 @@ class Journal:
             self._worked += begin - arrived
 
     def add(self, step: int, stage: str, terms: dict[str, Tensor], samples: int) -> Terms | None:
-        """Take in one step; at the end of a window its means, written. FloatingPointError in a sentence if
-        the run has diverged."""
+        """Add one step. At the end of a window, write and return its means; FloatingPointError if the run has
+        diverged."""
         self.recent.append({name: float(value) for name, value in terms.items()})
         self._samples += samples
         if step % LOG_STEPS:
@@ -91,7 +95,7 @@ class Journal:
         return means
 
     def means(self) -> Terms:
-        """Every term's mean over the open window, rounded."""
+        """The mean of every term over the open window, rounded."""
         names = self.recent[-1] if self.recent else ()
         return {
             name: round(float(np.mean([terms[name] for terms in self.recent if name in terms])), 5)
@@ -99,16 +103,17 @@ class Journal:
         }
 
     def healthy(self, stage: str) -> bool:
-        """Whether the open window looks like those before it: else its weights are not to be kept."""
+        """Whether the open window is in line with those before it; if not, its weights should not be
+        saved."""
         means = self.means()
         return not means or not self._bad(stage, means)
 
     def judge(self, step: int, stage: str) -> None:
-        """FloatingPointError in a sentence if the run, at `step`, is not `healthy`."""
+        """FloatingPointError if the run, at `step`, is not `healthy`."""
         if not self.healthy(stage):
             raise FloatingPointError(
-                f"Training diverged at step {step}: {self.means()}; the last good checkpoint stays: lower "
-                "the rate of the stage and --resume."
+                f"Training diverged at step {step}: {self.means()}. The last good checkpoint is kept; lower "
+                "the stage's rate and --resume."
             )
 
     def wants_picture(self, step: int) -> bool:
@@ -122,35 +127,30 @@ class Journal:
     def _bad(self, stage: str, means: Terms) -> bool:
         if not all(math.isfinite(value) for value in means.values()):
             return True
-        known = self._errors.get(stage, [])
-        return len(known) >= _KNOWN and means[_main(means)] > DIVERGED * float(np.median(known))
+        errors = self._errors.get(stage, [])
+        return len(errors) >= _MIN_WINDOWS and means[_main(means)] > DIVERGED * float(np.median(errors))
 
-    def _kept(self, step: int) -> list[str]:
-        """The record's lines without what a killed run wrote after its last checkpoint, at `step`, and
-        without a line cut off in the middle."""
-        kept = []
+    def _lines_until(self, step: int) -> list[str]:
+        """The file's lines up to `step`, the last checkpoint: without what a killed run wrote after it, and
+        without a truncated line."""
+        lines = []
         for line in self.path.read_text().splitlines() if self.path.is_file() else ():
             try:
-                known = json.loads(line)
-                if known["step"] <= step and {"stage", _main(known)} <= known.keys():
-                    kept.append(line)
+                values = json.loads(line)
+                if values["step"] <= step and {"stage", _main(values)} <= values.keys():
+                    lines.append(line)
             except (ValueError, KeyError, TypeError):
                 continue
-        return kept
-
-    def _write_anew(self, lines: list[str]) -> None:
-        partial = self.path.with_name(".metrics.part.jsonl")
-        partial.write_text("".join(line + "\n" for line in lines))
-        partial.replace(self.path)
+        return lines
 
 
 def _main(means: Terms) -> str:
-    """The term that tells whether a stage goes well: pictures' L1, or the flow's distance."""
+    """The term that a stage is judged by: L1 of the pictures, or the distance of the flow."""
     return "l1" if "l1" in means else "flow"
 
 
 def _open_board(out: Path, step: int):
-    """TensorBoard's writer of this run, or None where it is not installed."""
+    """A TensorBoard writer for this run, or None if TensorBoard is not installed."""
     if find_spec("tensorboard") is None:
         return None
     from torch.utils.tensorboard.writer import SummaryWriter

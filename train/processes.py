@@ -1,4 +1,4 @@
-"""The processes of a run: a group shares its gradients, and nobody else writes into its folder."""
+"""The processes of a run: averaged gradients, a lock on the run's folder, an orderly stop after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pathlib import Path
 import torch
 import torch.distributed as distributed
 
-from ..animate.io.atomic import held
+from ..animate.errors import InputError
+from ..animate.io.atomic import file_lock
 
 
-def hold_run(out: Path, *, first: bool) -> ExitStack:
-    """The folder `out` of a run, its group's, whose `first` process holds it until the stack is closed or the
-    process dies. ValueError in a sentence if somebody else trains there."""
+def lock_run(out: Path, *, first: bool) -> ExitStack:
+    """Lock the run's folder `out` for its group: the `first` process holds the lock until the stack is closed
+    or the process dies. InputError if another run has it."""
     stack = ExitStack()
     try:
         if first:
-            stack.enter_context(held(out / ".lock", wait=False))
+            stack.enter_context(file_lock(out / ".lock", wait=False))
     except BlockingIOError:
-        raise ValueError(
-            f"{out} is being trained by another process; wait for it or stop it, or name another folder."
-        ) from None
+        remedy = "wait for it or stop it, or name another folder"
+        raise InputError(out, "another process is training here", remedy) from None
     return stack
 
 
 def average_gradients(world: int, *modules: torch.nn.Module) -> None:
     """Replace each gradient by its mean over the `world` processes of the group, in one message.
 
-    What has none keeps none, as in one process: a zero would have its optimiser count a step and decay the
-    weight. All take the same path through the network, so all agree on which these are.
+    A parameter without a gradient stays without, as in one process: for a zero the optimiser would count a
+    step and decay the weight. All processes take the same path through the network, so they agree on these.
     """
     if world == 1:
         return
@@ -47,8 +47,8 @@ def average_gradients(world: int, *modules: torch.nn.Module) -> None:
 
 @contextmanager
 def defer_sigint(*, alone: bool) -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C is noted alone, as the function says that is yielded; the second stops at
-    once. Of a group, not `alone`, nobody waits: the others would for whom had stopped."""
+    """Inside, the first Ctrl-C only sets a flag, which the yielded function reads; the second stops at once.
+    In a group (not `alone`) the first one stops too, since the other processes would wait for this one."""
     asked = threading.Event()
     before = signal.getsignal(signal.SIGINT)
     ours = alone and before is signal.default_int_handler

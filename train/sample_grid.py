@@ -1,6 +1,6 @@
-"""What a training step looks like: source, target, output and how the output came about, side by side.
+"""A picture of a training step: source, target, output and the parts of the output, side by side.
 
-B batch, H W the picture; the single pictures are drawn by `animate.pictures`.
+B batch, H W the picture.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ COLUMNS = (
 def picture_grid(source: Tensor, target: Tensor, output: FrameOutput, rows: int = 4) -> Picture:
     """(rows x H, 8 x W, 3) uint8 RGB with the columns `COLUMNS`; source, target (B, 3, H, W) in [-1, 1].
 
-    The flow's colour is its direction, its strength its length, white is none (`flow_colours`). The mask is
-    the share taken from the source's pixels, the attention is `attention_heat` at H/4, or the combination
-    map.
+    Flow: `flow_colours`. Mask: the share of the source's pixels. Attention: `attention_heat` at H/4, or paper
+    2's combination map.
     """
     shape = source.shape[-2:]
     lines = []
@@ -36,7 +35,7 @@ def picture_grid(source: Tensor, target: Tensor, output: FrameOutput, rows: int 
         flow, mask = output.motions[2].flow[b, 0], output.motions[2].mask[b, 0, 0]
         if output.attention:
             heat = attention_heat(output.motions[1].flow[b, 0], output.attention[1][b, 0])
-        else:  # paper 2's model: where attention is chosen
+        else:  # paper 2's model
             heat = 1 - output.motions[1].mask[b, 0, 0]
         heat = resized(heat, shape)
         pictures = [source[b], target[b], output.image[b], output.generated[b], output.warped[b]]

@@ -17,7 +17,8 @@ from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
 from ..animate.compute.devices import fast_arithmetic
-from ..animate.errors import Stopped
+from ..animate.errors import InputError, Stopped
+from ..animate.io.atomic import clear_parts
 from ..models import (
     AttentionFlow,
     Generator,
@@ -28,28 +29,28 @@ from ..models import (
 )
 from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
-from .checkpoint import going_on, load_checkpoint, save_checkpoint, whole_or_not
-from .config import Augmentation, Stage, TrainConfig
+from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
+from .config import Stage, TrainConfig
+from .critics import critic_terms, new_critics, told_critic
 from .data.clips import Batch, draw_structures
 from .data.closeups import looked_closer
 from .data.samples import StageSamples, open_samples
 from .journal import Journal, Terms
-from .losses.critics import critic_terms, new_critics, told_critic
 from .losses.landmarks import LandmarkJudge
-from .losses.objective import flow_terms, picture_terms, window
+from .losses.objective import Target, flow_terms, picture_terms, window
 from .losses.perceptual import load_features
-from .losses.terms import detail_weight, find_eyes
 from .muon import Muon
-from .processes import average_gradients, defer_sigint, hold_run
+from .processes import average_gradients, defer_sigint, lock_run
 from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
-REFUSED = 3  # gradients in a row that are not finite, after which a run stops
-HEADS = ("head8", "head4", "paint", "taps", "leave")  # layers of outputs, no directions to be evened: AdamW's
+MAX_SKIPPED = 3  # a run stops after this many gradients in a row that are not finite
+HEADS = ("head8", "head4", "paint", "taps", "leave")  # output layers: trained by AdamW, not Muon
 
 
 class Step(NamedTuple):
-    """One optimiser step: its terms, and the last frame of its chunk to look at (none in the flow stage)."""
+    """One optimiser step: its loss terms, and the last frame of its chunk for display; output is None in the
+    flow stage."""
 
     terms: dict[str, Tensor]
     source: Tensor
@@ -60,9 +61,9 @@ class Step(NamedTuple):
 class Trainer:
     """One run: `out` receives metrics.jsonl, the newest checkpoint and the averaged (EMA) weights.
 
-    Under torchrun each process trains on its part of one batch, gradients are averaged, the first writes.
-    Samples and random draws depend on the seed and the step alone, and checkpoints are taken between samples:
-    a run that was killed and resumed does what an uninterrupted one does.
+    Under torchrun each process trains on its part of the batch, gradients are averaged, and the first process
+    writes. Samples and random numbers depend on the seed and the step alone, and checkpoints are written
+    between samples, so a run that was killed and resumed equals an uninterrupted one.
     """
 
     def __init__(
@@ -78,12 +79,12 @@ class Trainer:
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
-        self.frames = frames or out / "frames"  # decoded clips, which several runs may share
+        self.frames = frames or out / "frames"  # decoded clips; several runs may share them
         self.generator = self._place((build or new_generator)(model))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.critic, self.temporal = map(self._place, new_critics(model.task, config.critic_levels))
-        wanted = perceptual is not None or config.features == "vgg19"
-        self.features = self._place(load_features(config.features, perceptual)) if wanted else None
+        has_features = perceptual is not None or config.features == "vgg19"
+        self.features = self._place(load_features(config.features, perceptual)) if has_features else None
         self.judge = self._place(LandmarkJudge()) if any(s.landmarks for s in config.stages) else None
         critics = [*self.critic.parameters(), *self.temporal.parameters()]
         self.modules = {
@@ -103,24 +104,24 @@ class Trainer:
         self.optimisers = self.generator_optimisers | {
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
-        self.step, self.refused = 0, 0
+        self.step, self.skipped = 0, 0
         self.recent: list[Terms] = []
-        self.dice = torch.Generator()
+        self.rng = torch.Generator()
         grouped = distributed.is_initialized()
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
-        # Inductor of torch 2.13 else reads buffers after it gave them away, in the backward of `double`.
+        # Inductor of torch 2.13 would otherwise reuse buffers too early, in the backward of `double`.
         options = {"inplace_buffers": False} if config.compile == "inductor" else None
         for block in self.generator.children() if config.compile else ():
             block.compile(backend=config.compile, options=options)
 
     def start_from(self, weights: str) -> None:
-        """Begin with the parameters of a weights file (or shipped name) of the same configuration; close-ups
-        with a face's too."""
+        """Start from a weights file (or shipped name) of the same configuration, of close-ups also a face's;
+        InputError if it is not."""
         loaded = load_generator(weights, self.device)
         if self.generator.config.task == "closeup" and loaded.config.task == "face":
             loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
-            raise ValueError(f"{weights} is of another configuration: {loaded.config}.")
+            raise InputError(weights, f"of another configuration: {loaded.config}")
         for module in (self.generator, self.average):
             module.load_state_dict(loaded.state_dict())
 
@@ -128,30 +129,37 @@ class Trainer:
     def checkpoint(self) -> Path:
         return self.out / "checkpoint.safetensors"
 
+    @property
+    def weights(self) -> Path:
+        return self.out / "generator.safetensors"
+
     def resume(self) -> str:
-        """Continue from the newest checkpoint in the run's folder, if there is one; a sentence that says
-        where and by which schedule. ValueError in a sentence if it cannot go on from there."""
+        """Continue from the newest checkpoint in the run's folder, if there is one. Returns a sentence that
+        says where and by which schedule; InputError if it cannot continue from there."""
         if not self.checkpoint.is_file():
-            return f"{self.out} holds no checkpoint: the run begins anew."
+            return f"{self.out}: no checkpoint; the run starts from the beginning."
         model = asdict(self.generator.config)
         loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
         self.step, self.recent = loop["step"], loop["recent"]
         for group in self.optimisers["critic_optimiser"].param_groups:
             group["lr"] = self.config.critic_rate  # this run's, not that of the run before
-        return going_on(self.checkpoint, loop, asdict(self.config))
+        return describe_resume(self.checkpoint, loop, asdict(self.config))
 
     def train(self) -> None:
-        """Run to the end. ValueError, OSError or FloatingPointError in a sentence, the last good checkpoint
-        stays; Stopped after Ctrl-C, the run kept where it was."""
+        """Run to the end. InputError, OSError or FloatingPointError leave the last good checkpoint; Ctrl-C
+        raises Stopped with the run saved."""
         self.out.mkdir(parents=True, exist_ok=True)
         first, steps = self.rank == 0, self.config.steps
-        with hold_run(self.out, first=first):
+        with lock_run(self.out, first=first):
+            if first:
+                for path in (self.checkpoint, self.weights):
+                    clear_parts(path)
             samples = open_samples(self.generator.config, self.config, self.data, self.frames)
             bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=5, disable=not first)
             journal = Journal(self.out, self.step, self.recent, first=first)
-            with journal, bar, defer_sigint(alone=self.world == 1) as stopping:
+            with journal, bar, defer_sigint(alone=self.world == 1) as interrupted:
                 while self.step < steps:
-                    self._train_stage(samples, journal, bar, stopping)
+                    self._train_stage(samples, journal, bar, interrupted)
                 journal.judge(self.step, self.config.stage_at(self.step - 1)[0].name)
                 self.save()
 
@@ -166,14 +174,13 @@ class Trainer:
             "config": asdict(self.config),
         }
         save_checkpoint(self.checkpoint, self.modules, self.optimisers, loop)
-        weights = self.out / "generator.safetensors"
-        with whole_or_not(weights):
-            save_generator(weights, self.average)
+        with name_file_in_errors(self.weights):
+            save_generator(self.weights, self.average)
 
     def _train_stage(
-        self, samples: StageSamples, journal: Journal, bar: tqdm, stopping: Callable[[], bool]
+        self, samples: StageSamples, journal: Journal, bar: tqdm, interrupted: Callable[[], bool]
     ) -> None:
-        """The rest of the stage that the step belongs to; the last sample may be cut short by its end."""
+        """Train the rest of the current stage; its end may cut the last sample short."""
         stage, number = self.config.stage_at(self.step)
         begin, chunks = self.step - number, stage.length // stage.chunk
         first, last = (begin + math.ceil(n / chunks) for n in (number, stage.steps))
@@ -188,50 +195,46 @@ class Trainer:
                     journal.picture(self.step, picture_grid(step.source, step.truth, step.output))
                 if self.step == begin + stage.steps:
                     break
-            stop = stopping()
+            stop = interrupted()
             due = stop or time.monotonic() - saved > CHECKPOINT_SECONDS
             if healthy := due and journal.healthy(stage.name):
                 self.save()
                 saved = time.monotonic()
             if stop:
-                kept = "kept: --resume goes on from there" if healthy else "gone wrong: it is not kept"
-                raise Stopped(f"stopped at step {self.step} of {self.config.steps}, {kept}.")
+                end = "saved; --resume continues from there" if healthy else "not saved: it has diverged"
+                raise Stopped(f"stopped at step {self.step} of {self.config.steps}, {end}.")
 
     def sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
-        """One optimiser step a chunk of the sample."""
+        """One optimiser step for each chunk of the sample."""
         batch = Batch(*(tensor.to(self.device) for tensor in batch))
         source = batch.images[:, 0]
         task = self.generator.config.task
         structures = draw_structures(task, batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
         memory = GeneratorMemory()
         for start in range(0, stage.length, stage.chunk):
-            self.dice.manual_seed(self.config.seed * 1_000_003 + self.step)
+            self.rng.manual_seed(self.config.seed * 1_000_003 + self.step)
             part = slice(start, start + stage.chunk)
             truth, points, drawn = (x[:, 1:][:, part] for x in (batch.images, batch.points, structures))
-            teacher = (batch.flow[:, part], batch.flow_weight[:, part])
+            target = Target(task, source, truth, points, batch.flow[:, part], batch.flow_weight[:, part])
             outputs: list[FrameOutput] = []
             with self._autocast():
                 reference = self.generator.encode_reference(source, structures[:, 0], batch.points[:, 0])
                 if stage.flow_only:
                     moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
-                    terms = flow_terms(stage, moved, teacher, source, truth[:, 0], self.features)
+                    terms = flow_terms(stage, moved, target, self.features)
                 else:
                     if start:  # index `start` of the sample is the frame before this chunk
                         before = (batch.images[:, start], structures[:, start], batch.points[:, start])
                         memory = self._disturb(memory, *before)
                     outputs, memory = self._animate(drawn, points, reference, memory)
-                    places = points.transpose(0, 1).flatten(0, 1)
-                    weight = detail_weight(task, places, truth.shape[-2:])
-                    eyes = find_eyes(task, places)
-                    terms = picture_terms(
-                        stage, outputs, truth, weight, eyes, teacher, source, self.features, self.dice
-                    )
+                    terms = picture_terms(stage, outputs, target, self.features, self.rng)
                     if self.judge is not None and stage.landmarks:
                         images = torch.cat([output.image for output in outputs])
-                        terms["landmarks"] = self.judge(images, truth.transpose(0, 1).flatten(0, 1), places)
+                        real, faces = (x.transpose(0, 1).flatten(0, 1) for x in (truth, points))
+                        terms["landmarks"] = self.judge(images, real, faces)
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)
-                seen = window(stage, truth.shape[-2:], self.dice) if stage.central else ...
+                seen = window(stage, truth.shape[-2:], self.rng) if stage.central else ...
                 told = told_critic(task, drawn)
                 terms |= critic_terms(
                     (self.critic, self.temporal),
@@ -240,7 +243,7 @@ class Trainer:
                     truth[seen],
                     None if told is None else told[seen],
                     temporal=stage.temporal > 0,
-                    dice=self.dice,
+                    dice=self.rng,
                     world=self.world,
                     autocast=self._autocast,
                 )
@@ -251,7 +254,7 @@ class Trainer:
     def _animate(
         self, drawn: Tensor, points: Tensor, reference: Reference, memory: GeneratorMemory
     ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """`Generator.animate` over the chunk, frame by frame where activations are to be computed again."""
+        """`Generator.animate` over the chunk; with activation checkpointing, frame by frame."""
         if not self.config.checkpointing:
             return self.generator.animate(drawn, points, reference, memory)
         outputs: list[FrameOutput] = []
@@ -271,24 +274,25 @@ class Trainer:
     def _disturb(
         self, memory: GeneratorMemory, truth: Tensor, structure: Tensor, points: Tensor
     ) -> GeneratorMemory:
-        """The memory before a later chunk as `config.augmentation` says: none, or its newest picture blended
-        with the `truth` (B, 3, H, W), or with noise. Drawn for the whole group, so that every process of it
-        does what one process with the whole batch would."""
+        """Augment the memory before a later chunk: drop it, blend its newest picture with the `truth` (B, 3,
+        H, W), or add noise. Random numbers are drawn for the whole group, so that its processes together do
+        what one process with the whole batch would."""
         extra = self.config.augmentation
-        drop, mix, noisy = (torch.rand(3, generator=self.dice) < _shares(extra)).tolist()
+        chances = torch.tensor((extra.drop, extra.mix, extra.noise))
+        drop, mix, noisy = (torch.rand(3, generator=self.rng) < chances).tolist()
         if drop or not memory.previous:
             return GeneratorMemory()
         if not (mix or noisy):
             return memory
-        image, mine = memory.previous[0].image, slice(self.rank * len(truth), (self.rank + 1) * len(truth))
-        everyone = (len(truth) * self.world, 1, 1, 1)
+        image, part = memory.previous[0].image, slice(self.rank * len(truth), (self.rank + 1) * len(truth))
+        whole = (len(truth) * self.world, 1, 1, 1)
         if mix:
-            share = torch.rand(everyone, generator=self.dice)[mine].to(self.device)
+            share = torch.rand(whole, generator=self.rng)[part].to(self.device)
             image = image + share * (truth - image)
         if noisy:
-            spread = 0.1 * torch.rand(everyone, generator=self.dice)
-            noise = spread * torch.randn((everyone[0], *truth.shape[1:]), generator=self.dice)
-            image = (image + noise[mine].to(self.device)).clamp(-1, 1)
+            deviation = 0.1 * torch.rand(whole, generator=self.rng)
+            noise = deviation * torch.randn((whole[0], *truth.shape[1:]), generator=self.rng)
+            image = (image + noise[part].to(self.device)).clamp(-1, 1)
         newest = self.generator.encode_reference(image, structure, points)
         return GeneratorMemory((newest, *memory.previous[1:]))
 
@@ -298,14 +302,14 @@ class Trainer:
         loss.backward()
         average_gradients(self.world, self.generator)
         norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
-        self.refused = 0 if math.isfinite(float(norm)) else self.refused + 1
+        self.skipped = 0 if math.isfinite(float(norm)) else self.skipped + 1
         value = float(loss.detach())
-        if not math.isfinite(value) or self.refused == REFUSED:
+        if not math.isfinite(value) or self.skipped == MAX_SKIPPED:
             raise FloatingPointError(
-                f"Training gave no finite number at step {self.step + 1} (loss {value:.3g}, gradient "
-                f"{float(norm):.3g}); the last good checkpoint stays: lower the stage's rate and --resume."
+                f"Training is not finite at step {self.step + 1} (loss {value:.3g}, gradient "
+                f"{float(norm):.3g}). The last good checkpoint is kept; lower the stage's rate and --resume."
             )
-        if not self.refused:  # else one overflow in half precision: this sample teaches nothing
+        if not self.skipped:  # otherwise half precision overflowed: skip this sample
             for optimiser in self.generator_optimisers.values():
                 for group in optimiser.param_groups:
                     group["lr"] = self._rate(stage)
@@ -317,18 +321,14 @@ class Trainer:
         return {name: value.detach() for name, value in terms.items()} | {"norm": norm}
 
     def _rate(self, stage: Stage) -> float:
-        """Warm-up, then half a cosine down to a twentieth over the whole run."""
+        """Learning rate: warm-up, then half a cosine down to a twentieth over the whole run."""
         progress = self.step / self.config.steps
         shape = 0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2
         return stage.rate * shape * min(1.0, (self.step + 1) / self.config.warmup)
 
     def _autocast(self) -> torch.autocast:
-        # Its cache of cast weights is emptied by the sampler's thread too: gradients would sum by chance.
+        # No cache of cast weights: the sampler's thread would clear it, and gradients would sum differently.
         return fast_arithmetic(self.device, cached=False)
 
     def _place(self, net: Net) -> Net:
         return channels_last(net.to(self.device))
-
-
-def _shares(extra: Augmentation) -> Tensor:
-    return torch.tensor((extra.drop, extra.mix, extra.noise))

@@ -50,14 +50,14 @@ class Ledger:
                     self._base.executescript(f"begin; {_TABLES} pragma user_version = {_VERSION}; commit;")
                 elif version != _VERSION:
                     raise InputError(
-                        f"{self.path}: no ledger, or that of another version; move it away to begin anew."
+                        self.path, "no ledger, or that of another version", "move it away to start over"
                     )
             except BaseException:
                 self._base.close()
                 raise
         except sqlite3.Error as error:
             raise InputError(
-                f"{self.path}: cannot be used as a ledger ({error}); move it away to begin anew."
+                self.path, f"cannot be used as a ledger ({error})", "move it away to start over"
             ) from None
 
     def __enter__(self) -> Self:
@@ -84,9 +84,7 @@ class Ledger:
                 [
                     (
                         job.key,
-                        job.source,
-                        job.driving,
-                        job.output,
+                        *(str(path) for path in (job.source, job.driving, job.output)),
                         job.settings(),
                         job.fingerprint(),
                     )
@@ -153,13 +151,13 @@ class _Transaction:
         with suppress(sqlite3.Error):
             self._base.execute("rollback")
         if isinstance(error, sqlite3.Error):
-            raise InputError(f"{self._path}: the ledger cannot be written ({error}).") from None
+            raise InputError(self._path, f"the ledger cannot be written ({error})") from None
 
     def _run(self, statement: str) -> None:
         try:
             self._base.execute(statement)
         except sqlite3.Error as error:
-            raise InputError(f"{self._path}: the ledger cannot be written ({error}).") from None
+            raise InputError(self._path, f"the ledger cannot be written ({error})") from None
 
 
 def _now() -> str:

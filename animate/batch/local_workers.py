@@ -47,7 +47,7 @@ class LocalWorkers:
             thread.join()
 
     def _drive(self, index: int, given: tuple) -> None:
-        """Hand tasks to one process, started anew when it dies, and its events on."""
+        """Hand tasks to one process, started again when it dies, and pass its events on."""
         pipe = None
         while (task := self._tasks.get()) is not None and not self._closed:
             for lost in range(1, TRIES + 1):

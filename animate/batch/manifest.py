@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..io.paths import existing_file, is_url, replaced_by, stands_for
+from ..io.paths import existing_file, input_files, is_url, output_files
 from ..motion.presets import SHIPPED
 from ..streaming.job import Job
 from ..video.formats import Output
@@ -36,15 +36,15 @@ def read_manifest(path: str | os.PathLike) -> list[Row]:
     path = existing_file(path)
     suffix = path.suffix.lower()
     if suffix not in (".csv", *_JSON):
-        raise InputError(f"{path}: a manifest is a .csv or .jsonl file; for globs, give two of them.")
+        raise InputError(path, "a manifest is a .csv or .jsonl file", "for globs, give two of them")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not text in UTF-8; save the manifest as UTF-8.") from None
+        raise InputError(path, "not text in UTF-8", "save the manifest as UTF-8") from None
     read = _read_json(path, text) if suffix in _JSON else _read_csv(path, text)
     rows = [_complete(row, path.parent) for row in read]
     if not rows:
-        raise InputError(f"{path}: the manifest has no job in it; write one row for each video to make.")
+        raise InputError(path, "the manifest has no job in it", "write one row for each video to make")
     return rows
 
 
@@ -55,7 +55,7 @@ def pair_globs(sources: str, drivings: str, folder: str | os.PathLike) -> list[R
     for pattern in (sources, drivings):
         paths = sorted(name for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))
         if not paths:
-            raise InputError(f"{pattern}: no file matches; quote the glob and look at its folder.")
+            raise InputError(pattern, "no file matches", "quote the glob and look at its folder")
         found.append(paths)
     return [
         Row(
@@ -80,31 +80,29 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     read: dict[str, Job] = {}
     for job in jobs:
         for given in (str(job.source), str(job.driving)):
-            for path in [given, *stands_for(given)]:
+            for path in [given, *input_files(given)]:
                 read.setdefault(os.path.realpath(path), job)
     for job in jobs:
         output = os.path.realpath(job.output)
         if output in made:
             first = made[output].where or "an earlier job"
-            raise InputError(f"{job}: the same output as that of {first}; give each job its own.")
-        for path in replaced_by(Path(job.output)):
+            raise InputError(job, f"the same output as that of {first}", "give each job its own")
+        for path in output_files(Path(job.output)):
             if user := read.get(os.path.realpath(path)):
                 raise InputError(
-                    f"{job}: this is an input of {user.where or 'a job'}; give the output another name."
+                    job, f"this is an input of {user.where or 'a job'}", "give the output another name"
                 )
         made[output] = job
         try:
             target = Output.of(job.output, job.options.codec, overwrite=True)
             if target.path is None:
-                raise InputError(f"{target.name}: a batch writes files; name one.")
+                raise InputError(target.name, "a batch writes files", "name one")
             if target.numbered and job.options.sidecar:
-                raise InputError(
-                    f"{target.name}: --sidecar goes beside one file; give the output such a name."
-                )
+                raise InputError(target.name, "--sidecar goes beside one file", "give the output such a name")
             if job.driving == "-":
-                raise InputError("standard input is read once, by one command; give a file.")
+                raise InputError("-", "standard input is read once, by one command", "give a file")
         except InputError as error:
-            raise InputError(f"{job.where}: {error}" if job.where else str(error)) from None
+            raise error.at(job.where) from None
 
 
 def _read_csv(path: Path, text: str) -> Iterator[Row]:
@@ -113,19 +111,17 @@ def _read_csv(path: Path, text: str) -> Iterator[Row]:
         names = [(name or "").strip() for name in reader.fieldnames or ()]
         reader.fieldnames = names
         if missing := [name for name in COLUMNS if name not in names]:
-            raise InputError(
-                f"{path} line 1: no column {' and '.join(missing)}; the header is source,driving,output and "
-                "then options of gfla-animate."
-            )
+            remedy = "the header is source,driving,output and then options of gfla-animate"
+            raise InputError(f"{path} line 1", f"no column {' and '.join(missing)}", remedy)
         if doubled := [name for name in names if names.count(name) > 1]:
-            raise InputError(f"{path} line 1: the column {doubled[0]!r} stands there twice; keep one.")
+            raise InputError(f"{path} line 1", f"the column {doubled[0]!r} stands there twice", "keep one")
         for cells in reader:
             where = f"{path} line {reader.line_num}"
             if None in cells:
-                raise InputError(f"{where}: more cells than the header has columns; quote cells with commas.")
+                raise InputError(where, "more cells than the header has columns", "quote cells with commas")
             yield Row(where, {name: (cell or "").strip() for name, cell in cells.items()})
     except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num}: not CSV ({error}).") from None
+        raise InputError(f"{path} line {reader.line_num}", f"not CSV ({error})") from None
 
 
 def _read_json(path: Path, text: str) -> Iterator[Row]:
@@ -136,12 +132,12 @@ def _read_json(path: Path, text: str) -> Iterator[Row]:
         try:
             cells = json.loads(line)
         except ValueError as error:
-            raise InputError(f"{where}: not JSON ({error}).") from None
+            raise InputError(where, f"not JSON ({error})") from None
         if not isinstance(cells, dict):
-            raise InputError(f'{where}: not a JSON object; write {{"source": ..., "driving": ...}}.')
+            raise InputError(where, "not a JSON object", 'write {"source": ..., "driving": ...}')
         for name, cell in cells.items():
             if isinstance(cell, list | dict):
-                raise InputError(f"{where}: {name} is a list or an object; give text, a number or true.")
+                raise InputError(where, f"{name} is a list or an object", "give text, a number or true")
         texts = {name: "" if cell is None else str(cell).strip() for name, cell in cells.items()}
         yield Row(where, texts)
 
@@ -149,7 +145,7 @@ def _read_json(path: Path, text: str) -> Iterator[Row]:
 def _complete(row: Row, folder: Path) -> Row:
     for name in COLUMNS:
         if not row.cells.get(name):
-            raise InputError(f"{row.where}: no {name}; every job needs {', '.join(COLUMNS)}.")
+            raise InputError(row.where, f"no {name}", f"every job needs {', '.join(COLUMNS)}")
     cells = {name: cell for name, cell in row.cells.items() if cell}
     for name in COLUMNS:
         shipped = name == "driving" and cells[name] in SHIPPED and not (folder / cells[name]).exists()

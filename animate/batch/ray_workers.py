@@ -32,13 +32,13 @@ class RayWorkers:
                 NodeAffinitySchedulingStrategy,
             )
         except ImportError:
-            raise InputError("--ray needs Ray; install it with: pip install 'gfla[cluster]'.") from None
+            raise InputError("--ray", "it needs Ray", "install it: pip install 'gfla[cluster]'") from None
         _answers(address)
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError, AssertionError, OSError) as error:
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"--ray {address}: no cluster answers there ({said}).") from None
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"--ray {address}", f"no cluster answers there ({reason})") from None
         self._ray, self._lost = ray, RayError
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._mail = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
@@ -58,7 +58,7 @@ class RayWorkers:
     def next(self) -> Event:
         while not self._ready:
             ended, _ = self._ray.wait(list(self._under_way), timeout=0.2)
-            self._ready += self._mail.get_nowait_batch(self._mail.qsize())  # what they said comes first
+            self._ready += self._mail.get_nowait_batch(self._mail.qsize())  # their events come first
             for ref in ended:
                 self._ready.append(self._last(ref, self._under_way.pop(ref)))
         return self._ready.pop(0)
@@ -82,7 +82,7 @@ def _answers(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, OverflowError) as error:
-        raise InputError(f"--ray {address}: no cluster answers there ({error}).") from None
+        raise InputError(f"--ray {address}", f"no cluster answers there ({error})") from None
 
 
 def _run(task: Task, mail: Any, folder: Path, load: Callable[..., Any] | None, length: int) -> Event:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import InputError
-from ..io.atomic import held
+from ..io.atomic import file_lock
 from ..streaming.job import Job, stamp
 from ..video.formats import Output
 from .ledger import Ledger
@@ -61,7 +61,7 @@ def render_batch(
     with ExitStack() as stack:
         try:
             folder.mkdir(exist_ok=True)
-            stack.enter_context(held(folder / "batch.lock", wait=False))
+            stack.enter_context(file_lock(folder / "batch.lock", wait=False))
         except BlockingIOError:
             raise InputError(folder, "another gfla-render works there", "wait for it or stop it") from None
         except OSError as error:
@@ -182,8 +182,9 @@ def _tasks(
 
 
 def _track(job: Job) -> str:
-    """The same name for jobs whose drivers have the same landmarks."""
+    """The same name for jobs whose drivers have the same motion."""
     inputs = [vars(job.model), stamp(str(job.driving)), str(job.options.start), str(job.options.end)]
+    inputs.append(job.options.driving_face)
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -7,12 +7,14 @@ work is resumed, and the state that one leaves is exactly what the next gets.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 
 from ..animator import Animator
 from ..compositing.detail import Drawing
 from ..errors import InputError, InputWarning, Warn
-from ..io.atomic import fsync_path
+from ..io.atomic import file_lock, fsync_path
 from ..io.timecode import Span, clock, join_spans
 from ..source_video import Pair, SourceVideo, open_source, pair_frames
 from ..stages import Item
@@ -22,6 +24,7 @@ from ..streaming.pipeline import Stream, ThreadedStep
 from ..streaming.provenance import tag
 from ..streaming.render import (
     RenderHooks,
+    Warnings,
     encode_stage,
     frame_time,
     loss_warnings,
@@ -29,9 +32,9 @@ from ..streaming.render import (
     no_face_at_all,
     reads_twice,
 )
-from ..video import Frame, VideoReader, VideoWriter
+from ..video import Encoding, Frame, VideoReader, VideoWriter
 from ..video.formats import Output
-from .landmark_cache import Recorded
+from .driver_cache import cached_motion
 from .saved_state import load_state, save_state
 from .segments import Segment, Segments, join_segments
 from .tasks import SegmentRange
@@ -44,28 +47,28 @@ def write_segments(
     length: int,
     part: SegmentRange | None = None,
     hooks: RenderHooks | None = None,
+    motion_file: Path | None = None,
 ) -> None:
     """Render what is missing of a job, or of a `part` of it, in segments of `length` frames.
 
-    hooks.progress: called with the frames that are behind, whoever rendered them. InputError for bad input.
+    hooks.progress: called with the frames that are behind, whoever rendered them. motion_file: where jobs
+    with the same driver keep its motion, None to track it here. InputError for bad input.
     """
     hooks = hooks or RenderHooks()
     options = job.options
     for warning in options.warnings():
         hooks.warn(warning)
     with open_source(job.source) as source, VideoReader(job.driving, options.start, options.end) as reader:
-        start = _follow_driver(animator, job, reader, animator.prepare(source, options))
-        landmarks = animator.networks.landmarker
-        frames = landmarks.passing(reader) if isinstance(landmarks, Recorded) else reader
+        start = _follow_driver(animator, job, reader, animator.prepare(source, options), motion_file)
         work = _SegmentRender(animator, job, segments, reader, start, hooks)
         if part and isinstance(source, SourceVideo):
             if part.index:  # a source video is paired in order: the first part does all
                 return
             part = None
         if part is None:
-            work.in_order(pair_frames(frames, source), length)
+            work.in_order(pair_frames(reader, source), length)
         else:
-            work.in_parts(pair_frames(frames, source), length, part)
+            work.in_parts(pair_frames(reader, source), length, part)
         if isinstance(source, SourceVideo) and source.ended is not None:
             reason = f"it ends at {clock(source.ended)}"
             hooks.warn(InputWarning(str(source.path), reason, "its last frame is held"))
@@ -83,7 +86,8 @@ def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> i
         raise no_face_at_all(str(job.driving))
     options = job.options
     with VideoReader(job.driving, options.start, options.end) as reader:
-        join_segments(segments, reader, Output.of(job.output, options.codec, overwrite=True), tag(weights))
+        target = Output.of(job.output, options.codec, overwrite=True)
+        join_segments(segments, reader, target, tag(weights), warn)
     away = join_spans(span for segment in whole for span in segment.away)
     for warning in loss_warnings(str(job.driving), away, ended[1], options.no_face):
         warn(warning)
@@ -91,12 +95,18 @@ def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> i
 
 
 def _follow_driver(
-    animator: Animator, job: Job, reader: VideoReader, start: AnimationState
+    animator: Animator, job: Job, reader: VideoReader, start: AnimationState, motion_file: Path | None
 ) -> AnimationState:
     """`start` with the driver's motion known beforehand, as `render` has it."""
     options = job.options
     if reads_twice(options, reader):
-        driver = animator.record(job.driving, options.start, options.end, driving_face=options.driving_face)
+        face = options.driving_face
+        track = partial(animator.record, job.driving, options.start, options.end, driving_face=face)
+        if motion_file is None:
+            return animator.follow(start, track(), options.reference_frame)
+        motion_file.parent.mkdir(exist_ok=True)
+        with file_lock(motion_file.with_suffix(".lock")):
+            driver = cached_motion(motion_file, track)
         return animator.follow(start, driver, options.reference_frame)
     if options.reference_frame is not None:
         raise InputError(reader.name, "--reference-frame takes a file, read twice")
@@ -116,7 +126,7 @@ class _SegmentRender:
         hooks: RenderHooks,
     ):
         self._animator, self._job, self._segments, self._reader = animator, job, segments, reader
-        self._start, self._hooks = start, hooks
+        self._start, self._hooks, self._warn = start, hooks, Warnings(hooks.warn)
         self._state = start
         self._behind = 0
 
@@ -132,7 +142,7 @@ class _SegmentRender:
                 self._state = load_state(segments.state(index - 1), self._start, device)
             except (OSError, ValueError) as error:
                 reason = f"the saved state is damaged ({error})"
-                self._hooks.warn(InputWarning(str(self._job.output), reason, "it starts from the beginning"))
+                self._warn(InputWarning(str(self._job.output), reason, "it starts from the beginning"))
                 index = 0
         for _ in islice(pairs, index * length):  # read again: a seek would not count damage
             self._pass()
@@ -142,8 +152,7 @@ class _SegmentRender:
             segments.add(at, written)
             if at:
                 segments.state(at - 1).unlink(missing_ok=True)
-        for warning in motion_warnings(self._reader.name, self._state):
-            self._hooks.warn(warning)
+        self._warn_of(self._state)
 
     def in_parts(self, pairs: Iterator[Pair], length: int, part: SegmentRange) -> None:
         """Every segment starts from the state at the driver's first face, to which relative motion refers."""
@@ -160,8 +169,9 @@ class _SegmentRender:
             for pair in list(recent)[:-1]:  # the last one is the segment's first
                 _, state = self._animator.step(pair, state)
                 self._begin_at(state.motion, state.drawing)
-            written, _ = self._render(index, first, segment, state, self._begin_at)
+            written, left = self._render(index, first, segment, state, self._begin_at)
             self._segments.add(index, written)
+            self._warn_of(left)
 
     def _begin_at(self, motion: RetargetState, drawing: Drawing | None) -> None:
         """Take the first face's motion for the state in which segments start."""
@@ -195,9 +205,9 @@ class _SegmentRender:
             self._start.size,
             reader.rate,
             reader.time_base,
-            alpha=self._start.portrait.alpha is not None,
+            encoding=Encoding(options.codec, alpha=self._start.portrait.alpha is not None),
             overwrite=True,
-            codec=options.codec,
+            warn=self._warn_of_output,
         ) as writer:
 
             def write(frame: Frame) -> None:
@@ -219,6 +229,14 @@ class _SegmentRender:
                     self._pass()
         fsync_path(video)
         return Segment(tuple(times), found, join_spans(away)), step.state
+
+    def _warn_of(self, state: AnimationState) -> None:
+        for warning in motion_warnings(self._reader.name, state):
+            self._warn(warning)
+
+    def _warn_of_output(self, warning: InputWarning) -> None:
+        """What the writer of a segment tells is true of the whole output."""
+        self._warn(replace(warning, subject=str(self._job.output)))
 
     def _pass(self) -> None:
         self._behind += 1

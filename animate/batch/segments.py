@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 
-from ..errors import InputError
+from ..errors import InputError, Warn, ignore
 from ..io.atomic import fsync_path
 from ..io.timecode import Span
 from ..video import VideoReader
@@ -86,7 +86,9 @@ def in_segments(output: Output) -> bool:
     return output.container.muxer in ("mp4", "mov", "webm", "matroska")
 
 
-def join_segments(segments: Segments, reader: VideoReader, target: Output, comment: str) -> None:
+def join_segments(
+    segments: Segments, reader: VideoReader, target: Output, comment: str, warn: Warn = ignore
+) -> None:
     """Write all segments as `target`, with the sound of `reader`'s range; whole or not at all.
 
     The segments are whole. The part file has one name for a job: after a crash the next attempt replaces it.
@@ -108,7 +110,7 @@ def join_segments(segments: Segments, reader: VideoReader, target: Output, comme
                 if first.streams.video[0].metadata.get("alpha_mode") == "1":  # lies beside each packet
                     stream.codec_context.pix_fmt = "yuva420p"
             stream.time_base = reader.time_base
-            sound = Sound.of(reader, container, target)
+            sound = Sound.of(reader, container, target, warn)
             try:
                 shift = round(reader.origin / reader.time_base)
                 for packet in _packets(segments, whole, reader.time_base, shift):
@@ -125,7 +127,7 @@ def join_segments(segments: Segments, reader: VideoReader, target: Output, comme
         os.replace(part, output)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise InputError(f"{output}: cannot be written: {error.strerror}.") from error
+        raise InputError(output, f"cannot be written: {error.strerror}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -136,7 +138,7 @@ def _packets(
 ) -> Iterator[av.Packet]:
     """The packets of all segments in decoding order, with the driving video's pts less `shift`.
 
-    A packet's pts is known by its turn: containers of segments may round. Decoding times are made anew:
+    A packet's pts is known by its turn: containers of segments may round. Decoding times are computed again:
     packet i is decoded when frame i - delay is shown, which rises across segments and never exceeds a pts,
     for no frame is stored more than `delay` places before its turn.
     """

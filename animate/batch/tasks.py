@@ -26,7 +26,7 @@ class SegmentRange:
 class Task:
     """What a worker does at once: a job; some of its segments; or, with `join`, making one file of them.
 
-    track: where the landmarks of the job's driver are kept for other jobs, None if no other has that driver.
+    track: where the motion of the job's driver is kept for other jobs, None if no other has that driver.
     """
 
     job: Job

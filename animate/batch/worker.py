@@ -8,19 +8,18 @@ import logging
 import platform
 import traceback
 from collections.abc import Callable
-from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from ..animator import Animator
 from ..errors import InputError
-from ..io.atomic import clear_parts, held
-from ..io.paths import different_files
+from ..io.atomic import clear_parts, file_lock
+from ..io.paths import check_not_input
 from ..motion.presets import names_motion
 from ..streaming.job import Job
 from ..streaming.provenance import tag, write_sidecar
 from ..streaming.render import RenderHooks, Warnings, render
 from ..video.formats import Output
-from .landmark_cache import Recorded, record_track
 from .segment_render import finish_segments, write_segments
 from .segments import Segments, in_segments
 from .tasks import Event, Task, Tell, job_folder
@@ -60,18 +59,19 @@ class Worker:
         job, home = task.job, job_folder(self._folder, task.job)
         output = Output.of(job.output, job.options.codec, overwrite=True)
         assert output.path, "a batch writes files"
-        different_files(output.path, job.source, job.driving)
+        check_not_input(output.path, job.source, job.driving)
         home.mkdir(parents=True, exist_ok=True)
         animator = self._animator(job)
         segments = Segments(home, output.path.suffix)
-        with held(home / f"part-{task.part.index}.lock" if task.part else home / "job.lock"):
+        with file_lock(home / f"part-{task.part.index}.lock" if task.part else home / "job.lock"):
             self._begin(task, home, animator)
             if not in_segments(output) or names_motion(job.driving):
                 clear_parts(output.path)  # of an attempt that was killed: the lock is ours
-                return render(animator, job, hooks).frames
+                options = replace(job.options, overwrite=True)  # what is there is of an earlier attempt
+                return render(animator, replace(job, options=options), hooks).frames
             if not task.join:
-                animator = self._tracked(task, animator)
-                write_segments(animator, job, segments, self._length, task.part, hooks)
+                motion_file = Path(task.track) if task.track else None
+                write_segments(animator, job, segments, self._length, task.part, hooks, motion_file)
             if task.part:
                 return 0
             frames = finish_segments(job, segments, animator.name, hooks.warn)
@@ -81,7 +81,7 @@ class Worker:
 
     def _begin(self, task: Task, home: Path, animator: Animator) -> None:
         """Keep what an earlier attempt left if it was asked for the same, else clear it away."""
-        with held(home / "begin.lock"):
+        with file_lock(home / "begin.lock"):
             mark = home / "asked.json"
             warm = task.part.warm if task.part else None
             asked = [task.job.fingerprint(), tag(animator.name), self._length, task.join or warm]
@@ -92,20 +92,6 @@ class Worker:
                 if not path.name.endswith(".lock"):
                     path.unlink()
             mark.write_text(json.dumps(asked))
-
-    def _tracked(self, task: Task, animator: Animator) -> Animator:
-        """The animator, its landmarker answering from the driver's track where one is kept."""
-        if task.track is None:
-            return animator
-        path, options = Path(task.track), task.job.options
-        path.parent.mkdir(exist_ok=True)
-        landmarker = animator.networks.landmarker
-        with held(path.with_suffix(".lock")):
-            track = record_track(path, landmarker, str(task.job.driving), options.start, options.end)
-        mine = copy(animator)
-        mine.networks = copy(animator.networks)
-        mine.networks.landmarker = Recorded(landmarker, track)
-        return mine
 
     def _animator(self, job: Job) -> Animator:
         name = json.dumps(vars(job.model), sort_keys=True)

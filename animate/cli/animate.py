@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, Stopped
-from ..io.paths import different_files, existing_file, new_file, video_input
+from ..io.paths import check_not_input, check_video_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
 from .options import Bar, add_options, read_options, run, show_warning
@@ -63,14 +63,14 @@ def _animate(given: argparse.Namespace) -> None:
     options = read_options(AnimateOptions, given)
     source = existing_file(given.source)
     if not names_motion(given.driving):
-        video_input(given.driving)
+        check_video_input(given.driving)
     output = Output.of(given.output, options.codec, options.overwrite)
     if output.path:
-        different_files(output.path, source, given.driving)
+        check_not_input(output.path, source, given.driving)
     if options.sidecar:
         check_sidecar(output, options)
     if given.save_motion:
-        different_files(new_file(given.save_motion, options.overwrite, (SUFFIX,)), source, given.driving)
+        check_not_input(new_file(given.save_motion, options.overwrite, (SUFFIX,)), source, given.driving)
 
     from ..animator import Animator
     from ..streaming.render import RenderHooks, RenderResult, render

@@ -6,7 +6,7 @@ from contextlib import closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..io.timecode import parse_time
 from ..motion.controls import CONTROLS, check_control, key_frames
 from ..options import AnimateOptions, ModelOptions
@@ -49,30 +49,35 @@ def _edit(options: argparse.Namespace) -> None:
         check_control(name, value)
     keys = parse_keys(options.key)
     if not values and not keys:
-        raise InputError("Nothing to change: give a control, for example --yaw 15, or --key for a video.")
+        raise InputError(
+            source, "nothing to change", "give a control, for example --yaw 15, or --key for a video"
+        )
     output = new_file(options.output, options.overwrite, OUTPUTS if keys else (".png",))
-    different_files(output, source)
+    check_not_input(output, source)
 
     import numpy as np
 
     from ..animator import Animator
     from ..io.image import write_image
-    from ..motion.recording import MotionReader, recorded
+    from ..motion.recording import MotionReader, motion_of_curves
     from ..streaming.provenance import tag
-    from ..streaming.render import RenderHooks
+    from ..streaming.render import RenderHooks, motion_warnings
 
     asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite)
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
-        recording = recorded({name: np.array([value]) for name, value in values.items()}, "edit")
+        recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
         state = animator.follow(animator.prepare(source, asked), recording)
-        (frame,) = animator.animate(state, MotionReader(recording))
+        (driving,) = MotionReader(recording)
+        frame, state = animator.step(driving, state)
+        for warning in motion_warnings("edit", state):
+            show_warning(warning)
         write_image(frame.pixels, output, tag(animator.name))
     else:
         curves = key_frames(keys)
         count = len(next(iter(curves.values())))
         steady = {name: np.full(count, value) for name, value in values.items()}
-        recording = recorded({**steady, **curves}, "edit")
+        recording = motion_of_curves({**steady, **curves}, "edit")
         with closing(Bar(f"weights: {animator.name}")) as bar:
             hooks = RenderHooks(progress=bar, warn=show_warning, driver=recording)
             animator.render(source, "edit", output, asked, hooks)
@@ -87,9 +92,11 @@ def parse_keys(given: Sequence[str]) -> dict[Fraction, dict[str, float]]:
     """
     keys: dict[Fraction, dict[str, float]] = {}
     for text in given:
+        remedy = "write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6"
+        unreadable = InputError(f"--key {text}", "it cannot be read", remedy)
         time, separator, settings = text.rpartition(":")
         if not separator:
-            raise InputError(f"--key {text}: write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6.")
+            raise unreadable
         at = keys.setdefault(parse_time(time), {})
         for setting in settings.split(","):
             name, _, number = setting.partition("=")
@@ -97,9 +104,7 @@ def parse_keys(given: Sequence[str]) -> dict[Fraction, dict[str, float]]:
             try:
                 value = float(number)
             except ValueError:
-                raise InputError(
-                    f"--key {text}: write TIME:CONTROL=X, for example 1.5:yaw=15,smile=0.6."
-                ) from None
+                raise unreadable from None
             check_control(name, value)
             at[name] = value
     return keys

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -47,35 +46,36 @@ def _parser() -> argparse.ArgumentParser:
 
 def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
     if bool(options.files) == options.system:
-        raise InputError("Name pictures or videos to look at, or ask for --system alone.")
+        raise InputError("FILES", "name pictures or videos to look at, or ask for --system alone")
     if options.system:
-        from ..inspection.system import look_around
+        from ..inspection.system import describe_system
 
-        system = look_around()
+        system = describe_system()
         print(json.dumps(system.as_json(), indent=1) if options.json else "\n".join(system.lines()))
         return
     if options.output:
         try:
             options.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{options.output}: no folder can be made there ({error.strerror}).") from None
+            raise InputError(options.output, f"no folder can be made there ({error.strerror})") from None
 
     from ..animator import Animator
 
     animator = Animator.from_pretrained(landmarks=options.landmarks)
     looked = _look(options, animator, bad)
-    told = {inspection.path: inspection.as_json() for inspection in looked}
+    found = {inspection.path: inspection.as_json() for inspection in looked}
     for cost in _costs(animator, looked):
-        told[cost.driving]["estimate"] = cost.as_json()
+        found[cost.driving]["estimate"] = cost.as_json()
         if not options.json:
             print(cost.line())
     if options.json:
-        print(json.dumps(list(told.values()), indent=1))
+        print(json.dumps(list(found.values()), indent=1))
 
 
 def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputError]) -> list["Inspection"]:
     """A file that cannot be read is named on stderr, and the next one follows."""
-    from ..inspection.file import inspect_file
+    from ..inspection.file import draw_face_numbers, inspect_file
+    from ..io.image import write_image
 
     done = []
     for file in options.files:
@@ -88,7 +88,7 @@ def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputErro
             print(error, file=sys.stderr)
             continue
         if picture:
-            _write(inspection, picture)
+            write_image(draw_face_numbers(inspection), picture)
         done.append(inspection)
         if not options.json:
             print(*inspection.lines(), *([f"  {picture}"] if picture else []), sep="\n")
@@ -112,23 +112,8 @@ def _picture(options: argparse.Namespace, file: str) -> Path | None:
         return None
     path = options.output / f"{Path(file).stem}.faces.png"
     if path.exists() and not options.overwrite:
-        raise InputError(f"{path}: the file exists; pass --overwrite to replace it.")
+        raise InputError(path, "the file exists", "pass --overwrite to replace it")
     return path
-
-
-def _write(inspection: "Inspection", path: Path) -> None:
-    from PIL import Image
-
-    from ..inspection.file import numbered
-    from ..io.atomic import part_file
-
-    part = part_file(path)
-    try:
-        Image.fromarray(numbered(inspection)).save(part)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written: {error.strerror}.") from None
 
 
 if __name__ == "__main__":

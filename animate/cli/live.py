@@ -9,10 +9,10 @@ from fractions import Fraction
 from functools import partial
 
 from ..errors import InputError
-from ..io.paths import different_files, existing_file, is_url, video_input
+from ..io.paths import check_not_input, check_video_input, existing_file, is_url
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
-from .options import add_options, read_options, run
+from .options import add_options, read_options, run, show_warning
 
 _CAMERA = "camera"  # what stands for a virtual one where a sink is named
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
@@ -55,23 +55,25 @@ def _parser() -> argparse.ArgumentParser:
 def _live(options: argparse.Namespace) -> None:
     sources = [existing_file(source) for source in (options.source, *options.swap)]
     if (options.driving is None) == (options.camera is None):
-        raise InputError("Say what drives the portrait: --camera 0, or else an address or a file.")
+        raise InputError(
+            "DRIVING", "say what drives the portrait", "give --camera 0, or else an address or a file"
+        )
     if options.driving is not None:
-        video_input(options.driving)
+        check_video_input(options.driving)
     if options.loop and (options.driving in (None, "-") or is_url(options.driving)):
-        raise InputError("--loop is for a file; name one.")
+        raise InputError("--loop", "only a file can be played again", "name one")
     if options.sink not in (None, _CAMERA):
         output = Output.of(options.sink, overwrite=options.overwrite)
         if output.path:
-            different_files(output.path, *sources, options.driving)
+            check_not_input(output.path, *sources, options.driving)
     elif options.sink is None and sys.platform.startswith("linux") and not _has_screen():
-        raise InputError("There is no screen for a window; say where the pictures go with --sink.")
+        raise InputError("window", "there is no screen", "say where the pictures go with --sink")
 
     from ..animator import Animator
     from ..streaming.live import Controls, LiveCount, Newest, animate_live
     from ..streaming.provenance import tag
     from ..streaming.sinks import FileSink, VirtualCamera, Window
-    from ..video import Camera, VideoReader
+    from ..video import Camera, Encoding, VideoReader
 
     given = options.driving or Camera(options.camera or 0)
     controls, shown = Controls(options.mirror), LiveCount()
@@ -82,10 +84,8 @@ def _live(options: argparse.Namespace) -> None:
         size = states[0].size
         for source, state in zip(sources, states, strict=True):
             if state.size != size:
-                raise InputError(
-                    f"{source}: {state.size[0]}x{state.size[1]}, but the first portrait has "
-                    f"{size[0]}x{size[1]}; make them alike, or take --crop-only."
-                )
+                reason = "{}x{}, but the first portrait has {}x{}".format(*state.size, *size)
+                raise InputError(source, reason, "make them alike, or take --crop-only")
         turn = 0
 
         def pressed(key: str) -> None:
@@ -109,9 +109,9 @@ def _live(options: argparse.Namespace) -> None:
                 options.sink,
                 size,
                 Fraction(25),
-                comment=tag(animator.name),
+                encoding=Encoding(gpu=animator.networks.device.type == "cuda", comment=tag(animator.name)),
                 overwrite=options.overwrite,
-                gpu=animator.device.type == "cuda",
+                warn=show_warning,
             )
         stack.callback(sink.close)
         print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
@@ -125,7 +125,8 @@ def _live(options: argparse.Namespace) -> None:
 
         step = partial(animator.step, alone=True)
         try:
-            animate_live(step, states[0], frames, [sink], controls, watch, options.budget / 1000)
+            budget = options.budget / 1000
+            animate_live(step, states[0], frames, [sink], controls, watch, budget, show_warning)
         except KeyboardInterrupt:
             controls.stop.set()
     print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)

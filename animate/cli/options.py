@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection
 from fractions import Fraction
 from typing import Any
 
-from tqdm import tqdm
-
 from ..errors import InputError, InputWarning, Stopped
 from ..io.timecode import parse_time
 from ..options import Option, list_options, make_options
@@ -111,6 +109,8 @@ def run_command(name: str, work: Callable[[], None]) -> int:
 
 def show_warning(warning: InputWarning) -> None:
     """A warning as a line on stderr, above a progress bar if there is one."""
+    from tqdm import tqdm
+
     tqdm.write(str(warning), file=sys.stderr)
 
 
@@ -122,10 +122,12 @@ class Bar:
 
     def __init__(self, *lines: str) -> None:
         self._lines = lines
-        self._bar: tqdm | None = None
+        self._bar: Any = None
 
     def __call__(self, done: int, expected: int | None) -> None:
         if self._bar is None:
+            from tqdm import tqdm
+
             print(*self._lines, sep="\n", file=sys.stderr)
             self._bar = tqdm(unit=" frames", dynamic_ncols=True)
         self._bar.total = expected

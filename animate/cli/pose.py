@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..synthetic.puppets import SEQUENCES
-from .options import Bar, run, seeded
+from .options import Bar, run, seeded, show_warning
 
 PICTURES = (".png", ".jpg", ".webp")
 
@@ -59,9 +59,9 @@ def _pose(options: argparse.Namespace) -> None:
     if seed is None:
         existing_file(options.source)
     if options.rate <= 0:
-        raise InputError("--rate: poses a second, more than none.")
+        raise InputError("--rate", "out of range", "give poses a second, more than 0")
     output = new_file(options.output, options.overwrite, (*OUTPUTS, *PICTURES))
-    different_files(output, options.source)
+    check_not_input(output, options.source)
 
     from ..io.image import read_image, write_image
     from ..pose_transfer.pose_files import read_poses
@@ -82,7 +82,7 @@ def _pose(options: argparse.Namespace) -> None:
     if output.suffix.lower() in PICTURES and len(poses) == 1:
         write_image(poser.step(poses[0], state)[0], output, tag(poser.name))
     elif output.suffix.lower() in (".png", ".jpg"):
-        raise InputError(f"{output}: {options.poses} has {len(poses)} poses; name a video such as out.mp4.")
+        raise InputError(output, f"{options.poses} has {len(poses)} poses", "name a video such as out.mp4")
     else:
         with closing(Bar(f"weights: {poser.name}")) as bar:
             poser.render(
@@ -93,6 +93,7 @@ def _pose(options: argparse.Namespace) -> None:
                 overwrite=options.overwrite,
                 expected=len(poses),
                 progress=bar,
+                warn=show_warning,
             )
     print(output)
 

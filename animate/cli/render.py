@@ -85,7 +85,7 @@ def _render(options: argparse.Namespace) -> int:
 
     from ..batch.scheduler import render_batch
 
-    with closing(_Board(jobs)) as board:
+    with closing(_BatchProgress(jobs)) as progress:
         try:
             report = render_batch(
                 jobs,
@@ -94,11 +94,11 @@ def _render(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 warm=options.parallel_segments,
                 ray=options.ray,
-                watch=board,
+                watch=progress,
             )
         except KeyboardInterrupt:
-            board.close()
-            print(f"Stopped; pass --resume to finish the {board.left()} jobs left.", file=sys.stderr)
+            progress.close()
+            print(f"Stopped; pass --resume to finish the {progress.left()} jobs left.", file=sys.stderr)
             return INTERRUPTED
     earlier = f", {len(report.earlier)} done earlier" if report.earlier else ""
     print(f"{len(report.done)} done{earlier}, {len(report.failed)} failed: {folder / 'ledger.sqlite'}")
@@ -108,24 +108,22 @@ def _render(options: argparse.Namespace) -> int:
 def _rows(options: argparse.Namespace) -> tuple[list[Row], Path]:
     """The rows and the batch's folder."""
     if len(options.inputs) > 2:
-        raise InputError(
-            f"{len(options.inputs)} inputs: give one manifest, or two globs, in quotes so that the shell "
-            "leaves them as they are."
-        )
+        remedy = "give one manifest, or two globs, in quotes so that the shell leaves them as they are"
+        raise InputError("MANIFEST", f"{len(options.inputs)} inputs", remedy)
     if len(options.inputs) == 1:
         if options.output:
-            raise InputError("-o is for globs: a manifest names each output itself.")
+            raise InputError("-o", "it is for globs", "a manifest names each output itself")
         path = Path(options.inputs[0])
         return read_manifest(path), path.with_name(f"{path.name}.gfla")
     if not options.output:
-        raise InputError("two globs need -o OUT-FOLDER.")
+        raise InputError("-o", "it is missing", "two globs need -o OUT-FOLDER")
     folder = Path(options.output)
     sources, drivings = options.inputs
     rows = pair_globs(sources, drivings, folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made or is no folder ({error.strerror}).") from None
+        raise InputError(folder, f"cannot be made or is no folder ({error.strerror})") from None
     return rows, folder / "batch.gfla"
 
 
@@ -141,7 +139,7 @@ def _job(row: Row, options: argparse.Namespace) -> Job:
             continue
         if name not in known:
             raise InputError(
-                f"{row.where}: no option {column!r}; the columns are {', '.join((*COLUMNS, *sorted(known)))}."
+                row.where, f"no option {column!r}", f"the columns are {', '.join((*COLUMNS, *sorted(known)))}"
             )
         if known[name].nargs == 0:
             setattr(base, known[name].dest, known[name].default)
@@ -153,7 +151,7 @@ def _job(row: Row, options: argparse.Namespace) -> Job:
     try:
         given = parser.parse_args(arguments, base)
     except InputError as error:
-        raise InputError(f"{row.where}: {error}") from None
+        raise error.at(row.where) from None
     for name in COLUMNS:
         setattr(given, name, row.cells[name])
     return job_of(given, row.where)
@@ -164,17 +162,18 @@ def _yes(row: Row, column: str, cell: str) -> bool:
         return True
     if cell.lower() in ("false", "no", "0", "off"):
         return False
-    raise InputError(f"{row.where}: {column} is {cell!r}; write yes or no.")
+    raise InputError(row.where, f"{column} is {cell!r}", "write yes or no")
 
 
 class _RowParser(argparse.ArgumentParser):
     """Raises what a command line would print and exit for."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message.removeprefix('argument ')}.")
+        subject, _, reason = message.removeprefix("argument ").partition(": ")
+        raise InputError(subject, reason)
 
 
-class _Board:
+class _BatchProgress:
     """Progress of the batch and of each job under way: bars on a terminal, else a line when a job ends."""
 
     def __init__(self, jobs: Sequence[Job]):

@@ -6,7 +6,7 @@ from contextlib import closing
 from fractions import Fraction
 
 from ..errors import InputError
-from ..io.paths import OUTPUTS, different_files, existing_file, new_file
+from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from .options import Bar, run, seeded
 
 
@@ -43,11 +43,11 @@ def _turn(options: argparse.Namespace) -> None:
     if seed is None:
         existing_file(options.source)
     if not 0 <= options.elevation <= 20:
-        raise InputError("--elevation: 0 to 20 degrees, as the network has learnt.")
+        raise InputError("--elevation", "out of range", "give 0 to 20 degrees, as the network has learnt")
     if options.frames < 1:
-        raise InputError("--frames: one at least.")
+        raise InputError("--frames", "out of range", "give 1 or more")
     output = new_file(options.output, options.overwrite, OUTPUTS)
-    different_files(output, options.source)
+    check_not_input(output, options.source)
 
     import numpy as np
 

@@ -1,1 +1,1 @@
-"""What is laid over and under the generated face: eyes, the photograph's own detail, transparency."""
+"""Compositing around the generated face: eyes, the photograph's own detail, transparency."""

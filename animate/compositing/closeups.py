@@ -133,7 +133,7 @@ def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupRef
     canvases, points = [], []
     for part in PARTS:
         matrix = closeup_matrix(places, part, size)
-        side = round(_FINER * size * _coarseness(matrix))  # read, moved and pasted: each time a little is lost
+        side = round(_FINER * size * _coarseness(matrix))  # reading, moving and pasting blur
         side = int(np.clip(side, size, LARGEST * size // SIZE))
         small = read_square(image, matrix, size)
         large = small if side == size else read_square(image, scaled(matrix, side / size), side)

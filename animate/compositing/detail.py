@@ -1,8 +1,8 @@
-"""The face square at the portrait's own size: what the network drew, sharpened by the source's own pixels.
+"""The face square at the portrait's own resolution: the network's drawing plus the source's warped detail.
 
-The network draws S x S (256). The flow that it found also carries the full-size square of the source, whose
-high band is taken where the two agree; and the same flow, brought to rest towards the square's sides, carries
-the square into the photograph around it without a seam (design: generated low band + warped high band).
+The network draws S x S (256). Its flow also warps the full-size square of the source, whose high frequencies
+are taken where the two agree. The same flow, reduced to zero towards the square's sides, joins the square to
+the photograph around it without a seam (design: generated low band + warped high band).
 """
 
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
 
-_AGREE = (8.0, 24.0)  # levels of 255 between the drawn and the carried low band: trusted up to, refused from
-_AREA = (0.15, 0.4, 2.5, 4.0)  # of the source for one pixel: below a fold or smear, above it would alias
-_ADMITTED = 0.1  # the mask's share of the source from which on bands that S cannot hold come in whole
-_FINEST = (1.0, 2.0)  # pixels of S and of the square, standard deviation: finer than both the drawing is soft
-_SOFT = 2.0  # pixels, standard deviation: trust has no edges of its own
-_STEEPEST = 0.6  # how fast the flow may come to rest towards a side: below 1 nothing folds
-_APART = 1.5  # pixels between the drawn flow and the resting one at which the drawn picture has given way
+_AGREE = (8.0, 24.0)  # grey levels between drawn and warped low band: full weight up to, none from
+_AREA = (0.15, 0.4, 2.5, 4.0)  # source area per pixel: (none, full, full, none); small folds, large aliases
+_ADMITTED = 0.1  # mask value from which frequencies that S cannot hold get full weight
+_FINEST = (1.0, 2.0)  # pixels of S and of the square, standard deviation: detail finer than both is replaced
+_SOFT = 2.0  # pixels, standard deviation: smoothing of the weights
+_STEEPEST = 0.6  # how fast the flow may fall to zero towards a side; below 1 nothing folds
+_APART = 1.5  # pixels between the drawn flow and the reduced one at which the drawing has lost its weight
 
 
 class Drawing(NamedTuple):
-    """What the network made of one frame.
+    """The network's output for one frame.
 
     face: (S, S, 3) uint8. flow: (S, S, 2) float32, pixels of S, x then y, backward, into the source's crop.
-    mask: (S, S) float32 in [0, 1], the share of the source's own pixels in `face`. closeups: what is drawn
-    closer and to be pasted on the finished face.
+    mask: (S, S) float32 in [0, 1], the weight of the source's own pixels in `face`. closeups: to be pasted
+    on the finished face.
     """
 
     face: Image
@@ -43,11 +43,11 @@ class Drawing(NamedTuple):
 
 
 class Canvas(NamedTuple):
-    """Where a portrait's drawings are finished; made once per portrait.
+    """What `finish` needs of a portrait; made once per portrait.
 
     large: the face square's own pixels, (side, side, 3) uint8. small: (S, S, 3) float32, the crop that the
-    network sees. room: (S, S) pixels of S to the nearest side with photograph beyond it, or None where there
-    is none. weight: `feather` of it.
+    network sees. room: `crop.room` of the square, (S, S) pixels of S, None if no side lies within the
+    photograph. weight: `feather` of it.
     """
 
     large: Image
@@ -65,11 +65,11 @@ class Canvas(NamedTuple):
 
 
 def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
-    """The square as it is pasted, (side, side, 3) uint8.
+    """The square to paste, (side, side, 3) uint8.
 
-    strength: 0 to 1, how much of the source's high band takes the place of the drawing's: all that is finer
-    than a pixel of S (or two of the square), for what S x S holds of it is drawn softly; of a square of that
-    very size only by the mask's share. None where it is smaller. Costs one remap of the large square.
+    strength: 0 to 1, how much of the drawing's detail is replaced by the source's: everything finer than a
+    pixel of S (or two of the square), because the drawing is soft there. Weighted by the mask where the
+    square is S pixels wide; nothing is replaced where it is smaller. Costs one remap of the large square.
     """
     side, size = canvas.large.shape[0], drawing.face.shape[0]
     sharpen = strength > 0 and side >= size
@@ -84,7 +84,7 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     share = 1 - own
     moved = carry(canvas.large, flow)
     if sharpen:
-        there = side == size and flow is drawing.flow  # the same pixels on the same way
+        there = side == size and flow is drawing.flow  # the same pixels and the same flow
         low = moved.astype(np.float32) if there else carry(canvas.small, drawing.flow)
         admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
         trust = own * admitted * (strength * trusted(drawing, low))
@@ -97,16 +97,16 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
 
 
 def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
-    """`square` (side, side, 3) uint8 moved as `finish` moves the source's own pixels."""
+    """`square` (side, side, 3) uint8 warped as `finish` warps the source's own pixels."""
     flow = drawing.flow if canvas.room is None else _resting(drawing.flow, canvas.room)
     return carry(square, flow)
 
 
 def trusted(drawing: Drawing, carried: Field) -> Field:
-    """Where the source's high band belongs if the mask lets it in, (S, S) float32 in [0, 1]: where what the
-    network drew agrees with the `carried` crop (S, S, 3), and the flow neither folds nor smears."""
+    """The weight of the source's detail before the mask, (S, S) float32 in [0, 1]: high where the drawing
+    agrees with the warped crop `carried` (S, S, 3) and the flow neither folds nor smears."""
     apart = cv2.absdiff(drawing.face.astype(np.float32), carried)
-    apart = _soft(cv2.transform(apart, np.full((1, 3), 1 / 3, np.float32)))  # a mean by NumPy takes ten times
+    apart = _soft(cv2.transform(apart, np.full((1, 3), 1 / 3, np.float32)))  # 10 x as fast as np.mean
     low, high = _AGREE
     agree = ((high - apart) / (high - low)).clip(0, 1)
     (xy, xx), (yy, yx) = (np.gradient(drawing.flow[..., i]) for i in (0, 1))  # by rows, by columns
@@ -117,7 +117,7 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
 
 
 def carry(image: NDArray, flow: Field) -> NDArray:
-    """`image` (side, side, 3) under the backward `flow` (S, S, 2) in pixels of S; its border repeats."""
+    """`image` (side, side, 3) warped by the backward `flow` (S, S, 2) in pixels of S; the border repeats."""
     side, size = image.shape[0], flow.shape[0]
     places = _resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size)
     places[..., 0] += np.arange(side, dtype=np.float32)
@@ -126,7 +126,7 @@ def carry(image: NDArray, flow: Field) -> NDArray:
 
 
 def _resting(flow: Field, space: Field) -> Field:
-    """`flow` where it has room, ever less of it towards the sides, none at them."""
+    """`flow`, limited by the distance `space` to a side within the photograph; zero at that side."""
     length = np.square(flow).sum(axis=2) ** 2
     limit = (_STEEPEST * (space - 0.5)) ** 4  # the outermost pixels rest
     least = (limit / (limit + length + 1e-6)) ** np.float32(0.25)  # a smooth least of length and limit

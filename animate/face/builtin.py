@@ -1,4 +1,4 @@
-"""Our own finder and aligner as a landmarker: faces in whole frames, followed from frame to frame."""
+"""The built-in landmarker: our own finder and aligner on whole frames, with tracking from frame to frame."""
 
 import cv2
 import numpy as np
@@ -7,23 +7,15 @@ from numpy.typing import NDArray
 
 from ...models.tracker import Tracker, read_cells
 from ..compute.devices import to_device
+from ..ibug68 import MIRROR
 from .landmarks import Landmarks
 from .pose import FacePose, crop_matrix, face_pose, transform, warp
 
 FOUND = 0.95
-"""The least score of a face that find and follow return: on val every true find had 0.999 or more, and none
+"""Minimum score of a face that find and follow return: on val every true find scored 0.999 or more, and none
 of 624 pictures without a face reached it."""
 LEVELS = (192, 384, 96)
-"""Longer sides to which the finder's frame is scaled, tried in this order until a face is found."""
-# fmt: off
-MIRROR = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-    69, 68,
-])
-# fmt: on
-"""Where each of the 68 points and the two irises comes from in a mirrored face."""
+"""Lengths in pixels to which the frame's longer side is scaled for the finder, in the order tried."""
 
 
 class BuiltinLandmarker:
@@ -35,8 +27,8 @@ class BuiltinLandmarker:
         self.device = next(tracker.parameters()).device
 
     def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
-        """See Landmarker. Faces from about a twenty-fifth of the frame's longer side; smaller ones only if no
-        larger is seen."""
+        """See Landmarker. Finds faces down to about 1/25 of the frame's longer side; the smallest only where
+        no larger one is found."""
         check_image(image)
         longer = max(image.shape[:2])
         for level in LEVELS:
@@ -44,15 +36,15 @@ class BuiltinLandmarker:
                 continue
             faces = self.align(image, self.candidates(image, level))
             for mirrored in (False, True):  # each pass halves what a crop slightly off still moves
-                likely = [face_pose(face.points) for face in faces if face.score > FOUND / 2]
-                faces = self.align(image, likely, mirrored)
-            faces = _apart([face for face in faces if face.score >= FOUND])
+                poses = [face_pose(face.points) for face in faces if face.score > FOUND / 2]
+                faces = self.align(image, poses, mirrored)
+            faces = _without_duplicates([face for face in faces if face.score >= FOUND])
             if faces:
                 return sorted(faces, key=lambda face: -face_pose(face.points).size)
         return []
 
     def follow(self, image: NDArray[np.uint8], last: Landmarks | None) -> Landmarks | None:
-        """See Landmarker. One pass of the aligner while the face moves little, two when it moves much."""
+        """See Landmarker. One pass of the aligner while the face moves little, two when it moves far."""
         check_image(image)
         if last is not None:
             before = face_pose(last.points)
@@ -67,8 +59,8 @@ class BuiltinLandmarker:
     def align(
         self, image: NDArray[np.uint8], poses: list[FacePose], mirrored: bool = False
     ) -> list[Landmarks]:
-        """The aligner's answer at each pose, in one batch, whatever its score. mirrored: the mean with its
-        answer to the mirrored crop, whose errors are others (a seventh less of the change between frames)."""
+        """The aligner's result at each pose, in one batch, whatever its score. mirrored: average it with the
+        result on the mirrored crop, whose errors differ (a seventh less jitter between frames)."""
         if not poses:
             return []
         side = self.tracker.config.crop
@@ -86,15 +78,14 @@ class BuiltinLandmarker:
             scores = (scores[: len(poses)] + scores[len(poses) :]) / 2
         faces = []
         for matrix, inside, probability in zip(matrices, found, scores.tolist(), strict=True):
-            there = transform(cv2.invertAffineTransform(matrix), inside)
-            faces.append(Landmarks(there[:68], there[68:], probability))
+            places = transform(cv2.invertAffineTransform(matrix), inside)
+            faces.append(Landmarks(places[:68], places[68:], probability))
         return faces
 
     def candidates(
         self, image: NDArray[np.uint8], level: int, most: int = 8, least: float = 0.1
     ) -> list[FacePose]:
-        """Where the finder sees faces with the frame's longer side scaled to `level` pixels, the likeliest
-        first."""
+        """The finder's detections with the frame's longer side scaled to `level` pixels, best first."""
         height, width = image.shape[:2]
         scale = level / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -107,9 +98,9 @@ class BuiltinLandmarker:
             )[0]
             heat = cells[None, None, :, :, 0]
             peak = torch.nn.functional.max_pool2d(heat, 3, 1, 1) == heat
-            there = cells[peak[0, 0] & (cells[..., 0] > least)].cpu().numpy()
+            peaks = cells[peak[0, 0] & (cells[..., 0] > least)].cpu().numpy()
         poses = []
-        for _, x, y, side, roll in sorted(there.tolist(), reverse=True)[: 2 * most]:
+        for _, x, y, side, roll in sorted(peaks.tolist(), reverse=True)[: 2 * most]:
             pose = FacePose((x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, side / scale, roll)
             if not any(_same(pose, other) for other in poses):
                 poses.append(pose)
@@ -121,21 +112,20 @@ class BuiltinLandmarker:
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """ValueError if this is no RGB picture (H, W, 3) uint8: a mistake of the caller, not of a file."""
+    """Raise ValueError unless this is RGB (H, W, 3) uint8: a bug of the caller, not a bad file."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"an image must be (H, W, 3) uint8 RGB, not {image.shape} {image.dtype}")
 
 
 def _moved(before: FacePose, now: FacePose) -> bool:
-    """Whether the crop no longer fits so well that the points in it could be trusted to a fraction of a
-    pixel."""
+    """Whether the crop made for `before` no longer fits well enough for subpixel accuracy."""
     shift = np.hypot(now.x - before.x, now.y - before.y)
     turn = abs((now.roll - before.roll + np.pi) % (2 * np.pi) - np.pi)
     return bool(shift > 0.05 * before.size or abs(now.size / max(before.size, 1.0) - 1) > 0.08 or turn > 0.12)
 
 
-def _apart(faces: list[Landmarks]) -> list[Landmarks]:
-    """Of faces found more than once, the surest."""
+def _without_duplicates(faces: list[Landmarks]) -> list[Landmarks]:
+    """Of detections of the same face, the one with the highest score."""
     kept: list[tuple[Landmarks, FacePose]] = []
     for face in sorted(faces, key=lambda face: -face.score):
         pose = face_pose(face.points)

@@ -1,4 +1,4 @@
-"""Find the square around a face, crop to it, paste back: a pair, each undoing the other.
+"""The square around a face: find it, crop to it, paste back. `crop` and `paste` are inverses.
 
 Pixel centres lie at integers, x then y; a square of side s at (x, y) holds the pixel columns x to x + s - 1.
 """
@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 
 from .landmarks import Landmarks
 
-_SIDE = (
-    2.0  # crop side over the longer side of the landmark box: the median of the training clips and portraits
-)
-_RAISE = 0.2  # the crop's centre lies this many faces above the box's centre, the same medians
-_TIGHTEST = 1.6  # the least such side: 95 in 100 training crops are wider
-_WIDEST = 2.8  # a square picture up to this many faces wide is a training crop already
-_FEATHER = 0.1  # of the side: how deep the pasted square fades into the picture
+# One face is the longer side of the landmark box.
+_SIDE = 2.0  # crop side in faces: the median of the training clips and portraits
+_RAISE = 0.2  # faces from the box's centre up to the crop's centre, the same medians
+_TIGHTEST = 1.6  # minimum crop side in faces: 95 of 100 training crops are wider
+_WIDEST = 2.8  # a square picture up to this many faces wide is taken as a training crop
+_FEATHER = 0.1  # of the side: width of the border in which the pasted square fades into the picture
 
 
 @dataclass(frozen=True)
 class FaceSquare:
-    """A square of whole pixels, which may reach beyond its image: left column x, top row y, side."""
+    """A square of whole pixels, which may extend beyond its image: left column x, top row y, side."""
 
     x: int
     y: int
@@ -30,10 +29,10 @@ class FaceSquare:
 
 
 def face_square(landmarks: Landmarks, image_size: tuple[int, int]) -> FaceSquare:
-    """The square around a face as the training crops have it, inside the image (width, height) where it fits.
+    """The square around a face as in the training crops, inside the image (width, height) where it fits.
 
-    A square image that is such a crop already is taken whole. Where the image is too small for the face the
-    square shrinks, and from 1.6 faces on reaches beyond the border.
+    A square image that already is such a crop is taken whole. Where the image is too small the square
+    shrinks, down to 1.6 faces; then it extends beyond the border.
     """
     width, height = image_size
     low, high = landmarks.points.min(0).astype(float), landmarks.points.max(0).astype(float)
@@ -52,19 +51,19 @@ def face_square(landmarks: Landmarks, image_size: tuple[int, int]) -> FaceSquare
 def crop(image: NDArray[np.uint8], square: FaceSquare, size: int = 256) -> NDArray[np.uint8]:
     """The square of `image` (H, W, C) uint8 as (size, size, C); beyond the border the border pixels repeat.
 
-    At side == size the pixels are the image's own.
+    At side == size no pixel is resampled.
     """
     height, width = image.shape[:2]
     columns = np.arange(square.x, square.x + square.side).clip(0, width - 1)
     rows = np.arange(square.y, square.y + square.side).clip(0, height - 1)
-    if square.side == columns[-1] - columns[0] + 1 == rows[-1] - rows[0] + 1:  # all inside: a view will do
+    if square.side == columns[-1] - columns[0] + 1 == rows[-1] - rows[0] + 1:  # all inside: no copy needed
         return _resize(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], size)
     return _resize(image[np.ix_(rows, columns)], size)
 
 
 def room(square: FaceSquare, image_size: tuple[int, int], size: int = 256) -> NDArray[np.float32]:
-    """How far each pixel of the square's crop lies from the nearest side with image beyond it: (size, size)
-    pixels of the crop, infinite where every side ends with the image (width, height)."""
+    """(size, size) distance of each pixel of the square's crop to the nearest side beyond which the image
+    (width, height) continues, in pixels of the crop; infinite if it continues nowhere."""
     steps = np.arange(size) + 0.5
     free = []
     for begin, length in ((square.x, image_size[0]), (square.y, image_size[1])):
@@ -75,15 +74,15 @@ def room(square: FaceSquare, image_size: tuple[int, int], size: int = 256) -> ND
 
 
 def feather(space: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much of a drawn square counts at each pixel, in (0, 1], by its `room`: it fades towards the sides
-    that lie within the image."""
+    """The weight of a pasted square at each pixel, in (0, 1], from its `room`: it fades towards sides
+    within the image."""
     ramp = np.minimum(space / (_FEATHER * len(space)), 1)
     return ramp * ramp * (3 - 2 * ramp)  # smooth at both ends
 
 
 def paste(image: NDArray[np.uint8], face: NDArray[np.uint8], square: FaceSquare) -> NDArray[np.uint8]:
-    """A copy of `image` (H, W, 3) uint8, the square replaced by `face` (side, side, 3) uint8: what `crop` at
-    the square's own side undoes."""
+    """A copy of `image` (H, W, 3) uint8 with the square replaced by `face` (side, side, 3) uint8; the inverse
+    of `crop` at the square's own side."""
     height, width = image.shape[:2]
     left, top = max(square.x, 0), max(square.y, 0)
     right, bottom = min(square.x + square.side, width), min(square.y + square.side, height)
@@ -93,13 +92,13 @@ def paste(image: NDArray[np.uint8], face: NDArray[np.uint8], square: FaceSquare)
 
 
 def to_crop(points: NDArray, square: FaceSquare, size: int = 256) -> NDArray[np.float32]:
-    """Points (N, 2) of the image in pixels of the square's crop of side `size`, x then y."""
+    """Image points (N, 2) in pixels of the square's crop of side `size`, x then y."""
     origin = np.array([square.x, square.y], np.float64)
     return ((points - origin + 0.5) * (size / square.side) - 0.5).astype(np.float32)
 
 
 def _inside(begin: int, side: int, length: int) -> int:
-    """`begin` moved so that the side lies within the length, or is spread evenly around it if it cannot."""
+    """`begin` moved so that the side lies within the length; centred on it if it is longer."""
     if side > length:
         return -((side - length) // 2)
     return min(max(begin, 0), length - side)

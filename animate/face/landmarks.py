@@ -1,13 +1,12 @@
-"""Landmarks of faces in whole frames: our own tracker and the face-alignment package behind one protocol.
+"""Landmarks of faces in whole frames: one type, and one protocol for the built-in tracker and face-alignment.
 
 A finder looks at the whole frame, an aligner at one upright crop of a face; following needs only the aligner.
-State (the last frame's landmarks) is passed in, never kept, so that any number of videos can share one
-landmarker.
+State (the last frame's landmarks) is passed in, never kept, so any number of videos can share a landmarker.
 
-The first finder is our own net, not a library's cascade, by measurement on val: OpenCV's frontal haar cascade
-(frames of 640 pixels) saw 55 of 55 heads turned less than 20 degrees, but 48 of 61 after turning the
-picture by up to 30, in some 100 ms a frame on a busy core; ours saw 61 of 61 in 7 ms, and gives the roll that
-the crop needs. It is lavish with guesses: the aligner's score decides.
+The finder is a network of ours, not a library's cascade, by measurement on val: OpenCV's frontal Haar cascade
+(frames of 640 pixels) found 55 of 55 heads turned less than 20 degrees, but 48 of 61 after the picture was
+rotated by up to 30 degrees, in about 100 ms a frame on a busy core. Ours found 61 of 61 in 7 ms, and gives
+the roll that the crop needs. It proposes freely; the aligner's score decides.
 """
 
 from dataclasses import dataclass
@@ -45,13 +44,13 @@ class Landmarks:
 
 
 class Landmarker(Protocol):
-    """What finds and follows faces; holds weights, never the state of a video."""
+    """Finds and follows faces; holds weights, never the state of a video."""
 
     def find(self, image: NDArray[np.uint8]) -> list[Landmarks]:
         """Every face in a whole photograph or frame (H, W, 3) RGB of any size, the largest first."""
         ...
 
     def follow(self, image: NDArray[np.uint8], last: Landmarks | None) -> Landmarks | None:
-        """The face that was at `last` in the frame before; found anew (the largest) if None or lost; None if
-        absent."""
+        """The face that was at `last` in the previous frame; the largest face found if `last` is None or the
+        face was lost; None if there is none."""
         ...

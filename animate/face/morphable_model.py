@@ -1,11 +1,11 @@
-"""Pose and expression as numbers: a morphable model of the landmarks, fitted to points and drawn back.
+"""A 3-D morphable model of the landmarks: fitted to points as pose and expression, and projected back.
 
-A face is mean + identity + expression in three dimensions, seen through a weak-perspective camera. The person
-is in the first two, the motion in the rest, so that the one can be taken without the other.
+A face is mean + identity + expression, seen through a weak-perspective camera. Mean and identity are the
+person, pose and expression the motion, so that either can be used without the other.
 
-T frames, P = 70 points (the 68, then the irises of the eyes 36-41 and 42-47), K directions of expression.
-Shapes are (P, 3): x right, y down, z away from the camera, the eyes about one unit apart. Points are (P, 2)
-pixels, x then y.
+T frames, P = 70 points (the 68, then the irises of the left and right eye), K expression directions. Shapes
+are (P, 3): x right, y down, z away from the camera, the eyes about one unit apart. Points are (P, 2) pixels,
+x then y.
 """
 
 import json
@@ -19,32 +19,29 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
+from ..ibug68 import JAW, LIDS, LIPS
 from ..options import PARTS
 
 Floats = NDArray[np.float64]
 
-EYES = (np.r_[36:42], np.r_[42:48])
-LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
-"""Upper and lower point of each pair of lids, two pairs an eye."""
-LIPS = ((61, 67), (62, 66), (63, 65))
-"""Upper and lower point of each pair of the inner lips."""
 GROUPS = PARTS[1:]
-"""The parts of a face that move each by itself; a direction belongs to one, by its name."""
+"""The parts of a face with a gain of their own; a direction belongs to one, by its name."""
 _FORMAT = "gfla face model 1"
 _FILE = Path(__file__).parents[1] / "assets" / "face.safetensors"
-_NOISE = 0.02  # of a tracked point, in eye distances
-_WEIGHTS = np.r_[np.full(17, 0.35), np.ones(53)]  # the contour of a turned head is not the same line of skin
+_NOISE = 0.02  # standard deviation of a tracked point, in eye distances
+_WEIGHTS = np.ones(70)
+_WEIGHTS[JAW] = 0.35  # the contour of a turned head is another line of skin
 _STEPS, _NEAR_STEPS = 5, 2
-_BATCH = 64  # frames fitted at once: 4 MB
+_BATCH = 64  # frames fitted together: 4 MB
 
 
 @dataclass(frozen=True, eq=False)
 class FaceModel:
-    """What faces are like.
+    """The linear model.
 
-    mean: (P, 3). identity: (I, P, 3), each one deviation among people. expression: (K, P, 3), one unit a
-    strong movement; a blink of 1 shuts the mean's eye. names: of the K directions. spread: (K,) deviations.
-    limits: (2, K) the least and most seen.
+    mean: (P, 3). identity: (I, P, 3), each one standard deviation among people. expression: (K, P, 3), one
+    unit a strong movement; a blink of 1 shuts the mean's eye. names: of the K directions. spread: (K,)
+    standard deviations. limits: (2, K) smallest and largest value seen.
     """
 
     mean: Floats
@@ -55,18 +52,18 @@ class FaceModel:
     limits: Floats
 
     def group(self, name: str) -> NDArray[np.bool_]:
-        """(K,) which directions belong to that one of GROUPS."""
+        """(K,) which directions belong to this one of GROUPS."""
         begins = {"eyes": ("blink", "eye"), "mouth": ("mouth", "smile", "pucker", "jaw")}
         begins |= {"brows": ("brows", "frown"), "gaze": ("gaze",)}
         return np.array([direction.startswith(begins[name]) for direction in self.names])
 
 
 class Faces(NamedTuple):
-    """T faces as numbers.
+    """Pose and expression of T faces.
 
     Attributes:
-        turn: (T, 3, 3) rotations of the head. scale: (T,) pixels a unit. shift: (T, 2) pixels, where the
-        shape's origin is seen. expression: (T, K).
+        turn: (T, 3, 3) rotations of the head. scale: (T,) pixels per unit. shift: (T, 2) pixels, the
+        projection of the shape's origin. expression: (T, K).
     """
 
     turn: Floats
@@ -78,7 +75,7 @@ class Faces(NamedTuple):
 def draw(shape: Floats, faces: Faces, expression: Floats) -> Floats:
     """The points (T, P, 2) of a person's own shape (P, 3) with these poses and expressions.
 
-    expression: the directions (K, P, 3), the model's or the same made to measure for a person.
+    expression: the directions (K, P, 3), the model's or a person's own version of them.
     """
     shapes = shape + np.tensordot(faces.expression, expression, 1)
     seen = np.einsum("tij,tpj->tpi", faces.turn[:, :2], shapes)
@@ -88,10 +85,10 @@ def draw(shape: Floats, faces: Faces, expression: Floats) -> Floats:
 def fit(
     model: FaceModel, points: NDArray, shape: Floats | None = None, near: Faces | None = None
 ) -> tuple[Floats, Faces]:
-    """The person's shape (P, 3) without expression, and the faces, that look most like `points` (T, P, 2).
+    """The person's shape (P, 3) without expression, and the faces, that best explain `points` (T, P, 2).
 
-    shape: the person's, if it is known; else it is found from all the frames together. near: faces to begin
-    from, which saves steps. Gauss-Newton with the model's own deviations as a prior.
+    shape: the person's, if known; otherwise estimated from all frames together. near: faces to start from,
+    which saves steps. Gauss-Newton with the model's standard deviations as a prior.
     """
     if shape is not None:
         return shape, _fit_all(model, shape, points, near)
@@ -104,16 +101,16 @@ def fit(
 
 
 def own_shape(model: FaceModel, points: NDArray) -> tuple[Floats, Faces]:
-    """As `fit` of one face (P, 2), what the model cannot say of this person put into the shape, so that
-    `draw` gives back exactly these points."""
+    """`fit` of one face (P, 2), with the residual added to the shape so that `draw` returns exactly these
+    points."""
     shape, face = fit(model, points[None])
     missing = (points - draw(shape, face, model.expression)[0]) / face.scale[0]  # (P, 2) as the camera sees
     return shape + missing @ face.turn[0, :2], face
 
 
 def angles(turn: Floats) -> Floats:
-    """(..., 3) yaw, pitch and roll in degrees of rotations: turned to the right side of the image, looking
-    down, and tilted clockwise in the image are positive."""
+    """(..., 3) yaw, pitch and roll of rotations in degrees, positive to the right of the image, down, and
+    clockwise in the image."""
     yaw = np.arcsin(np.clip(turn[..., 2, 0], -1, 1))
     pitch = np.arctan2(turn[..., 2, 1], turn[..., 2, 2])
     roll = np.arctan2(turn[..., 1, 0], turn[..., 0, 0])
@@ -121,7 +118,7 @@ def angles(turn: Floats) -> Floats:
 
 
 def rotation(degrees: NDArray) -> Floats:
-    """What `angles` undoes: (..., 3) yaw, pitch, roll in degrees to (..., 3, 3)."""
+    """The inverse of `angles`: (..., 3) yaw, pitch, roll in degrees to (..., 3, 3)."""
     yaw, pitch, roll = np.moveaxis(np.radians(degrees), -1, 0)
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)
 
@@ -139,7 +136,7 @@ def rotation(degrees: NDArray) -> Floats:
 
 
 def turn_by(turn: Floats, gain: float) -> Floats:
-    """Rotations (T, 3, 3) about the same axes by `gain` times the angles."""
+    """Rotations (T, 3, 3) about the same axes with the angles times `gain`."""
     cosine = (turn[:, 0, 0] + turn[:, 1, 1] + turn[:, 2, 2] - 1) / 2
     angle = np.arccos(np.clip(cosine, -1, 1))
     axis = np.stack(
@@ -150,7 +147,7 @@ def turn_by(turn: Floats, gain: float) -> Floats:
 
 
 def openings(points: NDArray, faces: Faces) -> Floats:
-    """(T, 3) how far the eye 36-41, the eye 42-47 and the inner lips are open, in the model's units."""
+    """(T, 3) opening of the left eye, the right eye and the inner lips, in the model's units."""
     down = faces.turn[:, :2, 1] / np.maximum(
         np.linalg.norm(faces.turn[:, :2, 1], axis=1, keepdims=True), 1e-6
     )
@@ -164,11 +161,11 @@ def openings(points: NDArray, faces: Faces) -> Floats:
 
 @cache
 def load_face_model() -> FaceModel:
-    """The model that we ship."""
+    """The shipped model."""
     with safe_open(_FILE, "numpy") as file:
         header = file.metadata()
     if header.get("format") != _FORMAT:
-        raise ValueError(f"{_FILE} is no face model of this version.")
+        raise ValueError(f"{_FILE} is not a face model of this version.")
     arrays = {name: array.astype(np.float64) for name, array in load_file(_FILE).items()}
     return FaceModel(**arrays, names=tuple(json.loads(header["names"])))
 
@@ -183,7 +180,7 @@ def save_face_model(model: FaceModel, path: Path) -> None:
 
 
 def _fit_all(model: FaceModel, shape: Floats, points: NDArray, near: Faces | None = None) -> Faces:
-    """`_fit_faces` some frames at a time: memory does not grow with the video."""
+    """`_fit_faces` in batches, so that memory does not grow with the video."""
     if near or len(points) <= _BATCH:
         return _fit_faces(model, shape, points, near)
     parts = [_fit_faces(model, shape, points[i : i + _BATCH]) for i in range(0, len(points), _BATCH)]
@@ -201,7 +198,7 @@ def _fit_faces(model: FaceModel, shape: Floats, points: NDArray, near: Faces | N
         turned = np.einsum("tij,tpj->tpi", turn, shape + np.tensordot(expression, model.expression, 1))
         x, y, z = np.moveaxis(turned, 2, 0)
         zero, one = np.zeros_like(x), np.ones_like(x)
-        # Columns: a small turn about x, y, z; relative growth; shift in units; expression.
+        # Columns: a small turn about x, y, z; relative scale; shift in units; expression.
         pose = np.stack(
             [np.stack([zero, z, -y, x, one, zero], 2), np.stack([-z, zero, x, y, zero, one], 2)], 2
         )
@@ -223,19 +220,19 @@ def _fit_faces(model: FaceModel, shape: Floats, points: NDArray, near: Faces | N
 
 
 def _fit_shape(model: FaceModel, faces: Faces, points: Floats) -> Floats:
-    """The identity that explains all the frames best, their poses and expressions given."""
+    """The identity that best explains all frames with these poses and expressions."""
     weights = _WEIGHTS[:, None] / _NOISE
     slopes = np.einsum("tij,kpj->tpik", faces.turn[:, :2], model.identity) * weights[..., None]
     slopes = slopes.reshape(-1, len(model.identity))
     rest = (points - draw(model.mean, faces, model.expression)) / faces.scale[:, None, None] * weights
-    share = min(1.0, 4 / len(points))  # frames of one clip err alike: many weigh as four
-    system = slopes.T @ slopes * share + np.eye(len(model.identity))
-    solved: Floats = np.linalg.solve(system, slopes.T @ rest.reshape(-1) * share)
+    weight = min(1.0, 4 / len(points))  # errors within a clip are correlated: many frames count as four
+    system = slopes.T @ slopes * weight + np.eye(len(model.identity))
+    solved: Floats = np.linalg.solve(system, slopes.T @ rest.reshape(-1) * weight)
     return model.mean + np.tensordot(solved, model.identity, 1)
 
 
 def _rigid(model: FaceModel, shape: Floats, points: Floats) -> Faces:
-    """A beginning: the best affine camera of the shape, made a turn with one scale (POS)."""
+    """Initial poses: the best affine camera, reduced to a rotation with one scale (POS)."""
     solid = shape - shape.mean(0)
     flat = points - points.mean(1, keepdims=True)
     affine = np.einsum("tpi,jp->tij", flat, np.linalg.pinv(solid))  # (T, 2, 3)

@@ -1,4 +1,4 @@
-"""Where a face is, how it is turned, and upright crops of it: what the tracker and its training share."""
+"""Position and roll of a face, and upright crops of it: shared by the tracker and its training."""
 
 import math
 from dataclasses import dataclass
@@ -8,14 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ibug68 import MIRROR
+
 CROP_MARGIN = 1.45
-"""The aligner's crop is this many times the longer side of the box around the points; the weights know it."""
+"""Side of the aligner's crop over the longer side of the points' box; the weights were trained with it."""
+_LEFT = [0, 1, 2, 3, 4, 17, 18, 19, 20, 21, 36, 39, 31, 48, 49, 59]
+_RIGHT = MIRROR[_LEFT]  # jaw, brows, eyes, nostrils, mouth
 
 
 @dataclass(frozen=True)
 class FacePose:
-    """Where a face is: centre x, y and longer side in pixels of the upright box around its 68 points, and its
-    roll in radians, clockwise in the image."""
+    """The upright box around a face's 68 points: centre x, y and longer side in pixels, and the roll of the
+    face in radians, clockwise in the image."""
 
     x: float
     y: float
@@ -24,10 +28,10 @@ class FacePose:
 
 
 def face_pose(points: NDArray[np.float32]) -> FacePose:
-    """points (68, 2) pixels -> the pose of their upright box.
+    """points (68, 2) pixels -> their upright box.
 
-    The roll is the mean direction of lines between mirrored points: they are parallel on a head, so yaw
-    leaves it alone.
+    The roll is the mean direction of the lines between mirrored points; they are parallel on a head, so yaw
+    does not change it.
     """
     across = (points[_RIGHT] - points[_LEFT]).sum(0)
     roll = math.atan2(across[1], across[0])
@@ -39,7 +43,7 @@ def face_pose(points: NDArray[np.float32]) -> FacePose:
 
 
 def crop_matrix(pose: FacePose, side: int) -> NDArray[np.float64]:
-    """(2, 3) affine matrix from pixels of the image to pixels of the aligner's upright crop of that side."""
+    """(2, 3) affine matrix from image pixels to pixels of the aligner's upright crop, `side` pixels wide."""
     scale = side / (CROP_MARGIN * max(pose.size, 1.0))
     cos, sin = scale * math.cos(pose.roll), scale * math.sin(pose.roll)
     middle = (side - 1) / 2
@@ -58,8 +62,7 @@ def warp(
     border: int = cv2.BORDER_CONSTANT,
     onto: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """cv2.warpAffine to `size` (width, height), except that what shrinks is averaged first and so does not
-    shimmer."""
+    """cv2.warpAffine to `size` (width, height); averages first where it shrinks, so that nothing aliases."""
     shrink = int(1 / max(math.sqrt(abs(np.linalg.det(matrix[:, :2]))), 1e-6) + 1e-3)
     if shrink >= 2:
         image, matrix = _reduced(image, matrix, size, shrink)
@@ -69,15 +72,15 @@ def warp(
 
 
 def transform(matrix: NDArray[Any], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """points (N, 2) through an affine matrix (2, 3)."""
+    """Points (N, 2) mapped by an affine matrix (2, 3)."""
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def _reduced(
     image: NDArray[Any], matrix: NDArray[Any], size: tuple[int, int], shrink: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of the image that the warp reads, averaged over shrink x shrink pixels, and the matrix from
-    there."""
+    """The part of the image that the warp reads, averaged over shrink x shrink pixels, and the matrix that
+    warps this part instead."""
     back = cv2.invertAffineTransform(matrix)
     width, height = size
     corners = transform(back, np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32))
@@ -94,8 +97,3 @@ def _reduced(
     offset = np.array([x0, y0]) + (shrink - 1) / 2
     moved = np.column_stack([matrix[:, :2] * shrink, matrix[:, 2] + matrix[:, :2] @ offset])
     return part, moved  # type: ignore[return-value]
-
-
-# Mirrored pairs of iBUG points: jaw, brows, eyes, nostrils, mouth. Left means left in the image.
-_LEFT = [0, 1, 2, 3, 4, 17, 18, 19, 20, 21, 36, 39, 31, 48, 49, 59]
-_RIGHT = [16, 15, 14, 13, 12, 26, 25, 24, 23, 22, 45, 42, 35, 54, 53, 55]

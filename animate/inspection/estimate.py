@@ -1,4 +1,4 @@
-"""How long a render would take, and how much memory: by rendering a little, for no table knows a machine."""
+"""How long a render would take and how much memory it needs, measured by rendering a few frames."""
 
 import time
 from dataclasses import dataclass
@@ -13,17 +13,20 @@ from ..options import AnimateOptions, MotionOptions
 from ..source_video import Pair
 from ..streaming.pipeline import Stream, ThreadedStep, peak_memory
 from ..streaming.render import encode_stage
-from ..video import VideoReader, VideoWriter
+from ..video import Encoding, VideoReader, VideoWriter
 from .file import Inspection
 
 TRIAL = 40
-"""Frames that are rendered; the first quarter, in which everything begins, is not counted."""
+"""Frames that are rendered; the first quarter is warm-up and not counted."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of rendering `portrait` by `driving`. frames: of it. look, draw: seconds a frame of the two walks
-    through the driving video. memory: bytes, which do not grow with the video. device: where it was tried."""
+    """The cost of rendering `portrait` by `driving`.
+
+    frames: of the driving video. look, draw: seconds a frame of the two passes through it: tracking, then
+    rendering. memory: bytes, the same for any length. device: where it was measured.
+    """
 
     portrait: Path
     driving: Path
@@ -35,7 +38,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """The whole render's."""
+        """Of the whole render."""
         return self.frames * (self.look + self.draw)
 
     def as_json(self) -> dict[str, Any]:
@@ -50,7 +53,7 @@ class Estimate:
         }
 
     def line(self) -> str:
-        """The same for people."""
+        """The same as a line of text."""
         minutes, seconds = divmod(round(self.seconds), 60)
         each = f"{1000 * self.look:.0f} + {1000 * self.draw:.0f} ms a frame"
         return (
@@ -60,23 +63,25 @@ class Estimate:
 
 
 def estimate(animator: Animator, portrait: Inspection, driving: Inspection) -> Estimate | None:
-    """Render a little of `driving`, around its suggested reference, into a file that is thrown away; None
-    where it shows no face or is too short to tell. The portrait shows one.
+    """Render some frames of `driving`, from about its suggested reference on, into a temporary file; None if
+    it shows no face or is too short. The portrait shows a face.
 
-    memory is the most that this process has held, which has looked at files but holds what a render does.
+    memory is the peak of this process, which loads what a render does.
     """
-    if driving.reference is None or driving.pace is None or driving.pace.rate is None or driving.frames < 8:
+    rate = driving.frame_rate and driving.frame_rate.mean
+    if driving.reference is None or rate is None or driving.frames < 8:
         return None
-    rate = driving.pace.rate
     begin = max(Fraction(0), min(driving.reference[1], (driving.frames - TRIAL) / rate))
     gpu = animator.device.type == "cuda"
     image = portrait.image[: portrait.image.shape[0] // 2 * 2, : portrait.image.shape[1] // 2 * 2]
     copy = MotionOptions("copy")
-    state = animator.prepare(image, AnimateOptions(motion=copy))  # which has nothing to say of the driver
+    state = animator.prepare(image, AnimateOptions(motion=copy))  # "copy" warns of nothing
     with (
         TemporaryDirectory() as folder,
         VideoReader(driving.path, begin) as reader,
-        VideoWriter(Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base, gpu=gpu) as writer,
+        VideoWriter(
+            Path(folder) / "trial.mp4", state.size, reader.rate, reader.time_base, encoding=Encoding(gpu=gpu)
+        ) as writer,
     ):
         pairs = (Pair(frame) for frame in islice(reader, TRIAL))
         stages = [*ThreadedStep(animator.networks, state).stages, encode_stage(writer.write, False)]

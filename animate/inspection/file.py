@@ -1,7 +1,7 @@
-"""What a picture or video offers before anything is rendered: its faces, where they are away, where it cuts,
-and what is unusual about the file.
+"""What a picture or video holds, before anything is rendered: faces, times without one, cuts, and what is
+unusual about the file.
 
-The numbers are those that --source-face and --driving-face take. One pass, constant memory.
+Faces are numbered as --source-face and --driving-face number them. One pass, constant memory.
 """
 
 import os
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..face.landmarks import Landmarker, Landmarks
+from ..face.morphable_model import Faces, angles, fit, load_face_model
 from ..face.pose import face_pose
 from ..face.tracking import Sighting, number_faces, sight
 from ..io.paths import existing_file
@@ -27,23 +28,27 @@ from ..state import read_source
 from ..video import VideoReader
 from ..video.formats import FILES
 from ..video.probe import Media, read_media
-from .frame_rate import Pace
+from .frame_rate import FrameRate
 
 Image = NDArray[np.uint8]
 
 _GREEN = (60, 220, 90)
+_TURNED = (8, 8, 12)  # degrees of yaw, pitch, roll that each weigh as all expression at one deviation
 
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
     """One file, looked through.
 
-    image: its first frame that shows a face, or its first, RGB (H, W, 3) uint8. faces: of that frame, from
-    the left: number N is the N-th. frames: how many it has; 1 for a picture. Of the largest face through a
-    video: found: in how many frames it is; away: where not, seconds from the beginning; cuts: seconds at
-    which another shot begins; reference: number, from 0, and seconds of the frame nearest to a neutral one,
-    None without a face. Of a video alone: media: what the file says of itself; pace: of its frames; lost:
-    the times that are damaged; looked: seconds that it took to look at all frames.
+    Attributes:
+        image: the first frame that shows a face, or the first of all, RGB (H, W, 3) uint8.
+        faces: of that frame, from the left: face N is the N-th.
+        frames: their number, 1 for a picture.
+        found: the number of frames with a face. away: times without one, seconds from the beginning.
+        cuts: seconds at which a new shot begins.
+        reference: number (from 0) and seconds of the frame whose face is nearest to neutral: straight ahead
+        and without expression. None without a face.
+        media, frame_rate: of a video. lost: times that are damaged. looked: seconds that the pass took.
     """
 
     path: Path
@@ -55,17 +60,17 @@ class Inspection:
     cuts: tuple[Fraction, ...] = ()
     reference: tuple[int, Fraction] | None = None
     media: Media | None = None
-    pace: Pace | None = None
+    frame_rate: FrameRate | None = None
     lost: tuple[Span, ...] = ()
     looked: float = 0.0
 
     @property
     def coverage(self) -> float:
-        """The share of frames with a face, 0 to 1."""
+        """The fraction of frames with a face, 0 to 1."""
         return self.found / self.frames
 
     def as_json(self) -> dict[str, Any]:
-        """All but the pixels, for `json.dumps`; times in seconds, places in pixels."""
+        """All but the image, for `json.dumps`; times in seconds, places in pixels."""
         faces = []
         for number, face in enumerate(self.faces, 1):
             pose = face_pose(face.points)
@@ -86,8 +91,8 @@ class Inspection:
         }
 
     def _file_json(self) -> dict[str, Any]:
-        media, pace = self.media, self.pace
-        if media is None or pace is None:
+        media, rate = self.media, self.frame_rate
+        if media is None or rate is None:
             return {}
         sound = media.sound
         return {
@@ -96,11 +101,11 @@ class Inspection:
             "pixels": media.pixels,
             "bits": media.bits,
             "hdr": media.hdr,
-            "rotation": media.turned,
+            "rotation": media.rotation,
             "pixel_shape": str(media.pixel),
             "start": float(media.start),
-            "rate": pace.rate and float(pace.rate),
-            "constant_rate": pace.even,
+            "rate": rate.mean and float(rate.mean),
+            "constant_rate": rate.constant,
             "damaged": [[float(span.start), float(span.end)] for span in self.lost],
             "sound": sound
             and {
@@ -114,15 +119,15 @@ class Inspection:
         }
 
     def lines(self) -> Iterator[str]:
-        """The same for people."""
+        """The same as lines of text."""
         height, width = self.image.shape[:2]
         kind = "picture" if self.media is None else _count(self.frames, "frame")
         yield f"{self.path}: {width}x{height}, {kind}, {_count(len(self.faces), 'face')}"
         for number, face in enumerate(self.faces, 1):
             pose = face_pose(face.points)
             yield f"  face {number}: {pose.size:.0f} pixels, at {pose.x:.0f}, {pose.y:.0f}"
-        if self.media and self.pace:
-            yield from _file_lines(self.media, self.pace, self.lost)
+        if self.media and self.frame_rate:
+            yield from _file_lines(self.media, self.frame_rate, self.lost)
         if self.frames == 1:
             return
         away = f"; none from {', '.join(map(str, self.away))}" if self.away else ""
@@ -138,8 +143,8 @@ def inspect_file(
     landmarker: Landmarker,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Inspection:
-    """Look through a picture or video. progress: called with frames done and expected. InputError if it can
-    be read as neither."""
+    """Look through a picture or video. progress: called with the frames done and expected. InputError if it
+    is neither."""
     file = existing_file(path)
     if is_video(file):
         media = read_media(file)
@@ -150,8 +155,8 @@ def inspect_file(
     return Inspection(file, image, faces, frames=1, found=min(len(faces), 1))
 
 
-def numbered(inspection: Inspection) -> Image:
-    """Its image with a box and its number at every face, RGB (H, W, 3) uint8."""
+def draw_face_numbers(inspection: Inspection) -> Image:
+    """Its image with a box and a number at every face, RGB (H, W, 3) uint8."""
     image = np.ascontiguousarray(inspection.image.copy())
     for number, face in enumerate(inspection.faces, 1):
         low, high = face.points.min(0), face.points.max(0)
@@ -165,22 +170,17 @@ def numbered(inspection: Inspection) -> Image:
     return image
 
 
-def strain(points: NDArray[np.floating]) -> float:
-    """How far a face (68, 2) is from looking straight ahead, upright, with its mouth shut and eyes open: 0
-    and up. A stand-in on plain landmarks for a fitted model's pose and expression."""
-    eyes = points[36:42].mean(0), points[42:48].mean(0)
-    across = eyes[1] - eyes[0]
-    width = max(float(np.hypot(*across)), 1e-6)
-    right = across / width
-    down = np.array([-right[1], right[0]])
-    turned = abs(float((points[30] - (points[0] + points[16]) / 2) @ right)) / width
-    tilted = abs(float(np.arctan2(across[1], across[0])))
-    opened = float((points[65:68] - points[63:60:-1]).mean(0) @ down) / width
-    upper, lower = [[37, 38], [43, 44]], [[41, 40], [47, 46]]
-    lids = (points[lower] - points[upper]).mean(1) @ down
-    shut = max(0.0, 0.15 - float(lids.min()) / width)
-    nodded = abs(float((points[33] - (eyes[0] + eyes[1]) / 2) @ down) / width - 0.75)
-    return turned + tilted + max(opened, 0.0) + 2 * shut + nodded
+def fit_neutral(found: Landmarks, near: Faces | None = None) -> tuple[Faces, float]:
+    """The pose and expression of a face, T = 1, and their distance from neutral, 0 and up. near: the same of
+    the frame before, which saves steps.
+
+    The face is fitted with the mean shape: what is the person's own counts alike in every frame.
+    """
+    model = load_face_model()
+    _, face = fit(model, found.places[None], model.mean, near)
+    turned = angles(face.turn[0]) / _TURNED
+    moved = face.expression[0] / np.maximum(model.spread, 0.1)
+    return face, float((turned**2).sum() + (moved**2).mean())
 
 
 def _inspect_video(
@@ -196,22 +196,26 @@ def _inspect_video(
     cuts: list[Fraction] = []
     seen: Sighting | None = None
     since: Fraction | None = None
-    least: tuple[float, int, Fraction] | None = None
+    fitted: Faces | None = None
+    nearest: tuple[float, int, Fraction] | None = None
     count = found = 0
-    now, pace, began = Fraction(0), Pace(reader.time_base), time.perf_counter()
+    now, rate, began = Fraction(0), FrameRate(reader.time_base), time.perf_counter()
     for frame in reader:
-        pace.add(frame.pts)
+        rate.add(frame.pts)
         now = frame.seconds - reader.zero
         seen = sight(landmarker, frame.image, seen, None)
         if image is None or (not faces and seen.landmarks is not None):
             image, faces = frame.image, tuple(number_faces(landmarker.find(frame.image)))
         if seen.cut:
             cuts.append(now)
+            fitted = None
         if seen.landmarks is None:
             since = now if since is None else since
+            fitted = None
         else:
             found += 1
-            least = min(least or (np.inf, 0, now), (strain(seen.landmarks.points), count, now))
+            fitted, distance = fit_neutral(seen.landmarks, fitted)
+            nearest = min(nearest or (np.inf, 0, now), (distance, count, now))
             if since is not None:
                 away.append(Span(since, now))
                 since = None
@@ -219,7 +223,7 @@ def _inspect_video(
         if progress:
             progress(count, reader.frames)
     if image is None:
-        raise InputError(f"{path}: not one picture of it can be decoded; give a whole video file.")
+        raise InputError(path, "not one picture of it can be decoded", "give a whole video file")
     if since is not None:
         away.append(Span(since, now + 1 / reader.rate))
     return Inspection(
@@ -230,30 +234,30 @@ def _inspect_video(
         found,
         tuple(away),
         tuple(cuts),
-        reference=None if least is None else (least[1], least[2]),
+        reference=nearest and nearest[1:],
         media=media,
-        pace=pace,
+        frame_rate=rate,
         lost=reader.lost,
         looked=time.perf_counter() - began,
     )
 
 
-def _file_lines(media: Media, pace: Pace, lost: tuple[Span, ...]) -> Iterator[str]:
-    """The file in words; what is as usual is not mentioned twice."""
-    said = [f"{media.container}, {media.codec}, {media.pixels}"]
+def _file_lines(media: Media, rate: FrameRate, lost: tuple[Span, ...]) -> Iterator[str]:
+    """The file as lines of text; properties with their usual value are left out."""
+    facts = [f"{media.container}, {media.codec}, {media.pixels}"]
     if media.bits > 8:
-        said.append(f"{media.bits} bits a colour, reduced to 8")
+        facts.append(f"{media.bits} bits a colour, reduced to 8")
     if media.hdr:
-        said.append(f"HDR ({media.hdr}), mapped to ordinary tones")
-    if media.turned:
-        said.append(f"turned by {media.turned} degrees")
+        facts.append(f"HDR ({media.hdr}), mapped to ordinary tones")
+    if media.rotation:
+        facts.append(f"turned by {media.rotation} degrees")
     if media.pixel != 1:
-        said.append(f"pixels {media.pixel} as wide as high, squared")
-    yield f"  file: {', '.join(said)}"
-    if pace.rate and pace.range:
-        slow, fast = (float(rate) for rate in pace.range)
-        even = "constant" if pace.even else f"variable, from {slow:.3g} to {fast:.3g}"
-        yield f"  rate: {float(pace.rate):.5g} frames/s, {even}"
+        facts.append(f"pixels {media.pixel} as wide as high, squared")
+    yield f"  file: {', '.join(facts)}"
+    if rate.mean and rate.range:
+        slow, fast = (float(value) for value in rate.range)
+        kind = "constant" if rate.constant else f"variable, from {slow:.3g} to {fast:.3g}"
+        yield f"  rate: {float(rate.mean):.5g} frames/s, {kind}"
     if lost:
         yield f"  damaged: the pictures from {list_spans(lost)} are lost or show errors"
     sound = media.sound

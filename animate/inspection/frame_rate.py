@@ -1,14 +1,14 @@
-"""Whether a video's frames come evenly, judged by their own times and not by what the container says."""
+"""The frame rate of a video and whether it is constant, from the frames' own times."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 
 
 @dataclass
-class Pace:
-    """Counts frames by their times: `add` each frame's pts, in order; ticks of time_base, seconds.
+class FrameRate:
+    """The frame rate of a video; `add` every frame's pts in order, ticks of time_base (seconds).
 
-    A file of constant rate may round each time to a tick: steps of one tick about the mean are even.
+    A file of constant rate may round each time to a tick: steps within one tick of the mean are constant.
     """
 
     time_base: Fraction
@@ -28,13 +28,13 @@ class Pace:
         self.count, self.last = self.count + 1, pts
 
     @property
-    def rate(self) -> Fraction | None:
-        """Frames a second on average; None of a single frame."""
+    def mean(self) -> Fraction | None:
+        """Frames a second; None with a single frame."""
         lasted = (self.last - self.first) * self.time_base
         return (self.count - 1) / lasted if lasted else None
 
     @property
-    def even(self) -> bool:
+    def constant(self) -> bool:
         """Whether the rate is constant."""
         if self.count < 3:
             return True
@@ -43,7 +43,7 @@ class Pace:
 
     @property
     def range(self) -> tuple[Fraction, Fraction] | None:
-        """The lowest and the highest rate from one frame to the next; None of a single frame."""
+        """The lowest and highest rate from one frame to the next; None with a single frame."""
         if not self.shortest:
             return None
         return 1 / (self.longest * self.time_base), 1 / (self.shortest * self.time_base)

@@ -1,4 +1,4 @@
-"""What this machine offers a render: device, versions, codecs, weights; what is missing, how to get it."""
+"""What this machine has for a render: device, versions, codecs, weights; what is missing, how to get it."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ _OPTIONAL = {
 
 
 class Missing(NamedTuple):
-    """what: is not here. use: what cannot be done without. get: how to get it."""
+    """what: its name. use: what needs it. get: how to get it."""
 
     what: str
     use: str
@@ -39,8 +39,11 @@ class Missing(NamedTuple):
 
 
 class System(NamedTuple):
-    """device: kind, why it is taken, arithmetic, processors. versions: by package. codecs: by name, whether
-    its encoder is there. weights: by name, size in bytes and SHA-256. missing: see `Missing`."""
+    """What a machine has.
+
+    device: kind, why it is chosen, precision, processors. versions: by package. codecs: by name, whether the
+    encoder exists. weights: by name, size in bytes and SHA-256. missing: optional things that are not here.
+    """
 
     device: dict[str, Any]
     versions: dict[str, str]
@@ -53,7 +56,7 @@ class System(NamedTuple):
         return {**self._asdict(), "missing": [missing._asdict() for missing in self.missing]}
 
     def lines(self) -> Iterator[str]:
-        """The same for people."""
+        """The same as lines of text."""
         device = self.device
         yield f"device: {device['kind']} ({device['why']}; {device['precision']})"
         for gpu in device["gpus"]:
@@ -62,8 +65,8 @@ class System(NamedTuple):
         yield f"  {device['cores']} cores, torch uses {device['threads']}{fast}"
         yield f"system: {self.versions['system']}, Python {self.versions['python']}"
         packages = (*_PACKAGES, *_OPTIONAL)
-        told = [f"{name} {self.versions[name]}" for name in packages if name in self.versions]
-        yield f"versions: {', '.join(told)}, FFmpeg {self.versions['ffmpeg']}"
+        installed = [f"{name} {self.versions[name]}" for name in packages if name in self.versions]
+        yield f"versions: {', '.join(installed)}, FFmpeg {self.versions['ffmpeg']}"
         yield f"codecs: {', '.join(name for name, there in self.codecs.items() if there)}"
         for name, file in self.weights.items():
             yield f"weights: {name}, {file['bytes'] / 1e6:.1f} MB, sha256 {file['sha256'][:16]}"
@@ -73,8 +76,8 @@ class System(NamedTuple):
             yield f"missing: {what}, for {use}; {get}"
 
 
-def look_around() -> System:
-    """Look at this machine; nothing is loaded that a render would not load."""
+def describe_system() -> System:
+    """Describe this machine; loads nothing that a render would not load."""
     kind, why = choose_device()
     codecs = {name: _encoder(codec.encoder) for name, codec in CODECS.items()}
     weights = {

@@ -1,1 +1,1 @@
-"""Paths, atomic files, pictures and time codes."""
+"""Paths, atomic files, images and time codes."""

@@ -1,4 +1,4 @@
-"""Pictures in and out: what Pillow reads, as upright RGB bytes; portraits come from phones and scanners."""
+"""Image files in and out by Pillow: upright 8-bit RGB, laid on white where they are transparent."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,15 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import InputError
-from .atomic import part_file
+from .atomic import atomic_file
 from .paths import existing_file
 
 
 def read_image(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read a jpg, png or webp picture, turned upright as its EXIF tag says.
+    """Read a jpg, png or webp file, rotated as its EXIF tag says.
 
     Returns RGB (H, W, 3) uint8 and alpha (H, W) uint8, or None where the file has no transparency.
-    16-bit grey is scaled to 8 bits, palettes and CMYK become RGB; of an animation the first picture is taken.
+    16-bit grey is scaled to 8 bits, palettes and CMYK become RGB; an animation gives its first frame.
     InputError if there is no such file or Pillow cannot decode it.
     """
     path = existing_file(path)
@@ -26,30 +26,29 @@ def read_image(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
             image.load()
             upright = ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture; give a portrait as jpg, png or webp.") from None
+        raise InputError(path, "not a picture", "give a portrait as jpg, png or webp") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{path}: the picture is too large; scale it down first.") from None
+        raise InputError(path, "the picture is too large", "scale it down first") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: the picture is damaged and cannot be decoded ({error}).") from None
+        raise InputError(path, f"the picture is damaged and cannot be decoded ({error})") from None
     return _to_rgb(upright)
 
 
 def write_image(image: np.ndarray, path: Path, comment: str | None = None) -> None:
-    """Write RGB (H, W, 3) or RGBA (H, W, 4) uint8 as a picture of the kind that `path` ends in, under its
-    name once whole. comment: what its metadata say, in PNG, JPEG or WebP."""
-    part = part_file(path)
+    """Write RGB (H, W, 3) or RGBA (H, W, 4) uint8, whole or not at all; the suffix of `path` is the format.
+
+    comment: goes into the metadata of PNG, JPEG and WebP. InputError if it cannot be written.
+    """
     try:
-        Image.fromarray(image).save(part, **said(part, comment))
-        os.replace(part, path)
+        with atomic_file(path) as part:
+            Image.fromarray(image).save(part, **comment_options(part, comment))
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}.") from None
-    finally:
-        part.unlink(missing_ok=True)
+        raise InputError(path, f"cannot be written: {error.strerror or error}") from None
 
 
-def said(path: Path, comment: str | None) -> dict[str, Any]:
-    """What Pillow's `save` is given for a picture to say `comment`: a PNG as text, a JPEG as a comment, any
-    other in EXIF as its description."""
+def comment_options(path: Path, comment: str | None) -> dict[str, Any]:
+    """Keyword arguments for Pillow's `save` that store `comment`: as text in a PNG, as a comment in a JPEG,
+    else as the EXIF description."""
     if comment is None:
         return {}
     if path.suffix.lower() == ".png":
@@ -61,6 +60,18 @@ def said(path: Path, comment: str | None) -> dict[str, Any]:
     exif = Image.Exif()
     exif[ExifTags.Base.ImageDescription] = comment
     return {"exif": exif}
+
+
+def on_white(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """RGB (H, W, 3) uint8 laid on white through `alpha` (H, W) uint8, straight alpha."""
+    opacity = alpha[..., None].astype(np.float32) / 255
+    return np.rint(image * opacity + 255 * (1 - opacity)).astype(np.uint8)
+
+
+def off_white(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Undo `on_white`: the colours themselves, white where nothing can be seen."""
+    opacity = np.maximum(alpha, 1)[..., None].astype(np.float32) / 255
+    return np.rint((image - 255 * (1 - opacity)) / opacity).clip(0, 255).astype(np.uint8)
 
 
 def _to_rgb(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

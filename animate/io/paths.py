@@ -1,4 +1,4 @@
-"""Paths in and out: checked before any work starts, so that bad input costs and leaves nothing."""
+"""Checks of input and output paths, made before any work starts, so that bad input costs nothing."""
 
 import os
 import re
@@ -7,123 +7,123 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .atomic import _LONGEST
+from .atomic import MAX_NAME
 
 OUTPUTS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".gif", ".webp")
+_RENAME = "give the output another name"
 
 
 def existing_file(path: str | os.PathLike) -> Path:
-    """`path` as a Path; InputError if it is missing, no regular file, empty or closed to us."""
+    """`path` as a Path; InputError if it is missing, empty, unreadable or no regular file."""
     path = Path(path)
     try:
         kind = path.stat().st_mode
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (OSError, ValueError) as error:  # a name too long, a folder closed to us, a zero byte
-        raise InputError(f"{path}: cannot be opened: {getattr(error, 'strerror', error)}.") from None
+        raise InputError(path, "no such file") from None
+    except (OSError, ValueError) as error:  # name too long, no permission in the folder, a zero byte
+        raise InputError(path, f"cannot be opened: {getattr(error, 'strerror', error)}") from None
     if stat.S_ISDIR(kind):
-        raise InputError(f"{path}: a directory, not a file; name one file in it.")
+        raise InputError(path, "a directory, not a file", "name one file in it")
     if stat.S_ISFIFO(kind):
-        raise InputError(f"{path}: a pipe, not a file; give - and let standard input read it.")
+        raise InputError(path, "a pipe, not a file", "give - and let standard input read it")
     if not stat.S_ISREG(kind):
-        raise InputError(f"{path}: a device, not a file; a camera is asked for with gfla-live --camera.")
+        raise InputError(path, "a device, not a file", "a camera is asked for with gfla-live --camera")
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty.")
+        raise InputError(path, "the file is empty")
     if not os.access(path, os.R_OK):
-        raise InputError(f"{path}: may not be read; change its permissions.")
+        raise InputError(path, "may not be read", "change its permissions")
     return path
 
 
 def is_url(name: str | os.PathLike) -> bool:
-    """Whether this is an address such as https://host/video.mp4 and no file."""
+    """Whether this is an address such as https://host/video.mp4."""
     return isinstance(name, str) and re.match(r"[a-z][a-z0-9+.-]+://", name) is not None
 
 
 def is_pattern(name: str | os.PathLike) -> bool:
-    """Whether this names numbered pictures, as frames/%05d.png does."""
+    """Whether this names numbered images, as frames/%05d.png does."""
     return re.fullmatch(r"[^%]*%(0\d+)?d[^%]*", Path(name).name, re.S) is not None
 
 
 def video_file(path: str | os.PathLike) -> Path:
-    """A video file, or a pattern of numbered pictures whose folder is there; InputError if neither."""
+    """A video file, or a pattern of numbered images whose folder exists; InputError if neither."""
     path = Path(path)
     if is_pattern(path) and not path.exists():
         if not path.parent.is_dir():
-            raise InputError(f"{path}: the folder {path.parent} does not exist.")
+            raise InputError(path, f"the folder {path.parent} does not exist")
         return path
     return existing_file(path)
 
 
-def video_input(given: str) -> None:
-    """InputError if a driving video's name cannot be right: a look at the name alone, before any work."""
+def check_video_input(given: str) -> None:
+    """InputError if a driving video is an unreadable path; addresses and "-" are not checked."""
     if given != "-" and not is_url(given):
         video_file(given)
 
 
 def new_file(path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[str, ...] = OUTPUTS) -> Path:
-    """`path` as a Path for a video to come, or for what else ends in `suffixes`; InputError if it cannot be
-    written or would replace a file."""
+    """`path` as a Path of an output, by default a video; InputError if it cannot be written there, does not
+    end in one of `suffixes`, or exists and `overwrite` is false."""
     path = Path(path)
     if path.is_dir():
-        raise InputError(
-            f"{path}: a directory; name the output file, for example {path / ('out' + suffixes[0])}."
-        )
+        example = path / f"out{suffixes[0]}"
+        raise InputError(path, "a directory", f"name the output file, for example {example}")
     numbered = suffixes is OUTPUTS and _numbered(path)
     if not numbered and path.suffix.lower() not in suffixes:
         endings = ", ".join(suffixes) + (" or in %05d.png" if suffixes is OUTPUTS else "")
-        raise InputError(f"{path}: let the output's name end in {endings}.")
+        raise InputError(path, "no known ending", f"let the output's name end in {endings}")
     folder = path.parent
     if not folder.is_dir():
-        raise InputError(f"{path}: the folder {folder} does not exist; make it first.")
+        raise InputError(path, f"the folder {folder} does not exist", "make it first")
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{path}: the folder {folder} cannot be written to.")
-    if len(os.fsencode(path.name)) > _LONGEST:
-        raise InputError(f"{path}: the name is too long; give a shorter one.")
-    there = numbered_files(path) if numbered else [path] if path.exists() else []
-    if there and not overwrite:
-        raise InputError(f"{there[0]}: the file exists; pass --overwrite to replace it.")
+        raise InputError(path, f"the folder {folder} cannot be written to")
+    if len(os.fsencode(path.name)) > MAX_NAME:
+        raise InputError(path, "the name is too long", "give a shorter one")
+    existing = numbered_files(path) if numbered else [path] if path.exists() else []
+    if existing and not overwrite:
+        raise InputError(existing[0], "the file exists", "pass --overwrite to replace it")
     return path
 
 
 def numbered_files(pattern: Path) -> list[Path]:
-    """The files that there are of a pattern such as frames/%05d.png, in order."""
-    there = [(number_in(pattern, path), path) for path in pattern.parent.iterdir()]
-    found = sorted((number, path) for number, path in there if number is not None)
+    """The existing files of a pattern such as frames/%05d.png, by number."""
+    numbers = [(number_in(pattern, path), path) for path in pattern.parent.iterdir()]
+    found = sorted((number, path) for number, path in numbers if number is not None)
     return [path for number, path in found if path.name == pattern.name % number]
 
 
 def number_in(pattern: Path, path: Path) -> int | None:
-    """The number that the name of `path` has where the pattern's has its %d; None if it is no such name."""
+    """The number in the name of `path` where `pattern` has its %d; None if the name does not match."""
     before, _, after = re.split(r"%(?:0\d+)?(d)", pattern.name)
     found = re.fullmatch(f"{re.escape(before)}(\\d+){re.escape(after)}", path.name, re.S)
     return int(found[1]) if found else None
 
 
-def stands_for(name: str | os.PathLike) -> list[Path]:
-    """The files that an input's name stands for: those that there are of a pattern, else the one so named."""
+def input_files(name: str | os.PathLike) -> list[Path]:
+    """The files of an input: the existing ones of a pattern, else the one named."""
     path = Path(name)
     if is_pattern(path) and not os.path.exists(path) and os.path.isdir(path.parent):
         return numbered_files(path)
     return [path]
 
 
-def different_files(output: Path, *inputs: Any) -> None:
-    """InputError if `output` is one of the input files, which --overwrite would destroy; of patterns, on
-    either side, the numbered files count."""
-    replaced = {_identity(path) for path in replaced_by(output)} - {None}
+def check_not_input(output: Path, *inputs: Any) -> None:
+    """InputError if writing `output` would destroy an input; a pattern stands for its numbered files. Inputs
+    that are no path are skipped."""
+    replaced = {_identity(path) for path in output_files(output)} - {None}
     for given in inputs:
         if not isinstance(given, str | os.PathLike):
             continue
         if output.absolute() == Path(given).absolute():  # a pattern is no file
-            raise InputError(f"{output}: this is an input; give the output another name.")
-        for path in stands_for(given) if replaced else []:
+            raise InputError(output, "this is an input", _RENAME)
+        for path in input_files(given) if replaced else []:
             if _identity(path) in replaced:
-                what = "this is an input" if output.exists() else f"it would replace {path}, an input"
-                raise InputError(f"{output}: {what}; give the output another name.")
+                reason = "this is an input" if output.exists() else f"it would replace {path}, an input"
+                raise InputError(output, reason, _RENAME)
 
 
-def replaced_by(output: Path) -> list[Path]:
-    """The name of an output, and where it is numbered pictures the files that it would take the place of."""
+def output_files(output: Path) -> list[Path]:
+    """The path of an output and, where it is a pattern, the numbered files that it would replace."""
     return [output, *(numbered_files(output) if _numbered(output) and output.parent.is_dir() else [])]
 
 
@@ -132,7 +132,7 @@ def _numbered(output: Path) -> bool:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from all others under whatever name, None if it is not there."""
+    """Device and inode, the same under every name of a file; None if there is none."""
     try:
         found = os.stat(path)
     except (OSError, ValueError):

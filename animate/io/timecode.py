@@ -1,4 +1,4 @@
-"""Spans of time and how people write them, because warnings name times and commands take them."""
+"""Exact times and spans of time, as text and back: commands take them, messages name them."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -26,7 +26,7 @@ def parse_time(text: str) -> Fraction:
         numbers = []
     whole = all(part.isdecimal() for part in parts[:-1]) and not any(c in text for c in "/eE_+-")
     if not numbers or not whole or len(parts) > 3 or any(number >= 60 for number in numbers[1:]):
-        raise InputError(f"{text!r} is not a time; write seconds (12.5) or h:mm:ss (0:01:02.5).")
+        raise InputError(text, "not a time", "write seconds (12.5) or h:mm:ss (0:01:02.5)")
     seconds = Fraction(0)
     for number in numbers:
         seconds = seconds * 60 + number
@@ -34,12 +34,12 @@ def parse_time(text: str) -> Fraction:
 
 
 def exact(seconds: Fraction | float) -> Fraction:
-    """The same time as a Fraction; a float is taken for the decimal that it prints as: 0.4 is 2/5."""
+    """The same time as a Fraction; a float counts as the decimal that it prints as: 0.4 is 2/5."""
     return Fraction(str(seconds)) if isinstance(seconds, float) else Fraction(seconds)
 
 
 def clock(seconds: Fraction | float | None) -> str:
-    """A time as m:ss.mmm, or h:mm:ss.mmm from an hour on; None is the end."""
+    """Seconds as m:ss.mmm, or h:mm:ss.mmm from an hour on; None is "the end"."""
     if seconds is None:
         return "the end"
     total = round(Fraction(seconds) * 1000)
@@ -51,7 +51,7 @@ def clock(seconds: Fraction | float | None) -> str:
 
 
 def join_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The spans in order, those that touch joined."""
+    """The spans in order; those that touch are joined."""
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.start <= joined[-1].end:
@@ -62,7 +62,7 @@ def join_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def list_spans(spans: Iterable[Span], most: int = 5) -> str:
-    """The spans as words: "0:01.000 to 0:02.000 and 0:05.000 to 0:05.500", long lists cut short."""
+    """The spans as text: "0:01.000 to 0:02.000 and 0:05.000 to 0:05.500"; after `most` their number."""
     spans = tuple(spans)
     words = [str(span) for span in spans[:most]]
     if len(spans) > most:

@@ -1,1 +1,1 @@
-"""A driver's motion: parameters, smoothing, retargeting, recordings and presets."""
+"""A driver's motion: parameters, smoothing, retargeting, templates and presets."""

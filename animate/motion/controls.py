@@ -1,7 +1,7 @@
-"""Motion by hand: named controls of a face and their curves in time, for edits and for motions of our own.
+"""Named controls of a face and their curves over time, for edits and for the shipped motions.
 
-A control's value is a change from the portrait as it is; 0 changes nothing. The signs are the picture's:
-right and down are positive, left and right are those of the picture.
+A control's value is a change from the portrait as it is; 0 changes nothing. Right and down are positive; left
+and right are those of the picture.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..face.morphable_model import LIPS, Floats, load_face_model, rotation
+from ..face.morphable_model import Floats, load_face_model, rotation
+from ..ibug68 import LIPS
 from .parameters import FaceMotion
 
 Curves = Mapping[str, NDArray[np.float64]]
@@ -35,14 +36,14 @@ CONTROLS = {
     "gaze_x": "1 looks far to the right",
     "gaze_y": "1 looks far down",
 }
-"""Every control and what its value means. All but the first six are 1 at a strong movement."""
+"""Every control and the meaning of its value. After the first six, 1 is a strong movement."""
 RATE = Fraction(25)
-_LIPS_OPEN = 0.1  # what the reference's lips are open, so that they can shut
+_LIPS_OPEN = 0.1  # opening of the lips at rest, in model units, so that they can shut
 
 
 def control_signals(curves: Curves) -> FaceMotion:
-    """FaceMotion (T) of controls' values, (T,) each; what is not named is 0. Against `rest` they are exactly
-    these changes."""
+    """FaceMotion (T) of the controls' values, (T,) each; 0 for those not named. Relative to `rest` it is
+    exactly these changes."""
     model = load_face_model()
     count = len(next(iter(curves.values())))
 
@@ -69,23 +70,23 @@ def control_signals(curves: Curves) -> FaceMotion:
 
 
 def rest() -> FaceMotion:
-    """The signals of no change, T = 1."""
+    """The motion of no change, T = 1."""
     return control_signals({"yaw": np.zeros(1)})
 
 
 def check_control(name: str, value: float) -> None:
-    """InputError if there is no such control or the value makes no sense."""
+    """InputError if there is no such control or the value is out of range."""
     if name not in CONTROLS:
-        raise InputError(f"{name}: there is no such control; choose of {', '.join(CONTROLS)}.")
+        raise InputError(name, "there is no such control", f"choose one of {', '.join(CONTROLS)}")
     most = 90 if name in ("yaw", "pitch", "roll") else 3
     least = -0.9 if name == "scale" else -most
     if not least <= value <= most:
-        raise InputError(f"{name} {value:g}: give a value between {least:g} and {most:g}.")
+        raise InputError(f"{name} {value:g}", "out of range", f"give a value between {least:g} and {most:g}")
 
 
 def key_frames(keys: Mapping[Fraction, Mapping[str, float]], rate: Fraction = RATE) -> Curves:
-    """Curves through values at given seconds, {seconds: {control: value}}, from 0 to the last of them; each
-    control eases from key to key and keeps its first and last value outside them."""
+    """Curves through the values of {seconds: {control: value}}, from 0 to the last key. Each control eases
+    from key to key, and keeps its first and last value outside its keys."""
     last = max(keys)
     times = np.arange(int(last * rate) + 1) / float(rate)
     curves = {}

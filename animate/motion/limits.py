@@ -1,4 +1,4 @@
-"""Holds a target back where it would fold or smear the portrait: a picture cannot show the head's other side.
+"""Limits on a target's deformation: a warp of one photograph cannot show what the photograph does not.
 
 All points are pixels of the source's crop, x then y, iBUG order.
 """
@@ -7,27 +7,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_STEADY = np.r_[0:4, 13:17, 27:36, [36, 39, 42, 45]]  # ears, nose, eye corners: speech and blinks leave them
-_FRAME = np.r_[0:17:2, 17, 19, 24, 26, 27, 30, 33, [36, 39, 42, 45], 48, 54]  # no lids, no lips
+from ..ibug68 import BROWS, EYE_CORNERS, JAW, MOUTH_CORNERS, NOSE
+
+_STEADY = np.r_[JAW[:4], JAW[13:], NOSE, EYE_CORNERS]  # not moved by speech and blinks
+_MESH = np.r_[JAW[::2], BROWS[0][:3:2], BROWS[1][2::2], NOSE[::3], EYE_CORNERS, MOUTH_CORNERS]
 
 
 def limit_deformation(
     target: NDArray, source: NDArray, corners: NDArray, areas: tuple[float, float]
 ) -> NDArray:
-    """`target` with what is not turning, scaling and shifting of `source` held back, just so far that every
-    triangle of the face keeps its size within `areas`: beyond, a warp folds or smears the picture.
+    """`target` with its non-rigid part scaled down until every triangle's area stays within `areas`; outside
+    them a warp folds or smears the picture.
 
-    target, source: (68, 2). corners: `triangles` of the source. areas: the least and most of a triangle,
-    against its own in the source brought to the target's size. A target within them comes back as it is.
+    target, source: (68, 2). corners: `triangles` of the source. areas: (minimum, maximum) of a triangle's
+    area, relative to its own in the source after the best similarity transform. A target within the limits
+    is returned unchanged.
     """
     turn = _similarity(source[_STEADY], target[_STEADY])
     rigid = target[_STEADY].mean(0) + (source - source[_STEADY].mean(0)) @ turn.T
     rest = target - rigid
-    a, b = rigid[_FRAME][corners], rest[_FRAME][corners]  # (M, 3, 2)
+    a, b = rigid[_MESH][corners], rest[_MESH][corners]  # (M, 3, 2)
     edges = [(side[:, 1] - side[:, 0], side[:, 2] - side[:, 0]) for side in (a, b)]
     (p, q), (dp, dq) = edges
     whole = _cross(p, q)
-    # The area at share s of the rest is a parabola; s stays below its first meeting with a limit.
+    # The area at share s of the non-rigid part is a parabola; s is where it first meets a limit.
     square, slope = _cross(dp, dq) / whole, (_cross(p, dq) + _cross(dp, q)) / whole
     shares = [1.0]
     for limit in areas:
@@ -41,7 +44,7 @@ def limit_deformation(
 
 
 def _similarity(before: NDArray, after: NDArray) -> NDArray:
-    """(2, 2) rotation times scale that best takes `before` to `after` about their centres (least squares)."""
+    """(2, 2) rotation times scale that best maps `before` to `after` about their centres (least squares)."""
     a, b = before - before.mean(0), after - after.mean(0)
     power = max(float((a * a).sum()), 1e-6)
     cos = float((a * b).sum()) / power
@@ -50,9 +53,9 @@ def _similarity(before: NDArray, after: NDArray) -> NDArray:
 
 
 def triangles(source: NDArray) -> NDArray:
-    """The Delaunay triangles of a source's points (68, 2) that `limit_deformation` watches, without slivers:
-    (M, 3) indices into its own selection of points."""
-    points = source[_FRAME]
+    """The Delaunay triangles of a source's points (68, 2) that `limit_deformation` checks, without slivers:
+    (M, 3) indices into _MESH."""
+    points = source[_MESH]
     low, high = points.min(0) - 2, points.max(0) + 2
     plane = cv2.Subdiv2D((int(low[0]), int(low[1]), *(int(s) + 1 for s in np.ceil(high - low))))
     plane.insert([(float(x), float(y)) for x, y in points])

@@ -1,6 +1,6 @@
-"""What to show while the driver's face is away: held, the plain portrait, a fade to rest, or nothing at all.
+"""What to show while the driver's face is not visible: hold, the plain portrait, a fade to rest, or an error.
 
-Frames are never dropped, whatever is chosen: the output keeps the driving video's clock.
+No policy drops frames: the output keeps the driving video's time stamps.
 """
 
 from dataclasses import dataclass
@@ -16,30 +16,34 @@ SAYS: dict[NoFace, str] = {
     "fade": "the portrait comes to rest there",
     "fail": "the render stops there",
 }
-"""How a report of the times without a face ends."""
+"""The effect of each policy, for the warning that lists the times without a face."""
 
 _FADE = Fraction(1, 2)  # seconds from full motion to rest, and back
 
 
 class MissingFaceError(InputError):
-    """A frame without a face, where `fail` was chosen."""
+    """A frame without a face under the policy `fail`."""
 
     def __init__(self, seconds: Fraction):
-        super().__init__(f"there is no face at {clock(seconds)}, and --no-face fail was chosen; cut it out.")
+        super().__init__(
+            "--no-face fail",
+            f"there is no face at {clock(seconds)}",
+            "cut it out of the driving video",
+        )
 
 
 @dataclass(frozen=True)
 class Presence:
-    """How much of the driver's motion is shown, for `fade`: 1 while the face is there, 0 long after it went.
+    """State of `fade`: the share of the driver's motion that is shown, 1 while the face is visible.
 
-    at: the time of the last frame, seconds.
+    at: time of the last frame, seconds.
     """
 
     share: Fraction = Fraction(1)
     at: Fraction | None = None
 
     def after(self, found: bool, seconds: Fraction) -> "Presence":
-        """At the frame shown at `seconds`, in which the face was `found` or not."""
+        """The state at the frame shown at `seconds`, in which the face was `found` or not."""
         passed = Fraction(0) if self.at is None else max(seconds - self.at, Fraction(0))
         share = self.share + passed / _FADE * (1 if found else -1)
         return Presence(min(max(share, Fraction(0)), Fraction(1)), seconds)

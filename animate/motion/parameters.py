@@ -1,7 +1,7 @@
-"""Motion without the person: what a face does in a frame, as numbers that are smoothed, kept and given on.
+"""Motion parameters without the person: pose, expression and openings of a face in each frame.
 
-T frames, K directions of the face model's expression. FaceMotion are of image pixels or of any other unit of
-length: only ratios and differences over the scale are used.
+T frames, K expression directions of the face model. Scale and shift may be in any unit of length: only ratios
+of scales and shifts over the scale are used.
 """
 
 from typing import NamedTuple, Self
@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, openings
 
-_BATCH = 1024  # frames looked at together: memory does not grow with the video
-_LIPS_SHUT = 0.02  # model's units that a tracker still sees between shut lips, on val
-_LIDS_SHUT, _LEAST_OPEN = 0.25, 0.85  # as `lid_range` says; on val
-_OPEN = 0.95  # of what is usual counts as open: noise is no blink
+_BATCH = 1024  # frames processed together: memory does not grow with the video
+_LIPS_SHUT = 0.02  # opening that a tracker measures between shut lips, model units, on val
+_LIDS_SHUT = 0.25  # largest opening of shut lids, over the open ones, that a tracker measures; on val
+_LIDS_OPEN = 0.85  # smallest opening of open lids, over the shape's own; on val
+_OPEN = 0.95  # of the usual opening counts as open: noise is not a blink
 
 
 class FaceMotion(NamedTuple):
-    """What T faces do.
+    """The motion of T frames.
 
     Attributes:
         turn: (T, 3, 3) rotations of the head. scale: (T,). shift: (T, 2). expression: (T, K).
-        opening: (T, 3) of the eye 36-41 and the eye 42-47, 1 as the person usually has them and 0 shut, and
-        of the lips, in units of the face model, 0 shut.
+        opening: (T, 3) of the left eye and the right eye, 1 as usual for the person and 0 shut, and of the
+        inner lips in model units, 0 shut.
     """
 
     turn: Floats
@@ -33,13 +34,13 @@ class FaceMotion(NamedTuple):
     opening: Floats
 
     def at(self, index: int) -> Self:
-        """The one frame, T = 1."""
+        """One frame, T = 1."""
         return type(self)(*(part[index : index + 1] for part in self))
 
 
 def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray) -> FaceMotion:
-    """What the person of `shape` (P, 3) does in `points` (T, P, 2), fitted as `faces`; the opening of the
-    eyes is yet that of the points, against the shape's, for `calibrate` to make sense of."""
+    """The motion in `points` (T, P, 2) of the person with `shape` (P, 3), fitted as `faces`. The opening of
+    the eyes is relative to the shape's and not yet calibrated; see `calibrate`."""
     opening = []
     for begin in range(0, len(points), _BATCH):
         part = slice(begin, begin + _BATCH)
@@ -53,20 +54,20 @@ def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray)
 
 
 def lid_range(opening: Floats) -> Floats:
-    """(2, 2): how far each eye is open when it is open, and what of that is left when it is shut, as read.
+    """(2, 2): each eye's opening when open, and the fraction of it that is measured when shut.
 
-    Our tracker sees shut lids a quarter open at most; a driver that is seen to shut them further is
-    believed.
+    `opening`: (T, 3) uncalibrated. Our tracker measures shut lids as a quarter open at most; where a driver's
+    go further down, that is taken as shut.
     """
-    wide = np.maximum(np.percentile(opening[:, :2], 75, axis=0), _LEAST_OPEN)
+    wide = np.maximum(np.percentile(opening[:, :2], 75, axis=0), _LIDS_OPEN)
     return np.stack([wide, np.minimum(np.percentile(opening[:, :2], 0.5, axis=0) / wide, _LIDS_SHUT)])
 
 
 def calibrate(signals: FaceMotion, lids: Floats) -> FaceMotion:
-    """The signals with the eyes' opening 1 at what is usual and 0 where shut; lids: `lid_range`.
+    """The motion with the eyes' opening 1 as usual and 0 where shut. lids: from `lid_range`.
 
-    Eyes blink together, and a tracker may see one of them shut less: it goes with the other, up to twice as
-    far as seen, so that a wink stays one.
+    Eyes blink together, and a tracker may miss part of one eye's blink: that eye follows the other, up to
+    twice as far as measured, so that a wink stays a wink.
     """
     wide, shut = lids
     ratio = signals.opening[:, :2] / wide

@@ -1,4 +1,4 @@
-"""The motions that we ship, written as curves of named controls: no driver was ever filmed for them."""
+"""The shipped motions, written as curves of named controls; nobody was filmed for them."""
 
 import os
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from ..face.morphable_model import Floats
 from .controls import RATE, Curves, key_frames
 
 SUFFIX = ".motion"
-"""What the name of a motion template ends in."""
+"""File suffix of a motion template."""
 
 
 def names_motion(driving: object) -> bool:
-    """Whether this names a motion, a template's file or one of SHIPPED, and no video."""
+    """Whether `driving` is a motion template or the name of one in SHIPPED, not a video."""
     if not isinstance(driving, str | os.PathLike):
         return False
     path = Path(driving)
@@ -31,7 +31,7 @@ def _seconds(length: float) -> Floats:
 
 
 def _eased(times: Floats, length: float, edge: float = 0.4) -> Floats:
-    """1 in the middle, easing to 0 at both ends, so that every motion begins and ends at rest."""
+    """1 in the middle, easing to 0 at both ends, so that every motion starts and ends at rest."""
     rise = np.clip(np.minimum(times, length - 1 / float(RATE) - times) / edge, 0, 1)
     return rise * rise * (3 - 2 * rise)
 

@@ -1,7 +1,6 @@
-"""A driver's motion, kept: tracked once, then reused by every render of it, saved, and given to other people.
+"""A driver's motion, tracked once and reused by every render: about half a kilobyte a frame.
 
-About half a kilobyte a frame. A file of it, a motion template, holds numbers alone: no picture of the driver
-and no face shape.
+It comes from a video (`track_driver`), from curves of controls, or from a motion template (template.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batch.landmark_cache import Recorded
 from ..errors import InputError
 from ..face.crop import FaceSquare, face_square, to_crop
 from ..face.landmarks import Landmarker, Landmarks
@@ -28,13 +26,13 @@ from .retarget import MotionState, Person, unlikeness
 from .smoothing import smooth, smooth_points
 
 Progress = Callable[[int, int | None], None]
-_SIDE = 256  # of a shot's face square, as if it were cropped so
-_APART = 1000  # frames between two shots, for the smoothing
+_SIDE = 256  # pixels: side to which each shot's face square is scaled
+_SHOT_GAP = 1000  # frames inserted between two shots, so that smoothing does not cross cuts
 
 
 @dataclass(frozen=True)
 class Tracked(Landmarks):
-    """Landmarks with what the driver does in that frame, read with the whole recording in sight; T = 1."""
+    """Landmarks with the driver's motion in that frame, estimated from the whole video; T = 1."""
 
     signals: FaceMotion | None = None
 
@@ -43,11 +41,11 @@ class Tracked(Landmarks):
 class DriverMotion:
     """The motion in a video or a template, frame by frame.
 
-    path: where it came from. pts: (T,) int64 ticks of time_base (seconds). rate: frames a second. zero: the
-    file's time at its beginning, seconds. found: (T,) where there was a face; cuts: (T,) where another
-    shot begins; signals: of the F frames with a face, each shot in units of its own face square.
-    points: (F, 70, 2) float32 pixels of the video, None in a template. lids: `lid_range`, None where the
-    signals are calibrated. rest: the signals to take as reference, T = 1, None to look for a frame.
+    path: of the video or template. pts: (T,) int64 ticks of time_base (seconds). rate: frames per second.
+    zero: the file's start time, seconds. found: (T,) whether there is a face. cuts: (T,) whether a new shot
+    begins. signals: of the F frames with a face, each shot in units of its own face square. points:
+    (F, 70, 2) float32 pixels of the video, None in a template. lids: `lid_range`, None where the signals are
+    already calibrated. rest: the reference motion, T = 1; None to choose a frame.
     """
 
     path: Path
@@ -63,11 +61,11 @@ class DriverMotion:
     rest: FaceMotion | None = None
 
     def ready(self, smoothing: float, *, copied: bool = False) -> Self:
-        """The same, smoothed by both sides and calibrated, once; the points too where they are `copied`."""
+        """Smoothed (two-sided) and calibrated; the points too if they are to be `copied`. Returns itself if
+        that was done before."""
         if self.lids is None:
             return self
-        apart = _APART * np.cumsum(self.cuts)
-        frames = (np.arange(len(self.pts)) + apart)[self.found]
+        frames = (np.arange(len(self.pts)) + _SHOT_GAP * np.cumsum(self.cuts))[self.found]
         signals = calibrate(smooth(self.signals, frames, smoothing), self.lids)
         points = self.points
         if copied and points is not None:
@@ -75,12 +73,12 @@ class DriverMotion:
         return replace(self, signals=signals, points=points, lids=None)
 
     def cut(self, start: Fraction | float | None, end: Fraction | float | None) -> Self:
-        """The frames with start <= time < end, seconds from the beginning, the first of them at time 0 if
-        there is a start. InputError if there is none."""
+        """The frames with start <= time < end, seconds from the beginning; the first one is at time 0 if
+        there is a start. InputError if there is no face between them."""
         times = [int(pts) * self.time_base - self.zero for pts in self.pts]
         keep = np.array([(start is None or t >= start) and (end is None or t < end) for t in times])
         if not keep[self.found].any():
-            raise InputError(f"{self.path}: there is no motion between --start and --end.")
+            raise InputError(self.path, "there is no motion between --start and --end", "choose another part")
         pts = self.pts[keep]
         seen = keep[self.found]
         return replace(
@@ -94,22 +92,26 @@ class DriverMotion:
         )
 
     def reference_signals(self, person: Person, frame: int | None = None) -> FaceMotion:
-        """The driver in frame number `frame` (from 0), else at the recording's own rest, else in the frame
-        nearest to what `person` does in the portrait. InputError if there is no face in that frame."""
+        """The driver's motion that corresponds to the portrait: in frame number `frame` (from 0) if given,
+        else `rest`, else in the frame most like `person`'s. InputError if frame `frame` shows no face."""
         if frame is None and self.rest is not None:
             return self.rest
         if frame is None:
             return self.signals.at(int(np.argmin(unlikeness(self.signals, person))))
         if not 0 <= frame < len(self.pts):
             raise InputError(
-                f"--reference-frame {frame}: {self.path} has the frames 0 to {len(self.pts) - 1}; choose one."
+                f"--reference-frame {frame}",
+                f"{self.path} has the frames 0 to {len(self.pts) - 1}",
+                "choose one of them",
             )
         if not self.found[frame]:
-            raise InputError(f"--reference-frame {frame}: {self.path} shows no face there; choose another.")
+            raise InputError(
+                f"--reference-frame {frame}", f"{self.path} shows no face there", "choose another"
+            )
         return self.signals.at(int(self.found[:frame].sum()))
 
     def sighting(self, pts: int) -> Sighting:
-        """What was seen in the frame of that time, no face where there is no such frame."""
+        """The tracking result of the frame at that time; without a face if there is no such frame."""
         frame = int(np.searchsorted(self.pts, pts))
         if frame == len(self.pts) or self.pts[frame] != pts:
             return Sighting.known(None, False)
@@ -128,23 +130,25 @@ class DriverMotion:
         return Tracked(points[:68], points[68:], 1.0, signals)
 
 
-def record(
+def track_driver(
     landmarker: Landmarker,
     reader: VideoReader,
     number: int | None = None,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> DriverMotion:
-    """Look at a driving video once and keep its motion. number: the face, as `tracking.sight` takes it.
-    progress: called with frames done and expected. cancel: asked before each frame; True ends it there.
-    InputError if there is no face."""
+    """Track a driving video and return its motion.
+
+    number: of the face, as in `tracking.sight`. progress: called with frames done and expected. cancel:
+    called before each frame; True ends the video there. InputError if there is no face.
+    """
     pts: list[int] = []
     seen = ArrayLog()
-    near = ArrayLog()  # the same in the shot's own face square
+    cropped = ArrayLog()  # the same points in the shot's own face square
     found, cuts = [], []
     last: Sighting | None = None
     square: FaceSquare | None = None
-    for frame in landmarker.passing(reader) if isinstance(landmarker, Recorded) else reader:
+    for frame in reader:
         if cancel and cancel():
             break
         last = sight(landmarker, frame.image, last, number)
@@ -154,18 +158,18 @@ def record(
         square = None if last.cut else square
         if last.landmarks is not None:
             square = square or face_square(last.landmarks, (frame.image.shape[1], frame.image.shape[0]))
-            seen.keep(last.landmarks.places)
-            near.keep(to_crop(last.landmarks.places, square, _SIDE))
+            seen.append(last.landmarks.places)
+            cropped.append(to_crop(last.landmarks.places, square, _SIDE))
         if progress:
             progress(len(pts), reader.frames)
     if not len(seen) and cancel and cancel():
-        raise InputError(f"{reader.name}: stopped before the first face; no file is left.")
+        raise InputError(reader.name, "stopped before the first face", "no file is left")
     if not len(seen):
-        raise InputError(f"{reader.name}: no face in any frame; give a driving video that shows one.")
-    model, places = load_face_model(), near.array()
+        raise InputError(reader.name, "no face in any frame", "give a driving video that shows one")
+    model, places = load_face_model(), cropped.array()
     shape, faces = fit(model, places)
     signals = read_signals(model, shape, faces, places)
-    del near, places  # a long video's are no small matter
+    del cropped, places  # large for a long video
     return DriverMotion(
         reader.path,
         np.array(pts, np.int64),
@@ -180,8 +184,8 @@ def record(
     )
 
 
-def recorded(curves: Curves, name: str, rate: Fraction = RATE) -> DriverMotion:
-    """The motion of these curves, a value a frame."""
+def motion_of_curves(curves: Curves, name: str, rate: Fraction = RATE) -> DriverMotion:
+    """The motion of these curves, one value per frame."""
     signals = control_signals(curves)
     count = len(signals.scale)
     found = np.ones(count, bool)
@@ -190,32 +194,35 @@ def recorded(curves: Curves, name: str, rate: Fraction = RATE) -> DriverMotion:
     )
 
 
-def follow_recording(
-    state: MotionState, recording: DriverMotion, frame: int | None, picture: bool
+def follow_motion(
+    state: MotionState, motion: DriverMotion, frame: int | None, picture: bool
 ) -> tuple[MotionState, DriverMotion]:
-    """The state and the recording with which a stream begins whose driver was looked at before; see
-    `Animator.follow`. picture: whether the driver's picture guides. InputError where a template is asked for
-    more than it holds, or there is no such frame."""
-    if recording.points is None and (picture or state.manner.kind == "copy"):
+    """The state and the smoothed motion for a stream whose driver was tracked before.
+
+    frame: the reference frame, as in `Animator.follow`. picture: whether the driver's frames are needed too.
+    InputError if the motion is a template and more is needed than it holds, or if there is no such frame.
+    """
+    copied = state.options.kind == "copy"
+    if motion.points is None and (picture or copied):
         raise InputError(
-            f"{recording.path}: a motion shows no face; leave out --motion copy and --guidance edges."
+            motion.path, "a motion shows no face", "leave out --motion copy and --guidance edges"
         )
-    recording = recording.ready(state.manner.smoothing, copied=state.manner.kind == "copy")
-    return replace(state, reference=recording.reference_signals(state.source, frame)), recording
+    motion = motion.ready(state.options.smoothing, copied=copied)
+    return replace(state, reference=motion.reference_signals(state.source, frame)), motion
 
 
 class MotionReader:
-    """A recording's frames without pictures: what a template gives where a VideoReader gives a video's."""
+    """Stands in for a VideoReader where the driver is a template: its frame times, with blank pictures."""
 
     size = (2, 2)
     until = None
     lost: tuple[Span, ...] = ()
 
-    def __init__(self, recording: DriverMotion):
-        self.path, self.name = recording.path, str(recording.path)
-        self.rate, self.time_base = recording.rate, recording.time_base
-        self.zero, self.origin = recording.zero, Fraction(0)
-        self._pts = recording.pts.tolist()
+    def __init__(self, motion: DriverMotion):
+        self.path, self.name = motion.path, str(motion.path)
+        self.rate, self.time_base = motion.rate, motion.time_base
+        self.zero, self.origin = motion.zero, Fraction(0)
+        self._pts = motion.pts.tolist()
         self.frames: int | None = len(self._pts)
 
     def __enter__(self) -> Self:

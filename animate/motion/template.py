@@ -1,4 +1,4 @@
-"""Motion templates: a driver's motion as a file of numbers, without a picture of anybody."""
+"""Motion templates: a driver's motion as a file of numbers, without pictures, points or face shape."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..face.morphable_model import angles, load_face_model, rotation
-from ..io.atomic import part_file
+from ..io.atomic import atomic_file
 from ..io.paths import existing_file, new_file
 from .parameters import FaceMotion
 from .presets import SHIPPED, SUFFIX, names_motion
-from .recording import DriverMotion, recorded
+from .recording import DriverMotion, motion_of_curves
 
 _FORMAT, _VERSION = "gfla motion", 1
 
@@ -24,23 +24,26 @@ _FORMAT, _VERSION = "gfla motion", 1
 def open_motion(
     driving: object, start: Fraction | float | None = None, end: Fraction | float | None = None
 ) -> DriverMotion | None:
-    """The motion from start to end that `driving` names (`names_motion`); None if it names none."""
+    """The motion that `driving` names (`names_motion`), from start to end; None if it names none."""
     if not names_motion(driving):
         return None
     path = Path(str(driving))
-    motion = load_motion(path) if path.suffix.lower() == SUFFIX else recorded(SHIPPED[path.name](), path.name)
+    motion = (
+        load_motion(path)
+        if path.suffix.lower() == SUFFIX
+        else motion_of_curves(SHIPPED[path.name](), path.name)
+    )
     return motion.cut(start, end)
 
 
-def save_motion(recording: DriverMotion, path: str | os.PathLike, overwrite: bool = False) -> Path:
-    """Write a calibrated recording (`ready`) as a motion template; see the module for what is not in it."""
-    assert recording.lids is None
+def save_motion(motion: DriverMotion, path: str | os.PathLike, overwrite: bool = False) -> Path:
+    """Write a calibrated motion (`DriverMotion.ready`) as a template."""
+    assert motion.lids is None
     target = new_file(path, overwrite, (SUFFIX,))
-    signals = recording.signals
+    signals, rest = motion.signals, motion.rest
     unit, origin = float(np.median(signals.scale)), signals.shift[0]
-    rest = recording.rest
-    arrays = {name: getattr(recording, name).astype(np.uint8) for name in ("found", "cuts")}
-    arrays["pts"] = recording.pts
+    arrays = {name: getattr(motion, name).astype(np.uint8) for name in ("found", "cuts")}
+    arrays["pts"] = motion.pts
     arrays |= _pack(signals, unit, origin)
     if rest is not None:
         arrays |= {f"rest.{name}": array for name, array in _pack(rest, unit, origin).items()}
@@ -48,21 +51,17 @@ def save_motion(recording: DriverMotion, path: str | os.PathLike, overwrite: boo
         "format": _FORMAT,
         "version": _VERSION,
         "names": load_face_model().names,
-        "rate": str(recording.rate),
-        "time_base": str(recording.time_base),
-        "zero": str(recording.zero),
+        "rate": str(motion.rate),
+        "time_base": str(motion.time_base),
+        "zero": str(motion.zero),
     }
-    part = part_file(target)
-    try:
+    with atomic_file(target) as part:
         part.write_bytes(save(arrays, {"gfla": json.dumps(header)}))
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
     return target
 
 
 def load_motion(path: str | os.PathLike) -> DriverMotion:
-    """A motion template. InputError if it is none, damaged, or of another version."""
+    """Read a motion template. InputError if the file is not one, is damaged, or is of another version."""
     file, names = existing_file(path), load_face_model().names
     try:
         with safe_open(file, "numpy") as stored:
@@ -71,7 +70,7 @@ def load_motion(path: str | os.PathLike) -> DriverMotion:
         if header["format"] != _FORMAT:
             raise ValueError
         if header["version"] != _VERSION or tuple(header["names"]) != names:
-            raise InputError(f"{file}: a template of another version of gfla; save it again from its video.")
+            raise InputError(file, "a template of another version of gfla", "save it again from its video")
         pts, found = arrays["pts"].astype(np.int64), arrays["found"].astype(bool)
         cuts = arrays["cuts"].astype(bool) if "cuts" in arrays else np.zeros_like(found)
         signals = _unpack(arrays, "", int(found.sum()), len(names))
@@ -87,12 +86,12 @@ def load_motion(path: str | os.PathLike) -> DriverMotion:
     except InputError:
         raise
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ZeroDivisionError):
-        raise InputError(f"{file}: not a whole motion template; make one with --save-motion.") from None
+        raise InputError(file, "not a whole motion template", "make one with --save-motion") from None
     return DriverMotion(file, pts, time_base, rate, zero, found, cuts, signals, rest=rest)
 
 
 def _pack(signals: FaceMotion, unit: float, origin: NDArray) -> dict[str, NDArray]:
-    """FaceMotion as arrays of numbers, lengths in `unit` and places from `origin`."""
+    """FaceMotion as float32 arrays, lengths in units of `unit` and positions relative to `origin`."""
     arrays = {
         "angles": angles(signals.turn),
         "scale": signals.scale / unit,

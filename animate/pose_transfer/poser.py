@@ -1,7 +1,6 @@
-"""One picture, many poses: a person by joints or a thing by views, through generator and stream engine.
+"""One picture in many poses: a person by joints or an object by views, drawn by one generator.
 
-The portrait's way (`animator`) finds a face in every driving frame; here the poses are given, so what is left
-of it is: encode once, draw each pose, write. State is a value, as there.
+Unlike in `animator` the poses are given: encode the picture once, draw each pose, write. State is a value.
 """
 
 from __future__ import annotations
@@ -23,34 +22,37 @@ from torch import Tensor
 from ...models import AttentionFlow, Generator, GeneratorMemory, Reference, load_generator
 from ...models.config import Task
 from ..compute.devices import choose_device, fast_arithmetic, fast_precision
-from ..errors import InputError, Stopped
+from ..errors import InputError, Stopped, Warn, ignore
 from ..streaming.pipeline import Stage, Stream
 from ..streaming.provenance import tag
 from ..structure import pose_structure
-from ..video import Frame, VideoWriter
+from ..video import Encoding, Frame, VideoWriter
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
 
 class Fit(NamedTuple):
-    """How a picture lies in the network's: scaled by `scale`, as its part `inner`, (top, bottom, left,
-    right) pixels."""
+    """Where a picture is placed in the network's input: scaled by `scale`, in the rectangle `inner`, (top,
+    bottom, left, right) pixels."""
 
     scale: float
     inner: tuple[int, int, int, int]
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of that part."""
+        """(width, height) of that rectangle."""
         top, bottom, left, right = self.inner
         return right - left, bottom - top
 
 
 @dataclass(frozen=True, eq=False)
 class PoseState:
-    """What one pose leaves to the next: `reference`, the encoded picture, stays; `points` (N, 2) are the last
-    pose's, in the network's pixels or degrees: an unknown pose (all NaN) holds it."""
+    """What one pose leaves to the next.
+
+    reference: the encoded picture. points: (N, 2) of the last pose, in the network's pixels or degrees; an
+    unknown pose (all NaN) repeats it.
+    """
 
     reference: Reference
     fit: Fit
@@ -64,7 +66,7 @@ class PoseState:
 
 
 class Poser:
-    """Draws a source picture in given poses with one generator; holds no state of a stream."""
+    """Draws a source picture in given poses with one generator; keeps no state between poses."""
 
     def __init__(
         self, generator: Generator | AttentionFlow, *, device: str | torch.device = "cpu", name: str = ""
@@ -76,21 +78,22 @@ class Poser:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, task: Task, device: str = "auto") -> Self:
-        """Load weights for `task` by shipped name or path. InputError if there are none or for another."""
+        """Load weights for `task` by shipped name or path. InputError if they cannot be loaded or are for
+        another task."""
         chosen, _ = choose_device(device)
         try:
             generator = load_generator(name, chosen, task)
         except (FileNotFoundError, ValueError) as error:
-            raise InputError(str(error)) from None
+            raise InputError(error) from None
         return cls(generator, device=chosen, name=str(name))
 
     def prepare(self, image: Image, points: Points) -> PoseState:
-        """The state before the first pose: `image` (h, w, 3) uint8 RGB, in which the person's joints are
-        `points` (18, 2) pixels, or the thing is seen from (1, 2) degrees."""
+        """The state before the first pose. image: (h, w, 3) uint8 RGB. points: the person's joints in it,
+        (18, 2) pixels, or the view of the object, (1, 2) degrees."""
         fit = fit_picture(image.shape[:2], self.generator.config.shape)
         height, width = self.generator.config.shape
-        way = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
-        scaled = cv2.resize(image, fit.size, interpolation=way)
+        method = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
+        scaled = cv2.resize(image, fit.size, interpolation=method)
         top, bottom, left, right = fit.inner
         edges = (top, height - bottom, left, width - right)
         picture = cv2.copyMakeBorder(scaled, *edges, cv2.BORDER_REPLICATE)
@@ -102,7 +105,7 @@ class Poser:
         return PoseState(reference, fit, points)
 
     def step(self, points: Points, state: PoseState) -> tuple[Image, PoseState]:
-        """The source in the pose `points`, in the source picture's own pixels, and the state for the next."""
+        """The source in the pose `points`, given in the source picture's pixels, and the next state."""
         fitted = self._fitted(points, state.fit)
         if np.isnan(fitted).all():
             fitted = state.points
@@ -118,7 +121,7 @@ class Poser:
         return image, replace(state, points=fitted, memory=memory)
 
     def animate(self, state: PoseState, poses: Iterable[Points]) -> Iterator[Image]:
-        """A picture for every pose, in order, as they come."""
+        """One image a pose, in order, as they come."""
         for points in poses:
             image, state = self.step(points, state)
             yield image
@@ -133,41 +136,43 @@ class Poser:
         overwrite: bool = False,
         expected: int | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        warn: Warn = ignore,
     ) -> Path:
-        """Write a video of `poses`, `rate` a second, with drawing and encoding on threads of their own.
+        """Write a video of `poses`, `rate` a second; drawing and encoding run on their own threads.
 
-        Returns its path. InputError for a bad output, with no file left. Ctrl-C ends the video there and
-        raises Stopped.
+        Returns its path. expected: the number of poses, if known. InputError for a bad output, with no file
+        left. Ctrl-C ends the video there and raises Stopped.
         """
         with VideoWriter(
-            output, state.size, rate, 1 / rate, comment=tag(self.name), overwrite=overwrite
+            output,
+            state.size,
+            rate,
+            1 / rate,
+            encoding=Encoding(comment=tag(self.name)),
+            overwrite=overwrite,
+            warn=warn,
         ) as writer:
-            held = [state]
+            last, done = state, 0
 
             def draw(numbered: tuple[int, Points]) -> Frame:
+                nonlocal last
                 index, points = numbered
-                image, held[0] = self.step(points, held[0])
+                image, last = self.step(points, last)
                 return Frame(image, index, 1 / rate)
 
             def encode(frame: Frame) -> Frame:
                 writer.write(frame)
                 return frame
 
-            stages, done = [Stage("draw", draw), Stage("encode", encode)], 0
+            def count(_: Frame) -> None:
+                nonlocal done
+                done += 1
+                if progress:
+                    progress(done, expected)
+
+            stages = [Stage("draw", draw), Stage("encode", encode)]
             with Stream(enumerate(poses), stages, first="pose", describe=_name) as stream:
-                interrupted = False
-                while True:
-                    try:
-                        for _ in stream:
-                            done += 1
-                            if progress:
-                                progress(done, expected)
-                        break
-                    except KeyboardInterrupt:
-                        if interrupted:
-                            raise
-                        interrupted = True
-                        stream.stop()
+                interrupted = stream.run(count)
         if interrupted:
             raise Stopped(f"Stopped after {done} frames; {output} holds what was done until then.")
         return writer.path
@@ -192,7 +197,7 @@ class Poser:
 
 
 def fit_picture(size: tuple[int, ...], shape: tuple[int, int]) -> Fit:
-    """The largest place for a picture of `size` (height, width) in the middle of one of `shape`, undistorted.
+    """The largest undistorted placement of a picture of `size` (height, width), centred in `shape`.
 
     >>> fit_picture((100, 50), (64, 64))
     Fit(scale=0.64, inner=(0, 64, 16, 48))
@@ -204,11 +209,11 @@ def fit_picture(size: tuple[int, ...], shape: tuple[int, int]) -> Fit:
 
 
 def follow_person(poses: list[Points], own: Points) -> list[Points]:
-    """`poses` (18, 2) each, of somebody else's pictures, moved and scaled so that the first known trunk is
-    where and as long as in `own` (18, 2). InputError if either shows no neck and hips."""
+    """`poses`, (18, 2) each, of another person, moved and scaled so that the first known trunk has the place
+    and length of that in `own` (18, 2). InputError if either shows no neck and hips."""
     first = next((pose for pose in poses if not np.isnan(_trunk(pose)).any()), None)
     if first is None or np.isnan(_trunk(own)).any():
-        raise InputError("To fit poses to the source both must show neck and hips; pass --as-is.")
+        raise InputError("to fit poses to the source both must show neck and hips", remedy="pass --as-is")
     (neck, hips), (own_neck, own_hips) = _trunk(first), _trunk(own)
     scale = float(np.linalg.norm(own_hips - own_neck) / max(float(np.linalg.norm(hips - neck)), 1e-3))
     return [((pose - hips) * scale + own_hips).astype(np.float32) for pose in poses]

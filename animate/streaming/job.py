@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..io.paths import stands_for
+from ..io.paths import input_files
 from ..options import AnimateOptions, ModelOptions, option_values
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def stamp(path: str) -> list[str | int]:
     """A file's whole name, size and date; of a pattern, those of all its files; the name alone if there is
     none. It changes when a file does."""
     stamps: list[str | int] = []
-    for file in stands_for(path):
+    for file in input_files(path):
         try:
             found = os.stat(file)
         except OSError:

@@ -10,8 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import Warn, ignore
 from ..state import AnimationState
 from ..video import Frame, VideoReader
+from .render import Warnings, motion_warnings
 
 CLOCK = Fraction(1, 90_000)
 """Seconds a tick of the frames that go out: their time is when they were taken, not what a file said."""
@@ -85,8 +87,8 @@ class Controls:
 class Newest:
     """The frames of a reader as they are due, on a thread of its own; only the newest is kept.
 
-    A file is read at its own speed, by the clock; a camera or an address has its own. `again` opens the
-    file anew at its end: it plays for ever. Frames come with the time of their taking, on the stream's clock.
+    A file is read at its own speed, by the clock; a camera or an address has its own. again: open the file
+    again at its end, for ever. Frames come with the time at which they were taken, on the stream's clock.
     """
 
     def __init__(self, open_reader: Callable[[], VideoReader], *, again: bool = False):
@@ -124,14 +126,16 @@ class Newest:
 
     def _opened(self) -> VideoReader:
         reader = self._open()
-        reader.leave_sound()
+        reader.drop_sound()
         return reader
 
     def _read(self) -> None:
         try:
             start = time.perf_counter()
             while not self._stopped.is_set():
-                start = max(self._play(start), time.perf_counter() - 1)  # opening anew takes none of its time
+                start = max(
+                    self._play(start), time.perf_counter() - 1
+                )  # opening it again takes none of its time
                 if self.live or not self._again:
                     break
                 self._reader.close()
@@ -184,15 +188,17 @@ def animate_live(
     controls: Controls | None = None,
     watch: Callable[[LiveCount], None] | None = None,
     budget: float = BUDGET,
+    warn: Warn = ignore,
 ) -> LiveCount:
     """Animate the newest frame, show it, take the next newest, until the frames end or `controls.stop`.
 
     One frame is under way at a time: a queue would give more frames a second, each of them later. Frames
     without a face hold the last motion. The sinks are the caller's to close.
     budget: seconds from a frame's taking to its showing. One that waited so long that it would come later is
-    given up for the next, which is fresh, but never two in a row: rather late than nothing.
+    given up for the next, which is fresh, but never two in a row: rather late than nothing. warn: told once
+    of each part of the motion that is held back.
     """
-    controls, count, last = controls or Controls(), LiveCount(), -1
+    controls, count, last, warn = controls or Controls(), LiveCount(), -1, Warnings(warn)
     usual = 0.0  # seconds that a frame takes from its turn to its showing
     stale, gave_up = 0, False
     with closing(frames):
@@ -205,6 +211,8 @@ def animate_live(
                 stale += 1
                 continue
             made, state = live_step(step, frame, state, controls)
+            for warning in motion_warnings("the driver", state):
+                warn(warning)
             last = max(made.pts, last + 1)
             for sink in sinks:
                 sink.show(Frame(made.image, last, made.time_base, made.alpha))

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import Cancelled, InputError, InputWarning, Stopped, Warn, ignore
-from ..io.paths import different_files, new_file
+from ..io.paths import check_not_input, new_file
 from ..io.timecode import Span, clock, list_spans
 from ..motion.no_face import SAYS
 from ..motion.presets import SUFFIX
-from ..motion.recording import DriverMotion, MotionReader, record
+from ..motion.recording import DriverMotion, MotionReader, track_driver
 from ..motion.template import open_motion
 from ..motion.template import save_motion as write_motion
 from ..networks import Networks
@@ -20,7 +20,7 @@ from ..options import AnimateOptions, NoFace
 from ..source_video import SourceVideo, open_source, pair_frames
 from ..stages import Item
 from ..state import AnimationState, Source
-from ..video import Frame, VideoReader, VideoWriter
+from ..video import Encoding, Frame, VideoReader, VideoWriter
 from ..video.formats import Output
 from .job import Job
 from .pipeline import Stage, Stream, StreamStats, ThreadedStep
@@ -99,7 +99,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
     options, warn = job.options, Warnings(hooks.warn)
     target = Output.of(job.output, options.codec, options.overwrite)
     if target.path:
-        different_files(target.path, job.source, job.driving)
+        check_not_input(target.path, job.source, job.driving)
     if job.save_motion:
         new_file(job.save_motion, options.overwrite, (SUFFIX,))
     for warning in options.warnings():
@@ -119,12 +119,15 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
             state.size,
             reader.rate,
             reader.time_base,
+            encoding=Encoding(
+                options.codec,
+                alpha=state.portrait.alpha is not None,
+                gpu=animator.networks.device.type == "cuda",
+                comment=tag(animator.name),
+            ),
             audio_from=reader if isinstance(reader, VideoReader) else None,
-            comment=tag(animator.name),
-            alpha=state.portrait.alpha is not None,
             overwrite=options.overwrite,
-            codec=options.codec,
-            gpu=animator.networks.device.type == "cuda",
+            warn=warn,
         ) as writer:
 
             def write(frame: Frame) -> None:
@@ -270,4 +273,4 @@ def _record(animator: Renderer, job: Job, hooks: RenderHooks) -> DriverMotion:
     options = job.options
     with VideoReader(job.driving, options.start, options.end) as reader:
         landmarker = animator.networks.landmarker
-        return record(landmarker, reader, options.driving_face, hooks.tracking, hooks.cancel)
+        return track_driver(landmarker, reader, options.driving_face, hooks.tracking, hooks.cancel)

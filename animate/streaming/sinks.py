@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..video import Frame, VideoWriter
+from ..errors import InputError, Warn, ignore
+from ..video import Encoding, Frame, VideoWriter
 from .live import CLOCK
 
 
 class FileSink:
-    """A file, udp://, rtmp:// or whatever VideoWriter takes; comment, gpu: as there."""
+    """A file, udp://, rtmp:// or whatever VideoWriter takes; encoding: as there."""
 
     def __init__(
         self,
@@ -22,11 +22,11 @@ class FileSink:
         size: tuple[int, int],
         rate: Fraction,
         *,
-        comment: str | None = None,
+        encoding: Encoding | None = None,
         overwrite: bool = False,
-        gpu: bool = False,
+        warn: Warn = ignore,
     ):
-        self._writer = VideoWriter(name, size, rate, CLOCK, comment=comment, overwrite=overwrite, gpu=gpu)
+        self._writer = VideoWriter(name, size, rate, CLOCK, encoding=encoding, overwrite=overwrite, warn=warn)
         self._writer.__enter__()
         self._written = False
 
@@ -36,7 +36,7 @@ class FileSink:
 
     def close(self) -> None:
         """Finish the file; if nothing was written there is none."""
-        error = None if self._written else InputError("nothing was shown")
+        error = None if self._written else InputError("the sink", "nothing was shown")
         self._writer.__exit__(type(error) if error else None, error, None)
 
 
@@ -45,13 +45,13 @@ class VirtualCamera:
 
     def __init__(self, size: tuple[int, int], rate: Fraction):
         if find_spec("pyvirtualcam") is None:
-            raise InputError("--sink camera needs pyvirtualcam; install it with: pip install pyvirtualcam.")
+            raise InputError("--sink camera", "it needs pyvirtualcam", "install it: pip install pyvirtualcam")
         import pyvirtualcam  # type: ignore[import-not-found]
 
         try:
             self._camera: Any = pyvirtualcam.Camera(width=size[0], height=size[1], fps=float(rate))
         except RuntimeError as error:
-            raise InputError(f"--sink camera: no virtual camera can be had: {error}.") from None
+            raise InputError("--sink camera", f"no virtual camera can be had: {error}") from None
 
     def show(self, frame: Frame) -> None:
         self._camera.send(frame.on_white())
@@ -72,7 +72,7 @@ class Window:
             cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE)
         except cv2.error:
             raise InputError(
-                "There is no screen for a window; say where the pictures go with --sink."
+                "window", "there is no screen", "say where the pictures go with --sink"
             ) from None
 
     def show(self, frame: Frame) -> None:

@@ -1,1 +1,1 @@
-"""Drawn people and things that do not exist, for demos, training and tests."""
+"""Procedurally drawn people and objects, for demos, training and tests."""

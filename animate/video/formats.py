@@ -1,9 +1,10 @@
-"""What each output's name means: container, codecs, what sound and transparency it holds. No FFmpeg yet.
+"""What each output name means: container, codecs, which sound and transparency it holds. Nothing is opened.
 
 The first codec of a container is its default; `--codec` chooses another of them.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +13,17 @@ from ..io.paths import is_pattern, is_url, new_file
 
 
 class Codec(NamedTuple):
-    """encoder: FFmpeg's name. pixels: its format, and with transparency. even: takes even sizes alone.
-    full: YCbCr in all 256 levels, which smooth dark pictures need, where every player knows the tag. live:
-    options over the others where pictures must leave at once. gpu: the same by an NVIDIA GPU."""
+    """How FFmpeg encodes.
+
+    encoder: FFmpeg's name. pixels: pixel format; alpha_pixels: the one with transparency, None if there is
+    none. even: takes only even sizes. options: the encoder's; live: more of them for low latency. tag:
+    FourCC. full: YCbCr in all 256 levels, which smooth dark images need, where every player knows the tag.
+    gpu: the same by an NVIDIA GPU.
+    """
 
     encoder: str
     pixels: str
-    clear: str | None
+    alpha_pixels: str | None
     even: bool
     options: dict[str, str]
     tag: str | None = None
@@ -26,14 +31,14 @@ class Codec(NamedTuple):
     live: dict[str, str] | None = None
     gpu: "Codec | None" = None
 
-    def at_once(self) -> "Codec":
-        """The same where pictures must leave at once."""
-        gpu = self.gpu.at_once() if self.gpu else None
+    def low_latency(self) -> "Codec":
+        """The same codec with its `live` options."""
+        gpu = self.gpu.low_latency() if self.gpu else None
         return self._replace(options=self.options | (self.live or {}), gpu=gpu)
 
 
 _LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
-_GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # without B-frames each time is the frame's own
+_GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # no B-frames: packets keep the frames' times
 _GPU_LIVE = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "qp": "22"}
 CODECS = {
     "h264": Codec(
@@ -72,8 +77,8 @@ CODECS = {
 
 
 class Container(NamedTuple):
-    """muxer: FFmpeg's name. copies: sound codecs that it holds. sound: what others become; None: no sound.
-    trims: an edit list can cut sound inside a packet. live: pictures must leave at once."""
+    """muxer: FFmpeg's name. codecs: names in CODECS. copies: sound codecs that it holds. sound: the encoder
+    for all others; None: no sound. trims: an edit list can cut sound inside a packet. live: low latency."""
 
     muxer: str
     codecs: tuple[str, ...]
@@ -86,13 +91,15 @@ class Container(NamedTuple):
 
 _MP4_SOUND = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "alac", "flac"})  # browsers do not play pcm
 _MOV_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be"})
-_FRAGMENTS = ("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof")
-_IN_FRONT = ("movflags", "faststart")
-_MP4 = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_IN_FRONT,))
+_FRAGMENTED = ("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof")
+_INDEX_FIRST = ("movflags", "faststart")
+_MP4 = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_INDEX_FIRST,))
 FILES = {
     ".mp4": _MP4,
     ".m4v": _MP4,
-    ".mov": Container("mov", ("prores", "h264", "h265"), _MOV_SOUND, "aac", trims=True, options=(_IN_FRONT,)),
+    ".mov": Container(
+        "mov", ("prores", "h264", "h265"), _MOV_SOUND, "aac", trims=True, options=(_INDEX_FIRST,)
+    ),
     ".webm": Container("webm", ("vp9", "av1"), frozenset({"opus", "vorbis"}), "libopus"),
     ".mkv": Container(
         "matroska", ("h264", "h265", "av1", "vp9"), _MP4_SOUND | {"vorbis", "pcm_s16le"}, "aac"
@@ -101,16 +108,34 @@ FILES = {
     ".webp": Container("webp", ("webp",), options=(("loop", "0"),)),
     ".png": Container("image2", ("png",)),
 }
-_PIPE = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_FRAGMENTS,))
-_SENT = {
+_PIPE = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_FRAGMENTED,))
+_STREAMS = {
     "udp": Container("mpegts", ("h264", "h265"), frozenset({"aac", "mp3", "ac3"}), "aac", live=True),
     "rtmp": Container("flv", ("h264",), frozenset({"aac", "mp3"}), "aac", live=True),
 }
-_SENT |= {"srt": _SENT["udp"], "tcp": _SENT["udp"], "rtmps": _SENT["rtmp"]}
+_STREAMS |= {"srt": _STREAMS["udp"], "tcp": _STREAMS["udp"], "rtmps": _STREAMS["rtmp"]}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What may be asked of a video that is written.
+
+    codec: one of the container's, None for its first. alpha: the frames have transparency; on white where
+    the format holds none. gpu: encode on an NVIDIA GPU if one can. comment: the container's comment tag, or
+    each PNG's; GIF and WebP hold none.
+    """
+
+    codec: str | None = None
+    alpha: bool = False
+    gpu: bool = False
+    comment: str | None = None
 
 
 class Output(NamedTuple):
-    """Where a video goes. name: for messages. path: the file or pattern, None for pipes and addresses."""
+    """Where a video goes.
+
+    name: for messages. url: for FFmpeg. path: the file or pattern, None for pipes and addresses.
+    """
 
     name: str
     url: str
@@ -120,16 +145,18 @@ class Output(NamedTuple):
 
     @classmethod
     def of(cls, given: str | os.PathLike, codec: str | None = None, overwrite: bool = False) -> "Output":
-        """What `given` means: a file, frames/%05d.png, "-" (standard output) or an address; InputError if it
-        cannot be written, exists without `overwrite`, or does not hold `codec`."""
+        """The output named by `given`: a file, frames/%05d.png, "-" (standard output) or an address.
+
+        InputError if it cannot be written, exists and `overwrite` is false, or does not hold `codec`.
+        """
         if given == "-":
             return cls("standard output", "pipe:1", None, _PIPE, _codec(given, _PIPE, codec))
         if is_url(given):
             scheme = str(given).split(":", 1)[0]
-            if scheme not in _SENT:
-                known = ", ".join(f"{name}://" for name in _SENT)
-                raise InputError(f"{given}: video is not sent that way; take one of {known}.")
-            container = _SENT[scheme]
+            if scheme not in _STREAMS:
+                known = ", ".join(f"{name}://" for name in _STREAMS)
+                raise InputError(given, "video is not sent that way", f"take one of {known}")
+            container = _STREAMS[scheme]
             url = f"{given}?pkt_size=1316" if scheme == "udp" and "?" not in str(given) else str(given)
             return cls(str(given), url, None, container, _codec(given, container, codec))
         path = new_file(given, overwrite)
@@ -138,13 +165,13 @@ class Output(NamedTuple):
 
     @property
     def numbered(self) -> bool:
-        """Whether it is one file a picture."""
+        """Whether each frame is a file of its own."""
         return self.path is not None and self.container.muxer == "image2" and is_pattern(self.path)
 
 
 def _codec(name: object, container: Container, asked: str | None) -> Codec:
     if asked is not None and asked not in container.codecs:
         choice = " or ".join(container.codecs)
-        raise InputError(f"{name}: --codec {asked} does not go into it; take {choice}, or another ending.")
+        raise InputError(name, f"--codec {asked} does not go into it", f"take {choice}, or another ending")
     codec = CODECS[asked or container.codecs[0]]
-    return codec.at_once() if container.live else codec
+    return codec.low_latency() if container.live else codec

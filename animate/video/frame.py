@@ -1,16 +1,19 @@
-"""One picture and its exact time; transparency lies beside the colours, so most code need not know of it."""
+"""An image and its exact time; transparency is kept beside the colours, so most code need not know of it."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from ..io.image import on_white
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture and its time.
+    """An image and its time.
 
-    image: RGB (H, W, 3) uint8. pts: ticks of time_base (seconds). alpha: (H, W) uint8, or None if opaque.
+    image: RGB (H, W, 3) uint8. pts: ticks of time_base (seconds). alpha: (H, W) uint8, straight; None if
+    opaque.
     """
 
     image: np.ndarray
@@ -32,20 +35,17 @@ class Frame:
 
     @property
     def seconds(self) -> Fraction:
-        """The time at which the frame is shown, exact."""
+        """When the frame is shown, exact."""
         return self.pts * self.time_base
 
     @property
     def pixels(self) -> np.ndarray:
-        """All there is of the picture: RGB (H, W, 3) uint8, with transparency (H, W, 4)."""
+        """RGB (H, W, 3) uint8, or RGBA (H, W, 4) if there is alpha."""
         return self.image if self.alpha is None else self.rgba()
 
     def on_white(self) -> np.ndarray:
-        """The picture where there is no transparency: RGB (H, W, 3) uint8 on white paper."""
-        if self.alpha is None:
-            return self.image
-        share = self.alpha[..., None].astype(np.float32) / 255
-        return np.rint(self.image * share + 255 * (1 - share)).astype(np.uint8)
+        """RGB (H, W, 3) uint8, on white where it is transparent."""
+        return self.image if self.alpha is None else on_white(self.image, self.alpha)
 
     def rgba(self) -> np.ndarray:
         """(H, W, 4) uint8, straight alpha."""

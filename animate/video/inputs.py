@@ -1,6 +1,6 @@
-"""What may be read as a video, and how it is opened: files, numbered pictures, URLs, pipes, cameras.
+"""What can be read as a video and how it is opened: files, numbered images, URLs, pipes, cameras.
 
-Nothing is guessed: a name that is no URL is a file, and a file that is missing is an error, never a camera.
+Nothing is guessed: a name that is no URL is a file, and a missing file is an error, never a camera.
 """
 
 import os
@@ -16,23 +16,23 @@ from av.stream import Disposition
 from ..errors import InputError
 from ..io.paths import is_url, number_in, numbered_files, video_file
 
-PICTURES_A_SECOND = 25  # of numbered pictures, which have no clock of their own
-_OPEN, _READ = 10.0, 20.0  # seconds to wait for a line
+NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of their own
+_OPEN, _READ = 10.0, 20.0  # timeouts of a network input, seconds
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera of this machine by its number, the first is 0."""
+    """A camera of this machine; the first has index 0."""
 
     index: int = 0
 
 
 @dataclass(frozen=True)
 class Input:
-    """What FFmpeg is given, and what people are told.
+    """A video as FFmpeg is to open it.
 
-    name: for messages. url: FFmpeg's. path: the file, if it is one and may be opened a second time. live: its
-    frames come when they come.
+    name: for messages. url: for FFmpeg. path: of a file that can be opened a second time. live: frames come
+    at their own pace.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Input:
         return cls(str(path), f"file:{path}", path)
 
     def open(self) -> InputContainer:
-        """InputError if it is not there or is no video."""
+        """InputError if it does not exist or is no video."""
         try:
             timeout = (_OPEN, _READ) if self.live else None
             return av.open(
@@ -71,35 +71,35 @@ class Input:
         except (FFmpegError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             if self.live:
-                raise InputError(f"{self.name}: cannot be opened: {reason}.") from None
+                raise InputError(self.name, f"cannot be opened: {reason}") from None
             raise InputError(
-                f"{self.name}: not a video, or one cut off before its index; give a whole video file."
+                self.name, "not a video, or one cut off before its index", "give a whole video file"
             ) from None
 
 
 def picture_stream(container: InputContainer, name: str) -> av.VideoStream:
-    """The first stream of pictures; InputError if there is none, or nothing here decodes it."""
-    cover = Disposition.attached_pic  # the picture of an album is no video
+    """The first video stream; InputError if there is none, or FFmpeg has no decoder for it."""
+    cover = Disposition.attached_pic  # cover art is no video
     stream = next((s for s in container.streams.video if not s.disposition & cover), None)
     if stream is None:
-        raise InputError(f"{name}: there is no picture in it, only sound or data; give a video.")
+        raise InputError(name, "there is no picture in it, only sound or data", "give a video")
     if stream.codec_context is None:
-        raise InputError(f"{name}: FFmpeg has no decoder for its pictures; convert it to H.264.")
+        raise InputError(name, "FFmpeg has no decoder for its pictures", "convert it to H.264")
     return stream
 
 
 def _numbered(path: Path) -> Input:
-    """A pattern such as frames/%05d.png as one video; it begins at the smallest number there is."""
-    there = numbered_files(path)
-    if not there:
-        raise InputError(f"{path}: no file has such a name, for example {path.name % 1}.")
-    first = number_in(path, there[0])
+    """A pattern such as frames/%05d.png as one video, from its smallest number on."""
+    files = numbered_files(path)
+    if not files:
+        raise InputError(path, f"no file has such a name, for example {path.name % 1}")
+    first = number_in(path, files[0])
     assert first is not None
-    for number, file in enumerate(there, first):
+    for number, file in enumerate(files, first):
         if file.name != path.name % number:
-            gap = path.name % number
-            raise InputError(f"{path}: {gap} is missing; number the pictures without a gap.")
-    options = {"start_number": str(first), "framerate": str(PICTURES_A_SECOND)}
+            reason = f"{path.name % number} is missing"
+            raise InputError(path, reason, "number the pictures without a gap")
+    options = {"start_number": str(first), "framerate": str(NUMBERED_RATE)}
     return Input(str(path), str(path), format="image2", options=options)
 
 
@@ -111,7 +111,6 @@ def _camera(camera: Camera) -> Input:
         return Input(name, f"video={camera.index}", live=True, format="dshow")
     device = f"/dev/video{camera.index}"
     if not Path(device).exists():
-        raise InputError(
-            f"{name}: there is none ({device} does not exist); plug it in or give another number."
-        )
+        reason = f"there is none ({device} does not exist)"
+        raise InputError(name, reason, "plug it in or give another number")
     return Input(name, device, live=True, format="v4l2")

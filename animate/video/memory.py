@@ -1,10 +1,9 @@
-"""The heap of a process that handles pictures: they are kept out of it, and what they leave is given back.
+"""Avoids heap fragmentation in a process that handles images, and returns unused memory.
 
-The C library raises by itself the size from which memory comes from the system and goes back to it at once.
-Then a video's pictures lie between small things that are kept, and the heap grows: at 720 lines, by 62 MB in
-ten minutes. Told that size, it also gives back the heap's end whenever 128 KB of it are free, and a network
-that takes and leaves megabytes all the time would have its pages made anew: 3000 to 4500 a frame at 256, 5 to
-13 ms of it.
+By default glibc raises the size from which an allocation gets pages of its own (mmap). A video's images then
+lie in the heap among small objects that stay, and the heap grows: at 720 lines by 62 MB in ten minutes. With
+that size fixed, glibc would also return the heap's end whenever 128 KB of it are free; a network that
+allocates and frees megabytes then faults its pages in again: 3000 to 4500 a frame at 256, 5 to 13 ms.
 """
 
 import ctypes
@@ -12,22 +11,21 @@ import sys
 from functools import cache
 
 LEAST = 2 << 20
-"""Bytes: below a picture of 720 lines, above what the network uses from layer to layer."""
+"""Bytes from which an allocation is mmapped: below an image of 720 lines, above a network layer's."""
 KEPT = 64 << 20
-"""Bytes free at the heap's end before they go back to the system: what a frame takes, many times."""
+"""Bytes that stay free at the heap's end: many times what a frame takes."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
 @cache
-def keep_pictures_apart() -> None:
-    """Once for the process: memory of `LEAST` bytes and more is the system's, the heap's end stays. Where
-    there is no such setting (outside Linux with glibc) nothing is done."""
+def tune_allocator() -> None:
+    """Set both limits, once for the process; does nothing outside Linux with glibc."""
     _call("mallopt", _MMAP_THRESHOLD, LEAST)
     _call("mallopt", _TRIM_THRESHOLD, KEPT)
 
 
 def return_memory() -> None:
-    """Give back to the system what the heap holds but nobody uses: after a job of a process that goes on."""
+    """Return unused heap to the system: after a job of a process that goes on."""
     _call("malloc_trim", 0)
 
 

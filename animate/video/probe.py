@@ -1,6 +1,6 @@
-"""What a video file says of itself: container, codec, clock, turning, colours, sound; for a look before work.
+"""The properties of a video file: container, codec, clock, rotation, colours, sound.
 
-A render obeys all of it without a word. Here it is said, so that nobody wonders afterwards.
+A render follows them silently; gfla-inspect shows them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .webp import is_webp
 
 @dataclass(frozen=True)
 class SoundTrack:
-    """codec: FFmpeg's name. rate: samples a second. start, duration: seconds, duration None if not told."""
+    """codec: FFmpeg's name. rate: samples a second. start, duration: seconds; duration None if unknown."""
 
     codec: str
     rate: int
@@ -29,15 +29,18 @@ class SoundTrack:
 
 @dataclass(frozen=True)
 class Media:
-    """container, codec, pixels: FFmpeg's names. size: (width, height) as coded. turned: degrees clockwise by
-    which it is to be shown. pixel: width over height of one. bits: a colour. hdr: PQ, HLG or None. start:
-    seconds on its own clock. sound: the first track with a decoder, tracks: how many there are."""
+    """What a file says of its video.
+
+    container, codec, pixels: FFmpeg's names. size: (width, height) as coded. rotation: degrees clockwise to
+    turn it for display. pixel: width over height of one. bits: per colour. hdr: PQ, HLG or None. start:
+    seconds on its own clock. sound: the first track with a decoder. tracks: the number of sound tracks.
+    """
 
     container: str
     codec: str
     pixels: str
     size: tuple[int, int]
-    turned: int = 0
+    rotation: int = 0
     pixel: Fraction = Fraction(1)
     bits: int = 8
     hdr: str | None = None
@@ -47,7 +50,7 @@ class Media:
 
 
 def read_media(path: Path) -> Media:
-    """What the video file `path` says of itself and of its first picture; InputError if there is none."""
+    """The properties of the file `path` and of its first frame; InputError if no frame can be decoded."""
     given = Input.of(path)
     if is_webp(path):
         from PIL import Image
@@ -59,7 +62,7 @@ def read_media(path: Path) -> Media:
         try:
             frame = next(container.decode(stream))
         except (FFmpegError, StopIteration):
-            raise InputError(f"{path}: its first picture cannot be decoded.") from None
+            raise InputError(path, "its first picture cannot be decoded") from None
         assert isinstance(frame, av.VideoFrame)
         tracks = container.streams.audio
         return Media(
@@ -67,7 +70,7 @@ def read_media(path: Path) -> Media:
             stream.codec_context.codec.canonical_name,
             frame.format.name,
             (frame.width, frame.height),
-            turned=-frame.rotation % 360,
+            rotation=-frame.rotation % 360,
             pixel=stream.sample_aspect_ratio or Fraction(1),
             bits=frame.format.components[0].bits,
             hdr=HDR.get(frame.color_trc),
@@ -78,7 +81,7 @@ def read_media(path: Path) -> Media:
 
 
 def _name(names: str, path: Path) -> str:
-    """FFmpeg has several names for one format: the one that the file goes by, else the first."""
+    """Of FFmpeg's names for a format the one that is the file's ending, else the first."""
     known = names.split(",")
     ending = path.suffix.lower().removeprefix(".")
     return ending if ending in known else known[0]

@@ -1,4 +1,4 @@
-"""Decoding that goes on past damage and knows its cost: a packet that never became a picture is lost time."""
+"""Decoding that continues past damage and reports it: a packet that never became a frame is lost time."""
 
 import heapq
 from collections import deque
@@ -12,14 +12,14 @@ from av.error import FFmpegError
 
 from ..io.timecode import Span, join_spans
 
-_HIDES_PACKETS = {"vp8", "vp9", "av1"}  # a packet of these may be a reference that is never shown
+_HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
 
 
 class Salvage:
     """Decodes a video stream packet by packet; errors are counted, not raised.
 
-    Every packet's time is remembered until a picture of that time comes out. Pictures come in the order of
-    their times, so one passed over is lost, whatever the decoder's threads and whether it complained or not.
+    Every packet's time is kept until a frame of that time comes out. Frames come in the order of their times,
+    so a packet that is passed over is lost, whether the decoder raised an error or not.
     """
 
     def __init__(
@@ -30,24 +30,25 @@ class Salvage:
         start: Fraction | None = None,
         decoder: av.VideoCodecContext | None = None,
     ):
-        """packets: the stream's, as they are read. decoder: another than the stream's own."""
+        """packets: the stream's, as they are read. start: report no loss before it, seconds. decoder: used
+        instead of the stream's own."""
         assert stream.time_base is not None
         stream.thread_type = "AUTO"
-        stream.codec_context.flags |= Flags.output_corrupt  # what decodes comes out, and is named as damaged
+        stream.codec_context.flags |= Flags.output_corrupt  # damaged frames come out, marked
         self._packets, self._stream, self._tick = packets, stream, stream.time_base
         self._decoder = decoder
-        self._usual = max(1, round(1 / rate / self._tick))  # ticks of a packet that does not say
-        self._waiting: list[tuple[int, int]] = []  # heap of (pts, ticks) of packets not yet seen as pictures
+        self._usual = max(1, round(1 / rate / self._tick))  # ticks of a packet without a duration
+        self._waiting: list[tuple[int, int]] = []  # heap of (pts, ticks) of packets not yet decoded
         self._lost: list[Span] = []
-        self._passed: deque[tuple[int, int]] = deque(maxlen=32)  # the last ones, more than any reordering
-        self._missing = 0  # packets less pictures
+        self._passed: deque[tuple[int, int]] = deque(maxlen=32)  # more than any reordering
+        self._missing = 0  # packets less frames
         self._errors = 0
-        self._start = None if start is None else start / self._tick  # nothing before it was asked for
+        self._start = None if start is None else start / self._tick  # in ticks
         self._last_end: int | None = None  # in ticks
         self._ran_out = False
 
     def frames(self) -> Generator[av.VideoFrame]:
-        """All pictures that decode, in order."""
+        """All frames that decode, in order."""
         for packet in self._read():
             if packet.pts is not None and not packet.is_discard:
                 ticks = packet.duration or self._usual
@@ -61,7 +62,7 @@ class Salvage:
                 continue
             for frame in decoded:
                 assert isinstance(frame, av.VideoFrame)
-                self._shown(frame)
+                self._account(frame)
                 yield frame
         while self._waiting:
             self._passed.append(heapq.heappop(self._waiting))
@@ -69,13 +70,13 @@ class Salvage:
         self._ran_out = True
 
     def lost(self) -> tuple[Span, ...]:
-        """The file's times that did not decode, or came out damaged, as far as it has been read."""
-        counted = self._ran_out and self._stream.codec_context.name not in _HIDES_PACKETS
-        complete = not counted or self._missing <= 0  # then times that never came are the container's mistake
+        """Times of the file that did not decode or came out damaged, as far as it has been read."""
+        counted = self._ran_out and self._stream.codec_context.name not in _HIDDEN_FRAMES
+        complete = not counted or self._missing <= 0  # then times without a frame are the container's mistake
         spans = [] if complete and not self._errors else list(self._lost)
         if self._ran_out and self._stream.duration and self._last_end is not None:
             promised = (self._stream.start_time or 0) + self._stream.duration
-            if promised - self._last_end > 2 * self._usual:  # the file ends before its own index does
+            if promised - self._last_end > 2 * self._usual:  # the file is shorter than its index says
                 spans.append(Span(self._last_end * self._tick, promised * self._tick))
                 spans.extend(self._gaps())
         return join_spans(spans)
@@ -86,7 +87,7 @@ class Salvage:
                 packet = next(self._packets)
             except StopIteration:
                 return
-            except FFmpegError:  # it does not come back: flush what the decoder holds
+            except FFmpegError:  # demuxing cannot go on: flush the decoder
                 self._errors += 1
                 packet = av.Packet()
                 packet.stream = self._stream
@@ -95,12 +96,12 @@ class Salvage:
             yield packet
 
     def _gaps(self) -> Iterator[Span]:
-        """Holes among the last packets: where a file breaks off, later ones may stand before earlier ones."""
+        """Gaps among the last packets: where a file breaks off, frames stored after later ones are lost."""
         for (pts, ticks), (following, _) in pairwise(self._passed):
             if following - (pts + ticks) > ticks // 2:
                 yield Span((pts + ticks) * self._tick, following * self._tick)
 
-    def _shown(self, frame: av.VideoFrame) -> None:
+    def _account(self, frame: av.VideoFrame) -> None:
         self._missing -= 1
         self._errors += frame.is_corrupt
         if frame.pts is None:

@@ -1,6 +1,5 @@
-"""The sound of a video, copied packet by packet beside the new pictures: re-encoded only where it must be."""
+"""The sound of a video, copied packet by packet beside the new frames: re-encoded only where it must be."""
 
-import logging
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -11,13 +10,12 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 
+from ..errors import InputWarning, Warn, ignore
 from .formats import Output
 from .reader import VideoReader
 
-log = logging.getLogger(__name__)
-
-_TRIMMED = {"aac", "mp3", "ac3", "eac3"}  # the others' readers do not obey an edit within a packet
-_LEAD = Fraction(1, 10)  # seconds before a cut that a decoder needs to be in step again
+_TRIMMED = {"aac", "mp3", "ac3", "eac3"}  # demuxers of other codecs ignore an edit within a packet
+_LEAD = Fraction(1, 10)  # seconds before a cut that a decoder needs to settle
 _RATES = {"aac": (32000, 44100, 48000), "libopus": (48000,)}
 
 
@@ -25,19 +23,21 @@ class Sound:
     """The sound track of a reader on its way into an output container.
 
     What sounds in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
-    -origin. Packets are copied as they are; a cut inside one is left to the container's edit list. Where the
-    container cannot hold the codec, or the cut, the sound is encoded anew, and said so.
+    -origin. Packets are copied; a cut inside one is left to the container's edit list. Where the container
+    cannot hold the codec, or cannot cut it, the sound is re-encoded, with a warning.
     """
 
     @classmethod
-    def of(cls, reader: VideoReader, output: OutputContainer, target: Output) -> Self | None:
+    def of(
+        cls, reader: VideoReader, output: OutputContainer, target: Output, warn: Warn = ignore
+    ) -> Self | None:
         """The sound of `reader` as a new stream of `output`; None if it has none."""
-        return cls(reader, output, target) if reader.sound else None
+        return cls(reader, output, target, warn) if reader.sound else None
 
-    def __init__(self, reader: VideoReader, output: OutputContainer, target: Output):
-        self._reader, self._output = reader, output
+    def __init__(self, reader: VideoReader, output: OutputContainer, target: Output, warn: Warn):
+        self._reader, self._output, self._warn = reader, output, warn
         self._own: InputContainer | None = None
-        if reader.input.path:  # a second look at the file, at its own pace
+        if reader.input.path:  # open the file again, to read the sound at its own pace
             self._own = reader.input.open()
         stream = reader.sound
         assert stream is not None
@@ -46,23 +46,18 @@ class Sound:
             assert isinstance(stream, av.AudioStream)
         assert stream.time_base is not None
         self._input, self._origin, self._until = stream, reader.origin, reader.until
-        self._cut_start = reader.origin > reader.zero  # else what precedes the pictures is theirs
-        kind, codec = target.container, stream.codec_context.codec.canonical_name
-        assert kind.sound is not None
-        cut = self._cut_start or self._until is not None
-        bare = codec == "aac" and not stream.codec_context.extradata  # ADTS: described by its packets alone
-        fits = codec in kind.copies and not (bare and target.path is None and kind.muxer != "mpegts")
-        if fits and not (cut and not (kind.trims and codec in _TRIMMED)):
+        self._cut_start = reader.origin > reader.zero  # else sound before the first frame belongs to it
+        self._stream: av.AudioStream
+        if (reason := self._why_encode(target)) is None:
             self._stream = output.add_stream_from_template(stream)
             self._packets = self._copied()
         else:
-            into = kind.sound.removeprefix("lib")
-            why = "cannot cut" if fits else "cannot hold"
-            muxer = kind.muxer
-            log.warning("%s: %s %s %s sound, so it is turned into %s.", reader.name, muxer, why, codec, into)
-            rates = _RATES[kind.sound]
-            rate = stream.rate if stream.rate in rates else rates[-1]
-            made = output.add_stream(kind.sound, rate=rate)
+            encoder = target.container.sound
+            assert encoder is not None
+            into = encoder.removeprefix("lib")
+            warn(InputWarning(reader.name, f"{target.container.muxer} {reason}, so it is turned into {into}"))
+            rates = _RATES[encoder]
+            made = output.add_stream(encoder, rate=stream.rate if stream.rate in rates else rates[-1])
             assert isinstance(made, av.AudioStream)
             self._stream = made
             made.layout = "mono" if stream.channels == 1 else "stereo"
@@ -71,11 +66,21 @@ class Sound:
             with suppress(FFmpegError):  # without an index it is read from the beginning
                 self._own.seek(max(0, int((self._origin - 2 * _LEAD) / stream.time_base)), stream=stream)
         self._next: av.Packet | None = None
-        self._whole = False  # whether all that is read once has come
+        self._complete = False  # whether all packets of a reader that is read once have come
+
+    def _why_encode(self, target: Output) -> str | None:
+        """Why the packets cannot be copied; None if they can."""
+        context, container = self._input.codec_context, target.container
+        codec = context.codec.canonical_name
+        adts = codec == "aac" and not context.extradata  # described by its packets alone
+        if codec not in container.copies or (adts and target.path is None and container.muxer != "mpegts"):
+            return f"cannot hold {codec} sound"
+        cut = self._cut_start or self._until is not None
+        return f"cannot cut {codec} sound" if cut and not (container.trims and codec in _TRIMMED) else None
 
     def copy_until(self, seconds: Fraction | None) -> None:
-        """Mux the packets that begin before `seconds` of the input's clock, all that are left for None."""
-        self._whole = seconds is None
+        """Mux the packets that begin before `seconds` of the input's clock, all that remain for None."""
+        self._complete = seconds is None
         while (packet := self._next or next(self._packets, None)) is not None:
             self._next = packet
             if seconds is not None and _begins(packet) >= seconds - self._origin:
@@ -89,16 +94,16 @@ class Sound:
             self._own.close()
 
     def _arriving(self) -> Iterator[av.Packet | None]:
-        """All packets; of what is read once, None where the next has not come yet."""
+        """All packets; from a reader that is read once, None where the next has not come yet."""
         if self._own:
             yield from self._own.demux(self._input)
             return
         queue = self._reader.sound_packets
-        while queue or not self._whole:
+        while queue or not self._complete:
             yield queue.popleft() if queue else None
 
     def _read(self, lead: Fraction) -> Iterator[av.Packet | None]:
-        """The packets that overlap the range, and `lead` before; where damage stops the reading, it ends."""
+        """The packets that overlap the range and `lead` seconds before it; ends where the file is damaged."""
         begin_at = self._origin - lead if self._cut_start else None
         try:
             for packet in self._arriving():
@@ -114,7 +119,8 @@ class Sound:
                     continue
                 yield packet
         except FFmpegError as error:
-            log.warning("%s: the sound breaks off, the file is damaged there (%s).", self._reader.name, error)
+            reason = f"the sound breaks off, the file is damaged there ({error})"
+            self._warn(InputWarning(self._reader.name, reason))
 
     def _copied(self) -> Generator[av.Packet | None]:
         codec = self._input.codec_context.codec.canonical_name
@@ -132,7 +138,7 @@ class Sound:
             yield packet
 
     def _ends(self) -> Fraction | None:
-        """Where the sound is cut: by whoever reads, or by the edit list of the file itself."""
+        """Where the sound is cut: by the reader's end, or by the edit list of the file."""
         stream = self._input
         edited = self._own is not None and "mp4" in self._own.format.name and stream.duration
         if not edited or not stream.time_base or not stream.duration:
@@ -162,7 +168,7 @@ class Sound:
         yield from stream.encode(None)
 
     def _trimmed(self, frame: av.AudioFrame) -> av.AudioFrame | None:
-        """The samples of a frame that lie in the range, timed for the output; None if none does."""
+        """The samples of a frame that lie in the range, with the output's time; None if there are none."""
         assert frame.time_base is not None
         begin, rate = (frame.pts or 0) * frame.time_base, frame.sample_rate
         first = max(0, round((self._origin - begin) * rate)) if self._cut_start else 0

@@ -1,1 +1,4 @@
-"""The app: a page in front of one Animator, a tab a file; `gfla-demo` starts it and alone imports gradio."""
+"""The app: a web page in front of one Animator; `gfla-demo` starts it. Only this package needs gradio.
+
+Imports go down this list: cli, server -> page, api -> tabs -> render -> visitors -> ui.
+"""

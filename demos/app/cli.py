@@ -1,4 +1,4 @@
-"""gfla-demo: the app in a browser, on this machine alone unless it is told otherwise."""
+"""gfla-demo: the app in a browser, only on this machine unless --host or --share says otherwise."""
 
 import argparse
 import sys
@@ -19,9 +19,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-demo", description="Animate portraits in a browser; nothing leaves this machine."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets others in")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in")
     parser.add_argument("--port", type=int, default=7860, help="default 7860")
-    parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask for these before anything is shown")
+    parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask for these before showing anything")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument(
         "--share", action="store_true", help="a public address for 72 hours, through gradio's servers"
@@ -31,10 +31,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> None:
     if find_spec("gradio") is None:
-        raise InputError("gfla-demo needs gradio; install it with: pip install 'gfla[app]'.")
+        raise InputError("gfla-demo", "it needs gradio", "install it with: pip install 'gfla[app]'")
     name, separator, password = (options.auth or "").partition(":")
     if options.auth is not None and not (name and separator and password):
-        raise InputError("--auth: write NAME:PASSWORD.")
+        raise InputError("--auth", "a name or password is missing", "write NAME:PASSWORD")
 
     from gfla.demos.app.server import start
 

@@ -1,6 +1,6 @@
-"""The app as a running server: the page, our own routes behind the same login, and nothing left in the end.
+"""The app as a running server: the page, our own routes behind the same login, and no file left at the end.
 
-gradio is told before its import to speak to nobody.
+Gradio's telemetry is switched off before its import.
 """
 
 import errno
@@ -22,20 +22,20 @@ from gfla.demos.app.tabs.live import live_routes
 from gfla.demos.app.ui.theme import style, theme
 from gfla.demos.app.visitors.limits import Limits
 from gfla.demos.app.visitors.service import Service
-from gfla.demos.app.visitors.video_routes import film_routes
+from gfla.demos.app.visitors.video_routes import video_routes
 from starlette.routing import BaseRoute
 
 
 @dataclass(eq=False)
 class Server:
-    """A running app. address: where the page is."""
+    """A running app. address: of the page."""
 
     service: Service
     blocks: gr.Blocks
     address: str
 
     def wait(self) -> None:
-        """Until Ctrl-C."""
+        """Block until Ctrl-C."""
         self.blocks.block_thread()
 
 
@@ -50,17 +50,17 @@ def start(
     share: bool = False,
     limits: Limits | None = None,
 ) -> Iterator[Server]:
-    """Serve the app until the block ends; then every file of it is deleted.
+    """Serve the app until the `with` block ends; then all its files are deleted.
 
-    animator: default the shipped weights on `device`. port: None takes a free one. InputError if the device
-    is not there, or nothing can listen at that host and port.
+    animator: default the shipped weights on `device`. port: None takes a free one. InputError if there is no
+    such device, or the host and port cannot be listened on.
     """
     check_address(host, port)
     animator = animator or Animator.from_pretrained(device=device)
     with tempfile.TemporaryDirectory(prefix="gfla-app-") as folder:
         service = Service(animator, Path(folder), limits or Limits())
         before = os.environ.get("GRADIO_TEMP_DIR")
-        os.environ["GRADIO_TEMP_DIR"] = str(service.cache)  # gradio asks for it whenever it makes a file
+        os.environ["GRADIO_TEMP_DIR"] = str(service.cache)  # gradio reads it whenever it makes a file
         blocks = page(service).queue(max_size=service.limits.queue)
         try:
             _, local, public = blocks.launch(
@@ -88,10 +88,10 @@ def start(
 
 
 def check_address(host: str, port: int | None) -> None:
-    """InputError if this process may not listen there: what gradio says of it is no sentence. port: None is
+    """InputError if this process may not listen there; gradio's own error is not for users. port: None is
     any."""
     if port is not None and not 0 < port < 2**16:
-        raise InputError(f"--port {port}: give a number from 1 to {2**16 - 1}.")
+        raise InputError(f"--port {port}", "out of range", f"give a number from 1 to {2**16 - 1}")
     try:
         found = socket.getaddrinfo(host.strip("[]"), port or 0, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = found[0]
@@ -100,12 +100,14 @@ def check_address(host: str, port: int | None) -> None:
             tried.bind(address)
     except (OSError, UnicodeError) as error:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise InputError(f"--port {port}: it is taken; choose another, or end who has it.") from None
+            raise InputError(
+                f"--port {port}", "it is taken", "choose another, or stop the program that has it"
+            ) from None
         why = getattr(error, "strerror", None) or error
         where = f"--host {host}" + (f" --port {port}" if port else "")
-        raise InputError(f"{where}: one cannot listen there ({why}); choose another.") from None
+        raise InputError(where, f"cannot listen there ({why})", "choose another") from None
 
 
 def routes(service: Service) -> Sequence[BaseRoute]:
-    """What is served beside the page: each asks `access.logged_in` and knows the visitor by token."""
-    return [*live_routes(service), *film_routes(service)]
+    """The routes beside the page: each checks `access.logged_in` and finds the visitor by token."""
+    return [*live_routes(service), *video_routes(service)]

@@ -1,1 +1,1 @@
-"""The network computed by OpenVINO, in float32 or in eight bits."""
+"""The generator computed by OpenVINO, in float32, bfloat16 or eight bits."""

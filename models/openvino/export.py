@@ -1,8 +1,8 @@
-"""The generator with its dense parts computed by OpenVINO: on a CPU, more pictures a second than by torch.
+"""The generator with its dense layers computed by OpenVINO: on a CPU faster than torch.
 
-Convolutions are nearly all of the work and none of the difficulty: `Generator` has them in a few methods,
-tensors to tensors. These alone are converted, once, and kept in the user's cache; spline, flows, sampling and
-state stay torch's. So a frame has one definition, and any number of references fits.
+The convolutions are nearly all of the work; `Generator` has them in a few methods from tensors to tensors.
+Only these are converted, once, and cached; spline, flows, sampling and state stay in torch. So a frame is
+defined once, and any number of references fits.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ import torch
 from torch import Tensor, nn
 
 from ..generator import Generator
+from ..weights import whole_file
 from .int8 import Ranges, largest_step, quantize, watch
 
 if TYPE_CHECKING:
     import openvino
 
-_EXACT = ("judge", "decode4")
+_EXACT = ("estimate", "decode4")
 """Parts that give sub-pixel flows and pictures: their outputs are float32 in any precision."""
-_CONVERTING = Lock()  # torch.export is not for two threads at once
+_CONVERTING = Lock()  # torch.export is not thread-safe
 
 
 def export(
@@ -42,14 +43,16 @@ def export(
     calibrate: Callable[[Generator], object] | None = None,
     cache: Path | None = None,
 ) -> Generator:
-    """`generator`, on the CPU, its dense parts from now on OpenVINO's, in `precision` (bfloat16 or float32).
+    """Replace the dense parts of `generator`, on the CPU, by OpenVINO's in `precision` (bfloat16 or float32).
 
-    calibrate: lets a generator make pictures as it will have to; then large convolutions compute in eight
-    bits, in the ranges that these took. The first time it takes half a minute; then files in `cache`, by
-    default the user's, are read. Raises ImportError where OpenVINO is not installed.
+    calibrate: makes typical pictures with the generator it is given; large convolutions then compute in eight
+    bits, in the ranges that occurred. The first call takes half a minute; later ones read files in `cache`,
+    by default `user_cache()`. Returns `generator`; ImportError if OpenVINO is not installed.
     """
     folder = (cache or user_cache()) / _hash(generator, _openvino().__version__)
-    owners = dict.fromkeys(("see", "encode", "decode8", "decode4"), generator) | {"judge": generator.flow}
+    owners = dict.fromkeys(("encode_target", "encode_picture", "decode8", "decode4"), generator) | {
+        "estimate": generator.flow
+    }
     parts = {name: Part(owner, name, precision, folder) for name, owner in owners.items()}
     for name, owner in owners.items():
         setattr(owner, name, parts[name])
@@ -62,7 +65,7 @@ def export(
 
 
 def user_cache() -> Path:
-    """Where converted parts are kept: `$XDG_CACHE_HOME/gfla/openvino`."""
+    """Default folder of converted parts: `$XDG_CACHE_HOME/gfla/openvino`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gfla" / "openvino"
 
 
@@ -74,9 +77,9 @@ class Given(NamedTuple):
 
 
 class Part:
-    """A method of `owner` as OpenVINO computes it; converted when it is first called with inputs of a kind.
+    """A method of `owner` computed by OpenVINO, converted at the first call with inputs of a shape and type.
 
-    It may be called from many threads. Each call has as many threads as torch has where it is made.
+    Thread-safe. A call uses as many threads as torch does in the calling thread.
     """
 
     def __init__(self, owner: nn.Module, name: str, precision: torch.dtype, folder: Path):
@@ -86,7 +89,7 @@ class Part:
         self._ranges: Ranges | None = None
         self._watched: list[list[str]] = []
         self.measured: Ranges | None = None
-        """While it is not None it gets the ranges that `quantize` wants, as they are seen."""
+        """Ranges seen so far, for `quantize`; None while nothing is measured."""
 
     def __call__(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         given = tuple(Given(tuple(tensor.shape), tensor.dtype) for tensor in inputs)
@@ -99,16 +102,16 @@ class Part:
         outputs = compiled(inputs)
         idle.append(compiled)
         if self.measured is not None:
-            outputs = self._seen(outputs)
+            outputs = self._take_ranges(outputs)
         return outputs if outputs[1:] else outputs[0]
 
     def quantize(self, ranges: Ranges) -> None:
-        """From now on compute in eight bits where there is a range."""
+        """Compute in eight bits from now on, where there is a range."""
         self._ranges, self.measured = ranges, None
         self._idle.clear()
 
-    def _seen(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Those of the method; the others, what came into its convolutions, are measured."""
+    def _take_ranges(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Take the convolutions' input ranges off the end of `outputs`; returns the method's own outputs."""
         assert self.measured is not None
         count = len(outputs) - 2 * len(self._watched)
         seen = iter(outputs[count:])
@@ -119,17 +122,17 @@ class Part:
         return outputs[:count]
 
     def _model(self, given: tuple[Given, ...]) -> openvino.Model:
-        """From the cache, or converted and put there; without where the cache cannot be written."""
+        """The converted part, from the cache if it is there; a cache that cannot be written is not used."""
         kinds = [f"{_word(kind)}-{'x'.join(map(str, shape))}" for shape, kind in given]
         bits = [] if self._ranges is None else [f"int8-{largest_step()}"]
         ours = [self._name, _word(self._precision), *bits]
         path = self._folder / f"{'_'.join(ours + kinds)}.xml"
         try:
             return _core().read_model(path)
-        except RuntimeError:  # not there, or damaged
+        except RuntimeError:  # missing or damaged
             model = self._converted(given)
         with suppress(OSError):
-            _keep(model, path)
+            _save(model, path)
         return model
 
     def _converted(self, given: tuple[Given, ...]) -> openvino.Model:
@@ -142,7 +145,7 @@ class Part:
             torch.autocast("cpu", enabled=False),
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore")  # of torch about itself
+            warnings.simplefilter("ignore")  # torch warns about its own code
             model = ov.convert_model(torch.export.export(self._method, examples))
         model.reshape({index: list(shape) for index, (shape, _) in enumerate(given)})
         count = len(model.outputs)
@@ -150,15 +153,15 @@ class Part:
             quantize(model, self._ranges)
         if self.measured is not None:
             self._watched = watch(model)
-        way = ov.preprocess.PrePostProcessor(model)
+        layout = ov.preprocess.PrePostProcessor(model)
         for index, (_, kind) in enumerate(given):
-            way.input(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
-            way.input(index).model().set_layout(ov.Layout("NCHW"))
+            layout.input(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
+            layout.input(index).model().set_layout(ov.Layout("NCHW"))
         kind = torch.float32 if self._name in _EXACT else self._precision
         for index in range(count):
-            way.output(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
-            way.output(index).model().set_layout(ov.Layout("NCHW"))
-        return way.build()
+            layout.output(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
+            layout.output(index).model().set_layout(ov.Layout("NCHW"))
+        return layout.build()
 
 
 class _Compiled:
@@ -188,7 +191,7 @@ class _Compiled:
 
 
 class _Method(nn.Module):
-    """A method of `owner` as a network, which is what can be converted."""
+    """A method of `owner` as a module, for `torch.export`."""
 
     def __init__(self, owner: nn.Module, name: str):
         super().__init__()
@@ -199,7 +202,7 @@ class _Method(nn.Module):
 
 
 def _try_out(generator: Generator, precision: torch.dtype) -> None:
-    """One frame of nothing and the one after: all is converted before a user's first frame waits for it."""
+    """Make two frames of zeros, so that everything is converted before a user's first frame."""
     config, (height, width) = generator.config, generator.config.shape
     batch, places = (3, 70) if config.task == "closeup" else (1, 68)
     structure = torch.zeros(batch, 2, config.structure_channels, height // 4, width // 4)
@@ -212,9 +215,9 @@ def _try_out(generator: Generator, precision: torch.dtype) -> None:
 
 
 def _hash(generator: Generator, version: str) -> str:
-    """Of all that a converted part depends on: weights, configuration, versions, this package's code."""
-    told = json.dumps([version, torch.__version__, asdict(generator.config)])
-    hashed = hashlib.sha256(told.encode())
+    """Hash of all that a converted part depends on: weights, configuration, versions, this package's code."""
+    settings = json.dumps([version, torch.__version__, asdict(generator.config)])
+    hashed = hashlib.sha256(settings.encode())
     for file in sorted(Path(__file__).parents[1].rglob("*.py")):
         hashed.update(file.read_bytes())
     for name, tensor in generator.state_dict().items():
@@ -223,7 +226,7 @@ def _hash(generator: Generator, version: str) -> str:
 
 
 def _measure(path: Path, parts: dict[str, Part], work: Callable[[], object]) -> dict[str, Ranges]:
-    """By part the ranges that its convolutions' inputs take in `work`, kept at `path`."""
+    """Ranges of the convolutions' inputs during `work`, by part; cached at `path`."""
     with suppress(OSError, ValueError):
         return json.loads(path.read_text())
     for part in parts.values():
@@ -232,9 +235,8 @@ def _measure(path: Path, parts: dict[str, Part], work: Callable[[], object]) -> 
     ranges = {name: part.measured or {} for name, part in parts.items()}
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        partial.write_text(json.dumps(ranges))
-        os.replace(partial, path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(ranges))
     return ranges
 
 
@@ -242,8 +244,8 @@ def _word(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _keep(model: openvino.Model, path: Path) -> None:
-    """Write `model` to `path` and the file of its weights beside it, whole or not at all."""
+def _save(model: openvino.Model, path: Path) -> None:
+    """Write `model` to `path` and its weights beside it, both whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
@@ -251,12 +253,12 @@ def _keep(model: openvino.Model, path: Path) -> None:
             _openvino().save_model(model, part, compress_to_fp16=False)
         except RuntimeError as error:
             raise OSError(str(error)) from error
-        for suffix in (".bin", ".xml"):  # who finds the second finds the first
+        for suffix in (".bin", ".xml"):  # in this order: a reader that finds the .xml finds the .bin
             os.replace(part.with_suffix(suffix), path.with_suffix(suffix))
 
 
 def _shared(tensor: Tensor) -> openvino.Tensor:
-    """The same memory, which must live as long."""
+    """An OpenVINO view of `tensor`, which must outlive it."""
     ov = _openvino()
     if tensor.dtype == torch.bfloat16:
         return ov.Tensor(tensor.view(torch.int16).numpy(), list(tensor.shape), ov.Type.bf16)
@@ -265,7 +267,7 @@ def _shared(tensor: Tensor) -> openvino.Tensor:
 
 @cache
 def _openvino() -> Any:
-    """The package, without the companion by which it would tell its makers of each import and conversion."""
+    """The package, without its telemetry, which reports every import and conversion to its makers."""
     sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
     import openvino
     import openvino.preprocess

@@ -1,7 +1,7 @@
-"""Eight-bit integers for a converted network's large convolutions: ranges measured on pictures, none trained.
+"""Eight-bit integers for a converted network's large convolutions, in ranges measured on pictures.
 
-Weights go in symmetric steps a channel, inputs in 256 steps of their measured range, zero being one of them.
-What is narrow stays as it is: it costs little, and there are pixels and flows in it.
+Weights are quantised symmetrically per channel, inputs in 256 steps of their measured range, one of which is
+zero. Narrow convolutions stay exact: they cost little and carry pixels and flows.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ NARROW = 24
 """Convolutions with fewer channels than this, in or out, are left alone."""
 
 _WIDE_SUMS = ("avx512_vnni", "avx_vnni", "amx_int8")
-"""What of x86-64 adds products of eight bits in 32. Without, as in AVX2, pairs are added in 16, which two of
-the largest steps overflow."""
+"""x86-64 instruction sets that sum 8-bit products in 32 bits. Without one, as in AVX2, pairs are summed in 16
+bits, which two of the largest products overflow."""
 
 Ranges = dict[str, tuple[float, float]]
-"""By a convolution's name the least and the largest value that came in."""
+"""Smallest and largest input value of each convolution, by its name."""
 
 
 def watch(model: openvino.Model) -> list[list[str]]:
-    """Give out, after the other outputs of `model`, the least and the largest of what comes into its large
-    convolutions; for each pair, the names of those that it comes into."""
+    """Append outputs to `model`: the smallest and the largest value of every input of a large convolution.
+    Returns, for each such pair, the names of the convolutions that read this input."""
     from openvino import opset13 as ops
 
     sources: dict[Any, Any] = {}
@@ -48,23 +48,23 @@ def _key(source: Any) -> tuple[str, int]:
 
 
 def _convolutions(model: openvino.Model) -> list[Any]:
-    """Those that can be quantised, in order of execution; their names are the same at every size."""
+    """The convolutions to quantise, in order of execution; their names are the same at every size."""
     found = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
     return [node for node in found if min(node.input(1).get_shape()[:2]) >= NARROW]
 
 
 def largest_step() -> int:
-    """To how many steps a channel's largest weight goes: 127, or 64 where 2 x 127 x 255 would overflow."""
+    """Steps for a channel's largest weight: 127, or 64 where 2 x 127 x 255 would overflow."""
     can = torch.cpu.get_capabilities()
     narrow = can.get("architecture") == "x86_64" and not any(can.get(name) for name in _WIDE_SUMS)
     return 64 if narrow else 127
 
 
 def quantize(model: openvino.Model, ranges: Ranges) -> None:
-    """Let convolutions of `model` that have a range in `ranges` compute in this processor's eight bits."""
+    """Make the convolutions of `model` that have a range in `ranges` compute in eight bits on this CPU."""
     from openvino import opset13 as ops
 
-    beyond = 127 / largest_step()
+    headroom = 127 / largest_step()
     given: dict[Any, Any] = {}
     for node in _convolutions(model):
         if node.get_friendly_name() not in ranges:
@@ -78,7 +78,7 @@ def quantize(model: openvino.Model, ranges: Ranges) -> None:
         node.input(0).replace_source_output(given[key].output(0))
         weights = node.input_value(1)
         values = weights.get_node().get_data()
-        most = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8) * beyond
+        most = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-8) * headroom
         most = ops.constant(most.astype(np.float32))
         least = ops.constant(-most.get_data())
         node.input(1).replace_source_output(
@@ -88,7 +88,7 @@ def quantize(model: openvino.Model, ranges: Ranges) -> None:
 
 
 def _steps(low: float, high: float) -> tuple[float, float]:
-    """The range a little moved, so that zero, which convolutions pad with, is one of its 256 steps."""
+    """The range shifted slightly so that zero, the convolutions' padding, is one of its 256 steps."""
     low, high = min(low, 0.0), max(high, 1e-6)
     step = (high - low) / 255
     below = round(-low / step)

@@ -1,7 +1,7 @@
-"""The ops of the methods, documented once: backward warping, content-aware local attention, attention to all.
+"""The ops, documented once: backward warping, content-aware local attention, attention over all places.
 
 Each has a slow form written from the definition (`impl="reference"`) and a fast one (`impl="fused"`, the
-default) held equal to it by tests, values and gradients.
+default). Tests hold them equal, values and gradients.
 
 Flow, everywhere: (B, 2, h, w), channel 0 = x (columns), 1 = y (rows), in pixels of the map that is sampled,
 backward: the output at (x, y) reads the source at (x + fx, y + fy). Beyond the border the border repeats.
@@ -14,6 +14,7 @@ from typing import Literal
 from torch import Tensor
 
 from . import fused, reference
+from .reference import KernelNet
 
 Impl = Literal["fused", "reference"]
 
@@ -21,7 +22,7 @@ Impl = Literal["fused", "reference"]
 def warp(source: Tensor, flow: Tensor, impl: Impl = "fused") -> Tensor:
     """Backward bilinear warp of `source` (B, C, H, W) by `flow` (B, 2, h, w): (B, C, h, w), source's dtype.
 
-    Sampling positions are computed in float32 at least, whatever the dtype of the source.
+    Sampling positions are computed in float32 or better, whatever the dtype of the source.
     """
     return _implementation(impl).warp(source, flow)
 
@@ -30,47 +31,40 @@ def local_attention(
     source: Tensor,
     target: Tensor,
     flow: Tensor,
-    source_weight: Tensor,
-    target_weight: Tensor,
-    bias: Tensor,
-    tap_weight: Tensor,
-    tap_bias: Tensor,
+    net: KernelNet,
     negative_slope: float = 0.1,
     impl: Impl = "fused",
 ) -> tuple[Tensor, Tensor]:
     """Content-aware sampling of the source where the flow points (GFLA Eq. 7-9).
 
     For every target place: take the k x k patch of the source at the flow and the k x k patch of the target,
-    let a small net predict k * k weights from both, softmax them, and sum the source patch under them. Two
+    predict k * k weights from both with a small net, softmax them, and sum the source patch under them. Two
     choices differ from the original code: the sum is a convex combination (not divided by k * k again), and
-    patches beyond the border repeat the border for the target too.
+    the target's patches, too, repeat the border beyond it.
 
     Args:
         source: (B, C, H, W) features to sample.
         target: (B, C', h, w) features of the picture being made.
         flow: (B, 2, h, w) pixels of the source's map.
-        source_weight: (M, C, k, k), k odd; target_weight: (M, C', k, k); bias: (M,): the kernel net's first
-            layer over the concatenated patches, in its two halves.
-        tap_weight: (k * k, M); tap_bias: (k * k,): its second layer.
+        net: the small net's weights, k odd. negative_slope: of the leaky ReLU between its layers.
 
     Returns:
         The sampled features (B, C, h, w) and the weights (B, k * k, h, w), taps in row-major order.
     """
-    op = _implementation(impl).local_attention
-    return op(source, target, flow, source_weight, target_weight, bias, tap_weight, tap_bias, negative_slope)
+    return _implementation(impl).local_attention(source, target, flow, net, negative_slope)
 
 
 def attention_warp(
     values: Tensor, keys: Tensor, queries: Tensor, alpha: float = 100.0, impl: Impl = "fused"
 ) -> Tensor:
-    """Every target place's mean of the reference under its attention (Ren 2021, Eq. 2 and 3).
+    """The reference's values averaged under every target place's attention (Ren 2021, Eq. 2 and 3).
 
     The attention of a place is the softmax, over all places of the reference, of `alpha` times the cosine of
-    key and query; in float32 at least.
+    key and query; in float32 or better.
 
     Args:
-        values: (B, C, H, W) what is read of the reference. keys: (B, K, H, W) of the reference.
-        queries: (B, K, h, w) of the target. Neither need be of unit length.
+        values, keys: (B, C, H, W) and (B, K, H, W) of the reference. queries: (B, K, h, w) of the target.
+            Keys and queries need not have unit length.
 
     Returns:
         (B, C, h, w), values' dtype.
@@ -84,4 +78,4 @@ def _implementation(impl: Impl):
     return fused if impl == "fused" else reference
 
 
-__all__ = ["attention_warp", "local_attention", "warp"]
+__all__ = ["KernelNet", "attention_warp", "local_attention", "warp"]

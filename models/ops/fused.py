@@ -1,10 +1,10 @@
-"""The ops, fast, in plain torch for any device: no tensor k * k times a feature map is ever made. On CUDA the
-Triton kernels of `gpu` beside this file do the same in one pass.
+"""The ops, fast, in plain torch for any device; on CUDA Triton kernels (`triton_*`) do the same in one pass.
 
-The kernel net's first convolution commutes with bilinear sampling, so it is taken once over the source and
-then sampled where the flow points ("convolve, then sample"). The weighted sum over k * k bilinear taps is
-folded into (k + 1)^2 integer taps and done by one gather-and-add (`embedding_bag`). Attention over all places
-is torch's fused attention, block by block: the matrix of every place with every place is never made.
+- The kernel net's first convolution commutes with bilinear sampling, so it runs once over the source and its
+  output is sampled where the flow points ("convolve, then sample").
+- The weighted sum over k * k bilinear taps is folded into (k + 1)^2 integer taps and done by one
+  gather-and-add (`embedding_bag`): no tensor of k * k feature maps is ever made.
+- Attention over all places is torch's fused attention, block by block, without the full matrix.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .reference import positions
+from .reference import KernelNet, positions
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
     if _has_kernels(source):
-        from . import triton_warp as gpu
+        from . import triton_warp
 
-        return gpu.warp(source, flow)
+        return triton_warp.warp(source, flow)
     x, y = positions(_at_least_float32(flow))
     return _sample(source, x, y).to(source.dtype)
 
 
 def convolve_source(source: Tensor, weight: Tensor) -> Tensor:
-    """The source's half of the kernel net, once per portrait: (B, M, H + 2R, W + 2R) with R = k // 2 + 1,
-    padded so that sampling it with a border clamp equals convolving border-clamped patches."""
+    """The source's half of the kernel net: (B, M, H + 2R, W + 2R) with R = k // 2 + 1, padded so that
+    sampling it with a border clamp equals convolving border-clamped patches."""
     k = weight.shape[-1]
     margin = k // 2 + k // 2 + 1
     return F.conv2d(F.pad(source, (margin,) * 4, mode="replicate"), weight)
@@ -52,9 +52,9 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """Local attention from the two convolved halves; see `local_attention` in this package."""
     if _has_kernels(source):
-        from . import triton_attention as gpu
+        from .triton_attention import attend as op
 
-        return gpu.attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
+        return op(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
     k = round(tap_weight.shape[0] ** 0.5)
     margin = k // 2 + 1
     x, y = positions(_at_least_float32(flow))
@@ -72,19 +72,11 @@ def attend(
 
 
 def local_attention(
-    source: Tensor,
-    target: Tensor,
-    flow: Tensor,
-    source_weight: Tensor,
-    target_weight: Tensor,
-    bias: Tensor,
-    tap_weight: Tensor,
-    tap_bias: Tensor,
-    negative_slope: float = 0.1,
+    source: Tensor, target: Tensor, flow: Tensor, net: KernelNet, negative_slope: float = 0.1
 ) -> tuple[Tensor, Tensor]:
-    source_hidden = convolve_source(source, source_weight)
-    target_hidden = convolve_target(target, target_weight, bias)
-    return attend(source, source_hidden, target_hidden, flow, tap_weight, tap_bias, negative_slope)
+    source_hidden = convolve_source(source, net.source_weight)
+    target_hidden = convolve_target(target, net.target_weight, net.bias)
+    return attend(source, source_hidden, target_hidden, flow, net.tap_weight, net.tap_bias, negative_slope)
 
 
 def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) -> Tensor:
@@ -95,7 +87,7 @@ def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) 
         _at_least_float32(values),
     ]
     rows = [x.flatten(2).mT[:, None] for x in rows]  # (B, 1, places, channels): one head
-    # Fused kernels want one depth for all; zeros change no cosine.
+    # Fused kernels need one depth for all three; padding with zeros changes no cosine.
     k, q, v = (F.pad(x, (0, max(channels, depth) - x.shape[-1])).contiguous() for x in rows)
     with torch.autocast(values.device.type, enabled=False):
         warped = F.scaled_dot_product_attention(q, k, v, scale=alpha)[:, 0, :, :channels]
@@ -103,7 +95,7 @@ def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) 
 
 
 def _has_kernels(source: Tensor) -> bool:
-    """Whether the Triton form of the ops beside this file can take it."""
+    """Whether the Triton kernels can take `source`."""
     return source.is_cuda and source.dtype != torch.float64 and _has_triton()
 
 
@@ -140,7 +132,7 @@ def _gather(source: Tensor, x: Tensor, y: Tensor, weights: Tensor, k: int) -> Te
     for dy, wy in ((0, 1 - ay), (1, ay)):
         for dx, wx in ((0, 1 - ax), (1, ax)):
             kernel[:, dy : dy + k, dx : dx + k].addcmul_(tapped, (wy * wx)[:, None, None])
-    # Taps go first while indices are made: sums over rows of k + 1 numbers would not be vectorised.
+    # The taps' axis comes first here: sums over rows of k + 1 numbers would not be vectorised.
     taps = (torch.arange(k + 1, device=source.device, dtype=torch.int32) - k // 2).view(-1, 1, 1, 1)
     picture = torch.arange(batch, device=source.device, dtype=torch.int32)[:, None, None] * height
     column = (x0.int() + taps).clamp(0, width - 1)  # (k + 1, B, h, w)

@@ -1,9 +1,11 @@
-"""The ops from their definitions, slowly: what the fast forms beside this file are held to.
+"""The ops written from their definitions, slow: the standard that tests hold the fast forms to.
 
 B batch, C channels, H W pixels, k attention kernel size, T = k * k taps.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,8 +13,8 @@ from torch.nn import functional as F
 
 
 def sample_pixels(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Read `image` (B, C, H, W) bilinearly at pixel positions `x`, `y` (B, h, w); beyond the border the
-    border pixel repeats, each of the four neighbours being clamped on its own. Returns (B, C, h, w)."""
+    """Read `image` (B, C, H, W) bilinearly at pixel positions `x`, `y` (B, h, w); the border repeats: each of
+    the four neighbours is clamped separately. Returns (B, C, h, w)."""
     height, width = image.shape[-2:]
     x0, y0 = x.floor(), y.floor()
     ax, ay = x - x0, y - y0
@@ -28,7 +30,7 @@ def sample_pixels(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def positions(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Absolute pixel positions (x, y), each (B, h, w), that the backward `flow` (B, 2, h, w) points to."""
+    """Pixel positions (x, y), each (B, h, w), that the backward `flow` (B, 2, h, w) points to."""
     height, width = flow.shape[-2:]
     x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
@@ -49,25 +51,33 @@ def extract_patches(source: Tensor, flow: Tensor, k: int) -> Tensor:
     return torch.stack(taps, dim=2)
 
 
+class KernelNet(NamedTuple):
+    """The weights of the net that predicts local attention.
+
+    Attributes:
+        source_weight, target_weight, bias: its first layer over the concatenated patches, in two halves:
+            (M, C, k, k), (M, C', k, k) and (M,).
+        tap_weight, tap_bias: its second layer, (k * k, M) and (k * k,).
+    """
+
+    source_weight: Tensor
+    target_weight: Tensor
+    bias: Tensor
+    tap_weight: Tensor
+    tap_bias: Tensor
+
+
 def local_attention(
-    source: Tensor,
-    target: Tensor,
-    flow: Tensor,
-    source_weight: Tensor,
-    target_weight: Tensor,
-    bias: Tensor,
-    tap_weight: Tensor,
-    tap_bias: Tensor,
-    negative_slope: float = 0.1,
+    source: Tensor, target: Tensor, flow: Tensor, net: KernelNet, negative_slope: float = 0.1
 ) -> tuple[Tensor, Tensor]:
-    k = source_weight.shape[-1]
+    k = net.source_weight.shape[-1]
     zero = torch.zeros_like(flow)
     source_patch = extract_patches(source, flow, k)  # (B, C, T, h, w)
     target_patch = extract_patches(target, zero, k)
-    hidden = torch.einsum("mct,bcthw->bmhw", source_weight.flatten(2), source_patch)
-    hidden = hidden + torch.einsum("mct,bcthw->bmhw", target_weight.flatten(2), target_patch)
-    hidden = F.leaky_relu(hidden + bias[:, None, None], negative_slope)
-    logits = torch.einsum("tm,bmhw->bthw", tap_weight, hidden) + tap_bias[:, None, None]
+    hidden = torch.einsum("mct,bcthw->bmhw", net.source_weight.flatten(2), source_patch)
+    hidden = hidden + torch.einsum("mct,bcthw->bmhw", net.target_weight.flatten(2), target_patch)
+    hidden = F.leaky_relu(hidden + net.bias[:, None, None], negative_slope)
+    logits = torch.einsum("tm,bmhw->bthw", net.tap_weight, hidden) + net.tap_bias[:, None, None]
     weights = logits.softmax(dim=1)  # (B, T, h, w)
     return (source_patch * weights[:, None]).sum(dim=2), weights
 

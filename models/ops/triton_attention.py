@@ -1,9 +1,9 @@
 # pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false
 # pyright: reportCallIssue=false, reportIndexIssue=false
-"""Local attention as one Triton kernel forward and one backward: no map between its parts leaves the chip.
+"""Local attention as one Triton kernel forward and one backward: no intermediate map leaves the chip.
 
-A place's weights are predicted, the (k + 1)^2 integer taps with the bilinear weights folded in are gathered,
-and blended. See `gpu` beside this file for what holds of both.
+A kernel predicts a place's weights, folds the bilinear weights in, and gathers and blends the (k + 1)^2
+integer taps. See `triton_warp` for what holds for both kernels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .triton_warp import CHOICES, block_of, grid, place, read, row_of, rows, sam
 
 @triton.jit
 def _folded(weights, pixel, inside, plane, i, j, ax, ay, k: tl.constexpr):
-    """The weight of integer tap (i, j): of the taps of k x k that read it, under their bilinear share."""
+    """The weight of integer tap (i, j): the sum over the k x k taps that read it, times their bilinear
+    weight."""
     total = tl.zeros_like(ax)
     for dy in tl.static_range(2):
         for dx in tl.static_range(2):

@@ -1,9 +1,9 @@
 # pyright: reportMissingImports=false, reportGeneralTypeIssues=false, reportArgumentType=false
 # pyright: reportCallIssue=false, reportIndexIssue=false
-"""Backward warping as Triton kernels, and how kernels here sample a map: `gpu_attention` does it too.
+"""Backward warping as Triton kernels, and the functions that both kernels sample maps with.
 
-All is computed in float32, whatever is stored; maps are read channels last. Gradients of what is sampled are
-summed by atomic additions, so their last bits may differ between runs.
+Everything is computed in float32, whatever the storage type; maps are read channels last. Gradients of the
+sampled map are summed by atomic additions, so their last bits may differ between runs.
 
 Needs the package `triton`, which torch for CUDA brings along; `TRITON_INTERPRET=1` runs it on a CPU.
 """
@@ -19,14 +19,14 @@ from torch import Tensor
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
-# With a single choice nothing is timed, which the interpreter could not do.
+# A single choice needs no timing, which the interpreter cannot do.
 _SIZES = [(16, 4)] if INTERPRETED else [(16, 2), (16, 4), (32, 4), (64, 4), (64, 8)]
 CHOICES = [triton.Config({"block": block}, num_warps=warps) for block, warps in _SIZES]
 
 
 @triton.jit
 def place(flow, pixel, inside, w, plane, far_x, far_y):
-    """Where the flow points, (x, y); no further beyond the border than the border's repetition matters."""
+    """Where the flow points, (x, y), clamped 16 pixels beyond the border, where the border only repeats."""
     x = (pixel % w).to(tl.float32) + tl.load(flow + pixel, mask=inside, other=0.0).to(tl.float32)
     y = (pixel // w).to(tl.float32) + tl.load(flow + plane + pixel, mask=inside, other=0.0).to(tl.float32)
     x = tl.minimum(tl.maximum(x, -16.0), far_x + 16.0)
@@ -36,7 +36,7 @@ def place(flow, pixel, inside, w, plane, far_x, far_y):
 
 @triton.jit
 def row_of(row, column, height, width):
-    """Index of the pixel at `row`, `column` of a map whose border repeats."""
+    """Index of the pixel at `row`, `column`, clamped to the map."""
     row = tl.minimum(tl.maximum(row, 0), height - 1)
     column = tl.minimum(tl.maximum(column, 0), width - 1)
     return row * width + column
@@ -145,12 +145,12 @@ def warp(source: Tensor, flow: Tensor) -> Tensor:
 
 
 def rows(x: Tensor) -> Tensor:
-    """(B, C, H, W) as a contiguous (B, H, W, C): no copy where it is laid out channels last."""
+    """(B, C, H, W) as a contiguous (B, H, W, C); no copy if it is channels last."""
     return x.permute(0, 2, 3, 1).contiguous()
 
 
 def block_of(count: int) -> int:
-    """Of channels worked on together: a power of two that the matrix units take, 128 at most."""
+    """How many channels are processed together: a power of two that the matrix units take, 128 at most."""
     return min(128, max(16, triton.next_power_of_2(count)))
 
 

@@ -9,21 +9,16 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate.errors import InputWarning
 from gfla.animate.face.crop import FaceSquare
-from gfla.animate.options import MotionOptions
-from gfla.models import CONFIGS, Generator
+from gfla.animate.options import AnimateOptions, MotionOptions
+from gfla.animate.streaming.render import RenderHooks
 from PIL import Image
 
 MakeVideo = Callable[..., Path]
 Picture = Callable[..., np.ndarray]
-Log = pytest.LogCaptureFixture
+COPY = MotionOptions("copy")
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ def test_streams_do_not_touch_and_state_carries_on(
 ):
     """Two streams in turns equal each alone; a stream stopped and gone on with equals one run through."""
     whole = [f.image for f in animator.animate(source, frames)]
-    one, two = animator.prepare(source), animator.prepare(source[:, ::-1].copy(), motion="copy")
+    one, two = animator.prepare(source), animator.prepare(source[:, ::-1].copy(), AnimateOptions(motion=COPY))
     alone = [f.image for f in animator.animate(two, frames)]
     for index, frame in enumerate(frames):
         first, one = animator.step(frame, one)
@@ -98,7 +93,7 @@ def test_the_tracker_gets_the_last_landmarks(animator: Animator, landmarker, sou
 
 
 def test_crop_only_is_the_square(animator: Animator, source: np.ndarray, frames: list[Frame]):
-    state = animator.prepare(source, crop_only=True)
+    state = animator.prepare(source, AnimateOptions(crop_only=True))
     assert state.size == (64, 64)
     assert all(f.image.shape == (64, 64, 3) for f in animator.animate(state, frames))
 
@@ -107,7 +102,7 @@ def test_a_tight_portrait_comes_out_in_exactly_its_frame(
     animator: Animator, head_picture: Picture, frames: list[Frame]
 ):
     tight = head_picture(0, 64, 64)
-    state = animator.prepare(tight, detail=0)
+    state = animator.prepare(tight, AnimateOptions(detail=0))
     assert state.portrait.square == FaceSquare(0, 0, 64)
     for frame in frames:
         out, state = animator.step(frame, state)
@@ -132,9 +127,9 @@ def test_relative_is_copy_when_the_source_is_the_first_frame(animator: Animator,
     relative, copied = (
         [
             frame.image.astype(int)
-            for frame in animator.animate(animator.prepare(first, motion=motion), frames)
+            for frame in animator.animate(animator.prepare(first, AnimateOptions(motion=motion)), frames)
         ]
-        for motion in (MotionOptions(smoothing=0), "copy")
+        for motion in (MotionOptions(smoothing=0), COPY)
     )
     assert np.array_equal(relative[0], copied[0])
     for a, b in zip(relative, copied, strict=True):
@@ -142,11 +137,14 @@ def test_relative_is_copy_when_the_source_is_the_first_frame(animator: Animator,
 
 
 def test_edges_guide_alone_and_say_what_they_carry(
-    animator: Animator, source: np.ndarray, frames: list[Frame], caplog: Log, monkeypatch
+    animator: Animator, source: np.ndarray, frames: list[Frame], monkeypatch
 ):
     pytest.importorskip("kornia")
-    state = animator.prepare(source, guidance="edges")
-    assert "driver's face shape" in caplog.text
+    options = AnimateOptions(guidance="edges")
+    state = animator.prepare(source, options)
+    (warning,) = options.warnings()
+    assert warning.subject == "--guidance edges"
+    assert "driver's face shape" in warning.reason
     seen = []
     first = animator.networks.generator.look_ahead
     monkeypatch.setattr(
@@ -156,15 +154,13 @@ def test_edges_guide_alone_and_say_what_they_carry(
     (structure,) = seen
     assert not structure[:, :16].any()
     assert structure[:, 16].any()
-    caplog.clear()
-    animator.prepare(source, guidance="edges", motion="copy")
-    assert caplog.text == ""
+    assert not list(AnimateOptions(guidance="edges", motion=COPY).warnings())
 
 
 def test_edges_without_kornia_say_what_to_install(animator: Animator, source: np.ndarray, monkeypatch):
     monkeypatch.setattr("gfla.animate.animator.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'gfla\[edges\]'"):
-        animator.prepare(source, guidance="edges")
+        animator.prepare(source, AnimateOptions(guidance="edges"))
 
 
 def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
@@ -180,8 +176,12 @@ def test_render_keeps_times_and_sound(
 ):
     clip = driver(make_video, head_picture)
     seen = []
-    path = animator.render(source, clip, tmp_path / "out.mp4", progress=lambda *at: seen.append(at))
+    hooks = RenderHooks(progress=lambda *at: seen.append(at))
+    result = animator.render(source, clip, tmp_path / "out.mp4", hooks=hooks)
+    path = result.path
     assert path == tmp_path / "out.mp4"
+    assert result.frames == 12
+    assert result.warnings == ()
     assert times(path) == times(clip) == [i * TICK for i in range(12)]
     assert seen == [(i, 12) for i in range(1, 13)]
     sounds = []
@@ -201,25 +201,22 @@ def test_render_cuts_and_crops(
     animator: Animator, source: np.ndarray, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
 ):
     clip = driver(make_video, head_picture)
-    out = animator.render(source, clip, tmp_path / "a.mp4", start=Fraction(1, 5), end=0.4, crop_only=True)
+    options = AnimateOptions(start=Fraction(1, 5), end=0.4, crop_only=True)
+    out = animator.render(source, clip, tmp_path / "a.mp4", options).path
     assert times(out) == [i * TICK for i in range(5)]
     with VideoReader(out) as reader:
         assert reader.size == (64, 64)
 
 
 def test_lost_times_are_named_once(
-    animator: Animator,
-    source: np.ndarray,
-    make_video: MakeVideo,
-    head_picture,
-    grey_picture,
-    tmp_path,
-    caplog: Log,
+    animator: Animator, source: np.ndarray, make_video: MakeVideo, head_picture, grey_picture, tmp_path
 ):
     clip = driver(make_video, lambda i, w, h: (grey_picture if i in (4, 5, 11) else head_picture)(i, w, h))
-    out = animator.render(source, clip, tmp_path / "out.mp4")
-    assert len(times(out)) == 12
-    assert [r.message for r in caplog.records] == [
+    told: list[InputWarning] = []
+    result = animator.render(source, clip, tmp_path / "out.mp4", hooks=RenderHooks(warn=told.append))
+    assert len(times(result.path)) == 12
+    assert result.warnings == tuple(told)
+    assert [str(warning) for warning in told] == [
         f"{clip}: no face from 0:00.160 to 0:00.240 and 0:00.440 to 0:00.480; the portrait holds still there."
     ]
 
@@ -255,13 +252,16 @@ def test_an_output_that_is_an_input_is_refused(
 ):
     clip = driver(make_video, head_picture)
     with pytest.raises(InputError, match="is an input"):
-        animator.render(source, clip, clip, overwrite=True)
+        animator.render(source, clip, clip, AnimateOptions(overwrite=True))
 
 
+@pytest.mark.slow
 def test_a_damaged_driver_is_rendered_with_one_warning(
-    animator: Animator, source: np.ndarray, damaged_head: Path, tmp_path: Path, caplog: Log
+    animator: Animator, source: np.ndarray, damaged_head: Path, tmp_path: Path
 ):
-    out = animator.render(source, damaged_head, tmp_path / "out.mp4")
-    assert len(times(out)) >= 35
-    (record,) = caplog.records
-    assert "damaged; the pictures from 0:0" in record.message
+    result = animator.render(source, damaged_head, tmp_path / "out.mp4")
+    assert len(times(result.path)) >= 35
+    (warning,) = result.warnings
+    assert warning.subject == str(damaged_head)
+    assert "damaged" in str(warning)
+    assert "the pictures from 0:0" in str(warning)

@@ -6,22 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate.options import SourceMotion
+from gfla.animate.options import AnimateOptions, SourceMotion
 from gfla.animate.source_video import SourceVideo, open_source
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
 MakeVideo = Callable[..., Path]
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
 
 
 def head_video(make_video: MakeVideo, picture: Picture, name: str = "own.mp4", **options) -> Path:
@@ -32,10 +24,10 @@ def head_video(make_video: MakeVideo, picture: Picture, name: str = "own.mp4", *
 def run(
     animator: Animator, path: Path, frames: list[Frame], motion: SourceMotion = "keep"
 ) -> tuple[list, list]:
-    with SourceVideo(path, motion) as source:
-        state = animator.prepare(source)
+    with SourceVideo(path) as source:
+        state = animator.prepare(source, AnimateOptions(source_motion=motion))
         states: list[AnimationState] = []
-        out = [f.image for f in animator.animate(state, frames, lambda _, s: states.append(s))]
+        out = [f.image for f in animator.animate(state, source.pair(frames), lambda _, s: states.append(s))]
     return out, states
 
 
@@ -43,16 +35,22 @@ def test_frames_are_paired_by_time_not_by_number(make_video: MakeVideo):
     """A source of 10 frames a second under times of 25: each is shown until the next is due."""
     grey = lambda i, w, h: np.full((h, w, 3), 20 + 20 * i, np.uint8)  # noqa: E731
     path = make_video("ten.mp4", picture=grey, pts=range(10), time_base=Fraction(1, 10), rate=Fraction(10))
+
+    def driving(count: int, tick: Fraction) -> list[Frame]:
+        return [Frame(np.zeros((2, 2, 3), np.uint8), index, tick) for index in range(7, 7 + count)]
+
     with SourceVideo(path) as source:
-        shown, fresh = [], []
-        for index in range(30):
-            fresh.append(source.advance(index * TICK))
-            shown.append(round((int(source.image[5, 5, 0]) - 20) / 20))
+        image, shown, fresh = source.first, [], []
+        for frame, picture in source.pair(driving(30, TICK)):
+            fresh.append(picture is not None)
+            image = image if picture is None else picture
+            shown.append(round((int(image[5, 5, 0]) - 20) / 20))
+            assert frame.pts == 7 + len(shown) - 1
         assert shown == [min(int(i * 0.4), 9) for i in range(30)]
         assert sum(fresh) == 9
         assert source.ended == 1
     with SourceVideo(path) as source:
-        source.advance(Fraction(99, 100))
+        list(source.pair(driving(2, Fraction(99, 100))))
         assert source.ended is None
 
 
@@ -69,20 +67,21 @@ def test_the_source_keeps_moving_under_a_still_driver(animator, make_video, head
     middles = [float(s.portrait.points[:, 0].mean()) for s in states]
     assert max(middles) - min(middles) > 3
     for state in states:  # a still driver adds nothing to the source's own movement
-        assert state.target is not None
-        away = np.abs(state.target.points[0].numpy() - state.portrait.points).max()
+        assert state.motion.target is not None
+        away = np.abs(state.motion.target.points[0].numpy() - state.portrait.points).max()
         assert away < 0.5
 
 
+@pytest.mark.slow
 def test_its_own_movement_can_be_replaced(animator, make_video, head_picture: Picture):
     """A source whose face grows longer under a driver that does not: replaced, it stays as it began."""
     path = head_video(make_video, lambda i, w, h: _stretched(head_picture(0, 128, 128), i))
     still = [Frame(head_picture(0), i, TICK) for i in range(12)]
     heights: dict[SourceMotion, list[float]] = {}
-    ways: tuple[SourceMotion, ...] = ("keep", "replace")
-    for motion in ways:
+    kinds: tuple[SourceMotion, ...] = ("keep", "replace")
+    for motion in kinds:
         _, states = run(animator, path, still, motion)
-        heights[motion] = [float(np.ptp(s.target.points[0].numpy()[:, 1])) for s in states]  # type: ignore[union-attr]
+        heights[motion] = [float(np.ptp(s.motion.target.points[0].numpy()[:, 1])) for s in states]
     assert max(heights["keep"]) - min(heights["keep"]) > 2
     assert max(heights["replace"]) - min(heights["replace"]) < 0.5
 
@@ -100,7 +99,7 @@ def test_a_source_frame_without_a_face_is_shown_as_it_is(animator, make_video, h
     out, states = run(animator, path, frames)
     with VideoReader(path) as reader:
         pictures = [frame.image for frame in reader]
-    assert [s.shown for s in states] == [not 4 <= i < 7 for i in range(12)]
+    assert [s.tracking.source.visible for s in states] == [not 4 <= i < 7 for i in range(12)]
     assert all(np.array_equal(out[i], pictures[i]) for i in (4, 5, 6))
     assert not np.array_equal(out[7], pictures[7])
 
@@ -120,13 +119,14 @@ def test_a_source_face_that_walks_gets_another_square(animator, make_video, head
         assert 0 < state.portrait.points.mean() < 64
 
 
-def test_render_takes_the_driver_s_clock_and_sound(animator, make_video, head_picture, tmp_path, caplog):
+def test_render_takes_the_driver_s_clock_and_sound(animator, make_video, head_picture, tmp_path):
     own = head_video(make_video, head_picture, "own.mp4", pts=range(5), sound="aac")
     driving = head_video(make_video, head_picture, "driving.mp4", sound="aac")
-    out = animator.render(own, driving, tmp_path / "out.mp4")
+    result = animator.render(own, driving, tmp_path / "out.mp4")
+    out = result.path
     with VideoReader(out) as reader:
         assert [frame.seconds for frame in reader] == [i * TICK for i in range(12)]
-    assert [r.message for r in caplog.records] == [f"{own}: it ends at 0:00.200; its last frame is held."]
+    assert [str(w) for w in result.warnings] == [f"{own}: it ends at 0:00.200; its last frame is held."]
     import av
 
     sounds = []
@@ -139,14 +139,14 @@ def test_render_takes_the_driver_s_clock_and_sound(animator, make_video, head_pi
 def test_pictures_and_broken_files_stay_what_they_were(animator, make_video, grey_picture, tmp_path: Path):
     picture = tmp_path / "a.png"
     Image.fromarray(grey_picture(0)).save(picture)
-    with open_source(picture, "keep") as given:
+    with open_source(picture) as given:
         assert given == picture
     text = tmp_path / "text.png"
     text.write_text("no picture\n" * 20)
-    with open_source(text, "keep") as given:
+    with open_source(text) as given:
         assert given == text
     with pytest.raises(InputError, match="no such file"):
-        open_source(tmp_path / "missing.mp4", "keep")
+        open_source(tmp_path / "missing.mp4")
     grey = make_video("grey.mp4", picture=grey_picture, size=(128, 128), pts=range(3))
-    with pytest.raises(InputError, match=r"grey.mp4: no face found"), open_source(grey, "keep") as given:
+    with pytest.raises(InputError, match=r"grey.mp4: no face found"), open_source(grey) as given:
         animator.prepare(given)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from gfla.animate import Animator, Frame, VideoReader
 from gfla.animate.io.image import read_image
+from gfla.animate.options import AnimateOptions
 
 ASSETS = Path(gfla.animate.__file__).parent / "assets"
 MOST = 0.5
@@ -41,13 +42,14 @@ def noisy(picture: np.ndarray, count: int, moving: bool = False) -> Iterator[Fra
 
 def unrest(animator: Animator, source: np.ndarray, frames: Iterator[Frame]) -> float:
     """Mean difference of neighbouring frames in the middle of the crop."""
-    state = animator.prepare(source, crop_only=True)
+    state = animator.prepare(source, AnimateOptions(crop_only=True))
     made = [frame.image.astype(np.float32) for frame in animator.animate(state, frames)]
     side = made[0].shape[0]
     face = slice(side // 4, side * 3 // 4)
     return float(np.abs(np.diff([picture[face, face] for picture in made], axis=0)).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ["another", "the same"])
 def test_a_still_driver_gives_a_still_picture(animator: Animator, people, of: str):
     source, drawn = people

@@ -22,7 +22,7 @@ def main() -> None:
         source, target, bias, tap_weight, tap_bias = weights
         halves = (fused.convolve_source(a, source), fused.convolve_target(b, target, bias))
         fast = gpu_attention.attend(a, *halves, flow, tap_weight, tap_bias)
-        slow = reference.local_attention(a, b, flow, source, target, bias, tap_weight, tap_bias)
+        slow = reference.local_attention(a, b, flow, reference.KernelNet(*weights))
         gradients = [
             torch.autograd.grad(out.square().sum() + w.square().sum(), leaves) for out, w in (fast, slow)
         ]

@@ -10,7 +10,7 @@ import torch
 from bench.timing import Row
 from gfla.animate import Animator
 from gfla.animate.io.image import read_image
-from gfla.animate.streaming.pipeline import StreamStats
+from gfla.animate.streaming.render import RenderHooks
 
 ASSETS = Path(gfla.animate.__file__).parent / "assets"
 
@@ -19,24 +19,17 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
     """Milliseconds a frame: of the whole (wall), of each stage's own thread. seconds to the first frame are
     not in it; frames: how many."""
     animator = Animator.from_pretrained("face-256", device.type)
-    recording = animator.record(ASSETS / "driver.mp4")
+    driver = animator.record(ASSETS / "driver.mp4")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for case, (width, height) in {"256": (256, 256), "512": (512, 512), "720p": (1280, 720)}.items():
-            stats: list[StreamStats] = []
-            animator.render(
-                portrait(width, height),
-                ASSETS / "driver.mp4",
-                Path(folder) / f"{case}.mp4",
-                recording=recording,
-                stats=stats.append,
-            )
-            frames = stats[0].stages[-1].items
-            whole = stats[0].seconds / frames * 1e3
+            output, hooks = Path(folder) / f"{case}.mp4", RenderHooks(driver=driver)
+            result = animator.render(portrait(width, height), ASSETS / "driver.mp4", output, hooks=hooks)
+            whole = result.stats.seconds / result.frames * 1e3
             rows.append(Row("film", case, "whole", whole, whole, 1.0, {"frames/s": 1e3 / whole}))
             rows += [
-                Row("film", case, stage.name, ms := stage.seconds / frames * 1e3, ms, ms / whole)
-                for stage in stats[0].stages
+                Row("film", case, stage.name, ms := stage.seconds / result.frames * 1e3, ms, ms / whole)
+                for stage in result.stats.stages
             ]
     return rows
 

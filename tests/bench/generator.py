@@ -35,7 +35,7 @@ def measure(device: torch.device, repeats: int) -> list[Row]:
         "bfloat16": partial(frame, torch.bfloat16),
     }
     if device.type == "cpu" and find_spec("openvino"):
-        from gfla.animate.compute.calibration import rehearse
+        from gfla.animate.animator import rehearse
 
         forms |= {
             "OpenVINO bfloat16": partial(frame, torch.bfloat16, exported(None)),

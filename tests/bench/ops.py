@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 from bench.timing import Floor, Row, Work, compare
-from gfla.models.ops import Impl, local_attention, warp
+from gfla.models.ops import Impl, KernelNet, local_attention, warp
 from torch import Tensor
 
 ATTENTION = {  # channels, side, kernel, hidden width: ours, the papers' (GFLA at H/8 and H/4), and larger
@@ -50,8 +50,8 @@ def smooth_flow(side: int, device: torch.device) -> Tensor:
 
 
 def _attention(inputs: list[Tensor]) -> Callable[[Impl], Tensor]:
-    a, b, c, d, e, f, g, h = inputs
-    return lambda impl: local_attention(a, b, c, d, e, f, g, h, impl=impl)[0]
+    source, target, flow, *weights = inputs
+    return lambda impl: local_attention(source, target, flow, KernelNet(*weights), impl=impl)[0]
 
 
 def _warp(inputs: list[Tensor]) -> Callable[[Impl], Tensor]:

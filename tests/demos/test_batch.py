@@ -11,6 +11,7 @@ import pytest
 from gfla.demos.batch import main
 
 
+@pytest.mark.slow
 def test_every_portrait_by_every_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assets = files("gfla.animate") / "assets"
     for folder in ("portraits", "videos"):

@@ -67,7 +67,7 @@ def test_without_one_way_the_other_is_taken_everywhere(off, choice):
 
 
 def test_without_either_it_is_refused():
-    with pytest.raises(ValueError, match="no way to move"):
+    with pytest.raises(ValueError, match="nothing moves the reference"):
         AttentionFlow(replace(FACE, attention=False, flow=False))
 
 

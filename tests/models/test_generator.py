@@ -79,8 +79,10 @@ def test_interleaved_streams_do_not_touch(generator):
             torch.testing.assert_close(frame[:, 0], alone[i][:, t], atol=0, rtol=0)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
-def test_a_thousand_frames_in_flat_memory(generator):
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_many_frames_in_flat_memory(generator, count):
     image, structure, points = clip(1, seed=5)
     reference = encode(generator, image, structure, points)
 
@@ -93,7 +95,7 @@ def test_a_thousand_frames_in_flat_memory(generator):
         _, memory, _ = generator(structure, points, reference, memory)
     tracemalloc.start()
     tensors, (python, _) = living(), tracemalloc.get_traced_memory()
-    for _ in range(1000):
+    for _ in range(count):
         _, memory, _ = generator(structure, points, reference, memory)
     assert living() == tensors
     assert tracemalloc.get_traced_memory()[0] - python < 200_000

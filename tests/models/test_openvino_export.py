@@ -14,16 +14,19 @@ from alive import randomised
 from gfla.animate import Animator, Frame
 from gfla.animate.batch.saved_state import load_state, save_state
 from gfla.animate.compute.devices import fast_precision
-from gfla.animate.stages import Work
-from gfla.animate.streaming.pipeline import Stream, step_stages
+from gfla.animate.source_video import Pair
+from gfla.animate.streaming.pipeline import Stream, ThreadedStep
 from gfla.models import CONFIGS, Generator, GeneratorMemory
 from gfla.models.openvino.export import Part, _hash, export
 from torch import Tensor
 from torch.nn import functional as F
 
-pytestmark = pytest.mark.skipif(
-    find_spec("openvino") is None, reason="OpenVINO is not installed: pip install 'gfla[export]'"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("openvino") is None, reason="OpenVINO is not installed: pip install 'gfla[export]'"
+    ),
+]
 TINY = CONFIGS["face-tiny"]
 WIDE = replace(TINY, channels=(8, 24, 32), flow_channels=(24, 32, 32, 32), attention_hidden=24)
 TICK = Fraction(1, 25)
@@ -55,6 +58,12 @@ def frames(generator: Generator, count: int = 3, batch: int = 1, half: bool = Fa
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def exported(cache: Path) -> Generator:
+    """The tiny generator as OpenVINO computes it in float32: one for all, for compiling takes seconds."""
+    return export(randomised(TINY), torch.float32, cache=cache)
 
 
 @pytest.mark.parametrize(("config", "batch"), [(TINY, 1), (replace(TINY, previous=2), 2)])
@@ -113,21 +122,21 @@ def test_other_weights_or_versions_are_another_folder():
 
 def test_a_damaged_file_is_made_again_and_without_a_cache_it_works(tmp_path: Path):
     cache = tmp_path / "cache"
-    exact = frames(export(randomised(TINY), torch.float32, cache=cache))
-    damaged = next(path for path in cache.rglob("see_float32_float32-1x*.xml"))
+    exact = frames(export(randomised(TINY), torch.float32, cache=cache), 1)
+    damaged = next(path for path in cache.rglob("encode_target_float32_float32-1x*.xml"))
     damaged.write_text("no network")
     (tmp_path / "file").touch()
     for folder in (cache, tmp_path / "file"):  # in a file no folder can be made
-        again = frames(export(randomised(TINY), torch.float32, cache=folder))
+        again = frames(export(randomised(TINY), torch.float32, cache=folder), 1)
         assert all(torch.equal(one, other) for one, other in zip(again, exact, strict=True))
     assert damaged.read_text() != "no network"
     assert not [path for path in cache.rglob("*") if path.is_dir() and path.parent != cache]
 
 
 def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
-    landmarker, head_picture: Callable[..., np.ndarray], cache: Path, tmp_path: Path
+    landmarker, head_picture: Callable[..., np.ndarray], exported: Generator, tmp_path: Path
 ):
-    animator = Animator(export(randomised(TINY), torch.float32, cache=cache), landmarker)
+    animator = Animator(exported, landmarker)
     animator.networks.precision = torch.float32
     pictures = [Frame(head_picture(i), i, TICK) for i in range(12)]
     state = start = animator.prepare(head_picture(3))
@@ -138,35 +147,32 @@ def test_threads_give_the_plain_loop_bit_for_bit_and_states_are_kept(
             state = load_state(tmp_path / "state", start, CPU)
         frame, state = animator.step(picture, state)
         plain.append(frame.image)
-    stages = step_stages(animator, start)
-    with Stream((Work(picture, start) for picture in pictures), stages) as stream:
-        threaded = [work.frame.image for work in stream]
+    with Stream(map(Pair, pictures), ThreadedStep(animator.networks, start).stages) as stream:
+        threaded = [item.frame.image for item in stream]
     assert all(np.array_equal(one, other) for one, other in zip(threaded, plain, strict=True))
     assert not np.array_equal(plain[0], plain[-1])
 
 
-def test_what_it_gave_stays_as_it_was(cache: Path):
+def test_what_it_gave_stays_as_it_was(exported: Generator):
     """Outputs are no memory of the request, which the next call would overwrite."""
-    generator = export(randomised(TINY), torch.float32, cache=cache)
     with torch.inference_mode():
-        first = generator.see(torch.rand(1, 17, 16, 16))
+        first = exported.encode_target(torch.rand(1, 17, 16, 16))
         before = [tensor.clone() for tensor in first]
-        generator.see(torch.rand(1, 17, 16, 16))
+        exported.encode_target(torch.rand(1, 17, 16, 16))
     assert all(torch.equal(one, other) for one, other in zip(first, before, strict=True))
 
 
-def test_nothing_is_told_to_its_makers(cache: Path):
-    export(randomised(TINY), torch.float32, cache=cache)
+@pytest.mark.usefixtures("exported")
+def test_nothing_is_told_to_its_makers():
     assert not [name for name, module in sys.modules.items() if name.startswith("openvino_tele") and module]
 
 
-def test_an_empty_memory_starts_a_stream(cache: Path):
-    generator = export(randomised(TINY), torch.float32, cache=cache)
+def test_an_empty_memory_starts_a_stream(exported: Generator):
     random = torch.Generator().manual_seed(1)
     structure = torch.rand(1, 1, 17, 16, 16, generator=random)
     points = torch.rand(1, 1, 68, 2, generator=random) * 64
     with torch.inference_mode():
-        reference = generator.encode_reference(torch.zeros(1, 3, 64, 64), structure[:, 0], points[:, 0])
-        image, memory, _ = generator(structure, points, reference, GeneratorMemory())
+        reference = exported.encode_reference(torch.zeros(1, 3, 64, 64), structure[:, 0], points[:, 0])
+        image, memory, _ = exported(structure, points, reference, GeneratorMemory())
     assert image.shape == (1, 1, 3, 64, 64)
     assert len(memory.previous) == 1

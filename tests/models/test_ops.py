@@ -3,7 +3,7 @@
 import pytest
 import torch
 from attention_cases import CASES, Inputs, attention_inputs, close
-from gfla.models.ops import attention_warp, local_attention, reference, warp
+from gfla.models.ops import KernelNet, attention_warp, local_attention, reference, warp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -16,7 +16,7 @@ def test_local_attention_equals_definition_with_gradients(case, dtype, device):
     inputs = attention_inputs(case, dtype, device)
     results = []
     for impl in ("reference", "fused"):
-        out, weights = local_attention(*inputs, impl=impl)
+        out, weights = local_attention(*inputs.arguments, impl=impl)
         ramp = torch.linspace(-1, 1, out.numel(), dtype=dtype, device=device).view_as(out)
         loss = (out * ramp).sum() + (weights.square()).sum()
         results.append((out, weights, *torch.autograd.grad(loss, inputs)))
@@ -28,33 +28,25 @@ def test_local_attention_equals_definition_with_gradients(case, dtype, device):
 @pytest.mark.parametrize("case", CASES[:2])
 def test_local_attention_in_bfloat16_is_near_float32(case, device):
     inputs = Inputs(*(t.detach() for t in attention_inputs(case, torch.bfloat16, device)))
-    fast, _ = local_attention(*inputs)
-    slow, _ = local_attention(*Inputs(*(t.float() for t in inputs)), impl="reference")
+    fast, _ = local_attention(*inputs.arguments)
+    slow, _ = local_attention(*Inputs(*(t.float() for t in inputs)).arguments, impl="reference")
     assert fast.dtype == torch.bfloat16
     close(fast.float(), slow, torch.bfloat16)
 
 
 def test_local_attention_accepts_strided_inputs():
     inputs = Inputs(*(t.detach() for t in attention_inputs(CASES[0], torch.float64, "cpu")))
-    expected, _ = local_attention(*inputs)
+    expected, _ = local_attention(*inputs.arguments)
     strided = Inputs(*(t.to(memory_format=torch.channels_last) if t.ndim == 4 else t for t in inputs))
-    close(local_attention(*strided)[0], expected, torch.float64)
+    close(local_attention(*strided.arguments)[0], expected, torch.float64)
 
 
 def test_uniform_weights_at_zero_flow_give_the_mean_of_the_patch():
     """Worked by hand: zero tap weights mean a softmax of equals, so a 3 x 3 box mean with repeated border."""
     source = torch.arange(9.0).view(1, 1, 3, 3)
     zeros = torch.zeros
-    out, weights = local_attention(
-        source,
-        source,
-        zeros(1, 2, 3, 3),
-        zeros(2, 1, 3, 3),
-        zeros(2, 1, 3, 3),
-        zeros(2),
-        zeros(9, 2),
-        zeros(9),
-    )
+    net = KernelNet(zeros(2, 1, 3, 3), zeros(2, 1, 3, 3), zeros(2), zeros(9, 2), zeros(9))
+    out, weights = local_attention(source, source, zeros(1, 2, 3, 3), net)
     assert torch.allclose(weights, torch.full_like(weights, 1 / 9))
     assert out[0, 0, 1, 1].item() == pytest.approx(4)
     assert out[0, 0, 0, 0].item() == pytest.approx((4 * 0 + 2 * 1 + 2 * 3 + 4) / 9)
@@ -63,7 +55,7 @@ def test_uniform_weights_at_zero_flow_give_the_mean_of_the_patch():
 def test_attention_of_a_constant_is_that_constant():
     inputs = attention_inputs(CASES[1], torch.float64, "cpu")
     inputs = inputs._replace(source=torch.ones_like(inputs.source))
-    assert torch.allclose(local_attention(*inputs)[0], torch.ones((), dtype=torch.float64))
+    assert torch.allclose(local_attention(*inputs.arguments)[0], torch.ones((), dtype=torch.float64))
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 import torch
 from gfla.models import CONFIGS, Generator, load_generator, read_weights, save_generator, save_weights
-from gfla.models.weights import FOLDER
+from gfla.models.weights import FOLDER, WeightsError
 from safetensors.torch import save_file
 
 
@@ -23,22 +23,23 @@ def test_round_trip_restores_config_and_half_precision_values(tmp_path):
 
 
 def test_missing_and_foreign_files_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(WeightsError, match="nowhere") as missing:
         load_generator(tmp_path / "nowhere.safetensors")
+    assert missing.value.subject == str(tmp_path / "nowhere.safetensors")
     text = tmp_path / "text.safetensors"
     text.write_text("not weights")
-    with pytest.raises(ValueError, match=r"text\.safetensors"):
+    with pytest.raises(WeightsError, match=r"text\.safetensors"):
         load_generator(text)
     foreign = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, foreign)
-    with pytest.raises(ValueError, match="configuration"):
+    with pytest.raises(WeightsError, match="configuration"):
         load_generator(foreign)
 
 
 def test_weights_of_another_shape_are_refused(tmp_path):
     path = tmp_path / "w.safetensors"
     save_weights(path, torch.nn.Linear(2, 2), {"size": 64})
-    with pytest.raises(ValueError, match="version"):
+    with pytest.raises(WeightsError, match="version"):
         load_generator(path)
     tensors, config = read_weights(path)
     assert config == {"size": 64}
@@ -51,7 +52,7 @@ def test_older_files_are_faces_and_no_other_task_takes_them(tmp_path):
     older = {k: v for k, v in asdict(model.config).items() if k not in ("task", "width")}
     save_weights(tmp_path / "w.safetensors", model, older)
     assert load_generator(tmp_path / "w.safetensors", task="face").config == model.config
-    with pytest.raises(ValueError, match="for a face, not for a person"):
+    with pytest.raises(WeightsError, match="for a face, not for a person"):
         load_generator(tmp_path / "w.safetensors", task="person")
 
 

@@ -82,7 +82,7 @@ def test_no_finite_number_stops_and_keeps_the_checkpoint(drawn, squeezenet, tmp_
     before = trainer.checkpoint.read_bytes()
     sampler = Sampler(load_clips(drawn, "train", tmp_path / "frames"), 1, 1, 64, 0, edges=False)
     stage = replace(TINY.stages[1], l1=float("nan"), batch=1)
-    with pytest.raises(FloatingPointError, match="no finite number at step 1"):
+    with pytest.raises(FloatingPointError, match="not finite at step 1"):
         next(trainer.sample_steps(stage, sampler(0)))
     assert trainer.checkpoint.read_bytes() == before
 
@@ -99,4 +99,4 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_checkpoint(drawn, squeezenet, t
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert trainer.checkpoint.read_bytes() == before
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.part*"))

@@ -13,8 +13,8 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-from gfla.animate.errors import Stopped
-from gfla.animate.io.atomic import held
+from gfla.animate.errors import InputError, Stopped
+from gfla.animate.io.atomic import file_lock
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
@@ -36,6 +36,7 @@ def losses(run) -> list[dict]:
     return [{key: value for key, value in line.items() if key not in SPEED} for line in lines]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path):
     """kill -9 in the video stage, where samples are several steps long: the next losses are the same."""
     common = ["--config", "face-tiny", "--data", str(drawn), "--perceptual", str(squeezenet), "--steps", "22"]
@@ -70,6 +71,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypatch):
     """In the first of a sample's two steps: the second is taken too, then the run is kept and left."""
@@ -86,10 +88,10 @@ def test_ctrl_c_keeps_the_run_where_it_goes_on_exactly(drawn, tmp_path, monkeypa
         return step(stage, terms)
 
     monkeypatch.setattr(stopped, "_step", interrupted)
-    with pytest.raises(Stopped, match="step 2 of 4, kept"):
+    with pytest.raises(Stopped, match="step 2 of 4, saved"):
         stopped.train()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert resumed.resume().endswith("goes on at step 2 of 4.")
+    assert resumed.resume().endswith("continues at step 2 of 4.")
     resumed.train()
     for name, value in whole.generator.state_dict().items():
         assert torch.equal(resumed.generator.state_dict()[name], value), name
@@ -151,6 +153,7 @@ d.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path):
     """Each of two gloo processes takes half of the pictures; their mean gradient is that of the whole."""
     whole = gradients_of(trainer_of(drawn, tmp_path, squeezenet), sample_of(drawn, tmp_path, 3, batch=2))
@@ -173,6 +176,7 @@ def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path)
         assert (halves[0][key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
+@pytest.mark.slow
 def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, tmp_path, monkeypatch):
     """The flow stage leaves the decoder as it was: its optimiser neither counts steps nor decays weights.
 
@@ -195,15 +199,18 @@ def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, t
         assert torch.equal(grouped[name], value), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own tracer looks at every tensor's
-def test_activation_checkpointing_and_compiling_change_nothing(drawn, squeezenet, tmp_path):
+@pytest.mark.parametrize(
+    "change", [{"checkpointing": True}, pytest.param({"compile": "eager"}, marks=pytest.mark.long)], ids=str
+)
+def test_activation_checkpointing_and_compiling_change_nothing(change, drawn, squeezenet, tmp_path):
     batch = sample_of(drawn, tmp_path, 3, batch=2)
     plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
-    for change in ({"checkpointing": True}, {"compile": "eager"}):
-        other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
-        assert plain.keys() == other.keys()
-        for key, gradient in plain.items():
-            torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
+    other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
+    assert plain.keys() == other.keys()
+    for key, gradient in plain.items():
+        torch.testing.assert_close(other[key], gradient, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.long
@@ -225,13 +232,13 @@ def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp
     trainer.save()
     before = trainer.checkpoint.read_bytes()
     other = Trainer(replace(NETWORKS["face-tiny"], attention_hidden=16), TINY, drawn, tmp_path, None, "cpu")
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(InputError, match="another configuration"):
         other.resume()
     command = ["--config", "face-tiny", "--data", str(drawn), "--perceptual", str(squeezenet)]
     assert main([*command, "--out", str(tmp_path)]) == 2
     assert "--resume" in capsys.readouterr().err
     trainer.checkpoint.write_bytes(before[:1000])
-    with pytest.raises(ValueError, match="no checkpoint"):
+    with pytest.raises(InputError, match="not a checkpoint"):
         trainer.resume()
     trainer.checkpoint.write_bytes(before)
     assert asdict(trainer.generator.config) == asdict(NETWORKS["face-tiny"])
@@ -241,30 +248,30 @@ def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp
 
 def test_a_resumed_run_says_how_it_goes_on(drawn, tmp_path):
     trainer = trainer_of(drawn, tmp_path, None)
-    assert "no checkpoint: the run begins anew" in trainer.resume()
+    assert "no checkpoint; the run starts from the beginning" in trainer.resume()
     trainer.step = 20
     trainer.save()
-    assert trainer.resume() == f"{tmp_path} goes on at step 20 of 40."
+    assert trainer.resume() == f"{tmp_path}: continues at step 20 of 40."
     longer = replace(trainer.config, ema=0.5).scaled(80)
     trainer.config = replace(longer, stages=(longer.stages[0], replace(longer.stages[1], rate=1e-3)))
     said = trainer.resume()
-    for change in ("52 steps and not 40", "other stages", "another ema"):
+    for change in ("52 steps instead of 40", "other stages", "another ema"):
         assert change in said
     assert "augmentation" not in said
     trainer.config = trainer.config.scaled(20)
     assert trainer.resume().endswith(
-        "at step 20 of 20, by another schedule than before: 20 steps and not 40, other stages, another ema."
+        "at step 20 of 20, under a changed schedule: 20 steps instead of 40, other stages, another ema."
     )
     trainer.config = trainer.config.scaled(19)
-    with pytest.raises(ValueError, match="at step 20 already"):
+    with pytest.raises(InputError, match="already at step 20 of 19"):
         trainer.resume()
 
 
 def test_a_run_belongs_to_one_process(drawn, tmp_path, capsys):
     command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1"]
-    with held(tmp_path / ".lock"):
+    with file_lock(tmp_path / ".lock"):
         assert main(command) == 2
-    assert f"{tmp_path} is being trained by another process" in capsys.readouterr().err
+    assert f"{tmp_path}: another process is training here" in capsys.readouterr().err
     assert not (tmp_path / "metrics.jsonl").exists()
     assert main(command) == 0
 

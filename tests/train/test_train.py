@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from gfla.animate.face.builtin import MIRROR
+from gfla.animate.ibug68 import MIRROR
 from gfla.models import load_generator
 from gfla.train.cli import main
 from gfla.train.data.clips import Sampler, load_clips
@@ -18,6 +18,7 @@ def train(data, perceptual, out, *more):
     return main([*command, "--out", str(out), *more])
 
 
+@pytest.mark.slow
 def test_a_short_run_goes_through_every_stage_and_resumes(drawn, squeezenet, tmp_path):
     assert train(drawn, squeezenet, tmp_path, "--steps", "20") == 0
     log = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -40,7 +41,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(drawn, squeezenet, tmp_path, 
     assert train(drawn, tmp_path / "none.safetensors", tmp_path / "run") == 2
     assert "none.safetensors" in capsys.readouterr().err
     assert train(drawn, squeezenet, tmp_path / "run", "--steps", "0") == 2
-    assert "one step at least, not 0" in capsys.readouterr().err
+    assert "--steps 0: a run has at least one step" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("device", ["banana", "cuda"])

@@ -1,10 +1,9 @@
-"""Portraits edited by parameters (Ren 2021, section 4.3, Figure 7), by any model of ours, on one sheet.
+"""Portraits edited by parameters (Ren 2021, section 4.3, Figure 7) with any of our models, on one sheet.
 
     python -m gfla.train.ablation.editing_sheet portrait.jpg --weights RUN/generator.safetensors -o sheet.png
 
-The paper takes its landmarks from a 3-D morphable model of the face; ours come from the morphable
-landmark model of `animate.face.morphable_model`: a pose and an expression as numbers, drawn as the landmarks
-that guide the model.
+The paper takes its landmarks from a 3-D morphable model of the face, ours come from the morphable landmark
+model of `animate.face.morphable_model`, which turns pose and expression parameters into landmarks.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ...animate import Animator
 from ...animate.cli.options import run_command
 from ...animate.inspection.visualize import Picture, enlarged
 from ...animate.io.image import write_image
-from ...animate.motion.recording import MotionReader, recorded
+from ...animate.motion.recording import MotionReader, motion_of_curves
 from ...animate.options import AnimateOptions
 
 EDITS: dict[str, tuple[dict[str, float], ...]] = {
@@ -35,20 +34,23 @@ EDITS: dict[str, tuple[dict[str, float], ...]] = {
         {"gaze_x": 0.9},
     ),
 }
-"""Three lines of edits: the controls (`animate.controls`) of each picture."""
+"""Three lines of edits: the controls (`animate.motion.controls`) of each picture."""
 SIDE = 128
 
 
 def editing_sheet(animator: Animator, portraits: Sequence[Path | str]) -> Picture:
-    """Three lines a portrait: its face as it is, then under the edits of a line of `EDITS`: uint8 RGB."""
+    """Three lines per portrait, one for each of `EDITS`: the face unchanged, then edited; RGB uint8."""
     lines = []
     for portrait in portraits:
         start = animator.prepare(portrait, AnimateOptions(crop_only=True))
         for edits in EDITS.values():
             line = [start.portrait.face]
             for edit in edits:
-                recording = recorded({name: np.array([value]) for name, value in edit.items()}, "edit")
-                (frame,) = animator.animate(animator.follow(start, recording), MotionReader(recording))
+                recording = motion_of_curves(
+                    {name: np.array([value]) for name, value in edit.items()}, "edit"
+                )
+                state = animator.follow(start, recording)
+                (frame,) = animator.animate(state, MotionReader(recording))
                 line.append(frame.image)
             lines.append(np.hstack([enlarged(picture, SIDE) for picture in line]))
     return np.vstack(lines)

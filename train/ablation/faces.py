@@ -1,10 +1,10 @@
-"""What each idea of the face generator is worth: trained without it from one flow checkpoint, scored on val.
+"""The value of each idea of the face generator: train without it and score on val.
 
     python -m gfla.train.ablation.faces --data DATA --out runs/faces
 
-A seed's flow stage is trained once, with everything; each variant starts from what of it fits its own layers.
-What a variant leaves out of clips alone is left out after the stage of pictures, which is then that of
-everything. Runs whose scores are there are not trained again, and a run that was stopped goes on.
+For each seed the full model trains the flow stage once; each variant starts from those of its weights that
+fit. A variant that differs in clips alone starts from the full model's picture stage. Scored runs are not
+trained again, and a stopped run continues.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from ...animate.cli.options import run_command
 from ...animate.inspection.visualize import as_picture
-from ...animate.io.atomic import part_file
+from ...animate.io.atomic import atomic_file
 from ...animate.structure import structure_map
 from ...models import CONFIGS, Generator, GeneratorConfig, GeneratorMemory
 from ...models.variants import NoPrior, Paper, SummedBlends
@@ -39,7 +38,7 @@ from .table import Result, write_table
 
 CHUNK, FRAMES, EVERY = 6, 120, 5
 NARROW: dict[str, Any] = {"channels": (8, 24, 48), "flow_channels": (16, 32, 48, 48), "attention_hidden": 12}
-"""Half the shipped widths: by estimate eight hours of one core for fourteen runs, and not fifteen."""
+"""Half the shipped widths: an estimated eight hours of one core for fourteen runs instead of fifteen."""
 SCHEDULE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
@@ -51,16 +50,16 @@ SCHEDULE = TrainConfig(
 
 @dataclass(frozen=True, kw_only=True)
 class FaceVariant:
-    """One row: the generator's class, and which of its settings and of the stages' weights are other."""
+    """One row: the generator's class, and the settings and loss weights that differ."""
 
     name: str
     build: Callable[[GeneratorConfig], Generator] = Generator
     network: dict[str, Any] | None = None
     weights: dict[str, float] | None = None
-    sees: bool = True
-    """Whether a perceptual network judges."""
+    perceptual: bool = True
+    """Whether it trains with the perceptual loss."""
     clips_alone: bool = False
-    """It is other in clips alone."""
+    """Whether it differs in the video stage alone."""
 
 
 VARIANTS = (
@@ -70,14 +69,14 @@ VARIANTS = (
     FaceVariant(name="Summed blends", build=SummedBlends),
     FaceVariant(name="No previous frames", network={"previous": 0}, clips_alone=True),
     FaceVariant(name="No temporal discriminator", weights={"temporal": 0.0}, clips_alone=True),
-    FaceVariant(name="No perceptual loss", sees=False),
+    FaceVariant(name="No perceptual loss", perceptual=False),
 )
-_EVERYTHING = VARIANTS[0]
+_FULL = VARIANTS[0]
 
 
 class FaceScores(NamedTuple):
-    """Means over the compared frames of val's clips; `frechet` of SqueezeNet's features, `residual` the error
-    of changes between frames (`metrics.residual_error`) times 1,000."""
+    """Means over the compared frames of val's clips; frechet: of SqueezeNet's features. residual:
+    `metrics.residual_error`, of changes between frames, times 1,000."""
 
     perceptual: float
     frechet: float
@@ -94,7 +93,7 @@ def ablate_faces(
     network: GeneratorConfig,
     seeds: Sequence[int],
 ) -> str:
-    """Train and score every variant with every seed; writes `out`/table.md and returns it."""
+    """Train and score every variant with every seed; writes `out`/table.md and returns the table."""
     runs = [_Runs(data, out, perceptual, replace(schedule, seed=seed), network) for seed in seeds]
     results = [run.result(variant) for run in runs for variant in VARIANTS]
     return write_table(out / "table.md", [(v.name, {}) for v in VARIANTS], results)
@@ -110,7 +109,7 @@ class _Runs(NamedTuple):
     network: GeneratorConfig
 
     def result(self, variant: FaceVariant) -> Result:
-        """The scores of a variant, kept in its folder; trained if they are not there."""
+        """The result of a variant, which is trained unless its folder has scores."""
         file = self._folder(variant, "video") / "scores.json"
         if not file.is_file():
             trained = self._trained(variant, "video").average
@@ -118,37 +117,36 @@ class _Runs(NamedTuple):
             scores = score_faces(trained, clips, PerceptualFeatures(self.perceptual))
             parameters = sum(parameter.numel() for parameter in trained.parameters())
             steps = self.schedule.without_flow().steps
-            part = part_file(file)
-            part.write_text(
-                json.dumps({"steps": steps, "parameters": parameters, "scores": scores._asdict()})
-            )
-            part.replace(file)
-        kept = json.loads(file.read_text())
-        scores = FaceScores(**kept["scores"])
-        return Result(variant.name, self.schedule.seed, kept["steps"], kept["parameters"], scores)
+            with atomic_file(file) as part:
+                part.write_text(
+                    json.dumps({"steps": steps, "parameters": parameters, "scores": scores._asdict()})
+                )
+        saved = json.loads(file.read_text())
+        scores = FaceScores(**saved["scores"])
+        return Result(variant.name, self.schedule.seed, saved["steps"], saved["parameters"], scores)
 
     def _trained(self, variant: FaceVariant, stage: str) -> Trainer:
-        """`variant` after `stage`, and after those before it."""
-        own = [replace(s, **(variant.weights or {})) for s in self.schedule.stages if s.name == stage]
-        config = replace(self.schedule, stages=tuple(own))
+        """`variant` trained up to and including `stage`."""
+        stages = [replace(s, **(variant.weights or {})) for s in self.schedule.stages if s.name == stage]
+        config = replace(self.schedule, stages=tuple(stages))
         network = replace(self.network, **(variant.network or {}))
-        sight = self.perceptual if variant.sees else None
+        perceptual = self.perceptual if variant.perceptual else None
         folder = self._folder(variant, stage)
         frames = self.out / "frames"
         trainer = Trainer(
-            network, config, self.data, folder, sight, "cpu", build=variant.build, frames=frames
+            network, config, self.data, folder, perceptual, "cpu", build=variant.build, frames=frames
         )
         if trainer.checkpoint.is_file():
             trainer.resume()
         elif stage != "flow":
             before = "image" if stage == "video" else "flow"
-            start = self._trained(_EVERYTHING if _shared(variant, before) else variant, before).average
+            start = self._trained(_FULL if _starts_full(variant, before) else variant, before).average
             for module in (trainer.generator, trainer.average):
-                known = module.state_dict()
-                fits = {
-                    k: v for k, v in start.state_dict().items() if k in known and v.shape == known[k].shape
+                own = module.state_dict()
+                fitting = {
+                    k: v for k, v in start.state_dict().items() if k in own and v.shape == own[k].shape
                 }
-                module.load_state_dict(known | fits)
+                module.load_state_dict(own | fitting)
         trainer.train()
         return trainer
 
@@ -156,14 +154,14 @@ class _Runs(NamedTuple):
         return self.out / f"{variant.name.lower().replace(' ', '-')}.{self.schedule.seed}" / stage
 
 
-def _shared(variant: FaceVariant, stage: str) -> bool:
-    """Whether `variant` takes everything's weights after `stage`."""
+def _starts_full(variant: FaceVariant, stage: str) -> bool:
+    """Whether `variant` starts from the full model's weights after `stage`."""
     return stage == "flow" or variant.clips_alone
 
 
 @torch.inference_mode()
 def score_faces(generator: Any, clips: list[Clip], features: PerceptualFeatures) -> FaceScores:
-    """Self-reenactment: each clip's first frame, moved by the clip's own landmarks, against its frames."""
+    """Self-reenactment: each clip's first frame, driven by the clip's own landmarks, against its frames."""
     generator.eval()
     pooled, rows, residuals = PooledFeatures(features), [], []
     made, true = [], []
@@ -177,41 +175,38 @@ def score_faces(generator: Any, clips: list[Clip], features: PerceptualFeatures)
             if index % EVERY == EVERY - 1:
                 made.append(pooled.features(picture))
                 true.append(pooled.features(truth))
-                seen = metrics.perceptual(picture, truth, features)
-                rows.append((seen, metrics.ssim(picture, truth), metrics.l1(picture, truth)))
-    seen, ssim, l1 = np.mean(rows, axis=0).tolist()
+                distance = metrics.perceptual(picture, truth, features)
+                rows.append((distance, metrics.ssim(picture, truth), metrics.l1(picture, truth)))
+    distance, ssim, l1 = np.mean(rows, axis=0).tolist()
     frechet = frechet_distance(np.stack(made), np.stack(true))
-    return FaceScores(seen, frechet, ssim, l1, 1000 * float(np.mean(residuals or [0.0])))
+    return FaceScores(distance, frechet, ssim, l1, 1000 * float(np.mean(residuals or [0.0])))
 
 
 def _reenacted(generator: Any, clip: Clip):
     """(output, truth) of the clip's first `FRAMES`, uint8 at the generator's size."""
     size = generator.config.size
-    share = size / clip.frames.shape[1]
+    scale = size / clip.frames.shape[1]
     count = min(FRAMES, len(clip.points))
     frames = [cv2.resize(clip.frames[i], (size, size), interpolation=cv2.INTER_AREA) for i in range(count)]
-    points = torch.from_numpy((clip.points[:count] + 0.5) * share - 0.5)
+    points = torch.from_numpy((clip.points[:count] + 0.5) * scale - 0.5)
     drawn = structure_map(points, size)
     source = torch.from_numpy(frames[0]).permute(2, 0, 1)[None].float() / 127.5 - 1
     reference = generator.encode_reference(source, drawn[:1], points[:1])
     memory = GeneratorMemory()
     for begin in range(0, count, CHUNK):
-        part: tuple[Tensor, Tensor] = (
-            drawn[None, begin : begin + CHUNK],
-            points[None, begin : begin + CHUNK],
-        )
-        outputs, memory = generator.animate(*part, reference, memory)
-        for output, truth in zip(outputs, frames[begin : begin + CHUNK], strict=True):
+        chunk = slice(begin, begin + CHUNK)
+        outputs, memory = generator.animate(drawn[None, chunk], points[None, chunk], reference, memory)
+        for output, truth in zip(outputs, frames[chunk], strict=True):
             yield as_picture(output.image[0]), truth
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m gfla.train.ablation.faces",
-        description="Train faces with and without each idea of ours.",
+        description="Train the face generator with and without each of its ideas.",
     )
     parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs; given again, they go on")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, to continue them too")
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1), help="(default: 0 1)")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 (default: beside DATA)")
     options = parser.parse_args(arguments)
@@ -222,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         perceptual = options.perceptual or perceptual_weights(data)
         print(ablate_faces(data, options.out, perceptual, SCHEDULE, network, options.seeds))
 
-    return run_command("ablate_faces", work)
+    return run_command("faces", work)
 
 
 if __name__ == "__main__":

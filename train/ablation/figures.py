@@ -1,4 +1,4 @@
-"""The papers' pictures from an ablation's runs: grids, attention, flows, combination maps; one command each.
+"""The papers' pictures from an ablation's runs: grids, attention, flows and combination maps.
 
 python -m gfla.train.ablation.figures attention runs -o attention.png
 """
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...animate.cli.options import run_command
+from ...animate.errors import InputError
 from ...animate.inspection.visualize import (
     Picture,
     as_picture,
@@ -38,19 +39,19 @@ from .papers import Run
 from .variants import SETS
 
 SIDE = 128
-"""Pixels of each picture on a sheet."""
+"""Side in pixels of each picture on a sheet."""
 _WRIST = 4
 
 
 def grid(runs: dict[str, Run], pairs: Pairs) -> Picture:
-    """A line a pair: source, target, then what every variant makes of it."""
+    """A line per pair: source, target, then the picture of every variant."""
     made = [paint(run.average, pairs).image for run in runs.values()]
     return _sheet([[*pairs.images[:, i], *(m[i] for m in made)] for i in range(_count(pairs))])
 
 
 def attention(runs: dict[str, Run], pairs: Pairs) -> Picture:
-    """GFLA, Figure 6: the place of the target (a hand, or the picture's middle) in a red frame, then where
-    each of Global-Attn, Bi-Sample and Full looks for it in the source, blue low and red high; at H/4."""
+    """GFLA, Figure 6: a place of the target (a hand, or the picture's middle) in a red frame, then where
+    Global-Attn, Bi-Sample and Full read it in the source at H/4, blue for low and red for high."""
     lines = []
     for index in range(_count(pairs)):
         one = Pairs(*(part[:, index : index + 1] for part in pairs))
@@ -60,13 +61,13 @@ def attention(runs: dict[str, Run], pairs: Pairs) -> Picture:
         source, target = (as_picture(image[0]) for image in one.images)
         line = [source, framed(target, point, 4)]
         for name in ("Global-Attn", "Bi-Sample", "Full"):
-            line.append(over(source, looks_at(runs[name].average, one, point)))
+            line.append(over(source, read_from(runs[name].average, one, point)))
         lines.append(line)
     return _sheet(lines)
 
 
-def looks_at(model: torch.nn.Module, pair: Pairs, point: tuple[float, float]) -> np.ndarray:
-    """Where in the source of one pair the target's `point` (x, y) is read, at H/4: (H, W) float32."""
+def read_from(model: torch.nn.Module, pair: Pairs, point: tuple[float, float]) -> np.ndarray:
+    """Where the target's `point` (x, y) is read in the source of one pair, at H/4: (H, W) float32."""
     side = pair.images.shape[-1]
     source = (pair.images[0], pair.structures[0], pair.points[0])
     column, row = (min(max(int(at) // 4, 0), side // 4 - 1) for at in point)
@@ -89,15 +90,15 @@ def looks_at(model: torch.nn.Module, pair: Pairs, point: tuple[float, float]) ->
 
 
 def flows(runs: dict[str, Run], pairs: Pairs) -> Picture:
-    """GFLA, Figure B.11: source, target, then of Full and of Full without regularisation the flow at H/4 on
-    the colour wheel, both by one measure, and the source warped by it."""
+    """GFLA, Figure B.11: source, target, then for Full and for Full without regularisation the flow at H/4 on
+    the colour wheel, in the same scale, and the source warped by it."""
     moved = [deform(runs[name].average, pairs) for name in ("Full", "Full, no regularisation")]
     lines = []
     for index in range(_count(pairs)):
         line = [pairs.images[0][index], pairs.images[1][index]]
-        own = [m.flows[1][index, 0].float() for m in moved if m]
-        longest = max(map(longest_flow, own))
-        for flow in own:
+        fields = [m.flows[1][index, 0].float() for m in moved if m]
+        longest = max(map(longest_flow, fields))
+        for flow in fields:
             full = 4 * torch.nn.functional.interpolate(flow[None], scale_factor=4, mode="bilinear")
             warped = warp(pairs.images[0][index : index + 1], full)[0]
             line += [flow_colours(full[0], 4 * longest), warped]
@@ -107,7 +108,7 @@ def flows(runs: dict[str, Run], pairs: Pairs) -> Picture:
 
 def combination(runs: dict[str, Run], pairs: Pairs) -> Picture:
     """Ren 2021, Figure 5, at H/4: reference, target, the reference under the attention and under the flow,
-    the combination map (white takes the attention), the picture made."""
+    the combination map (white takes the attention), the result."""
     model = runs["Full"].average
     assert isinstance(model, AttentionFlow)
     reference = model.encode_reference(pairs.images[0], pairs.structures[0], pairs.points[0])
@@ -135,20 +136,19 @@ KINDS: dict[str, tuple[str, Callable[[dict[str, Run], Pairs], Picture]]] = {
     "flows": ("gfla", flows),
     "combination": ("attention-flow", combination),
 }
-"""Every picture: of which ablation, and how it is drawn."""
+"""For every picture its ablation and the function that draws it."""
 
 
 @torch.inference_mode()
 def draw(kind: str, runs: Path, size: int, lines: int) -> Picture:
-    """The picture `kind` of the runs in the folder `runs`, seed 0, on pairs that they were not trained on.
-    ValueError in a sentence if a run is missing."""
+    """The picture `kind` of the runs with seed 0 in the folder `runs`, on pairs not used in training.
+    InputError if a run is missing."""
     name, sheet = KINDS[kind]
     trained = {variant.name: Run(variant, 0, size, runs / name) for variant in SETS[name]}
     missing = [run.file.name for run in trained.values() if not run.step]
     if missing:
-        raise ValueError(
-            f"{runs / name} holds no {missing[0]}; train it: python -m gfla.train.ablation.papers {name}."
-        )
+        command = f"python -m gfla.train.ablation.papers {name}"
+        raise InputError(runs / name, f"no {missing[0]} in it", f"train it: {command}")
     for run in trained.values():
         run.average.eval()
     return sheet(trained, PuppetPairs(runs, 2, (lines + 1) // 2, size)[range(lines)])
@@ -169,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Draw a picture of the papers from trained runs.",
     )
     parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("runs", type=Path, help="what gfla.train.ablation.papers was given as --out")
+    parser.add_argument("runs", type=Path, help="the --out of gfla.train.ablation.papers")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the picture, .png")
     parser.add_argument(
         "--size", type=int, default=64, help="side of the runs' pictures (default: %(default)s)"
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_image(draw(options.kind, options.runs, options.size, options.lines), options.out)
         print(options.out)
 
-    return run_command("paper_pictures", work)
+    return run_command("figures", work)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Trains the variants of an ablation side by side, on the same pairs in the same order; writes their table.
+"""Trains the variants of an ablation side by side, on the same pairs in the same order, and writes their
+table.
 
-Every batch is drawn, and seen by the fixed network, once for all variants. What was trained is kept: given
-again with more steps, the command goes on; killed, it goes on from the newest checkpoint.
+Every batch is drawn, and passed through the perceptual network, once for all variants. Called again, with
+more steps or after it was killed, the command continues from the newest checkpoint.
 
     python -m gfla.train.ablation.papers gfla --out runs/gfla --steps 600 --seeds 2
 """
@@ -13,7 +14,7 @@ import copy
 import json
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -23,11 +24,20 @@ from tqdm import tqdm
 
 from ...animate.cli.options import count_option, run_command
 from ...animate.compute.devices import fast_arithmetic
-from ...animate.io.atomic import part_file
+from ...animate.io.atomic import atomic_file
 from ..checkpoint import load_checkpoint, save_checkpoint
 from ..data.clips import find_dataset, perceptual_weights
 from ..data.puppet_pairs import Pairs, PuppetPairs
-from ..losses.pairs import TERMS, Seen, deform, deformation_terms, deformed, paint, picture_terms, see
+from ..losses.pairs import (
+    TERMS,
+    PairFeatures,
+    deform,
+    deformation_terms,
+    deformed,
+    paint,
+    pair_features,
+    picture_terms,
+)
 from ..losses.perceptual import Features, PerceptualFeatures
 from .scores import Scores, score, true_features
 from .table import Result, write_table
@@ -57,17 +67,17 @@ class Run:
             )
             self.step = loop["step"]
 
-    def train(self, pairs: Pairs, seen: Seen, features: Features, deformation_steps: int) -> float:
+    def train(self, pairs: Pairs, known: PairFeatures, features: Features, deformation_steps: int) -> float:
         """One step; returns the loss."""
         stage, alone = self.variant.stage, self.step < deformation_steps
         with fast_arithmetic(torch.device("cpu")):
             moved = deform(self.model, pairs) if alone else None
             if moved is not None:
-                terms = deformation_terms(stage, moved, pairs, seen)
+                terms = deformation_terms(stage, moved, pairs, known)
             else:
                 output = paint(self.model, pairs)
-                terms = picture_terms(stage, output.image, pairs, seen, features)
-                terms |= deformation_terms(stage, deformed(self.model, output), pairs, seen)
+                terms = picture_terms(stage, output.image, pairs, known, features)
+                terms |= deformation_terms(stage, deformed(self.model, output), pairs, known)
         loss = sum((value * getattr(stage, name) for name, value in terms.items()), torch.zeros(()))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -92,54 +102,54 @@ class Run:
         return {"variant": self.variant.name, "weights": weights} | asdict(self.config)
 
 
-def ablate(
-    name: str,
-    out: Path,
-    features: PerceptualFeatures,
-    *,
-    steps: int,
-    deformation: int,
-    seeds: int,
-    size: int,
-    couples: int,
-    pairs: int,
-) -> str:
-    """Train every variant of the set `name` with every seed for `steps` steps in all, score them, write
-    `out`/`name`/table.md and return it."""
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much is trained and scored. steps: of each run, the first `deformation` of them for motion alone.
+    size: side of the pictures. couples: drawn persons to train on. pairs: to score on."""
+
+    steps: int
+    deformation: int
+    seeds: int
+    size: int
+    couples: int
+    pairs: int
+
+
+def ablate(name: str, out: Path, features: PerceptualFeatures, extent: Extent) -> str:
+    """Train every variant of the set `name` with every seed, score it, write `out`/`name`/table.md and return
+    the table."""
     variants = SETS[name]
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
-    runs = [Run(variant, seed, size, folder) for seed in range(seeds) for variant in variants]
-    data = PuppetPairs(out, 0, couples, size)
+    runs = [Run(v, seed, extent.size, folder) for seed in range(extent.seeds) for v in variants]
+    data = PuppetPairs(out, 0, extent.couples, extent.size)
     saved = time.monotonic()
-    first = min((run.step for run in runs), default=0)
-    bar = tqdm(range(first, steps), initial=first, total=steps, unit="step", mininterval=5)
-    for step in bar:
-        for seed in range(seeds):
+    first, steps = min((run.step for run in runs), default=0), extent.steps
+    for step in tqdm(range(first, steps), initial=first, total=steps, unit="step", mininterval=5):
+        for seed in range(extent.seeds):
             due = [run for run in runs if run.seed == seed and run.step == step]
             if due:
                 batch = data.batch(seed, step, variants[0].stage.batch)
-                seen = see(features, batch)
+                known = pair_features(features, batch)
                 for run in due:
-                    run.train(batch, seen, features, deformation)
+                    run.train(batch, known, features, extent.deformation)
         if time.monotonic() - saved > CHECKPOINT_SECONDS or step == steps - 1:
             for run in runs:
                 run.save()
             saved = time.monotonic()
-    held = PuppetPairs(out, 1, (pairs + 1) // 2, size)
-    true = true_features(held.__getitem__, pairs, features)
-    results = [_scored(run, held, true, features) for run in tqdm(runs, unit="run", desc="scoring")]
+    unseen = PuppetPairs(out, 1, (extent.pairs + 1) // 2, extent.size)
+    true = true_features(unseen.__getitem__, extent.pairs, features)
+    results = [_result(run, unseen, true, features) for run in tqdm(runs, unit="run", desc="scoring")]
     return write_table(folder / "table.md", [(v.name, v.published) for v in variants], results)
 
 
-def _scored(run: Run, held: PuppetPairs, true: NDArray, features: PerceptualFeatures) -> Result:
-    """The scores of a run, kept beside its checkpoint."""
+def _result(run: Run, unseen: PuppetPairs, true: NDArray, features: PerceptualFeatures) -> Result:
+    """The result of a run; its scores are kept beside its checkpoint."""
     file = run.file.with_suffix(f".{run.step}.{len(true)}.json")
     if not file.is_file():
-        scores = score(run.average, held.__getitem__, true, features)
-        part = part_file(file)
-        part.write_text(json.dumps(scores._asdict()))
-        part.replace(file)
+        scores = score(run.average, unseen.__getitem__, true, features)
+        with atomic_file(file) as part:
+            part.write_text(json.dumps(scores._asdict()))
     scores = Scores(**json.loads(file.read_text()))
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     return Result(run.variant.name, run.seed, run.step, parameters, scores)
@@ -151,12 +161,12 @@ def main(arguments: list[str] | None = None) -> int:
         description="Train a paper's ablation side by side on drawn persons.",
     )
     parser.add_argument("set", choices=SETS, help="whose ablation")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs; given again, they go on")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, to continue them too")
     parser.add_argument(
-        "--steps", type=int, default=4000, help="of each variant and seed (default: %(default)s)"
+        "--steps", type=int, default=4000, help="steps of each variant and seed (default: %(default)s)"
     )
     parser.add_argument(
-        "--deformation", type=int, default=400, help="of these for deformations alone (default: %(default)s)"
+        "--deformation", type=int, default=400, help="of these for motion alone (default: %(default)s)"
     )
     parser.add_argument("--seeds", type=count_option, default=3)
     parser.add_argument(
@@ -165,7 +175,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--couples", type=count_option, default=4000, help="drawn persons to train on, two pairs each"
     )
-    parser.add_argument("--pairs", type=count_option, default=5000, help="to score on (default: %(default)s)")
+    parser.add_argument(
+        "--pairs", type=count_option, default=5000, help="pairs to score on (default: %(default)s)"
+    )
     parser.add_argument(
         "--perceptual", type=Path, help="SqueezeNet 1.0 (default: of the data folder GFLA_DATA)"
     )
@@ -173,20 +185,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     def work() -> None:
         perceptual = options.perceptual or perceptual_weights(find_dataset(None))
-        table = ablate(
-            options.set,
-            options.out,
-            PerceptualFeatures(perceptual),
-            steps=options.steps,
-            deformation=options.deformation,
-            seeds=options.seeds,
-            size=options.size,
-            couples=options.couples,
-            pairs=options.pairs,
-        )
-        print(table)
+        extent = Extent(**{field.name: getattr(options, field.name) for field in fields(Extent)})
+        print(ablate(options.set, options.out, PerceptualFeatures(perceptual), extent))
 
-    return run_command("ablate", work)
+    return run_command("papers", work)
 
 
 if __name__ == "__main__":

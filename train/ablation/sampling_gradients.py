@@ -2,11 +2,13 @@
 
     python -m gfla.train.ablation.sampling_gradients -o sampling_gradients.png
 
-Features are those of the shipped generator's encoder at H/4, of drawn persons; "meaningless" ones come of the
-same encoder before training. A target is the source moved by a known distance; where the flow starts from
-nothing, the gradient of the squared difference should point the way. By ways of sampling: bilinear, as Eq.
-A.16; bilinear of features blurred by 5 x 5 cells, as in our sampling-correctness loss; local attention of k x
-k taps, weighted by their likeness to the target.
+Features are those of the shipped generator's encoder at H/4, of drawn persons; "meaningless" ones come from
+the same encoder before training. The target is the source moved by a known distance; at zero flow, the
+gradient of the squared difference should point in that direction. Ways of sampling:
+
+- bilinear, Eq. A.16;
+- bilinear on features blurred by 5 x 5 cells, as in our sampling-correctness loss;
+- local attention of k x k taps, weighted by their similarity to the target.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from torch.nn import functional as F
 from ...animate.cli.options import run_command
 from ...animate.synthetic.puppets import draw_pair
 from ...models import CONFIGS, Generator, load_generator
-from ...models.generator import ImageEncoder
+from ...models.layers import ImageEncoder
 from ...models.ops import warp
 from ...models.ops.reference import extract_patches
 from ..losses.terms import blur
@@ -36,12 +38,12 @@ _MARGIN = 9  # cells at the border that are not judged: beyond it nothing is kno
 
 
 class Analysis(NamedTuple):
-    """What was measured.
+    """The measurements.
 
     formula: largest differences of autograd from Eq. A.17 and A.18. similarity: cosines of horizontally
-    adjacent features, and size: lengths of the flow's gradient |df/dx| over the features' own length, each
-    (N,), by kind of features. right: shares of places whose gradient points within 90 degrees of the true
-    way, by way of sampling, a number for each of `DISTANCES`; one half is chance.
+    adjacent features (N,), by kind of features. size: the flow's gradient |df/dx| over the feature's length
+    (N,), by kind. right: by way of sampling, for each of `DISTANCES`, the fraction of places whose gradient
+    points within 90 degrees of the true direction; 0.5 is chance.
     """
 
     formula: tuple[float, float]
@@ -51,21 +53,21 @@ class Analysis(NamedTuple):
 
 
 def analyse(pictures: Tensor) -> Analysis:
-    """Of `pictures` (B, 3, H, W) in [-1, 1]."""
+    """Measure everything on `pictures` (B, 3, H, W) in [-1, 1]."""
     features = _features(pictures)
     trained = features["trained"]
     similarity, size = {}, {}
     for kind, maps in features.items():
-        likeness = F.cosine_similarity(maps[..., 1:], maps[..., :-1], dim=1)
+        cosine = F.cosine_similarity(maps[..., 1:], maps[..., :-1], dim=1)
         steps = (maps[..., 1:] - maps[..., :-1]).norm(dim=1) / maps[..., 1:].norm(dim=1).clamp_min(1e-6)
-        similarity[kind], size[kind] = likeness.flatten().numpy(), steps.flatten().numpy()
+        similarity[kind], size[kind] = cosine.flatten().numpy(), steps.flatten().numpy()
     right = {way: [points_right(trained, distance, way) for distance in DISTANCES] for way in WAYS}
     return Analysis(check_formulas(trained[:1]), similarity, size, right)
 
 
 def check_formulas(features: Tensor) -> tuple[float, float]:
-    """Autograd through `warp` against Eq. A.17 and A.18 written out, at random places inside: the largest
-    difference of df_out/d(dx), and of df_out/df_in, in float64."""
+    """Compare autograd through `warp` with Eq. A.17 and A.18 at random places inside: the largest differences
+    of df_out/d(dx) and of df_out/df_in, in float64."""
     source = features.double().requires_grad_()
     random = torch.Generator().manual_seed(0)
     flow = 4 * torch.rand(len(source), 2, *source.shape[-2:], generator=random, dtype=torch.float64) - 2
@@ -91,14 +93,14 @@ def check_formulas(features: Tensor) -> tuple[float, float]:
 
 
 def points_right(features: Tensor, distance: float, way: str) -> float:
-    """The share of places at which, the target being `features` (B, C, h, w) moved by `distance` cells in any
-    direction, the flow's gradient at no flow points within 90 degrees of that direction."""
+    """The fraction of places whose gradient at zero flow points within 90 degrees of the true direction, for
+    targets that are `features` (B, C, h, w) moved by `distance` cells in four directions."""
     votes = []
     for angle in np.arange(4) * np.pi / 2 + 0.3:
         move = torch.tensor([np.cos(angle), np.sin(angle)], dtype=torch.float32)
         shape = (len(features), 2, *features.shape[-2:])
         target = warp(features, (distance * move)[:, None, None].expand(shape))
-        # Just off the grid's own points, where the gradient of bilinear sampling is one-sided.
+        # Not exactly zero: at grid points the gradient of bilinear sampling is one-sided.
         flow = torch.full(shape, 0.01).requires_grad_()
         error = (_sample(features, target, flow, way) - target).square().sum()
         (gradient,) = torch.autograd.grad(error, flow)
@@ -113,8 +115,8 @@ def _sample(source: Tensor, target: Tensor, flow: Tensor, way: str) -> Tensor:
     if way == "bilinear, blurred":
         return warp(blur(source), flow)
     patch = extract_patches(source, flow, int(way.split()[-1]))  # (B, C, T, h, w)
-    alike = F.cosine_similarity(patch, target[:, :, None], dim=1)
-    return (patch * (20 * alike).softmax(dim=1)[:, None]).sum(dim=2)
+    similarity = F.cosine_similarity(patch, target[:, :, None], dim=1)
+    return (patch * (20 * similarity).softmax(dim=1)[:, None]).sum(dim=2)
 
 
 @torch.inference_mode()
@@ -123,7 +125,7 @@ def _encoded(encoder: ImageEncoder, pictures: Tensor) -> Tensor:
 
 
 def _features(pictures: Tensor) -> dict[str, Tensor]:
-    """(B, C, H/4, W/4) less their mean, by kind."""
+    """(B, C, H/4, W/4) minus their mean, by kind."""
     torch.manual_seed(0)
     trained = load_generator("face-256")
     assert isinstance(trained, Generator)
@@ -133,7 +135,7 @@ def _features(pictures: Tensor) -> dict[str, Tensor]:
 
 
 def draw_plot(analysis: Analysis, path: Path) -> None:
-    """Two charts side by side, PNG or whatever `path` ends in."""
+    """Draw two charts side by side; the suffix of `path` sets the format."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.2), layout="constrained")
@@ -145,14 +147,14 @@ def draw_plot(analysis: Analysis, path: Path) -> None:
     left.set_ylabel("density of places")
     left.legend()
     left.set_title("Eq. A.17: a difference of neighbours, small where they are alike", fontsize=10)
-    for way, shares in analysis.right.items():
-        right.plot(DISTANCES, shares, marker="o", label=way)
+    for way, fractions in analysis.right.items():
+        right.plot(DISTANCES, fractions, marker="o", label=way)
     right.axhline(0.5, color="grey", linestyle="dotted")
     right.text(DISTANCES[-1], 0.505, "chance", ha="right", va="bottom", color="grey", fontsize=8)
-    right.set_xlabel("distance of the right place, cells of the feature map")
-    right.set_ylabel("share of gradients that point its way")
+    right.set_xlabel("distance of the true place, cells of the feature map")
+    right.set_ylabel("fraction of gradients that point towards it")
     right.legend()
-    right.set_title("How far the gradient knows the way", fontsize=10)
+    right.set_title("How far the gradient points the right way", fontsize=10)
     figure.savefig(path, dpi=110)
 
 
@@ -187,7 +189,10 @@ def report(analysis: Analysis) -> str:
         "",
         f"| way of sampling | {' | '.join(f'{d:g}' for d in DISTANCES)} |",
         f"| --- |{' --- |' * len(DISTANCES)}",
-        *(f"| {way} | {' | '.join(f'{s:.2f}' for s in shares)} |" for way, shares in analysis.right.items()),
+        *(
+            f"| {way} | {' | '.join(f'{s:.2f}' for s in fractions)} |"
+            for way, fractions in analysis.right.items()
+        ),
     ]
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
-"""How good a model's pictures of pairs are: Frechet distance, perceptual distance, SSIM and L1.
+"""Scores of an ablation: Frechet distance, perceptual distance, SSIM and L1.
 
-Without downloads: SqueezeNet's features stand in for Inception's in the Frechet distance and for AlexNet's in
-LPIPS, so the figures are compared with each other, never with a paper's.
+To need no downloads, SqueezeNet's features replace Inception's in the Frechet distance and AlexNet's in
+LPIPS, so the figures compare with each other but not with a paper's.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ..losses.pairs import paint
 from ..losses.perceptual import PerceptualFeatures, perceptual_distance
 
 BATCH = 50
-CLOSE = 1000
-"""The Frechet distance is that of all pairs; the others, means, which are steady, of the first so many."""
+MEANS_OVER = 1000
+"""The Frechet distance uses all pairs; the other scores, means, only the first MEANS_OVER."""
 
 
 class Scores(NamedTuple):
@@ -41,7 +41,7 @@ class Scores(NamedTuple):
 def true_features(
     pairs: Callable[[range], Pairs], count: int, features: PerceptualFeatures
 ) -> NDArray[np.float64]:
-    """(count, C) what the Frechet distance compares with, of the true targets of pairs 0 to `count` - 1."""
+    """Features (count, C) of the true targets of pairs 0 to `count` - 1, for the Frechet distance."""
     batches = (pairs(part).images[1] for part in _parts(count))
     return np.concatenate([_pooled(features(batch)) for batch in batches])
 
@@ -53,23 +53,25 @@ def score(
     true: NDArray[np.float64],
     features: PerceptualFeatures,
 ) -> Scores:
-    """What `model` makes of the pairs whose `true_features` these are, against their true targets."""
-    made, distances, errors, alike = [], [], [], []
+    """Compare the pictures of `model` with the true targets of the pairs whose `true_features` are `true`."""
+    made, distances, errors, similarities = [], [], [], []
     for number, (batch, image) in enumerate(pictures(model, pairs, len(true))):
         taps = features(image)
         made.append(_pooled(taps))
-        if number * BATCH < CLOSE:
+        if number * BATCH < MEANS_OVER:
             target = batch.images[1]
             distances.append(perceptual_distance(taps, features(target)))
             errors.append((image - target).abs().mean((1, 2, 3)) / 2)
-            alike += [metrics.ssim(as_picture(a), as_picture(b)) for a, b in zip(image, target, strict=True)]
+            similarities += [
+                metrics.ssim(as_picture(a), as_picture(b)) for a, b in zip(image, target, strict=True)
+            ]
     frechet = frechet_distance(np.concatenate(made), true)
     distance, error = (float(torch.cat(part).mean()) for part in (distances, errors))
-    return Scores(frechet, distance, float(np.mean(alike)), error)
+    return Scores(frechet, distance, float(np.mean(similarities)), error)
 
 
 def pictures(model: nn.Module, pairs: Callable[[range], Pairs], count: int) -> Iterator[tuple[Pairs, Tensor]]:
-    """Batches of pairs 0 to `count` - 1 and the model's pictures (B, 3, H, W) of them, in [-1, 1]."""
+    """Batches of pairs 0 to `count` - 1, and the model's pictures (B, 3, H, W) in [-1, 1]."""
     model.eval()
     for part in _parts(count):
         batch = pairs(part)

@@ -1,4 +1,4 @@
-"""An ablation's table: our scores with their spread over seeds, beside the paper's own figures."""
+"""An ablation's table: our scores with their spread over seeds, next to the paper's own figures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...animate.io.atomic import part_file
+from ...animate.io.atomic import atomic_file
 
 _PUBLISHED = {"fid": "FID", "lpips": "LPIPS", "ssim": "SSIM"}
 _NAMES = {"frechet": "Frechet", "ssim": "SSIM", "l1": "L1", "residual": "residual, thousandths"}
 
 
 class Result(NamedTuple):
-    """One run's: of a variant, with a seed, after so many steps. scores: a named tuple of numbers."""
+    """The result of one run: a variant with a seed after `steps` steps. scores: a named tuple of numbers."""
 
     name: str
     seed: int
@@ -25,9 +25,8 @@ class Result(NamedTuple):
 
 
 def write_table(path: Path, rows: Sequence[tuple[str, dict[str, str]]], results: Sequence[Result]) -> str:
-    """The table in Markdown, written to `path` whole: a row a variant, given by its name and the paper's own
-    figures; of each score the mean over seeds and half the distance between the least and the largest (of
-    one seed the score alone)."""
+    """Write the table to `path` and return it, in Markdown: a row for each variant in `rows`, which gives its
+    name and the paper's figures. Scores are means over seeds with half their range (one seed: the score)."""
     published = [key for key in _PUBLISHED if any(key in figures for _, figures in rows)]
     columns = results[0].scores._fields
     head = ["", "parameters", "steps", *(_NAMES.get(column, column) for column in columns)]
@@ -41,14 +40,13 @@ def write_table(path: Path, rows: Sequence[tuple[str, dict[str, str]]], results:
             first = [name, f"{own[0].parameters:,}", f"{own[0].steps:,} x {seeds}"]
             lines.append([*first, *scores, *(figures.get(key, "") for key in published)])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-    part = part_file(path)
-    part.write_text(table)
-    part.replace(path)
+    with atomic_file(path) as part:
+        part.write_text(table)
     return table
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean and half the range, with four significant digits of the mean, five decimals at most.
+    """Mean and half the range, with four significant digits of the mean and at most five decimals.
 
     >>> _spread([0.5, 0.52]), _spread([0.5])
     ('0.5100 ± 0.0100', '0.5000')

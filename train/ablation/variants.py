@@ -1,7 +1,7 @@
-"""What the papers' ablations compare: models, losses and the papers' own figures, one row each.
+"""The rows of the papers' ablations: model, losses and the papers' own figures.
 
-Shared by all rows of a set: data, seeds, steps, the optimiser, widths. Both papers train in stages: a model
-that estimates a deformation trains that alone at first; one that does not paints from the first step.
+All rows of a set have the same data, seeds, steps, optimiser and widths. As in both papers, a model with
+motion trains its motion alone at first; a model without motion paints from the first step.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ NETWORK = GeneratorConfig(
     flow_channels=(16, 32, 48, 48),
     attention_hidden=16,
 )
-"""Small enough for one core; the papers' levels, H/8 and H/4, and kernels, 3 and 5."""
+"""Small enough for one core, with the papers' levels, H/8 and H/4, and kernels, 3 and 5."""
 PAPER_1 = Stage(
     name="paper 1", steps=0, batch=8, l1=2.0, perceptual=1.0, style=0.05, correctness=0.5, affine=0.002
 )
 PAPER_2 = replace(PAPER_1, name="paper 2", l1=1.0, attention=2.0, face=0.3)
-"""Weights for our losses, which are relative (`losses`); the papers' are for VGG-19's. Paper 2 has no L1, but
-a VGG-19 that sees every pixel; SqueezeNet begins with steps of two and is blind to a chequered pattern."""
+"""Weights for our relative losses (`losses.terms`); the papers' are for VGG-19's absolute ones. Paper 2 has
+no L1, but its VGG-19 sees every pixel; SqueezeNet starts with a stride of two and is blind to a
+checkerboard."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One row. build: the model of a network's config. stage: the weights of its losses. published: the
-    paper's own figures, of another data set."""
+    """One row. build: makes the model of a config. stage: the weights of its losses. published: the paper's
+    own figures, on another dataset."""
 
     name: str
     build: Callable[[GeneratorConfig], nn.Module]

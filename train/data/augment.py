@@ -1,4 +1,4 @@
-"""What is done to a sample's pictures and points, alike for all its frames, so that little data goes far.
+"""Augmentation of a sample's pictures and points, the same for all its frames.
 
 T frames and one reference, the reference first; S side in pixels.
 """
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.face.builtin import MIRROR
+from ...animate.ibug68 import MIRROR
 from ..config import Augmentation
 
 Images = NDArray[np.uint8]
@@ -22,8 +22,9 @@ Points = NDArray[np.float32]
 def augment(
     images: Images, points: Points, size: int, rng: np.random.Generator, extra: Augmentation
 ) -> tuple[Images, Points]:
-    """`images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) as a sample of side `size`: a similarity
-    and a change of colours for all, a mirror and what else `extra` says for some, jitter on the points."""
+    """Turn `images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) into a sample of side `size`: a random
+    similarity and change of colours always, mirroring and the rest of `extra` sometimes, jitter on the
+    points."""
     side = images.shape[1]
     if rng.random() < extra.mirror:
         images = images[:, :, ::-1]
@@ -53,15 +54,15 @@ def augment(
 
 
 def move_background(images: Images, points: NDArray[np.floating], shift: NDArray[np.floating]) -> Images:
-    """What is around the head of every frame but the reference, moved by `shift` pixels (x, y); the border
-    repeats. `points` (1 + T, 68, 2) say where the head is."""
+    """Move the background of every frame but the reference by `shift` pixels (x, y); the border repeats.
+    `points` (1 + T, 68, 2) locate the head."""
     size = images.shape[1]
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
     moved = [images[0]]
-    for image, places in zip(images[1:], points[1:], strict=True):
-        around = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        keep = _head(places, size)[..., None]
-        moved.append(np.rint(around + keep * (image.astype(np.float32) - around)).astype(np.uint8))
+    for image, face in zip(images[1:], points[1:], strict=True):
+        shifted = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+        keep = _head(face, size)[..., None]
+        moved.append(np.rint(shifted + keep * (image.astype(np.float32) - shifted)).astype(np.uint8))
     return np.stack(moved)
 
 
@@ -70,7 +71,7 @@ def _each(images: Images, change: Callable[[Images], Any]) -> Images:
 
 
 def _head(points: NDArray[np.floating], size: int) -> NDArray[np.float32]:
-    """(size, size) in [0, 1]: one in an ellipse that holds face, hair and neck, soft at its rim."""
+    """(size, size) in [0, 1]: one in an ellipse around face, hair and neck, with a soft rim."""
     low, high = points.min(0), points.max(0)
     face = high - low
     centre = (low + high) / 2 - (0, 0.15 * face[1])

@@ -1,9 +1,8 @@
-"""Clips with landmarks, as the generator's training sees them: a reference, then consecutive frames.
+"""Clips with landmarks for training the generator: a reference, then consecutive frames.
 
 A data folder holds `index.csv` (columns file, split, identity, kind), `clips/*.mp4` (square, one face) and,
-beside each, an `.npz` with `lmk68` (T, 68, 2) float32 pixels, x then y, and for close-ups `iris` (T, 2, 2) or
-a `mesh` of 478 points. Clips are decoded once into plain
-arrays on disk, so that a sample costs a memory copy.
+beside each clip, an `.npz` with `lmk68` (T, 68, 2) float32 pixels, x then y. Clips are decoded once into
+plain arrays on disk, so that a sample costs a memory copy.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 
 from ...animate.errors import InputError
+from ...animate.io.atomic import atomic_file
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
 from ...models.config import Task
 from ..config import Augmentation
@@ -32,7 +32,7 @@ from .augment import augment
 from .flow_teacher import teach_flow
 
 REPEATED = 0.3
-"""Grey levels of 255: a frame that differs less from the one before, on the average, repeats it."""
+"""Mean difference from the frame before, in grey levels of 255, below which a frame repeats it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Clip:
     """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32.
 
     moving: (M,) the frames that do not repeat the one before them, in order. irises: (T, 2, 2) float32, of
-    the eyes 36-41 and 42-47, the lids' middles where nobody labelled them.
+    the eyes 36-41 and 42-47, the lids' middles where they are not labelled.
     """
 
     name: str
@@ -56,11 +56,11 @@ class Batch(NamedTuple):
 
     Attributes:
         images: (B, 1 + T, 3, H, W) float32 in [-1, 1], the reference first.
-        points: (B, 1 + T, N, 2) float32: of a face the 68 landmarks in pixels, as a tracker would give them
-        (with its jitter); see `models.GeneratorConfig.task` for others.
+        points: (B, 1 + T, N, 2) float32 of the pose, see `models.GeneratorConfig.task`; landmarks have the
+            jitter of a tracker.
         guidance: (B,) int64: 0 landmarks, 1 landmarks and edges, 2 edges alone.
-        flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture,
-        and flow_weight: (B, T, 1, H/4, W/4) how far to trust it; see `teacher`.
+        flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture.
+        flow_weight: (B, T, 1, H/4, W/4) in [0, 1]; see `flow_teacher`.
     """
 
     images: Tensor
@@ -71,74 +71,72 @@ class Batch(NamedTuple):
 
 
 Sample = tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]
-"""One of a batch: images (1 + T, H, W, 3) uint8, points, guidance, flow and its weight, as in `Batch`."""
+"""Images (1 + T, H, W, 3) uint8, points, guidance, flow and flow weight, as in `Batch`."""
 
 
 def find_dataset(folder: Path | None) -> Path:
-    """The folder with index.csv: `folder` itself or its `faces`; without one, the environment's GFLA_DATA.
-    Raises ValueError in a sentence for the user."""
+    """The folder with index.csv: `folder` or its `faces`; by default of the environment variable GFLA_DATA.
+    InputError if there is none."""
     if folder is None:
         if not os.environ.get("GFLA_DATA"):
-            raise ValueError("Name the data folder with --data or the environment variable GFLA_DATA.")
+            raise InputError("--data", "no data folder", "name it, or set the environment variable GFLA_DATA")
         folder = Path(os.environ["GFLA_DATA"])
     for candidate in (folder, folder / "faces"):
         if (candidate / "index.csv").is_file():
             return candidate
-    raise ValueError(f"{folder} is no data folder: it has no index.csv.")
+    raise InputError(folder, "not a data folder: no index.csv in it")
 
 
 def perceptual_weights(data: Path | None) -> Path:
-    """Where SqueezeNet's weights lie beside a dataset, or in GFLA_DATA without one."""
+    """Default path of SqueezeNet's weights: beside the dataset, or in GFLA_DATA without one."""
     home = data.parent if data else Path(os.environ.get("GFLA_DATA", "."))
     return home / "perceptual" / "squeezenet1_0.safetensors"
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file, each with the number of its line; what a row lacks is "". UTF-8, with the mark
-    that Excel begins with or without. InputError if it cannot be read or has not all of `columns`."""
+    """The rows of a CSV file, each with its line number; missing cells are "". UTF-8, with or without a byte
+    order mark. InputError if it cannot be read or lacks one of `columns`."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, restval="")
             missing = [column for column in columns if column not in (table.fieldnames or ())]
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a table ({error}); save it as CSV in UTF-8.") from None
+        raise InputError(path, f"cannot be read as a table ({error})", "save it as CSV in UTF-8") from None
     if missing:
-        raise InputError(f"{path} has no column {missing[0]!r}; see docs/training.md for its layout.")
+        raise InputError(path, f"no column {missing[0]!r}", "see docs/training.md for its layout")
     return rows
 
 
 def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
-    """Every clip of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. ValueError
-    if there is none."""
+    """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. InputError
+    if there are none."""
     index = data / "index.csv"
     listed = read_table(index, ("file", "split", "kind", "identity"))
     rows = [row for _, row in listed if row["split"] == split and row["kind"] == "clip"]
     files = [(data / row["file"], row["identity"]) for row in rows]
     if not rows:
-        raise ValueError(f"{index} lists no clips of split {split!r}.")
+        raise InputError(index, f"no clips of split {split!r}")
     needed = [path for clip, _ in files for path in (clip, clip.with_suffix(".npz"))]
     missing = [str(path.relative_to(data)) for path in needed if not path.is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise ValueError(f"{index} names files that are not there: {', '.join(missing[:3])}{more}.")
+        raise InputError(index, f"files are missing: {', '.join(missing[:3])}{more}")
     cache.mkdir(parents=True, exist_ok=True)
     return [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
 
 
 def clip_points(path: Path) -> np.ndarray:
-    """The landmarks (T, 68, 2) float32 beside a clip; ValueError in a sentence if they are not there."""
+    """The landmarks (T, 68, 2) float32 beside a clip; InputError if they are missing or wrong."""
     beside = path.with_suffix(".npz")
     try:
         points = np.load(beside)["lmk68"].astype(np.float32)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ValueError(f"{beside} holds no landmarks lmk68 ({error}).") from None
+        raise InputError(beside, f"no landmarks lmk68 ({error})") from None
     if points.ndim != 3 or points.shape[1:] != (68, 2):
-        raise ValueError(f"{beside}: lmk68 has the shape {points.shape}, not (frames, 68, 2).")
+        raise InputError(beside, f"lmk68 has the shape {points.shape}, not (frames, 68, 2)")
     if not np.isfinite(points).all():
-        raise ValueError(
-            f"{beside}: lmk68 has points that are no numbers; leave such frames out of the clip."
-        )
+        raise InputError(beside, "lmk68 has points that are not finite", "leave such frames out of the clip")
     return points
 
 
@@ -153,10 +151,10 @@ def clip_irises(path: Path, points: np.ndarray) -> np.ndarray:
 
 
 def _cached_name(path: Path, data: Path) -> str:
-    """What a clip's frames are known by: its name, its place in the dataset, its size, its time."""
+    """File name of a clip's decoded frames: from its name, place in the dataset, size and time."""
     place = hashlib.sha256(os.path.relpath(path, data).encode()).hexdigest()[:8]
-    known = path.stat()
-    state = hashlib.sha256(f"{known.st_size} {known.st_mtime_ns}".encode()).hexdigest()[:8]
+    stat = path.stat()
+    state = hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:8]
     return f"{path.stem}.{place}.{state}.npy"
 
 
@@ -165,16 +163,16 @@ def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     if not stored.is_file():
         _store(stored, _decode(path))
         clip = stored.stem.rpartition(".")[0]
-        for other in stored.parent.iterdir():  # frames of what the clip was before
+        for other in stored.parent.iterdir():  # frames of an older version of the clip
             if other.name.startswith(f"{clip}.") and not other.name.startswith(f"{stored.stem}."):
                 other.unlink(missing_ok=True)
     frames = np.load(stored, mmap_mode="r")
     if len(frames) != len(points):
-        raise ValueError(f"{path} has {len(frames)} frames, its landmarks {len(points)}.")
-    known = stored.with_suffix(".moving.npy")
-    if not known.is_file():
-        _store(known, moving_frames(frames))
-    return Clip(path.stem, identity, frames, points, np.load(known), clip_irises(path, points))
+        raise InputError(path, f"{len(frames)} frames, but landmarks of {len(points)}")
+    moving = stored.with_suffix(".moving.npy")
+    if not moving.is_file():
+        _store(moving, moving_frames(frames))
+    return Clip(path.stem, identity, frames, points, np.load(moving), clip_irises(path, points))
 
 
 def moving_frames(frames: np.ndarray) -> np.ndarray:
@@ -195,19 +193,16 @@ def _decode(path: Path) -> np.ndarray:
         frames.append(cv2.cvtColor(result[1], cv2.COLOR_BGR2RGB))
     capture.release()
     if not frames:
-        raise ValueError(f"{path} cannot be decoded; make the dataset again.")
+        raise InputError(path, "cannot be decoded", "make the dataset again")
     return np.stack(frames)
 
 
 def _store(path: Path, array: np.ndarray) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.part.npy")
     try:
-        np.save(partial, array)
-        os.replace(partial, path)
+        with atomic_file(path) as part:
+            np.save(part, array)
     except OSError as error:
-        raise OSError(f"{path} cannot be written ({error}); make room for the decoded clips.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise OSError(f"{path}: cannot be written ({error}); make room for the decoded clips.") from error
 
 
 def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
@@ -225,32 +220,32 @@ def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """B samples in one batch."""
+    """A batch of B samples."""
     images, points, guidance, flow, weight = (np.stack(part) for part in zip(*samples, strict=True))
     pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
     return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
 
 
 def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
-    """Batches `first` to `last - 1`, made while those before are used, by half of the cores."""
+    """Batches `first` to `last - 1`, made ahead of their use by half of the cores."""
     workers = max(1, min(8, (os.cpu_count() or 1) // 2))
     with ThreadPoolExecutor(workers) as pool:
-        waiting = deque(pool.submit(make, n) for n in range(first, min(last, first + workers)))
+        queue = deque(pool.submit(make, n) for n in range(first, min(last, first + workers)))
         try:
             for n in range(first, last):
-                batch = waiting.popleft().result()
+                batch = queue.popleft().result()
                 if n + workers < last:
-                    waiting.append(pool.submit(make, n + workers))
+                    queue.append(pool.submit(make, n + workers))
                 yield batch
         finally:
-            for future in waiting:
+            for future in queue:
                 future.cancel()
 
 
 class Sampler:
-    """An endless, seeded stream of batches: identities evenly, a clip of each, a reference and T frames.
+    """An endless, seeded stream of batches: identities evenly, one clip of each, a reference and T frames.
 
-    Picture i of sample n depends only on (seed, n, i): a resumed run continues where it stopped, and the
+    Item i of batch n depends only on (seed, n, i): a resumed run continues where it stopped, and the
     processes of a group, each with its `rank`, draw what one process with the whole batch would.
     """
 
@@ -274,26 +269,24 @@ class Sampler:
                 self.people.setdefault(clip.identity, []).append(clip)
         self.names = sorted(self.people)
         if not self.names:
-            raise ValueError(f"No clip has more than {length} frames that move; training needs longer ones.")
+            raise InputError("the clips", f"none has more than {length} moving frames", "give longer ones")
 
-    def __call__(self, sample: int) -> Batch:
+    def __call__(self, number: int) -> Batch:
         first = self.rank * self.batch
-        samples = [
-            self._sample(np.random.default_rng((self.seed, sample, first + i))) for i in range(self.batch)
-        ]
-        return collate(samples)
+        seeds = ((self.seed, number, first + i) for i in range(self.batch))
+        return collate([self._sample(np.random.default_rng(seed)) for seed in seeds])
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
         return ahead(self, first, last)
 
     def _sample(self, rng: np.random.Generator) -> Sample:
         clips = self.people[self.names[rng.integers(len(self.names))]]
-        clip = clips[rng.choice(len(clips), p=_shares(clips))]
+        clip = clips[rng.choice(len(clips), p=_probabilities(clips))]
         count = len(clip.moving)
         stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
         start = int(rng.integers(count - stride * (self.length - 1)))
         reference = int(rng.integers(count))
-        # Drawn only where it is asked for: all other runs' samples stay what they were.
+        # Drawn only if asked for, so that all other runs keep their random numbers.
         if self.extra.first_frame and rng.random() < self.extra.first_frame:
             reference = 0
         order = clip.moving[[reference, *range(start, start + stride * self.length, stride)]]
@@ -306,6 +299,6 @@ class Sampler:
         return images, points, guidance, *teach_flow(images, points)
 
 
-def _shares(clips: list[Clip]) -> np.ndarray:
+def _probabilities(clips: list[Clip]) -> np.ndarray:
     lengths = np.sqrt([len(clip.moving) for clip in clips])
     return lengths / lengths.sum()

@@ -1,11 +1,13 @@
-"""Reads DeepFashion and Market-1501 as the papers' authors publish their pairs and joints.
+"""Reads DeepFashion and Market-1501 with the pairs and joints that the papers' authors published.
 
-A folder holds `train/` and `test/` with the pictures, and for each phase two tables:
-`fasion-pairs-PHASE.csv` (spelt so; or `market-pairs-PHASE.csv`) with the columns from and to, and
-`fasion-annotation-PHASE.csv`, separated by colons, with the columns name, keypoints_y and keypoints_x: JSON
-lists of 18 numbers, -1 where a joint is unknown. Joints are in OpenPose's order, in a frame of 256 x 176 for
-DeepFashion and of 128 x 64 for Market-1501 (height x width), whatever the size of the picture, which is
-resized without keeping its shape.
+A folder holds the pictures in `train/` and `test/`, and for each phase two tables:
+
+- `fasion-pairs-PHASE.csv` (so spelt; or `market-pairs-PHASE.csv`): columns from and to.
+- `fasion-annotation-PHASE.csv` (or `market-...`), separated by colons: columns name, keypoints_y and
+  keypoints_x, JSON lists of 18 numbers in OpenPose's order, -1 where a joint is unknown.
+
+Joints are in a frame of 256 x 176 (DeepFashion) or 128 x 64 (Market-1501), height x width, whatever the size
+of the picture, which is resized to that frame's shape.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ class PersonList:
     """The published pairs of one phase, scaled to pictures of `shape` (height, width)."""
 
     def __init__(self, folder: Path, phase: Phase, shape: tuple[int, int]):
-        """ValueError in a sentence if a table is missing or does not fit the others."""
+        """InputError if a table is missing or does not fit the others."""
         self.folder, self.phase, self.shape = folder, phase, shape
         kind = kind_of(folder)
         if kind is None:
-            raise ValueError(f"{folder} has neither fasion-pairs-train.csv nor market-pairs-train.csv.")
+            raise InputError(folder, "neither fasion-pairs-train.csv nor market-pairs-train.csv in it")
         self.frame = _FRAMES[kind]
         pairs = _rows(folder / f"{kind}-pairs-{phase}.csv", ",", ("from", "to"))
         self.pairs = [(row["from"], row["to"]) for row in pairs]
@@ -45,9 +47,9 @@ class PersonList:
         known = {name for pair in self.pairs for name in pair}
         missing = sorted(known - self.joints.keys())
         if missing:
-            raise ValueError(f"{annotation} says nothing of {missing[0]} and {len(missing) - 1} more.")
+            raise InputError(annotation, f"no row for {missing[0]} and {len(missing) - 1} more")
         if not self.pairs:
-            raise ValueError(f"{folder / f'{kind}-pairs-{phase}.csv'} lists no pairs.")
+            raise InputError(folder / f"{kind}-pairs-{phase}.csv", "no pairs in it")
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -61,28 +63,25 @@ class PersonList:
         return images, np.stack([self.joints[name] for name in names]) * scale
 
     def _picture(self, name: str) -> NDArray[np.uint8]:
-        try:
-            image, _ = read_image(self.folder / self.phase / name)
-        except InputError as error:
-            raise ValueError(str(error)) from None
+        image, _ = read_image(self.folder / self.phase / name)
         size = (self.shape[1], self.shape[0])
         return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
 
 
 def kind_of(folder: Path) -> str | None:
-    """ "fasion" or "market", whose tables the folder has, or None."""
+    """The dataset whose tables the folder has: "fasion", "market" or None."""
     return next((kind for kind in _FRAMES if (folder / f"{kind}-pairs-train.csv").is_file()), None)
 
 
 def _rows(table: Path, separator: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if not table.is_file():
-        raise ValueError(f"There is no table {table}; see docs/persons.md for the layout.")
+        raise InputError(table, "no such table", "see docs/persons.md for the layout")
     with table.open(newline="") as file:
         rows = list(
             csv.DictReader(file, delimiter=separator, quoting=csv.QUOTE_NONE if separator == ":" else 0)
         )
     if rows and not all(rows[0].get(column) for column in columns):
-        raise ValueError(f"{table} has not the columns {', '.join(columns)}.")
+        raise InputError(table, f"it needs the columns {', '.join(columns)}")
     return rows
 
 
@@ -90,8 +89,8 @@ def _joints(row: dict[str, str], table: Path) -> NDArray[np.float32]:
     try:
         joints = np.array([json.loads(row[f"keypoints_{axis}"]) for axis in "xy"], np.float32).T
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{table}: the joints of {row['name']} cannot be read ({error}).") from None
+        raise InputError(table, f"the joints of {row['name']} cannot be read ({error})") from None
     if joints.shape != (18, 2):
-        raise ValueError(f"{table}: {row['name']} has not 18 joints.")
+        raise InputError(table, f"{row['name']} does not have 18 joints")
     joints[(joints < 0).any(1)] = np.nan
     return joints

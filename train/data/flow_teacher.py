@@ -1,9 +1,9 @@
-"""A teacher for the flow: where the true frame's pixels are in the reference, by classical optical flow.
+"""The flow teacher: where the true frame's pixels are in the reference, by classical optical flow.
 
 Photometric gradients alone are too noisy to teach a flow field in a short run. Given the true frame, dense
 inverse search (Kroeger 2016, in OpenCV) refines the landmark spline to the pixel; the Flow Field Estimator
-then learns to predict that flow without seeing the frame. Where the refined warp does not explain the frame
-(occlusion, new content) the weight falls to zero.
+learns to predict that flow without seeing the frame. Where the refined warp does not explain the frame
+(occlusion, new content), the weight falls to zero.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ...models.config import Task
 from ...models.flow_prior import pose_prior
 from ...models.ops import warp
 
-_FALLOFF = 24.0  # grey levels of remaining error at which the weight has fallen to 1/e
+_FALLOFF = 24.0  # remaining error, in grey levels, at which the weight is 1/e
 
 
 def teach_flow(
     images: NDArray[np.uint8], points: NDArray[np.float32], stride: int = 4, task: Task = "face"
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and how far to trust them.
+    """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and their weights.
 
     `points` (1 + T, N, 2) are the frames' landmarks, as the generator of `task` has them. Returns flows (T,
     2, H / stride, W / stride), pixels of the full picture, x then y, and weights (T, 1, H / stride, W /

@@ -1,6 +1,7 @@
-"""Pairs of pictures of one person or one thing, as the tasks of GFLA's sections 4 and 5 see them, endlessly.
+"""Endless pairs of pictures of one person or one thing, for the tasks of GFLA's sections 4 and 5.
 
-They come from a published dataset (`person_lists`, `view_files`) or, without any data, from our puppets.
+They come from a published dataset (`deepfashion_market`, `shapenet`) or, without data, from our puppets.
+
 B batch, H W the picture, N points of a pose.
 """
 
@@ -21,13 +22,18 @@ from .shapenet import ViewFile
 
 Split = Literal["train", "val"]
 _PUPPETS: dict[Split, int] = {"train": 0, "val": 1}
-"""Seeds of the endless datasets: nobody is in both."""
+"""Seeds of the endless datasets: no person is in both."""
 
 
 class Pair(NamedTuple):
-    """Source, then target: images (2, H, W, 3) uint8 RGB, points (2, N, 2) float32 (see
-    `models.GeneratorConfig.task`); flow (2, H/4, W/4) from the target to the source, pixels, where it is
-    known as the weight (1, H/4, W/4) says; nothing of it is in photographs."""
+    """Source and target.
+
+    Attributes:
+        images: (2, H, W, 3) uint8 RGB.
+        points: (2, N, 2) float32, see `models.GeneratorConfig.task`.
+        flow: (2, H/4, W/4) from the target to the source, pixels.
+        weight: (1, H/4, W/4), 1 where the flow is known; 0 everywhere for photographs.
+    """
 
     images: NDArray[np.uint8]
     points: NDArray[np.float32]
@@ -36,22 +42,22 @@ class Pair(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """How many pairs there are, and pair `index` of them."""
+    """The number of pairs, and the function that gives pair `index`."""
 
     total: int
     pair: Callable[[int], Pair]
 
 
 class PairSampler:
-    """An endless, seeded stream of batches, as `data.Sampler`, of `pairs` in random order."""
+    """An endless, seeded stream of batches of `pairs` in random order, like `clips.Sampler`."""
 
     def __init__(self, pairs: Pairs, batch: int, seed: int, *, rank: int = 0):
         self.pairs, self.batch, self.seed, self.rank = pairs, batch, seed, rank
 
-    def __call__(self, sample: int) -> Batch:
+    def __call__(self, number: int) -> Batch:
         first = self.rank * self.batch
-        dice = (np.random.default_rng((self.seed, sample, first + i)) for i in range(self.batch))
-        pairs = [self.pairs.pair(int(rng.integers(self.pairs.total))) for rng in dice]
+        rngs = (np.random.default_rng((self.seed, number, first + i)) for i in range(self.batch))
+        pairs = [self.pairs.pair(int(rng.integers(self.pairs.total))) for rng in rngs]
         return collate([(pair.images, pair.points, 0, pair.flow[None], pair.weight[None]) for pair in pairs])
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
@@ -59,9 +65,8 @@ class PairSampler:
 
 
 def open_pairs(task: Task, data: Path | None, shape: tuple[int, int], split: Split = "train") -> Pairs:
-    """The pairs of `task` in pictures of `shape` (height, width): of the folder `data` in a published layout,
-    whose test phase is our split val, or of puppets without any. ValueError in a sentence if they cannot be
-    had."""
+    """The pairs of `task` in pictures of `shape` (height, width), from the folder `data` in a published
+    layout (its test phase is our split val), or from puppets. InputError if the folder cannot be used."""
     if data is None:
         drawn = puppet_person if task == "person" else puppet_view
         return Pairs(2**31, lambda index: drawn(_PUPPETS[split], index, shape))

@@ -1,11 +1,10 @@
-"""Pairs of drawn persons, drawn once and kept on disk, so that many models can be trained on the very same.
+"""Pairs of drawn persons, drawn once and kept on disk, so that many models train on the same ones.
 
-A couple is one person in two poses; it gives two pairs, each of its pictures being the source of the other.
+A couple is one person in two poses; it gives two pairs, as each picture is the source of the other.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +13,23 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ...animate.io.atomic import atomic_file
 from ...animate.structure import joint_maps
 from ...animate.synthetic.puppets import draw_pair
 
 
+class Pairs(NamedTuple):
+    """B pairs, the sources first. images: (2, B, 3, H, W) in [-1, 1]. structures: (2, B, S, H/4, W/4).
+    points: (2, B, N, 2) pixels, x then y, NaN where unknown."""
+
+    images: Tensor
+    structures: Tensor
+    points: Tensor
+
+
 class PuppetPairs:
-    """`couples` couples of the endless dataset `seed`, squares of side `size`, kept in `folder`."""
+    """The first `couples` couples of the endless dataset `seed`, in squares of side `size`, kept in
+    `folder`."""
 
     def __init__(self, folder: Path, seed: int, couples: int, size: int):
         self.size = size
@@ -31,11 +41,11 @@ class PuppetPairs:
         self.images, self.joints = np.load(images, mmap_mode="r"), np.load(joints)
 
     def __len__(self) -> int:
-        """How many pairs there are."""
+        """The number of pairs."""
         return 2 * len(self.images)
 
     def __getitem__(self, index: np.ndarray | range) -> Pairs:
-        """The pairs of these numbers, from 0."""
+        """The pairs with these numbers, from 0."""
         couple, first = np.divmod(np.asarray(index), 2)
         order = np.stack((first, 1 - first))  # the source, then the target
         pixels = torch.from_numpy(np.ascontiguousarray(self.images[couple, order]))
@@ -45,7 +55,7 @@ class PuppetPairs:
         return Pairs(images, structures, points)
 
     def batch(self, seed: int, step: int, size: int) -> Pairs:
-        """Batch `step` of the run of `seed`: the same whoever asks."""
+        """Batch `step` of a run with `seed`: the same for every model."""
         return self[np.random.default_rng((seed, step)).integers(len(self), size=size)]
 
 
@@ -56,15 +66,5 @@ def _draw(images: Path, joints: Path, seed: int, couples: int, size: int) -> Non
         for number, drawn in enumerate(draw_pair(seed, index, (size, size))):
             pictures[index, number], points[index, number] = drawn.image, drawn.joints
     for path, array in ((joints, points), (images, pictures)):
-        partial = path.with_suffix(f".{os.getpid()}.part.npy")
-        np.save(partial, array)
-        os.replace(partial, path)
-
-
-class Pairs(NamedTuple):
-    """B pairs. images: (2, B, 3, H, W), source then target. structures: (2, B, S, H/4, W/4). points: (2, B,
-    N, 2) pixels, x then y, NaN where unknown."""
-
-    images: Tensor
-    structures: Tensor
-    points: Tensor
+        with atomic_file(path) as part:
+            np.save(part, array)

@@ -1,4 +1,4 @@
-"""What a run is trained on: clips of faces, or pairs of persons or views, behind one call."""
+"""The samples of a training run: clips of faces, or pairs of persons or views, behind one call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from ...animate.errors import InputError
 from ...models import GeneratorConfig
 from ..config import CONFIGS, Stage, TrainConfig
 from .clips import Batch, Sampler, load_clips
@@ -18,35 +19,36 @@ class Samples(Protocol):
     """An endless, seeded stream of batches."""
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        """Batches `first` to `last - 1`, made while those before are used."""
+        """Batches `first` to `last - 1`, made ahead of their use."""
         ...
 
 
 StageSamples = Callable[[Stage, int], Samples]
-"""The samples of a stage for the process of a rank."""
+"""The samples of a stage, for the process of this rank."""
 
 
 def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
-    """What a run is trained on. data: the dataset, None for puppets. cache: where
-    decoded clips are kept. ValueError in a sentence if the data cannot be used."""
+    """The samples of a run. data: the dataset, None for puppets. cache: folder of decoded clips. InputError
+    if the data cannot be used."""
     if model.task not in ("face", "closeup"):
         if data is not None and any(stage.needs_flow for stage in config.stages):
-            others = [name for name, other in CONFIGS.items() if name.startswith(model.task)]
+            others = [name for name in CONFIGS if name.startswith(model.task)]
             able = [name for name in others if not any(stage.needs_flow for stage in CONFIGS[name].stages)]
-            raise ValueError(
-                f"{data}: of photographs nobody knows the flow, by which this config learns; it is for drawn "
-                f"pairs: leave --data out, or take --config {' or '.join(able)}."
+            raise InputError(
+                data,
+                "this config learns from known flow, which photographs do not have; it is for drawn pairs",
+                f"leave --data out, or take --config {' or '.join(able)}",
             )
         pairs = open_pairs(model.task, data, model.shape)
         return lambda stage, rank: PairSampler(pairs, stage.batch, config.seed, rank=rank)
     if data is None:
-        raise ValueError("Faces are learnt from clips: name their folder with --data.")
+        raise InputError("--data", "faces are learnt from clips", "name their folder")
     clips = load_clips(data, "train", cache)
     if model.task == "closeup":
         return lambda stage, rank: CloseupSampler(
             clips, stage.batch, stage.length, model.size, config.seed, rank=rank
         )
-    edges = find_spec("kornia") is not None  # without it landmarks alone guide
+    edges = find_spec("kornia") is not None  # image edges need it; without it landmarks are the only guidance
     return lambda stage, rank: Sampler(
         clips,
         stage.batch,

@@ -1,9 +1,9 @@
-"""Cross-reenactment measured: whose face is in the output, and does it follow the driver?
+"""Cross-reenactment measured: does the output keep the source's identity and follow the driver's motion?
 
-Every source (a clip's first frame, or a portrait) is driven by every clip of other people. Identity is the
-face model's shape, fitted on what the tracker sees in the output; motion is the change of pose and openings
-since the reference frame. `--targets` measures the landmarks that the generator would be given, which takes
-seconds and says what is the motion's and what is the generator's.
+Every source (a clip's first frame, or a portrait) is driven by clips of other people. Identity is the face
+model's shape, fitted to the landmarks tracked in the output; motion is the change of pose and openings since
+the reference frame. `--targets` measures the landmarks that the generator is given instead of its output: it
+takes seconds and separates errors of the motion from errors of the generator.
 """
 
 from __future__ import annotations
@@ -24,25 +24,27 @@ from PIL import Image as PillowImage
 from tqdm import tqdm
 
 from ...animate import Animator, VideoReader, read_image
+from ...animate.cli.options import run_command
 from ...animate.face.landmarks import Landmarker
 from ...animate.face.morphable_model import angles, fit, load_face_model, openings
-from ...animate.motion.recording import DriverMotion, Tracked, record
+from ...animate.motion.recording import DriverMotion, Tracked, track_driver
 from ...animate.motion.retarget import follow_driver
 from ...animate.options import AnimateOptions, MotionKind, MotionOptions
 from ..data.clips import find_dataset
 
 KINDS: tuple[MotionKind, ...] = ("relative", "copy")
 COLUMNS = ("yaw", "pitch", "roll", "mouth", "eyes")
-WANTED = (0.9, 0.85, 0.9, 0.9, 0.75)
-WHOLE = 300
-"""Frames of a clip that say who is in it."""
+GOALS = (0.9, 0.85, 0.9, 0.9, 0.75)
+"""The correlation that each column should reach."""
+IDENTITY_FRAMES = 300
+"""Frames of a clip used for the person's shape."""
 RANGES = (8.0, 8.0, 8.0, 0.1, 0.1)
-"""p95 - p5 of a driver, degrees or model units over the person's usual opening, from which it is counted."""
+"""Smallest p95 - p5 of a driver for a column to count: degrees, or openings over the person's usual one."""
 Points = NDArray[np.float64]
 
 
-class Seen(NamedTuple):
-    """A face over time: the person's shape (P, 3) and its motion (T, 5), COLUMNS."""
+class FaceTrack(NamedTuple):
+    """A face over time: the person's shape (P, 3) and its motion (T, 5), by COLUMNS."""
 
     shape: NDArray
     motion: NDArray
@@ -63,23 +65,23 @@ class Source:
     image: NDArray[np.uint8]
 
 
-def see(points: Points) -> Seen:
-    """What can be told from points (T, 70, 2) alone."""
+def fit_track(points: Points) -> FaceTrack:
+    """Fit the face model to points (T, 70, 2)."""
     model = load_face_model()
     shape, faces = fit(model, points)
     opened = openings(points, faces)
     rest = np.maximum(np.percentile(opened, 75, axis=0), 0.05)
     eyes = opened[:, :2].mean(1) / rest[:2].mean()
-    return Seen(shape, np.column_stack([angles(faces.turn), opened[:, 2], eyes]))
+    return FaceTrack(shape, np.column_stack([angles(faces.turn), opened[:, 2], eyes]))
 
 
 def distance(a: NDArray, b: NDArray) -> float:
-    """Between two shapes: root mean square over points, in eye distances."""
+    """Distance of two shapes: root mean square over points, in eye distances."""
     return float(np.sqrt(((a - b) ** 2).sum(1).mean()))
 
 
-def followed(output: NDArray, driving: NDArray) -> list[float | None]:
-    """Correlation of each column of motions (T, 5); None where the driver hardly moves."""
+def correlations(output: NDArray, driving: NDArray) -> list[float | None]:
+    """Correlation of motions (T, 5), column by column; None where the driver hardly moves."""
     found: list[float | None] = []
     for column, least in enumerate(RANGES):
         a, b = output[:, column], driving[:, column]
@@ -92,24 +94,24 @@ def followed(output: NDArray, driving: NDArray) -> list[float | None]:
 
 
 def read_drivers(data: Path, landmarker: Landmarker, count: int, frames: int) -> list[Driver]:
-    """The first clip of each of `count` people of `val`, tracked for `frames` frames of 25 a second."""
+    """The first clip of each of `count` people of split val, tracked for `frames` frames at 25 a second."""
     drivers: dict[str, Driver] = {}
     for row in _rows(data, "clip"):
         if row["identity"] not in drivers and len(drivers) < count:
             path = data / row["file"]
             with VideoReader(path, None, frames / 25) as reader:
                 drivers[row["identity"]] = Driver(
-                    path.stem, row["identity"], path, record(landmarker, reader)
+                    path.stem, row["identity"], path, track_driver(landmarker, reader)
                 )
     return list(drivers.values())
 
 
 def read_sources(data: Path, landmarker: Landmarker, count: int) -> list[Source]:
-    """The first frames of clips and the portraits of `count` people of `val`, half and half."""
+    """First frames of clips and portraits, half and half, of `count` people of split val."""
     sources: dict[str, Source] = {}
-    for kind, upto in (("clip", (count + 1) // 2), ("portrait", count)):
+    for kind, limit in (("clip", (count + 1) // 2), ("portrait", count)):
         for row in _rows(data, kind):
-            if row["identity"] in sources or len(sources) >= upto:
+            if row["identity"] in sources or len(sources) >= limit:
                 continue
             path = data / row["file"]
             if kind == "clip":
@@ -123,7 +125,7 @@ def read_sources(data: Path, landmarker: Landmarker, count: int) -> list[Source]
 
 
 def target_points(animator: Animator, source: Source, driver: Driver, kind: MotionKind) -> Points:
-    """Where the source's points go, frame by frame, (T, 70, 2): no generator."""
+    """The source's points as driven, frame by frame, (T, 70, 2), without the generator."""
     state = animator.prepare(source.image, AnimateOptions(motion=MotionOptions(kind), crop_only=True))
     recording = driver.recording
     if kind != "copy":
@@ -141,37 +143,43 @@ def target_points(animator: Animator, source: Source, driver: Driver, kind: Moti
 def output_points(
     animator: Animator, source: Source, driver: Driver, kind: MotionKind
 ) -> tuple[Points, NDArray[np.bool_], NDArray[np.uint8]]:
-    """What the tracker sees in the generated crops: points of the F frames with a face, which of the
-    driver's own frames with a face those are, and the crop where the driver is farthest from its start."""
+    """The points tracked in the generated crops.
+
+    Returns the points of the F frames with a face, a mask of these among the driver's frames with a face, and
+    the crop at the driver's frame farthest from its first.
+    """
     state = animator.prepare(source.image, AnimateOptions(motion=MotionOptions(kind), crop_only=True))
     if kind != "copy":
         state = animator.follow(state, driver.recording)
     assert driver.recording.points is not None
     away = np.abs(driver.recording.points - driver.recording.points[0]).mean((1, 2))
-    points, there, last, shown = [], [], None, source.image
+    points, tracked, last, shown = [], [], None, source.image
     with VideoReader(driver.path, None, len(driver.recording.pts) / 25) as reader:
         for index, frame in enumerate(animator.animate(state, reader)):
             if not driver.recording.found[index]:
                 continue
             last = animator.networks.landmarker.follow(frame.image, last)
-            there.append(last is not None)
+            tracked.append(last is not None)
             if last is not None:
-                points.append(np.concatenate([last.points, last.iris]))
-            if len(there) - 1 == int(away.argmax()):
+                points.append(last.places)
+            if len(tracked) - 1 == int(away.argmax()):
                 shown = frame.image
-    return np.array(points, np.float64).reshape(-1, 70, 2), np.array(there), shown
+    return np.array(points, np.float64).reshape(-1, 70, 2), np.array(tracked), shown
 
 
 def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targets: bool) -> dict:
-    """All pairs of different people; writes motion.json and, with outputs, sheet.png (a row a source, a
-    column a driver, relative) to `out`."""
+    """Measure all pairs of different people. Writes motion.json and, unless `targets`, sheet.png (a row per
+    source, a column per driver, relative motion) to `out`."""
     animator = Animator.from_pretrained(weights, device="cpu")
     drivers = read_drivers(data, animator.networks.landmarker, count, frames)
     sources = read_sources(data, animator.networks.landmarker, count)
-    known = {driver.identity: see(_points(driver)).motion for driver in drivers}
-    # Who somebody is takes the whole clip: in a few seconds a half may be all silence, the other all speech.
-    clips = {d.identity: _points(d) for d in read_drivers(data, animator.networks.landmarker, count, WHOLE)}
-    shapes = {identity: see(points).shape for identity, points in clips.items()}
+    motions = {driver.identity: fit_track(_points(driver)).motion for driver in drivers}
+    # Shapes use longer clips: of a few seconds one half may be all silence, the other all speech.
+    clips = {
+        d.identity: _points(d)
+        for d in read_drivers(data, animator.networks.landmarker, count, IDENTITY_FRAMES)
+    }
+    shapes = {identity: fit_track(points).shape for identity, points in clips.items()}
     halves = [_halves(points) for points in clips.values()]
     people = {source.identity: _own_shape(animator, source, shapes) for source in sources}
     result: dict = {
@@ -186,24 +194,23 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
     for kind in KINDS:
         away: list[float] = []
         for source, driver in tqdm([(s, d) for s in sources for d in drivers if s.identity != d.identity]):
-            motion = known[driver.identity]
+            motion = motions[driver.identity]
             if targets:
-                seen = see(target_points(animator, source, driver, kind))
+                track = fit_track(target_points(animator, source, driver, kind))
             else:
-                points, there, shown = output_points(animator, source, driver, kind)
+                points, tracked, shown = output_points(animator, source, driver, kind)
                 cells[source.name, driver.name] = cells.get((source.name, driver.name), shown)
-                if there.mean() < 0.5:  # torn: nobody's face, and nothing is followed
+                if tracked.mean() < 0.5:  # no face: counts as another person that follows nothing
                     lost[kind] += 1
                     away.append(result["between people"])
                     if kind == "relative":
-                        follows[driver.name].append(
-                            [None if c is None else 0.0 for c in followed(motion, motion)]
-                        )
+                        moves = correlations(motion, motion)
+                        follows[driver.name].append([None if c is None else 0.0 for c in moves])
                     continue
-                seen, motion = see(points), motion[there]
-            away.append(distance(seen.shape, people[source.identity]))
+                track, motion = fit_track(points), motion[tracked]
+            away.append(distance(track.shape, people[source.identity]))
             if kind == "relative":
-                follows[driver.name].append(followed(seen.motion, motion))
+                follows[driver.name].append(correlations(track.motion, motion))
         result[kind] = float(np.mean(away))
     result["lost"] = lost
     result["followed"] = {name: _columns(np.mean, rows) for name, rows in follows.items() if rows}
@@ -215,7 +222,7 @@ def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targe
 
 
 def report(result: dict) -> str:
-    """What came out against what is wanted, line by line."""
+    """The results and whether they meet the goals, line by line."""
     floor, between, relative, copy = (
         result[name] for name in ("floor", "between people", "relative", "copy")
     )
@@ -228,14 +235,14 @@ def report(result: dict) -> str:
     ]
     if any(result["lost"].values()):
         counts = ", ".join(f"{kind} {count}" for kind, count in result["lost"].items())
-        lines.append(f"pairs in which no face is found in half of the frames (as far as strangers): {counts}")
-    for index, (column, wanted) in enumerate(zip(COLUMNS, WANTED, strict=True)):
+        lines.append(f"pairs without a face in half of the frames (counted as strangers): {counts}")
+    for index, (column, goal) in enumerate(zip(COLUMNS, GOALS, strict=True)):
         values = [row[index] for row in result["followed"].values() if row[index] is not None]
         if values:
             middle = float(np.median(values))
             lines.append(
                 f"{column:6} followed: median {middle:.3f} over {len(values)} drivers, "
-                f"least {min(values):.3f}  {_met(middle >= wanted)} {wanted}; of all pairs "
+                f"least {min(values):.3f}  {_met(middle >= goal)} {goal}; of all pairs "
                 f"{result['of pairs'][index]:.3f}"
             )
         else:
@@ -250,22 +257,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="folder for motion.json and sheet.png")
     parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
-    parser.add_argument("--count", type=int, default=10, help="sources and drivers")
-    parser.add_argument("--frames", type=int, default=100, help="of each driver")
-    parser.add_argument("--targets", action="store_true", help="the landmarks alone, without the generator")
+    parser.add_argument("--count", type=int, default=10, help="number of sources and of drivers")
+    parser.add_argument("--frames", type=int, default=100, help="frames of each driver")
+    parser.add_argument("--targets", action="store_true", help="measure landmarks, without the generator")
     options = parser.parse_args(arguments)
-    try:
-        data = find_dataset(options.data)
-        options.out.mkdir(parents=True, exist_ok=True)
-        print(
-            report(
-                evaluate(data, options.weights, options.out, options.count, options.frames, options.targets)
-            )
-        )
-    except ValueError as error:
-        print(f"evaluate_motion: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    def work() -> None:
+        data, out = find_dataset(options.data), options.out
+        out.mkdir(parents=True, exist_ok=True)
+        print(report(evaluate(data, options.weights, out, options.count, options.frames, options.targets)))
+
+    return run_command("cross_reenactment", work)
 
 
 def _points(driver: Driver) -> Points:
@@ -275,19 +277,19 @@ def _points(driver: Driver) -> Points:
 
 def _halves(points: Points) -> tuple[NDArray, NDArray]:
     middle = len(points) // 2
-    return see(points[:middle]).shape, see(points[middle:]).shape
+    return fit_track(points[:middle]).shape, fit_track(points[middle:]).shape
 
 
 def _own_shape(animator: Animator, source: Source, shapes: dict[str, NDArray]) -> NDArray:
-    """From the source's whole clip where it is also a driver, else from its one picture."""
+    """From the source's clip if it is also a driver, else from its one picture."""
     if source.identity in shapes:
         return shapes[source.identity]
     face = animator.networks.landmarker.find(source.image)[0]
-    return see(np.concatenate([face.points, face.iris])[None].astype(np.float64)).shape
+    return fit_track(face.places[None].astype(np.float64)).shape
 
 
 def _columns(average: Callable[[list[float]], Any], rows: list[list[float | None]]) -> list[float | None]:
-    """The average of what is known, column by column."""
+    """The average of the values that are not None, column by column."""
     known = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
     return [float(average(column)) if column else None for column in known]
 

@@ -1,8 +1,8 @@
-"""Large portraits, with and without the source's own detail: perceptual distance and sharpness to the truth.
+"""Large portraits with and without the source's own detail, compared with the truth.
 
-Source = the first frame's face crop, driving = the clip, motion = copy, on uncropped originals whose crop is
-as large as the size asked: 512 and 768 pixels. A few frames spread over each clip, each after the one before
-it, so that the network has its memory; means over frames.
+The source is the first frame's face crop, the driving video the clip, the motion "copy", on uncropped
+originals whose face crop has 512 or 768 pixels. A few frames spread over each clip are compared, each drawn
+after the frame before it, so that the network has its memory; scores are means over frames.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from ...animate import Animator, Frame, VideoReader
+from ...animate.cli.options import run_command
 from ...animate.compositing.detail import finish
+from ...animate.errors import InputError
 from ...animate.face.crop import paste
 from ...animate.options import AnimateOptions, MotionOptions
 from ..data.clips import find_dataset, perceptual_weights
@@ -28,7 +30,7 @@ from ..losses.perceptual import PerceptualFeatures
 from . import metrics
 
 SIZES = {512: 500, 768: 770}
-"""Output size: the least side of a clip's face crop in the original, pixels."""
+"""By output size: the smallest side of a clip's face crop in the original, pixels."""
 COLUMNS = ("perceptual", "sharpness", "l1")
 Picture = NDArray[np.uint8]
 Scores = dict[str, tuple[float, ...]]
@@ -37,8 +39,9 @@ Scores = dict[str, tuple[float, ...]]
 def evaluate(
     data: Path, raw: Path, perceptual: Path, out: Path, weights: str, frames: int
 ) -> dict[tuple[int, str], Scores]:
-    """{(size, clip): {method: (perceptual distance, sharpness over the true frame's, L1)}}, each a mean over
-    `frames` frames; `out` gets a sheet a row: source, true, bicubic, without detail, with."""
+    """{(size, clip): {method: scores in the order of COLUMNS}}, each a mean over `frames` frames; sharpness
+    is relative to the true frame's. `out` gets a sheet per frame: source, true, bicubic, without detail,
+    with."""
     features = PerceptualFeatures(perceptual)
     animator = Animator.from_pretrained(weights, device="cpu")
     results: dict[tuple[int, str], Scores] = {}
@@ -54,12 +57,11 @@ def evaluate(
                 with_detail, after = animator.step(now, after)
                 assert after.landmarks is not None, f"{name}: the tracker lost the face"
                 assert after.drawing is not None
-                way = cv2.INTER_CUBIC
+                bicubic = cv2.resize(after.drawing.face, (size, size), interpolation=cv2.INTER_CUBIC)
+                soft = finish(after.drawing, portrait.canvas, 0)
                 shown = {
-                    "bicubic": np.asarray(cv2.resize(after.drawing.face, (size, size), interpolation=way)),
-                    "without": paste(
-                        portrait.image, finish(after.drawing, portrait.canvas, 0), portrait.square
-                    ),
+                    "bicubic": np.asarray(bicubic),
+                    "without": paste(portrait.image, soft, portrait.square),
                     "with": with_detail.image,
                 }
                 for method, picture in shown.items():
@@ -73,7 +75,7 @@ def evaluate(
 
 
 def table(results: dict[tuple[int, str], Scores]) -> str:
-    """A Markdown row for each size, clip and method, and each size's means."""
+    """A Markdown row for each size, clip and method, and the means of each size."""
     lines = ["| size | clip | method | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 3) + "|"]
     for size in sorted({size for size, _ in results}):
         clips = {name: scores for (at, name), scores in results.items() if at == size}
@@ -89,7 +91,7 @@ def table(results: dict[tuple[int, str], Scores]) -> str:
 
 
 def _large(data: Path, raw: Path, least: int) -> Iterator[tuple[str, Path, tuple[int, int, int]]]:
-    """(name, original, (x, y, side)) of the val clips whose crop in the original is at least that large."""
+    """(name, original, (x, y, side)) of the val clips whose crop in the original has that side or more."""
     with open(data / "index.csv", newline="") as lines:
         for row in csv.DictReader(lines):
             x, y, side = (round(float(row[key] or 0)) for key in ("crop_x", "crop_y", "crop_side"))
@@ -100,7 +102,7 @@ def _large(data: Path, raw: Path, least: int) -> Iterator[tuple[str, Path, tuple
 
 
 def _read(path: Path, square: tuple[int, int, int], size: int, count: int) -> list[tuple[Frame, Frame]]:
-    """The first frame twice, then `count` frames spread over the video, each with the one before it."""
+    """The first frame twice, then `count` frames spread over the video, each with the frame before it."""
     x, y, side = square
     with VideoReader(path) as reader:
         total = sum(1 for _ in reader)
@@ -110,8 +112,9 @@ def _read(path: Path, square: tuple[int, int, int], size: int, count: int) -> li
         for index, frame in enumerate(reader):
             if index in chosen or index + 1 in chosen:
                 cut = frame.image[y : y + side, x : x + side]
-                way = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
-                now = replace(frame, image=np.asarray(cv2.resize(cut, (size, size), interpolation=way)))
+                interpolation = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
+                resized = cv2.resize(cut, (size, size), interpolation=interpolation)
+                now = replace(frame, image=np.asarray(resized))
                 if index in chosen:
                     pairs.append((before or now, now))
                 before = now
@@ -133,21 +136,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--weights", default="face-256", help="a shipped name or a weights file")
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
-    parser.add_argument("--frames", type=int, default=6, help="frames a clip (default 6)")
+    parser.add_argument("--frames", type=int, default=6, help="frames per clip (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         data = find_dataset(options.data)
         options.out.mkdir(parents=True, exist_ok=True)
         perceptual = options.perceptual or perceptual_weights(data)
         raw = options.raw or data.parent / "raw_val"
         results = evaluate(data, raw, perceptual, options.out, options.weights, options.frames)
         if not results:
-            raise ValueError(f"{raw}: no original there with a face crop of {min(SIZES.values())} pixels.")
+            raise InputError(raw, f"no original with a face crop of {min(SIZES.values())} pixels")
         print(table(results))
-    except ValueError as error:
-        print(f"evaluate_detail: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return run_command("detail", work)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What fine-tuning on one person gives: learn from the first 80 % of a clip, measure on the last 20 %.
+"""The gain of fine-tuning on one person: train on the first 80 % of a clip, measure on the last 20 %.
 
     python -m gfla.train.evaluation.fine_tuning NAME... --data DATASET --out RUNS
 
-NAME is a clip of the dataset, without its ending; its first frame is the portrait. Each gets a folder in RUNS
-with a dataset of its two parts, the run, which a second call goes on with, the report and strip.png: truth,
-and what the weights make of the portrait, before and after.
+NAME is a clip of the dataset, without its suffix; its first frame is the portrait. Each clip gets a folder in
+RUNS with a dataset of its two parts, the run (continued by a second call), the report and strip.png: the
+truth, and the portrait animated before and after.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import numpy as np
 
 from ...animate import Frame, VideoReader, VideoWriter
 from ...animate.cli.options import run_command
+from ...animate.errors import InputError
 from ...animate.inspection.visualize import Picture
-from ...animate.io.atomic import part_file
+from ...animate.io.atomic import atomic_file
 from ...animate.io.image import write_image
 from ...models import CONFIGS
 from ..config import CONFIGS as SCHEDULES
@@ -33,13 +34,13 @@ from ..trainer import Trainer
 from .self_reenactment import Evaluation, evaluate
 
 SCHEDULE, WEIGHTS = "face-256-one", "face-256"
-SHARE = Fraction(4, 5)
+TRAINED = Fraction(4, 5)  # of the clip
 SHOWN = 6  # frames on a strip
 
 
 class Gain(NamedTuple):
-    """One person's means over the last part: {column: value} before, after and of the spline warp, and the
-    CPU minutes that the run took in this call."""
+    """One person's means over the last part: {column: value} before and after training and for the spline
+    warp, and the CPU minutes of this call's training."""
 
     before: dict[str, float]
     after: dict[str, float]
@@ -74,43 +75,41 @@ def fine_tune(
     )
     write_image(_strip(found, out / "report", Path(weights).stem), out / "strip.png")
     ((_, before),) = found.scores[f"against {Path(weights).stem}"].items()
-    ((_, after),), ((_, spline),) = (found.scores[way].items() for way in ("ours", "spline"))
+    ((_, after),), ((_, spline),) = (found.scores[method].items() for method in ("ours", "spline"))
     return Gain(before, after, spline, minutes)
 
 
 def split_clip(data: Path, name: str, folder: Path) -> Path:
-    """A dataset in `folder` whose train is the first part of a clip; its val is the clip's first frame, which
-    `evaluate` takes for the portrait, and the last part."""
+    """Make a dataset in `folder` from a clip: split train is its first part; split val is its first frame,
+    the portrait for `evaluate`, and its last part."""
     clip = data / "clips" / f"{name}.mp4"
     if not clip.is_file():
-        raise ValueError(f"{clip} is not there; name a clip of {data}.")
+        raise InputError(clip, "no such clip", f"name a clip of {data}")
     index = folder / "index.csv"
     if index.is_file():
         return folder
     points = clip_points(clip)
-    first = int(len(points) * SHARE)
+    first = int(len(points) * TRAINED)
     parts = {"train": range(first), "val": (0, *range(first, len(points)))}
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     for split, numbers in parts.items():
         part = folder / "clips" / f"{name}-{split}.mp4"
         with VideoReader(clip) as reader:
-            tick, wanted = 1 / reader.rate, set(numbers)
-            kept = (frame for number, frame in enumerate(reader) if number in wanted)
+            tick, chosen = 1 / reader.rate, set(numbers)
+            frames = (frame for number, frame in enumerate(reader) if number in chosen)
             with VideoWriter(part, reader.size, reader.rate, tick, overwrite=True) as writer:
-                for number, frame in enumerate(kept):
+                for number, frame in enumerate(frames):
                     writer.write(Frame(frame.image, number, tick))
         np.savez_compressed(part.with_suffix(".npz"), lmk68=points[list(numbers)])
-    partial = part_file(index)
-    with partial.open("w", newline="") as file:
+    with atomic_file(index) as part, part.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("file", "split", "identity", "kind"))
         table.writerows((f"clips/{name}-{split}.mp4", split, name, "clip") for split in parts)
-    partial.replace(index)
     return folder
 
 
 def table(gains: dict[str, Gain]) -> str:
-    """A Markdown row a person."""
+    """A Markdown table, a row per person."""
     lines = ["| | perceptual distance | L1 | spline, perceptual | CPU minutes now |", "|---" * 5 + "|"]
     for name, gain in gains.items():
         before, after = gain.before["perceptual"], gain.after["perceptual"]
@@ -126,8 +125,8 @@ def _strip(found: Evaluation, report: Path, weights: str) -> Picture:
     """Three rows of frames spread over the part: the truth, before, after."""
     (name,) = found.pictures
     rows = []
-    for way in ("true", f"against-{weights}", "ours"):
-        with VideoReader(report / f"{name}.{way}.mp4") as reader:
+    for method in ("true", f"against-{weights}", "ours"):
+        with VideoReader(report / f"{name}.{method}.mp4") as reader:
             frames = [frame.image for frame in reader]
         places = np.linspace(1, len(frames) - 1, SHOWN).round().astype(int)
         rows.append(np.hstack([frames[place] for place in places]))
@@ -137,7 +136,7 @@ def _strip(found: Evaluation, report: Path, weights: str) -> Picture:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m gfla.train.evaluation.fine_tuning",
-        description="Fine-tune on the first 80 % of clips, one by one; measure on the rest of each.",
+        description="Fine-tune on the first 80 % of each clip; measure on the rest.",
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="clips of the dataset, without .mp4")
     parser.add_argument("--data", type=Path, help="the dataset (default: GFLA_DATA)")

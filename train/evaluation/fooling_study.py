@@ -1,8 +1,8 @@
-"""A fooling-rate study: a page that shows real and generated pictures side by side and records the answers.
+"""A fooling-rate study: a page that shows real and generated pictures side by side and saves the answers.
 
 GFLA's JND test (section 4.1) and the FR of Ren 2021: how often a generated picture is taken for the real one.
-The page is one HTML file that holds everything; `python -m gfla.train.evaluation.fooling_study ANSWERS...`
-pools what was saved.
+The page is one self-contained HTML file; `python -m gfla.train.evaluation.fooling_study ANSWERS...` pools the
+saved answers.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...animate.cli.options import run_command
+from ...animate.errors import InputError
+
 Picture = NDArray[np.uint8]
 
 
 def write_study(path: Path, pairs: list[tuple[Picture, Picture]], seed: int = 0) -> None:
-    """Write the page for `pairs` of (real, generated) RGB (H, W, 3) uint8, in an order and on sides drawn
-    from `seed`. PNG, so that no picture is told by its compression."""
+    """Write the page for `pairs` of (real, generated) RGB (H, W, 3) uint8, in random order and sides from
+    `seed`. The pictures are PNG, so that compression does not give one away."""
     rng = np.random.default_rng(seed)
     items = []
     for index in rng.permutation(len(pairs)).tolist():
@@ -41,7 +44,7 @@ def write_study(path: Path, pairs: list[tuple[Picture, Picture]], seed: int = 0)
 
 def pool(files: list[Path]) -> tuple[float, float, int]:
     """The fooling rate in percent over all answers in `files`, half of its 95 % interval, and the number of
-    answers. ValueError in a sentence for a file that is not of the page, or of another study."""
+    answers. InputError for a file that the page did not save, or answers of different studies."""
     answers: list[bool] = []
     studies = set()
     for file in files:
@@ -50,11 +53,11 @@ def pool(files: list[Path]) -> tuple[float, float, int]:
             studies.add(saved["study"])
             answers += [bool(answer["fooled"]) for answer in saved["answers"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file} holds no answers of a study ({error}).") from None
+            raise InputError(file, f"no answers of a study ({error})") from None
     if len(studies) > 1:
-        raise ValueError("The answers are of different studies; give those of one.")
+        raise InputError("the answers", "of different studies", "give those of one")
     if not answers:
-        raise ValueError("There are no answers.")
+        raise InputError("the answers", "there are none")
     rate = sum(answers) / len(answers)
     return 100 * rate, 196 * sqrt(rate * (1 - rate) / len(answers)), len(answers)
 
@@ -65,13 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("answers", type=Path, nargs="+", help="files that the page saved")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         rate, spread, count = pool(options.answers)
-    except ValueError as error:
-        print(f"gfla.train.evaluation.fooling_study: {error}", file=sys.stderr)
-        return 2
-    print(f"fooling rate {rate:.2f} % +- {spread:.2f} ({count} answers)")
-    return 0
+        print(f"fooling rate {rate:.2f} % +- {spread:.2f} ({count} answers)")
+
+    return run_command("fooling_study", work)
 
 
 def _data(picture: Picture) -> str:
@@ -93,7 +95,7 @@ button { font: inherit; padding: .4em 1em }
 <progress id="bar" value="0" max="1"></progress>
 <div id="ask"><img id="left" alt="left"><img id="right" alt="right"></div>
 <div id="end" hidden><p id="score"></p><button id="save">Save the answers</button>
-<button id="again">Begin anew</button></div>
+<button id="again">Start again</button></div>
 <script>
 const study = "__NAME__", items = __ITEMS__, key = "study-" + study;
 let answers = JSON.parse(localStorage.getItem(key) || "[]"), shown = Date.now();

@@ -1,4 +1,5 @@
-"""Numbers for a frame against the true frame; every definition is stated, since variants differ widely."""
+"""Measures of a frame against the true frame, each with its exact definition, since variants differ
+widely."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ def ssim(a: Image, b: Image) -> float:
     from skimage.metrics import structural_similarity
 
     score = structural_similarity(a, b, channel_axis=2)
-    assert isinstance(score, float)  # a tuple only where its maps are asked for too
+    assert isinstance(score, float)  # a tuple only if maps are asked for
     return float(score)
 
 
 def ssim_gaussian(made: Image, truth: Image) -> float:
-    """Structural similarity as the authors' code has it for 256 x 256: a Gaussian window of sigma 1.5, no
-    sample covariance, 0..255, and as the range that of the made picture."""
+    """Structural similarity as in the authors' code for 256 x 256: a Gaussian window of sigma 1.5, no sample
+    covariance, values 0..255, and the made picture's range as the data range."""
     from skimage.metrics import structural_similarity
 
     reach = max(int(made.max()) - int(made.min()), 1)
@@ -50,7 +51,7 @@ def ssim_gaussian(made: Image, truth: Image) -> float:
 
 
 def ssim_wide(made: Image, truth: Image) -> float:
-    """The other one of the authors' code: a uniform window of 51 pixels (or what fits), on 0..1."""
+    """The second one in the authors' code: a uniform window of 51 pixels (or what fits), values 0..1."""
     from skimage.metrics import structural_similarity
 
     window = min(51, (min(truth.shape[:2]) - 1) // 2 * 2 + 1)
@@ -66,8 +67,8 @@ _MASK_LIMBS = (
 
 
 def body_mask(joints: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where the person of `joints` (18, 2), pixels, NaN if unknown, is: (H, W), for Market-1501's Mask-LPIPS.
-    Limbs 8 pixels wide along the 23 pairs of the authors' code, discs at the joints, closed by 5 x 5."""
+    """Mask (H, W) of the person of `joints` (18, 2), pixels, NaN if unknown, for Market-1501's Mask-LPIPS:
+    limbs 8 pixels wide along the 23 pairs of the authors' code, discs at the joints, closed by 5 x 5."""
     mask = np.zeros(shape, np.uint8)
     for joint in joints[~np.isnan(joints).any(1)]:
         cv2.circle(mask, tuple(np.rint(joint).astype(int).tolist()), 4, 1, -1)
@@ -91,13 +92,14 @@ def perceptual(a: np.ndarray, b: np.ndarray, features: PerceptualFeatures) -> fl
 
 
 def perceptual_shifted(a: Image, b: Image, features: PerceptualFeatures) -> float:
-    """The same at 224 px after moving both by 3 px: training on the metric's own grid gains nothing here."""
+    """`perceptual` at 224 px after shifting both by 3 px, so that training on the metric's grid gains
+    nothing."""
     small = [np.roll(cv2.resize(i, (224, 224), interpolation=cv2.INTER_AREA), (3, 3), (0, 1)) for i in (a, b)]
     return perceptual(small[0], small[1], features)
 
 
 def sharpness(image: Image, points: NDArray[np.floating]) -> float:
-    """Variance of the Laplacian of the grey picture in the box of the face's 68 points (68, 2)."""
+    """Variance of the Laplacian of the grey picture in the box of the face's points (68, 2)."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     low = np.clip(np.floor(points.min(0)).astype(int), 0, None)
     high = np.ceil(points.max(0)).astype(int) + 1
@@ -105,7 +107,7 @@ def sharpness(image: Image, points: NDArray[np.floating]) -> float:
 
 
 def sharpness_ratio(image: Image, truth: Image, points: NDArray[np.floating]) -> float:
-    """Sharpness over that of the true picture in the same box; faces flatter than 1 count as being of 1."""
+    """Sharpness over the true picture's in the same box, both at least 1."""
     made, true = (max(sharpness(each, points), 1.0) for each in (image, truth))
     return made / true
 
@@ -117,17 +119,17 @@ def residual_error(pair: tuple[Image, Image], truth: tuple[Image, Image]) -> flo
 
 
 def still(before: Image, now: Image) -> NDArray[np.bool_]:
-    """(H, W): where the true clip stands still: blurred by 3 px, so that its noise does not count, no channel
-    changes by more than a grey level."""
-    soft = [cv2.GaussianBlur(image, (0, 0), 3).astype(np.int16) for image in (before, now)]
-    return np.abs(soft[1] - soft[0]).max(axis=2) <= 1
+    """Mask (H, W) of what stands still in the true clip: after a blur of 3 px against noise, no channel
+    changes by more than one grey level."""
+    blurred = [cv2.GaussianBlur(image, (0, 0), 3).astype(np.int16) for image in (before, now)]
+    return np.abs(blurred[1] - blurred[0]).max(axis=2) <= 1
 
 
 def change(before: Image, now: Image, where: NDArray[np.bool_]) -> float:
-    """Sum over the places `where` of the change between two frames, grey levels, channels averaged."""
+    """Change between two frames summed over the mask `where`, in grey levels, channels averaged."""
     return float(np.abs(now.astype(np.int16) - before)[where].mean(axis=1).sum())
 
 
 def landmark_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Mean distance in pixels of two sets of points (68, 2) found by one finder (AKD)."""
+    """Mean distance in pixels of two sets of points (68, 2) found by the same landmarker (AKD)."""
     return float(np.linalg.norm(a - b, axis=1).mean())

@@ -1,8 +1,8 @@
-"""Persons and views measured on pairs that training has not seen: a table in the papers' shape, a sheet.
+"""Persons and views measured on pairs not used in training: a table like the papers', a sheet, a user study.
 
-Every pair's target is drawn from its source and its pose, and compared with the true one. Beside the network
-stand what it is given: the source as it is, and the source warped by the prior alone. Definitions are in
-`metrics` and `distances`; how they differ from the papers' is in docs/persons.md.
+Every pair's target is generated from its source and its pose and compared with the true one; so are the
+source itself and the source warped by the prior alone. Definitions are in `metrics` and
+`pretrained_metrics`; how they differ from the papers' is in docs/persons.md.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ NAMES = {
 
 @dataclass
 class PairScores:
-    """means: {method: {column of NAMES: value}}. parameters: of the network. pairs: how many there were."""
+    """means: {method: {column of NAMES: value}}. parameters: of the network. pairs: their number."""
 
     means: dict[str, dict[str, float]] = field(default_factory=dict)
     parameters: int = 0
     pairs: int = 0
 
     def table(self) -> str:
-        """A Markdown row a method; a column is there if it could be measured."""
+        """A Markdown table, a row per method, of the columns that could be measured."""
         columns = [c for c in NAMES if all(c in row for row in self.means.values())]
         head = " | ".join(NAMES[column] for column in columns)
         lines = [f"| | {head} | parameters |", "|---" * (len(columns) + 2) + "|"]
@@ -75,8 +75,8 @@ def evaluate_pairs(
     lpips: Lpips | None = None,
     inception: Inception | None = None,
 ) -> PairScores:
-    """The first `count` pairs of split val, or all. Writes results.json, table.md, study.html
-    and sheet.png to `out`. ValueError in a sentence if the data or the weights cannot be used."""
+    """Measure the first `count` pairs of split val, or all. Writes results.json, table.md, study.html and
+    sheet.png to `out`. InputError if the data or the weights cannot be used."""
     poser = Poser.from_pretrained(weights, task, "cpu")
     config = poser.generator.config
     pairs = open_pairs(task, data, config.shape, "val")
@@ -84,7 +84,7 @@ def evaluate_pairs(
     features = PerceptualFeatures(perceptual) if perceptual else None
     pooled = {"fid": inception, "frechet": PooledFeatures(features) if features else None}
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    seen: dict[tuple[str, str], list[NDArray]] = defaultdict(list)
+    pools: dict[tuple[str, str], list[NDArray]] = defaultdict(list)
     sheet, study = [], []
     for index in tqdm(range(count), unit="pair"):
         pair = pairs.pair(index)
@@ -95,7 +95,7 @@ def evaluate_pairs(
                 rows[method][name].append(value)
         for name, net in pooled.items():
             for method, picture in ({"true": truth} | made).items() if net else ():
-                seen[name, method].append(net.features(picture))
+                pools[name, method].append(net.features(picture))
         if index < SHOWN:
             pose = draw_joints(pair.points[1], config.shape) if task == "person" else np.full_like(truth, 255)
             sheet.append(np.hstack([pair.images[0], pose, truth, *made.values()]))
@@ -106,7 +106,7 @@ def evaluate_pairs(
         scores.means[method] = {name: float(np.mean(values)) for name, values in columns.items()}
         for name, net in pooled.items():
             if net and count > 1:
-                real, fake = (np.stack(seen[name, m]) for m in ("true", method))
+                real, fake = (np.stack(pools[name, m]) for m in ("true", method))
                 scores.means[method][name] = frechet_distance(real, fake)
     (out / "results.json").write_text(json.dumps({"pairs": count, "means": scores.means}, indent=1))
     (out / "table.md").write_text(scores.table() + "\n")
@@ -116,7 +116,8 @@ def evaluate_pairs(
 
 
 def draw_joints(joints: NDArray[np.float32], shape: tuple[int, int]) -> Picture:
-    """The skeleton of `joints` (18, 2) on black: RGB (H, W, 3) uint8, the person's right warm, left cold."""
+    """The skeleton of `joints` (18, 2) on black, RGB (H, W, 3) uint8; the person's right is orange, left
+    blue."""
     canvas = np.zeros((*shape, 3), np.uint8)
     for a, b in LIMBS:
         if np.isnan(joints[[a, b]]).any():

@@ -1,7 +1,4 @@
-"""Measures that need somebody else's network: identity, LPIPS and FID; each says when it cannot be had.
-
-Pictures are RGB uint8 (H, W, 3).
-"""
+"""Measures that need a pretrained network: identity, LPIPS and FID. Pictures are RGB uint8 (H, W, 3)."""
 
 from __future__ import annotations
 
@@ -13,20 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...animate.errors import InputError
 from ...animate.face.pose import crop_matrix, face_pose, warp
 from ..losses.perceptual import PerceptualFeatures
 
 SEPARATES = 0.95
-"""The least area under the curve at which an embedding may speak of identity."""
-_FACE = 128  # side of the upright face that the embedding sees
+"""Smallest area under the curve at which an embedding's similarity is reported as identity."""
+_FACE = 128  # side of the upright crop for the embedding
 Picture = NDArray[np.uint8]
 
 
 class IdentityEmbedding:
-    """Who it is, roughly: SqueezeNet's last two taps, averaged over the upright face, less the mean person.
+    """An approximate identity: SqueezeNet's last two taps averaged over the upright face, minus the mean
+    person.
 
-    No face recogniser is at hand; whether this tells people apart is measured (`separation`), on the very
-    people it is used on, and it speaks only if it does.
+    It replaces a face recogniser. Whether it separates people is measured (`separation`) on the same people,
+    and it is reported only if it does.
     """
 
     def __init__(self, features: PerceptualFeatures):
@@ -48,7 +47,7 @@ class IdentityEmbedding:
         return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
     def separation(self, halves: dict[str, tuple[NDArray, NDArray]]) -> float | None:
-        """Area under the curve of telling the two halves of one person's clip from halves of two people's;
+        """Area under the curve for telling two halves of one person's clip from halves of two people's clips;
         sets the mean person. None for fewer than three people."""
         if len(halves) < 3:
             return None
@@ -79,7 +78,7 @@ class Lpips(nn.Module):
             for index, head in enumerate(self.heads):
                 head.data.copy_(weights[f"lin{index}.model.1.weight"].flatten())
         except (KeyError, RuntimeError) as error:
-            raise ValueError(f"{backbone} holds no AlexNet in torchvision's names ({error}).") from None
+            raise InputError(backbone, f"no AlexNet in torchvision's names ({error})") from None
         self.eval().requires_grad_(False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -104,13 +103,13 @@ class Lpips(nn.Module):
 
 
 class Inception:
-    """The Inception of FID as TorchScript (`inception-2015-12-05.pt`, which takes uint8 pictures)."""
+    """FID's Inception as TorchScript (`inception-2015-12-05.pt`, which takes uint8 pictures)."""
 
     def __init__(self, path: Path):
         try:
             self.net = torch.jit.load(str(path), map_location="cpu").eval()
         except (RuntimeError, ValueError, OSError) as error:
-            raise ValueError(f"{path} is no TorchScript Inception ({error}).") from None
+            raise InputError(path, f"not a TorchScript Inception ({error})") from None
 
     def features(self, picture: Picture) -> NDArray[np.float64]:
         image = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
@@ -119,8 +118,8 @@ class Inception:
 
 
 class PooledFeatures:
-    """SqueezeNet's last tap, averaged over the picture: a stand-in for FID's Inception, with no download.
-    Its distances are of another scale and are compared among themselves alone."""
+    """SqueezeNet's last tap, averaged over the picture: replaces FID's Inception without a download. Its
+    distances have another scale and compare only with each other."""
 
     def __init__(self, net: PerceptualFeatures):
         self.net = net
@@ -142,15 +141,15 @@ def frechet_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise ValueError(f"There are no weights at {path}.")
+        raise InputError(path, "no such weights file")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises what the bytes make it raise
-        raise ValueError(f"{path} is no state dict ({type(error).__name__}).") from None
+    except Exception as error:  # torch.load raises almost anything on foreign bytes
+        raise InputError(path, f"not a state dict ({type(error).__name__})") from None
 
 
 def _torchmetrics_heads() -> Path:
     spec = find_spec("torchmetrics")
     if spec is None or spec.origin is None:
-        raise ValueError("LPIPS needs its heads: pip install torchmetrics.")
+        raise InputError("--lpips", "LPIPS needs its heads", "pip install torchmetrics")
     return Path(spec.origin).parent / "functional" / "image" / "lpips_models" / "alex.pth"

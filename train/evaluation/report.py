@@ -1,5 +1,4 @@
-"""An evaluation as one HTML file that needs nothing else: means, then every clip with its pictures, the worst
-clips first."""
+"""An evaluation as one self-contained HTML file: means, then every clip with its pictures, worst first."""
 
 from __future__ import annotations
 
@@ -10,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...animate.io.atomic import atomic_file
 from .pretrained_metrics import SEPARATES
 from .self_reenactment import Evaluation, Picture
 
@@ -40,13 +40,13 @@ figcaption { font-size: 12px; text-align: center } .note { color: #555 }
 
 
 def write_report(path: Path, result: Evaluation, weights: str) -> None:
-    """Write the evaluation of `weights` to `path`, whole or not at all."""
+    """Write the evaluation of `weights` to `path`."""
     columns, scores = result.columns, result.scores
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>gfla-evaluate</title>",
         f"<style>{_STYLE}</style><h1>Evaluation of {html.escape(weights)}</h1>",
         "<p class='note'>Self-reenactment: the first frame of each clip, moved by the clip. Every tenth "
-        "of the first 300 frames; for flicker and residual, all of them that move.</p>",
+        "of the first 300 frames; for flicker and residual, all that differ from the one before.</p>",
         "<h2>Means over clips</h2>",
         _means(scores, columns),
         "<ul class='note'>",
@@ -65,13 +65,12 @@ def write_report(path: Path, result: Evaluation, weights: str) -> None:
         parts.append(
             _table([["", *columns], *([m, *(f"{r[c]:.4f}" for c in columns)] for m, r in rows.items())])
         )
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("\n".join(parts))
-    partial.replace(path)
+    with atomic_file(path) as part:
+        part.write_text("\n".join(parts))
 
 
 def remarks(result: Evaluation) -> list[str]:
-    """What is not available and why, in sentences."""
+    """Sentences about the measures that are not available, and why."""
     lines = []
     if not result.perceptual:
         lines.append("perceptual, identity: not available (give --perceptual a SqueezeNet 1.0).")
@@ -98,7 +97,7 @@ def _means(scores: dict[str, dict[str, dict[str, float]]], columns: tuple[str, .
         for method, clips in scores.items()
     }
     best = {}
-    for column in columns:  # of what a network made; the copy and the floor are no rivals
+    for column in columns:  # the copy and the re-encoded clip do not compete
         rivals = {m: v[column] for m, v in means.items() if m not in ("copy", "re-encoded")}
         cost = {
             m: abs(v - 1) if column in NEAR_ONE else (-v if column in HIGHER else v)

@@ -1,14 +1,13 @@
-"""Self-reenactment of people the model has never seen, through the very files that gfla-animate writes.
+"""Self-reenactment of people the model was not trained on, measured on the files that gfla-animate writes.
 
-Source = a clip's first frame, driving = the clip, motion = copy. Compared on every tenth of the first 300
-frames, the first left out; means over clips of means over frames. What is said of time takes every pair of
-neighbours among them that does not repeat a frame. Every definition is in `metrics` and `distances`.
+The source is a clip's first frame, the driving video the clip, the motion "copy". Every tenth of the first
+300 frames is compared, without the first; scores are means over clips of means over frames. Measures over
+time use all pairs of neighbouring frames that differ. Definitions are in `metrics` and `pretrained_metrics`.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
@@ -38,19 +37,19 @@ from .pretrained_metrics import SEPARATES, IdentityEmbedding, Inception, Lpips, 
 FRAMES, EVERY = 300, 10
 COLUMNS = ("l1", "psnr", "ssim", "perceptual", "shifted", "sharpness", "akd")
 TIMES = ("flicker", "residual")
-QUIET = 0.05  # grey levels: still regions of a real clip that change less count as changing so much
+QUIET = 0.05  # grey levels: smallest change of a clip's still regions that flicker is measured against
 Picture = NDArray[np.uint8]
 Scores = dict[str, dict[str, dict[str, float]]]
-"""{method: {clip: {column: mean over frames}}}; what is not available is not there."""
+"""{method: {clip: {column: mean over frames}}}, without the columns that are not available."""
 
 
 @dataclass
 class Evaluation:
-    """What was found.
+    """The result.
 
-    scores: see `Scores`. perceptual, lpips: whether these networks were there. auc: how well the embedding
-    tells these people apart, None for too few. fid: by method, empty without an Inception. pictures: {clip:
-    {caption: the last compared frame}}, the source and the true frame first.
+    scores: see `Scores`. perceptual, lpips: whether these networks were available. auc: how well the identity
+    embedding separates these people, None for fewer than three. fid: by method, empty without an Inception.
+    pictures: {clip: {caption: the last compared frame}}, the source and the true frame first.
     """
 
     scores: Scores = field(default_factory=dict)
@@ -67,14 +66,14 @@ class Evaluation:
         return (*single, *(("lpips",) if self.lpips else ()), *identity, *TIMES)
 
     def ratios(self) -> dict[str, float]:
-        """By clip: ours over the spline warp's in perceptual distance, or in L1 without a SqueezeNet."""
+        """By clip: our perceptual distance (L1 without a SqueezeNet) over the spline warp's."""
         ours, spline = self.scores["ours"], self.scores["spline"]
         column = "perceptual" if self.perceptual else "l1"
         return {name: ours[name][column] / max(spline[name][column], 1e-12) for name in ours}
 
 
-class Forgetful(Networks):
-    """Networks for which every frame is the first: no previous frames are references."""
+class Memoryless(Networks):
+    """Networks that generate every frame as a first one, without previous frames as references."""
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
@@ -90,15 +89,17 @@ def evaluate(
     weights: str,
     against: tuple[str, ...] = (),
     *,
-    split: str = "val",
     lpips: Lpips | None = None,
     inception: Inception | None = None,
     backend: str = "torch",
 ) -> Evaluation:
-    """Every method on every clip. Writes results.json after each clip and sheet.png (a row a clip: source,
-    true, spline, ours, edges) to `out`. `ours` is `weights` as `backend` computes them; those of `against`,
-    by torch, bear their file's name."""
-    clips = load_clips(data, split, out / "frames")
+    """Every method on every clip of split val.
+
+    Writes results.json after each clip, and sheet.png (a row per clip: source, true, spline, ours, edges), to
+    `out`. Method "ours" is `weights` computed by `backend`; those of `against` have their file's name and are
+    computed by torch.
+    """
+    clips = load_clips(data, "val", out / "frames")
     features = PerceptualFeatures(perceptual) if perceptual else None
     judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
     animators = {"ours": Animator.from_pretrained(weights, device="cpu", backend=backend)}
@@ -111,10 +112,10 @@ def evaluate(
     for clip in tqdm(clips, unit="clip"):
         source, driving = out / f"{clip.name}.png", data / "clips" / f"{clip.name}.mp4"
         PillowImage.fromarray(np.array(clip.frames[0])).save(source)
-        places = judge.places(clip)
-        shown = {"source": np.array(clip.frames[0]), "true": np.array(clip.frames[max(places)])}
+        true_points = judge.true_points(clip)
+        shown = {"source": np.array(clip.frames[0]), "true": np.array(clip.frames[max(true_points)])}
         for method, frames in _methods(animators, clip, source, driving, out):
-            scores, last = judge.score(method, clip, places, frames)
+            scores, last = judge.score(method, clip, true_points, frames)
             result.scores.setdefault(method, {})[clip.name] = scores
             shown[method] = last
         result.pictures[clip.name] = shown
@@ -129,7 +130,7 @@ def evaluate(
 
 
 def table(result: Evaluation) -> str:
-    """Means over clips, a Markdown row a method, and how ours stands to the spline warp clip by clip."""
+    """Means over clips as Markdown, a row per method, and our results relative to the spline warp's."""
     columns = result.columns
     lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for method, clips in result.scores.items():
@@ -145,41 +146,41 @@ def table(result: Evaluation) -> str:
 
 
 class _Judge:
-    """The measuring networks and what they found on the true clips."""
+    """The measuring networks and their results on the true clips."""
 
     def __init__(
         self,
         features: PerceptualFeatures | None,
-        finder: Landmarker,
+        landmarker: Landmarker,
         clips: list[Clip],
         lpips: Lpips | None,
         inception: Inception | None,
     ):
-        self.features, self.finder, self.lpips, self.inception = features, finder, lpips, inception
+        self.features, self.landmarker, self.lpips, self.inception = features, landmarker, lpips, inception
         self.embedding = IdentityEmbedding(features) if features else None
         self.people: dict[str, list[NDArray[np.float32]]] = {}
         halves = {}
         for clip in clips if self.embedding else ():
-            seen = self.people[clip.name] = [self._person(clip, i) for i in _chosen(clip)]
-            if len(seen) > 1:  # one clip a person
-                middle = len(seen) // 2
-                halves[clip.identity] = (np.mean(seen[:middle], 0), np.mean(seen[middle:], 0))
+            embedded = self.people[clip.name] = [self._embed(clip, i) for i in _compared(clip)]
+            if len(embedded) > 1:  # one clip per person
+                middle = len(embedded) // 2
+                halves[clip.identity] = (np.mean(embedded[:middle], 0), np.mean(embedded[middle:], 0))
         self.auc = self.embedding.separation(halves) if self.embedding else None
-        self.seen: dict[str, list[NDArray]] = {}
+        self.inception_features: dict[str, list[NDArray]] = {}
 
-    def _person(self, clip: Clip, index: int) -> NDArray[np.float32]:
+    def _embed(self, clip: Clip, index: int) -> NDArray[np.float32]:
         assert self.embedding
         return self.embedding.raw(np.array(clip.frames[index]), clip.points[index])
 
-    def places(self, clip: Clip) -> dict[int, NDArray]:
-        """The finder's points on the true frames that are compared."""
-        found = {i: self.finder.follow(np.array(clip.frames[i]), None) for i in _chosen(clip)}
+    def true_points(self, clip: Clip) -> dict[int, NDArray]:
+        """The landmarks found in the true frames that are compared."""
+        found = {i: self.landmarker.follow(np.array(clip.frames[i]), None) for i in _compared(clip)}
         return {i: face.points if face else clip.points[i] for i, face in found.items()}
 
     def score(
-        self, method: str, clip: Clip, places: dict[int, NDArray], frames: Iterator[Picture]
+        self, method: str, clip: Clip, true_points: dict[int, NDArray], frames: Iterator[Picture]
     ) -> tuple[dict[str, float], Picture]:
-        """Every column's mean over `frames`, which come from the first on, and the last compared frame."""
+        """The mean of every column over `frames`, from the clip's first on, and the last compared frame."""
         rows, residuals, moving = [], [], set(clip.moving.tolist())
         change = real = area = 0.0
         before = last = None
@@ -194,8 +195,8 @@ class _Judge:
                 change += metrics.change(before, picture, where)
                 real += metrics.change(old, truth, where)
                 area += float(where.sum())
-            if index in places:
-                rows.append(self._frame(method, clip, picture, truth, clip.points[index], places[index]))
+            if index in true_points:
+                rows.append(self._compare(method, clip, index, picture, true_points[index]))
                 last = picture
             before = picture
         assert last is not None
@@ -204,17 +205,18 @@ class _Judge:
         scores["residual"] = float(np.mean(residuals)) if residuals else 0.0
         return scores, last
 
-    def _frame(
-        self, method: str, clip: Clip, picture: Picture, truth: Picture, points: NDArray, places: NDArray
+    def _compare(
+        self, method: str, clip: Clip, index: int, picture: Picture, true_points: NDArray
     ) -> dict[str, float]:
-        found = self.finder.follow(picture, None)
-        missed = cv2.norm(places.min(0) - places.max(0))  # a face lost altogether counts as a face's size
+        truth, points = np.array(clip.frames[index]), clip.points[index]
+        found = self.landmarker.follow(picture, None)
+        face = cv2.norm(true_points.min(0) - true_points.max(0))  # the error if no face is found
         row = {
             "l1": metrics.l1(picture, truth),
             "psnr": metrics.psnr(picture, truth),
             "ssim": metrics.ssim(picture, truth),
             "sharpness": metrics.sharpness_ratio(picture, truth, points),
-            "akd": metrics.landmark_distance(found.points, places) if found else float(missed),
+            "akd": metrics.landmark_distance(found.points, true_points) if found else float(face),
         }
         if self.features:
             row["perceptual"] = metrics.perceptual(picture, truth, self.features)
@@ -225,23 +227,22 @@ class _Judge:
             person = np.mean(self.people[clip.name], axis=0)
             row["identity"] = self.embedding.similarity(self.embedding.raw(picture, points), person)
         if self.inception:
-            self.seen.setdefault(method, []).append(self.inception.features(picture))
+            self.inception_features.setdefault(method, []).append(self.inception.features(picture))
             if method == "copy":
-                self.seen.setdefault("", []).append(self.inception.features(truth))
+                self.inception_features.setdefault("true", []).append(self.inception.features(truth))
         return row
 
     def fid(self) -> dict[str, float]:
-        """Of every method against the true frames; empty without an Inception."""
-        true = self.seen.get("", [])
+        """FID of every method against the true frames; empty without an Inception."""
+        true = self.inception_features.pop("true", [])
         return {
-            method: frechet_distance(np.stack(seen), np.stack(true))
-            for method, seen in self.seen.items()
-            if method
+            method: frechet_distance(np.stack(features), np.stack(true))
+            for method, features in self.inception_features.items()
         }
 
 
-def _chosen(clip: Clip) -> range:
-    """The frames that are compared; a clip of fewer than eleven gives its last."""
+def _compared(clip: Clip) -> range:
+    """Indices of the compared frames; of a clip shorter than eleven frames, the last."""
     count = min(FRAMES, len(clip.points))
     return range(EVERY, count, EVERY) if count > EVERY else range(count - 1, count)
 
@@ -249,23 +250,23 @@ def _chosen(clip: Clip) -> range:
 def _methods(
     animators: dict[str, Animator], clip: Clip, source: Path, driving: Path, out: Path
 ) -> Iterator[tuple[str, Iterator[Picture]]]:
-    """Every method with its frames, from the first on."""
+    """Every method and its frames, from the clip's first on."""
     count = min(FRAMES, len(clip.points))
     yield "copy", (np.array(clip.frames[0]) for _ in range(count))
     yield "spline", (_spline_warp(clip, i) for i in range(count))
     yield "re-encoded", _frames(_reencode(driving, out / f"{clip.name}.true.mp4"))
     ours = animators["ours"]
-    forgetful = copy(ours)
-    forgetful.networks = Forgetful(ours.networks.generator, ours.networks.landmarker, ours.device)
-    ways: list[tuple[str, Animator, Guidance]] = [
+    memoryless = copy(ours)
+    memoryless.networks = Memoryless(ours.networks.generator, ours.networks.landmarker, ours.device)
+    rendered: list[tuple[str, Animator, Guidance]] = [
         ("ours", ours, "landmarks"),
-        ("no previous", forgetful, "landmarks"),
+        ("no previous", memoryless, "landmarks"),
         ("edges", ours, "edges"),
     ]
     for name, animator in animators.items():
         if name != "ours":
-            ways.append((name, animator, "landmarks"))
-    for method, animator, guidance in ways:
+            rendered.append((name, animator, "landmarks"))
+    for method, animator, guidance in rendered:
         path = out / f"{clip.name}.{method.replace(' ', '-').replace('/', '-')}.mp4"
         motion = MotionOptions("copy")
         options = AnimateOptions(motion=motion, guidance=guidance, end=FRAMES / 25, overwrite=True)
@@ -290,14 +291,8 @@ def _reencode(driving: Path, path: Path) -> Path:
 
 
 def _spline_warp(clip: Clip, index: int) -> Picture:
-    """The first frame under the thin-plate spline of the clip's own landmarks: no network."""
+    """The first frame warped by the thin-plate spline of the clip's own landmarks, without a network."""
     image = torch.from_numpy(np.array(clip.frames[0])).permute(2, 0, 1)[None].float()
     first, target = (torch.from_numpy(clip.points[i])[None] for i in (0, index))
     moved = warp(image, spline_flow(target, first[:, None], image.shape[-1], stride=1)[:, 0])
     return moved[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-
-
-if __name__ == "__main__":
-    from ..cli import evaluate as command
-
-    sys.exit(command())

@@ -1,10 +1,10 @@
-"""Measures the tracker on people it never saw: error, lost faces, false finds, speed and jitter.
+"""Measures the tracker on people it was not trained on: error, lost and false faces, speed and jitter.
 
     python -m gfla.train.face.evaluate --data DIR [--weights FILE] [--landmarks face-alignment] [--every N]
 
-NME is the mean distance of the 68 points over the distance of the outer eye corners (36-45). A face is lost
-where nothing is found, or what is found lies more than 20 % off. Nothing here is drawn anew: the same seed,
-the same table.
+NME is the mean distance of the 68 points over the distance of the outer eye corners. A face is lost where
+none is found, or one that is more than 20 % off. Random numbers have a fixed seed, so the table is
+reproducible.
 """
 
 import argparse
@@ -24,12 +24,13 @@ from ...animate.face.builtin import BuiltinLandmarker
 from ...animate.face.landmarkers import load_landmarker
 from ...animate.face.landmarks import Landmarker, Landmarks
 from ...animate.face.pose import transform, warp
+from ...animate.ibug68 import EYE_CORNERS
 from ...models.tracker import load_tracker
 from .faces import Image, Points, eye_opening, head_yaw, read_frames, read_meshes, read_points
 from .samples import texture
 
 LOST = 0.2
-"""NME from which a find is counted as another thing than the face."""
+"""NME above which a detection is not counted as the face."""
 BINS = ("yaw < 10", "yaw 10-20", "yaw < 20", "yaw >= 20")
 PEOPLE = ("astronaut", "camera", "no_time_for_that_tiny")
 """scikit-image's pictures with people in them."""
@@ -46,7 +47,7 @@ class Tally:
 
     def add(self, found: Landmarks | None, truth: Points) -> None:
         """found against truth (70, 2) pixels of the same image."""
-        scale = float(np.linalg.norm(truth[36] - truth[45]))
+        scale = float(np.linalg.norm(truth[EYE_CORNERS[0]] - truth[EYE_CORNERS[-1]]))
         error = math.inf
         if found is not None:
             error = float(np.linalg.norm(found.points - truth[:68], axis=1).mean()) / scale
@@ -71,10 +72,10 @@ def main() -> None:
         prog="python -m gfla.train.face.evaluate", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/ and raw_val/")
-    parser.add_argument("--weights", type=Path, help="a trained tracker instead of the shipped one")
+    parser.add_argument("--weights", type=Path, help="a trained tracker (default: the shipped one)")
     parser.add_argument("--landmarks", default="builtin", help="builtin or face-alignment")
     parser.add_argument(
-        "--every", type=int, default=5, help="find in every n-th frame (following takes them all)"
+        "--every", type=int, default=5, help="detect in every n-th frame (tracking uses all frames)"
     )
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
@@ -88,17 +89,18 @@ def main() -> None:
     ):
         print(tally.line(), flush=True)
     for name, images in (
-        ("windows of raw_val beside the face", windows(options.data, 500)),
+        ("windows of raw_val without the face", windows(options.data, 500)),
         ("textures", (texture(np.random.default_rng(k), 320) for k in range(100))),
         ("scikit-image without people", pictures_without_people()),
     ):
         scores = [[face.score for face in landmarker.find(image)] for image in images]
         false = [f"{max(found):.2f}" for found in scores if found]
-        print(f"{name:34} {len(scores):6} pictures, finds in {len(false)} {' '.join(false)}", flush=True)
+        print(f"{name:34} {len(scores):6} pictures, faces in {len(false)} {' '.join(false)}", flush=True)
 
 
 def evaluate_found(landmarker: Landmarker, data: Path, every: int) -> list[Tally]:
-    """Each n-th frame of val for itself: as it is, turned, pasted on canvases, and in its whole raw frame."""
+    """Detection in every n-th frame of val: unchanged, turned, pasted on canvases, and in its whole raw
+    frame."""
     tallies = {name: Tally(f"found, {name}") for name in (*BINS, "turned", "on canvases", "whole raw frames")}
     rng = np.random.default_rng(0)
     for row in val_rows(data):
@@ -120,11 +122,10 @@ def evaluate_found(landmarker: Landmarker, data: Path, every: int) -> list[Tally
 
 
 def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
-    """Every clip of val from its first frame to its last, as crops and in whole raw frames; prints speed and
-    jitter."""
+    """Tracking through every clip of val, in crops and in whole raw frames; prints speed and jitter."""
     tallies = {name: Tally(f"followed, {name}") for name in (*BINS, "whole raw frames")}
     people: dict[str, Tally] = {}
-    shake, took = [], []
+    jitter, seconds = [], []
     opened: list[NDArray] = []
     for row in val_rows(data):
         path = data / "faces" / row["file"]
@@ -133,41 +134,41 @@ def evaluate_followed(landmarker: Landmarker, data: Path) -> list[Tally]:
         for t, image in read_frames(path):
             start = time.perf_counter()
             last = landmarker.follow(image, last)
-            took.append(time.perf_counter() - start)
+            seconds.append(time.perf_counter() - start)
             for name in bins(yaw[t]):
                 tallies[name].add(last, truth[t])
             people.setdefault(row["identity"], Tally(f"  {row['identity'][:30]}")).add(last, truth[t])
             track.append(last.points if last else np.full((68, 2), np.nan, np.float32))
         if len(track) > 2:
             both = np.stack(track), truth[: len(track), :68]
-            opened.append(np.stack([share_open(points) for points in both]))
-            shake.append([np.nanmean(np.abs(np.diff(points, 2, axis=0))) for points in both])
+            opened.append(np.stack([relative_opening(points) for points in both]))
+            jitter.append([np.nanmean(np.abs(np.diff(points, 2, axis=0))) for points in both])
     for frames in raw_clips(data):
         last = None
         for image, points in frames:
             last = landmarker.follow(image, last)
             tallies["whole raw frames"].add(last, points)
-    ours, theirs = np.mean(shake, 0)
-    print(f"second difference of points, pixels of 256: followed {ours:.3f}, labels {theirs:.3f}")
+    ours, theirs = np.mean(jitter, 0)
+    print(f"second difference of points, pixels of 256: tracked {ours:.3f}, labels {theirs:.3f}")
     found, labels = np.concatenate(opened, 1)
     shut = labels < 0.4
     print(
-        f"opening of the eyes, 1 as usual: off by {np.nanmean(np.abs(found - labels)):.3f}; "
+        f"opening of the eyes, 1 as usual: mean error {np.nanmean(np.abs(found - labels)):.3f}; "
         f"{shut.sum()} frames of shut eyes: labels {labels[shut].mean():.2f}, "
-        f"followed {np.nanmean(found[shut]):.2f}"
+        f"tracked {np.nanmean(found[shut]):.2f}"
     )
-    print(f"following: median {np.median(took) * 1e3:.1f}, least {np.min(took) * 1e3:.1f} ms a frame")
+    print(f"tracking: median {np.median(seconds) * 1e3:.1f}, minimum {np.min(seconds) * 1e3:.1f} ms a frame")
     return [*tallies.values(), *people.values()]
 
 
-def share_open(points: Points) -> NDArray[np.float32]:
-    """A clip's points (T, 68, 2) -> (T,): its eyes' opening over what is usual in it."""
+def relative_opening(points: Points) -> NDArray[np.float32]:
+    """Opening of the eyes over the clip's usual opening, (T,), from its points (T, 68, 2)."""
     opening = eye_opening(points)
     return opening / np.nanpercentile(opening, 75)
 
 
 def bins(yaw: float) -> list[str]:
-    """The groups of a frame by how far its head is turned, degrees."""
+    """The groups of a frame by its yaw in degrees."""
     turn = abs(float(yaw))
     return [BINS[3]] if turn >= 20 else [BINS[2], BINS[0] if turn < 10 else BINS[1]]
 
@@ -178,7 +179,7 @@ def val_rows(data: Path) -> list[dict[str, str]]:
 
 
 def on_canvas(image: Image, points: Points, rng: np.random.Generator) -> tuple[Image, Points]:
-    """The 256 crop, 90 to 400 pixels large, anywhere on a texture of 480 to 1280 pixels."""
+    """The 256 crop, scaled to 90 to 400 pixels, anywhere on a texture of 480 to 1280 pixels."""
     width, height = rng.integers(480, 1281, 2)
     canvas = cv2.resize(texture(rng, 320), (int(width), int(height)))
     side = int(rng.uniform(90, min(400, width, height)))
@@ -189,8 +190,7 @@ def on_canvas(image: Image, points: Points, rng: np.random.Generator) -> tuple[I
 
 
 def raw_clips(data: Path, every: int = 1) -> Iterator[Iterator[tuple[Image, Points]]]:
-    """For each of raw_val's files: every n-th frame that its val clip took, with the (70, 2) points it has
-    there."""
+    """For each file of raw_val: every n-th frame used by its val clip, with its points (70, 2)."""
     originals = {path.stem: path for path in (data / "raw_val").glob("*.mp4")}
     for row in val_rows(data):
         stem = Path(row["file"]).stem.rsplit("_", 1)[0]
@@ -201,7 +201,7 @@ def raw_clips(data: Path, every: int = 1) -> Iterator[Iterator[tuple[Image, Poin
 def _raw_frames(
     data: Path, row: dict[str, str], original: Path, every: int
 ) -> Iterator[tuple[Image, Points]]:
-    """The clip took, at 25 fps, the nearest earlier frame of its original."""
+    """The frames of one original: at 25 a second the clip used the newest one not later."""
     truth = read_points((data / "faces" / row["file"]).with_suffix(".npz"))
     scale, corner = float(row["crop_side"]) / 256, [float(row["crop_x"]), float(row["crop_y"])]
     video = cv2.VideoCapture(str(original))
@@ -220,7 +220,7 @@ def _raw_frames(
 
 
 def windows(data: Path, count: int) -> Iterator[Image]:
-    """Windows of raw_val's frames that do not touch the face's box (with a forehead)."""
+    """Windows of raw_val's frames that do not touch the face's box, forehead included."""
     frames = [pair for clip in raw_clips(data, 40) for pair in clip]
     rng, made = np.random.default_rng(1), 0
     while made < count:
@@ -236,7 +236,7 @@ def windows(data: Path, count: int) -> Iterator[Image]:
 
 
 def pictures_without_people() -> Iterator[Image]:
-    """What scikit-image's package carries, without its pictures of people."""
+    """The pictures in scikit-image's package, without those of people."""
     import skimage.data
 
     for path in sorted(Path(skimage.data.__file__).parent.iterdir()):

@@ -1,7 +1,7 @@
-"""The faces that the tracker learns from: clips, portraits, whole photographs, and what is beside the faces.
+"""The tracker's training faces: clips, portraits, whole photographs, and backgrounds beside the faces.
 
-Identities are few (about 200), so each is also bent after its mesh as if the head were turned. Images are RGB
-uint8; landmarks are 70 = 68 iBUG points and two irises.
+There are few identities (about 200), so faces are also warped by their mesh as if the head were turned.
+Images are RGB uint8; landmarks are 70 = 68 iBUG points and two irises.
 """
 
 import csv
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ...animate.face.builtin import MIRROR
 from ...animate.face.pose import face_pose
+from ...animate.ibug68 import EYE_CORNERS, LIDS, MIRROR
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -28,15 +28,14 @@ MESH = np.array([
     61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178, 468, 473,
 ])
 # fmt: on
-"""The 478-point mesh's points in iBUG order, then the irises of the eyes 36-41 and 42-47."""
+"""The 478-point mesh's points in iBUG order, then the two irises."""
 SHUT = 0.6
-"""Of a clip's usual opening of the eyes: frames in which they are less open are all taken, being few."""
+"""Fraction of a clip's usual eye opening: the few frames below it are all used."""
 
 
 @dataclass(frozen=True)
 class Face:
-    """An image with one face: points (70, 2) float32 pixels, and how far the head is turned aside in
-    degrees."""
+    """An image with one face: points (70, 2) float32 pixels, and turn, the absolute yaw in degrees."""
 
     image: Image
     points: Points
@@ -45,8 +44,7 @@ class Face:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Training material in memory: faces by identity, whole photographs with one face, pictures without
-    any."""
+    """Training data in memory: faces by identity, whole photographs with one face, pictures without faces."""
 
     people: list[list[Face]]
     photographs: list[Face]
@@ -54,7 +52,7 @@ class FaceSet:
 
 
 def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
-    """Read data/faces of one split, every n-th frame of its clips and all with shut eyes, into memory."""
+    """Read one split of data/faces into memory: every n-th frame of its clips, and all with shut eyes."""
     rng = np.random.default_rng(0)
     people: dict[str, list[Face]] = {}
     photographs: list[Face] = []
@@ -64,10 +62,10 @@ def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
         path = data / "faces" / row["file"]
         points, meshes = read_points(path.with_suffix(".npz")), read_meshes(path.with_suffix(".npz"))
         opening = eye_opening(points)
-        wanted = (np.arange(len(points)) % every == 0) | (opening < SHUT * np.median(opening))
-        seen = [(t, image) for t, image in read_frames(path) if wanted[t]]
-        faces = [Face(image, points[t], float(abs(head_yaw(meshes[t])))) for t, image in seen]
-        for (t, _), face in list(zip(seen, faces, strict=True))[:: max(1, len(faces) // 2)]:
+        chosen = (np.arange(len(points)) % every == 0) | (opening < SHUT * np.median(opening))
+        frames = [(t, image) for t, image in read_frames(path) if chosen[t]]
+        faces = [Face(image, points[t], float(abs(head_yaw(meshes[t])))) for t, image in frames]
+        for (t, _), face in list(zip(frames, faces, strict=True))[:: max(1, len(faces) // 2)]:
             faces += [turned(face, meshes[t], rng) for _ in range(2)]
         people.setdefault(row["identity"], []).extend(faces)
         if row["kind"] == "portrait":
@@ -78,7 +76,7 @@ def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
 
 
 def read_points(path: Path) -> Points:
-    """The npz beside a clip or portrait -> (T, 70, 2) float32 pixels of its 256 square."""
+    """Points (T, 70, 2) float32 in the npz beside a clip or portrait, pixels of its 256 square."""
     with np.load(path) as arrays:
         points, mesh = arrays["lmk68"], arrays["mesh"]
     points, mesh = points.reshape(-1, 68, 2), mesh.reshape(-1, 478, 3)
@@ -86,30 +84,30 @@ def read_points(path: Path) -> Points:
 
 
 def eye_opening(points: Points) -> NDArray[np.float32]:
-    """points (..., N, 2), the first 68 iBUG -> (...): the lids' distance over the eye's width, the less open
-    eye's."""
-    eyes = points[..., 36:48, :].reshape(*points.shape[:-2], 2, 6, 2)
-    between = np.linalg.norm(eyes[..., [1, 2], :] - eyes[..., [5, 4], :], axis=-1).mean(-1)
-    width = np.linalg.norm(eyes[..., 0, :] - eyes[..., 3, :], axis=-1)
-    return (between / np.maximum(width, 1e-3)).min(-1)
+    """Distance of the lids over the width of the less open eye, (...), from points (..., N, 2)."""
+    upper, lower = (points[..., list(side), :] for side in zip(*LIDS, strict=True))
+    gap = np.linalg.norm(upper - lower, axis=-1).reshape(*points.shape[:-2], 2, 2).mean(-1)
+    corners = points[..., list(EYE_CORNERS), :]
+    width = np.linalg.norm(corners[..., ::2, :] - corners[..., 1::2, :], axis=-1)
+    return (gap / np.maximum(width, 1e-3)).min(-1)
 
 
 def read_meshes(path: Path) -> NDArray[np.float32]:
-    """The npz beside a clip or portrait -> (T, 478, 3) float32: x, y and depth in pixels, smaller is
+    """Meshes (T, 478, 3) float32 in the npz beside a clip or portrait: x, y and depth in pixels, smaller is
     nearer."""
     with np.load(path) as arrays:
         return arrays["mesh"].reshape(-1, 478, 3).astype(np.float32)
 
 
 def head_yaw(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
-    """mesh (..., 478, 3) -> (...) degrees that the head is turned aside, from the depth of its two sides."""
+    """Yaw (...) in degrees of meshes (..., 478, 3), from the depths of the two sides."""
     across = (mesh[..., [454, 323, 263, 291], :] - mesh[..., [234, 93, 33, 61], :]).mean(-2)
     return np.degrees(np.arctan2(across[..., 2], np.hypot(across[..., 0], across[..., 1])))
 
 
 def turned(face: Face, mesh: NDArray[np.float32], rng: np.random.Generator) -> Face:
-    """The face as if its head were turned further aside and up or down, bent after its mesh: turned heads are
-    rare.
+    """The face warped by its mesh as if the head were turned further to the side, up or down, because turned
+    heads are rare.
 
     The idea is face profiling (Zhu et al. 2016, "Face Alignment Across Large Poses", section 4.3).
     """
@@ -125,12 +123,12 @@ def turned(face: Face, mesh: NDArray[np.float32], rng: np.random.Generator) -> F
         [[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]]
     )
     centre = mesh[[234, 454, 10, 152]].mean(0)
-    there = ((mesh - centre) @ (about_x @ about_y).T + centre).astype(np.float32)
-    cells = np.full((90, 90), np.inf, np.float32)  # of 4 pixels: the nearest depth seen in each
-    at = np.clip((there[:, :2] / 4 + 10).astype(int), 0, 89)
-    np.minimum.at(cells, (at[:, 1], at[:, 0]), there[:, 2])
-    nearest = cv2.erode(cells, np.ones((3, 3), np.uint8))
-    seen = there[:, 2] < nearest[at[:, 1], at[:, 0]] + 10
+    posed = ((mesh - centre) @ (about_x @ about_y).T + centre).astype(np.float32)
+    depth = np.full((90, 90), np.inf, np.float32)  # nearest depth in cells of 4 pixels
+    at = np.clip((posed[:, :2] / 4 + 10).astype(int), 0, 89)
+    np.minimum.at(depth, (at[:, 1], at[:, 0]), posed[:, 2])
+    nearest = cv2.erode(depth, np.ones((3, 3), np.uint8))
+    visible = posed[:, 2] < nearest[at[:, 1], at[:, 0]] + 10
     height, width = face.image.shape[:2]
     border = np.array(
         [
@@ -141,7 +139,7 @@ def turned(face: Face, mesh: NDArray[np.float32], rng: np.random.Generator) -> F
         ]
     )
     field = LinearNDInterpolator(
-        np.concatenate([there[seen, :2], border]), np.concatenate([mesh[seen, :2], border])
+        np.concatenate([posed[visible, :2], border]), np.concatenate([mesh[visible, :2], border])
     )
     ys, xs = np.mgrid[:height:4, :width:4]
     coarse = (
@@ -155,7 +153,7 @@ def turned(face: Face, mesh: NDArray[np.float32], rng: np.random.Generator) -> F
         for k in (0, 1)
     )
     image = cv2.remap(face.image, field_x, field_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return Face(image, there[MESH, :2], float(abs(head_yaw(there))))  # type: ignore[arg-type]
+    return Face(image, posed[MESH, :2], float(abs(head_yaw(posed))))  # type: ignore[arg-type]
 
 
 def read_frames(path: Path, every: int = 1) -> list[tuple[int, Image]]:
@@ -172,8 +170,8 @@ def read_frames(path: Path, every: int = 1) -> list[tuple[int, Image]]:
 
 
 def whole_photograph(path: Path, row: dict[str, str], points: Points) -> list[Face]:
-    """The untouched source of a portrait with its points, at most 512 pixels long; [] if it adds nothing to
-    the crop, or if the face is so small in it that others may stand beside it."""
+    """The original of a portrait with its points, at most 512 pixels long; [] if it adds little to the crop,
+    or if the face in it is so small that other people may be in the picture."""
     found = sorted(path.parent.glob(path.stem + ".orig.*"))
     image = cv2.imread(str(found[0])) if found else None
     if image is None:
@@ -183,13 +181,12 @@ def whole_photograph(path: Path, row: dict[str, str], points: Points) -> list[Fa
         return []
     scale = min(1.0, 512 / longer)
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[..., ::-1].copy()
-    there = (points + 0.5) * side / 256 + [float(row["crop_x"]), float(row["crop_y"])]
-    return [Face(small, (there * scale - 0.5).astype(np.float32), 0.0)]  # type: ignore[arg-type]
+    whole = (points + 0.5) * side / 256 + [float(row["crop_x"]), float(row["crop_y"])]
+    return [Face(small, (whole * scale - 0.5).astype(np.float32), 0.0)]  # type: ignore[arg-type]
 
 
 def surroundings(face: Face, rng: np.random.Generator) -> Image | None:
-    """A 192 x 192 picture of what is beside the face: a window that does not touch its box, grown; or
-    None."""
+    """A 192 x 192 picture of the background: a window that does not touch the face's box; or None."""
     pose = face_pose(face.points[:68])
     height, width = face.image.shape[:2]
     reach = 0.62 * pose.size

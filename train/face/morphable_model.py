@@ -1,9 +1,9 @@
-"""Fits the morphable landmark model that animation ships (`animate/face/morphable_model.py`) on face meshes.
+"""Fits the shipped morphable landmark model (`animate/face/morphable_model.py`) to face meshes.
 
-The meshes are three-dimensional, so pose can be taken off by a similarity and what is left split in two: what
-stays through a clip is the person, what changes within it is expression. Directions of expression that have a
-name are found by regression on a measured quantity (how far a lid is open), in the part of the face that is
-theirs; the rest of a part's variation is its principal components.
+The meshes are three-dimensional, so a similarity removes the pose. Of the rest, what is constant in a clip is
+the person, and what changes is expression. A named direction of expression comes from regression on a
+measured quantity (such as the opening of a lid) within its part of the face; the part's remaining variation
+gives principal components.
 
 T frames, P = 70 points (68 and the irises), K directions of expression. Shapes are (P, 3) float64: x right,
 y down, z away from the camera, the eyes one unit apart, a face seen from the front.
@@ -20,13 +20,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.face.builtin import MIRROR
-from ...animate.face.morphable_model import EYES, LIDS, LIPS, FaceModel, save_face_model
+from ...animate.cli.options import run_command
+from ...animate.errors import InputError
+from ...animate.face.morphable_model import FaceModel, save_face_model
+from ...animate.ibug68 import (
+    BROWS,
+    EYE_CORNERS,
+    EYES,
+    IRISES,
+    LIDS,
+    LIPS,
+    MIRROR,
+    MOUTH,
+    MOUTH_CORNERS,
+    NOSTRILS,
+)
 from ..data.clips import find_dataset
 from .faces import MESH
 
-STEADY = np.r_[0:3, 14:17, 27:31, [36, 39, 42, 45]]
-EYE, BROWS, MOUTH, IRISES = np.r_[36:42], np.r_[17:27], np.r_[3:14, 31:36, 48:68], np.r_[68:70]
+STEADY = np.r_[0:3, 14:17, 27:31, EYE_CORNERS]
+"""Points that expression hardly moves: ears, the bridge of the nose, eye corners."""
+_EYE, _BROWS, _IRISES = np.array(EYES[0]), np.concatenate(BROWS), np.array(IRISES)
+_MOUTH = np.r_[3:14, NOSTRILS, MOUTH]  # with the jaw and the nostrils, which move along
 IDENTITIES = 24
 Shapes = NDArray[np.float64]
 
@@ -43,21 +58,21 @@ def read_people(data: Path, split: str, frames: int = 120) -> list[Shapes]:
                 step = max(1, len(mesh) // frames)
                 people.append(mesh[::step][:frames, MESH].astype(np.float64))
     if not people:
-        raise ValueError(f"{data / 'index.csv'} lists no meshes of split {split!r}.")
+        raise InputError(data / "index.csv", f"no meshes of split {split!r}")
     return people
 
 
 def align(shapes: Shapes, goal: Shapes, points: NDArray = STEADY) -> Shapes:
-    """(T, P, 3) turned, scaled and shifted so that `points` come as near as they can to those of `goal`
-    (P, 3) (Umeyama 1991)."""
-    centre, there = shapes[:, points].mean(1, keepdims=True), goal[points].mean(0)
-    a, b = shapes[:, points] - centre, goal[points] - there
+    """Shapes (T, P, 3) under the similarity that brings `points` closest to those of `goal` (P, 3) (Umeyama
+    1991)."""
+    centre, goal_centre = shapes[:, points].mean(1, keepdims=True), goal[points].mean(0)
+    a, b = shapes[:, points] - centre, goal[points] - goal_centre
     u, size, v = np.linalg.svd(np.einsum("pj,tpi->tji", b, a))
     sign = np.ones_like(size)
     sign[:, 2] = np.sign(np.linalg.det(u @ v))
     scale = (size * sign).sum(1) / (a * a).sum((1, 2))
     turn = (u * sign[:, None]) @ v
-    return scale[:, None, None] * ((shapes - centre) @ turn.transpose(0, 2, 1)) + there
+    return scale[:, None, None] * ((shapes - centre) @ turn.transpose(0, 2, 1)) + goal_centre
 
 
 def mirrored(shapes: Shapes) -> Shapes:
@@ -65,7 +80,7 @@ def mirrored(shapes: Shapes) -> Shapes:
 
 
 def fit_face_model(meshes: Sequence[Shapes]) -> FaceModel:
-    """The model of these people, from `read_people`."""
+    """The model of the people read by `read_people`."""
     mean = _mean(meshes)
     people = [align(shapes, mean) for shapes in meshes]
     own = [np.median(shapes, 0) for shapes in people]
@@ -74,7 +89,7 @@ def fit_face_model(meshes: Sequence[Shapes]) -> FaceModel:
     names, expression = _directions(changes)
     flat = expression.reshape(len(names), -1)
     spread = (changes.reshape(len(changes), -1) @ np.linalg.pinv(flat)).std(0)
-    for _ in range(4):  # what stays in a clip may be a lasting smile: the likelier of the two takes it
+    for _ in range(4):  # a lasting smile is constant too: split by what is likelier, person or expression
         identity, deviation, mean = _identity(np.stack(own))
         own = [
             _without_expression(o, mean, identity * deviation[:, None, None], expression, spread) for o in own
@@ -95,7 +110,7 @@ def fit_face_model(meshes: Sequence[Shapes]) -> FaceModel:
 
 
 def _mean(meshes: Sequence[Shapes]) -> Shapes:
-    """The mean of the people's median shapes, symmetric, eyes one unit apart, as most of them look: ahead."""
+    """The symmetric mean of the people's median shapes, eyes one unit apart, looking ahead."""
     first = [s[len(s) // 2] for s in meshes]
     sized = np.stack([(s - s.mean(0)) / np.linalg.norm(s - s.mean(0)) for s in first])
     mean = np.median(sized, 0)
@@ -108,20 +123,20 @@ def _mean(meshes: Sequence[Shapes]) -> Shapes:
 
 
 def _directions(changes: Shapes) -> tuple[tuple[str, ...], Shapes]:
-    """Names and (K, P, 3) of the directions that `changes` (T, P, 3) hold, those with a sense first in each
-    part; one unit is a strong movement, the strongest of a hundred."""
+    """Names and directions (K, P, 3) in `changes` (T, P, 3), the named ones first in each part. One unit is a
+    strong movement, the 99th percentile."""
 
     def gap(pairs: Sequence[tuple[int, int]]) -> Shapes:
         return np.mean([changes[:, low, 1] - changes[:, up, 1] for up, low in pairs], 0)
 
     x, y, z = np.moveaxis(changes, 2, 0)
-    corners, lips = [48, 54], [51, 57]
-    width = x[:, 54] - x[:, 48]
+    corners, lips = list(MOUTH_CORNERS), [51, 57]
+    width = x[:, corners[1]] - x[:, corners[0]]
     lift = y[:, lips].mean(1) - y[:, corners].mean(1)
     forward = z[:, corners].mean(1) - z[:, lips].mean(1)
-    look = changes[:, IRISES].mean(1) - changes[:, [36, 39, 42, 45]].mean(1)
+    look = changes[:, _IRISES].mean(1) - changes[:, EYE_CORNERS].mean(1)
 
-    eyes = _part(changes, EYE, {"blink_left": -gap(LIDS[:2])}, 2, "eye_left")
+    eyes = _part(changes, _EYE, {"blink_left": -gap(LIDS[:2])}, 2, "eye_left")
     other = [(name.replace("left", "right"), mirrored(direction)) for name, direction in eyes]
     mouth = {
         "mouth_open": gap(LIPS),
@@ -129,12 +144,12 @@ def _directions(changes: Shapes) -> tuple[tuple[str, ...], Shapes]:
         "pucker": forward - width,
         "jaw_side": x[:, 8],
     }
-    brows = {"brows": -y[:, BROWS].mean(1), "frown": x[:, 21] - x[:, 22]}
+    brows = {"brows": -y[:, _BROWS].mean(1), "frown": x[:, 21] - x[:, 22]}
     found = [
         *(pair for both in zip(eyes, other, strict=True) for pair in both),
-        *_part(changes, MOUTH, mouth, 7, "mouth"),
-        *_part(changes, BROWS, brows, 2, "brows"),
-        *_part(changes, IRISES, {"gaze_x": look[:, 0], "gaze_y": look[:, 1]}, 0, "gaze"),
+        *_part(changes, _MOUTH, mouth, 7, "mouth"),
+        *_part(changes, _BROWS, brows, 2, "brows"),
+        *_part(changes, _IRISES, {"gaze_x": look[:, 0], "gaze_y": look[:, 1]}, 0, "gaze"),
     ]
     return tuple(name for name, _ in found), np.stack([direction for _, direction in found])
 
@@ -163,23 +178,23 @@ def _part(
 
 
 def _closing(expression: Shapes, names: Sequence[str], mean: Shapes) -> Shapes:
-    """`expression` with the blinks sized so that one unit shuts each pair of the mean's lids, no more."""
+    """`expression` with the blinks scaled so that one unit exactly shuts each pair of the mean's lids."""
     expression = expression.copy()
     for name, pairs in (("blink_left", LIDS[:2]), ("blink_right", LIDS[2:])):
         blink = expression[names.index(name)]
         open_by = np.array([mean[low, 1] - mean[up, 1] for up, low in pairs])
         closes = np.array([blink[up, 1] - blink[low, 1] for up, low in pairs])
         blink *= open_by.mean() / closes.mean()
-        for (up, low), wanted in zip(pairs, open_by, strict=True):
-            missing = wanted - (blink[up, 1] - blink[low, 1])
+        for (up, low), gap in zip(pairs, open_by, strict=True):
+            missing = gap - (blink[up, 1] - blink[low, 1])
             blink[up, 1] += missing * 0.8  # the upper lid does most of it
             blink[low, 1] -= missing * 0.2
     return expression
 
 
 def _identity(own: Shapes) -> tuple[Shapes, NDArray, Shapes]:
-    """Principal components of people's own shapes (N, P, 3), with their mirror images: (IDENTITIES, P, 3) of
-    unit length, their deviations, and the mean."""
+    """Principal components (IDENTITIES, P, 3) of people's shapes (N, P, 3) and their mirror images, of unit
+    length; their standard deviations; and the mean."""
     both = np.concatenate([own, mirrored(own)])
     mean = both.mean(0)
     _, size, axes = np.linalg.svd((both - mean).reshape(len(both), -1), full_matrices=False)
@@ -190,7 +205,7 @@ def _identity(own: Shapes) -> tuple[Shapes, NDArray, Shapes]:
 def _without_expression(
     own: Shapes, mean: Shapes, identity: Shapes, expression: Shapes, spread: NDArray
 ) -> Shapes:
-    """`own` (P, 3) less the expression in it, were both spread as they are among people."""
+    """`own` (P, 3) minus its most likely expression, given how shapes and expressions vary among people."""
     basis = np.concatenate([identity, expression])
     prior = np.concatenate([np.ones(len(identity)), spread])
     solved = _solve((own - mean)[None], basis, prior)[0]
@@ -198,8 +213,8 @@ def _without_expression(
 
 
 def _solve(changes: Shapes, basis: Shapes, spread: NDArray, noise: float = 0.012) -> NDArray:
-    """Coefficients (T, K) of `changes` (T, P, 3), least squares with a Gaussian prior of that spread; noise:
-    what a coordinate deviates by chance."""
+    """Coefficients (T, K) of `changes` (T, P, 3) by least squares with a Gaussian prior. spread: (K,) its
+    standard deviations. noise: standard deviation of a coordinate."""
     flat = basis.reshape(len(basis), -1)
     system = flat @ flat.T + np.diag((noise / spread) ** 2)
     return np.linalg.solve(system, flat @ changes.reshape(len(changes), -1).T).T
@@ -210,15 +225,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="folder with index.csv (default: GFLA_DATA)")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         model = fit_face_model(read_people(find_dataset(options.data), "train"))
-    except ValueError as error:
-        print(f"face_model: {error}", file=sys.stderr)
-        return 2
-    save_face_model(model, options.out)
-    for name, low, high in zip(model.names, *model.limits, strict=True):
-        print(f"{name:12} seen from {low:6.2f} to {high:6.2f}")
-    return 0
+        save_face_model(model, options.out)
+        for name, low, high in zip(model.names, *model.limits, strict=True):
+            print(f"{name:12} seen from {low:6.2f} to {high:6.2f}")
+
+    return run_command("morphable_model", work)
 
 
 if __name__ == "__main__":

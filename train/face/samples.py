@@ -1,7 +1,7 @@
-"""Samples for the tracker's two nets, each drawn anew: faces moved, turned, lit, blurred, covered, or absent.
+"""Random samples for the tracker's two nets: faces moved, turned, lit, blurred, covered, or absent.
 
-People are drawn evenly and bent a little in shape; backgrounds are what surrounds the training faces,
-patchwork of it, and procedural textures. Images are RGB uint8.
+People are drawn evenly and slightly deformed. Backgrounds are the surroundings of the training faces,
+patchwork of them, and procedural textures. Images are RGB uint8.
 """
 
 import math
@@ -15,15 +15,15 @@ from .faces import Face, FaceSet, Image, Points, eye_opening, mirrored
 
 
 class Sampler:
-    """Draws samples for both nets from a FaceSet; the same seed draws the same samples."""
+    """Draws samples for both nets from a FaceSet; the same seed gives the same samples."""
 
     def __init__(self, faces: FaceSet, seed: int, crop: int, canvas: int = 160) -> None:
         self.faces, self.crop, self.canvas = faces, crop, canvas
         self.rng = np.random.default_rng(seed)
 
     def face(self) -> Face:
-        """Of two people drawn evenly often the one whose head is turned more, as most look straight ahead;
-        sometimes, as most eyes are open, of one person's faces the one whose are shut most."""
+        """A random face. Often the more turned head of two people, because most look straight ahead;
+        sometimes the most shut eyes of one person's faces, because most eyes are open."""
         rng = self.rng
 
         def person() -> list[Face]:
@@ -54,8 +54,8 @@ class Sampler:
         return image
 
     def aligned(self) -> tuple[Image, Points, float]:
-        """For the aligner: an upright crop off by a little, points (70, 2) in it, and 1.0; or a crop without
-        a face or badly off, points that mean nothing, and 0.0."""
+        """For the aligner: a slightly misplaced upright crop, points (70, 2) in it, and 1.0; or a crop
+        without a face or badly misplaced, arbitrary points, and 0.0."""
         kind = self.rng.random()
         if kind < 0.14:
             return self.photo(self.background(self.crop)), np.zeros((70, 2), np.float32), 0.0
@@ -64,7 +64,7 @@ class Sampler:
         face = self.face()
         truth = face_pose(face.points[:68])
         pose = self._badly_off(truth) if kind < 0.25 else self._a_little_off(truth)
-        matrix = _bent(crop_matrix(pose, self.crop), self.crop, self.rng)
+        matrix = _deformed(crop_matrix(pose, self.crop), self.crop, self.rng)
         image, points = self._cut(face.image, matrix, self.crop), transform(matrix, face.points)
         return self.photo(self.covered(image, points)), points, 0.0 if kind < 0.25 else 1.0
 
@@ -99,7 +99,7 @@ class Sampler:
         return self.photo(canvas), poses
 
     def scrambled(self) -> Image:
-        """A face with its squares shuffled: skin, hair and parts of a face, but no face."""
+        """A face cut into shuffled squares: skin, hair and parts of a face, but no face."""
         face, rng = self.face(), self.rng
         image = self._cut(
             face.image, crop_matrix(self._a_little_off(face_pose(face.points[:68])), self.crop), self.crop
@@ -114,7 +114,7 @@ class Sampler:
         return image
 
     def photo(self, image: Image) -> Image:
-        """What cameras and codecs do: light, colour, darkness, blur, low resolution, noise, JPEG."""
+        """Effects of cameras and codecs: light, colour, darkness, blur, low resolution, noise, JPEG."""
         rng, side = self.rng, image.shape[0]
         if rng.random() < 0.2:
             scale = rng.uniform(0.25, 0.8)
@@ -146,7 +146,7 @@ class Sampler:
         return image
 
     def covered(self, image: Image, points: Points) -> Image:
-        """Sometimes something before the face: a blob or band of texture, or of skin-like surroundings."""
+        """Sometimes occlude the face: a blob or band of background."""
         rng = self.rng
         if rng.random() > 0.3:
             return image
@@ -163,7 +163,7 @@ class Sampler:
         return (image * (1 - weight) + self.background(side) * weight).astype(np.uint8)
 
     def _cut(self, image: Image, matrix: NDArray[np.float64], side: int) -> Image:
-        """Warp into a square; beyond the image: black, its border pixels, or another picture."""
+        """Warp into a square; outside the image: black, its border pixels, or another picture."""
         kind = self.rng.random()
         if kind < 0.35:
             return warp(image, matrix, (side, side))
@@ -218,8 +218,8 @@ class Sampler:
 
 
 def texture(rng: np.random.Generator, side: int) -> Image:
-    """A procedural picture (side, side, 3): clouds of several scales, with stripes, checks, shapes or letters
-    on it."""
+    """A procedural picture (side, side, 3): noise of several scales, with stripes, checks, shapes or
+    letters."""
     image = np.zeros((side, side, 3), np.float32)
     for cells in (2, 5, 12, 30, 80):
         noise = rng.normal(0, 1, (cells, cells, 3 if rng.random() < 0.4 else 1)).astype(np.float32)
@@ -265,7 +265,7 @@ def _draw_shape(rng: np.random.Generator, image: Image) -> None:
         cv2.putText(
             image, word, (x - 20, y), int(rng.integers(0, 7)), rng.uniform(0.3, 1.5), colour, 1, cv2.LINE_AA
         )
-    else:  # two dots and a line within a disc: alike to a face, but none
+    else:  # two dots and a line in a disc: similar to a face
         radius = int(rng.integers(6, side // 4))
         cv2.circle(image, (x, y), radius, colour, -1)
         dark = tuple(int(c * 0.4) for c in colour)
@@ -281,7 +281,7 @@ def _draw_shape(rng: np.random.Generator, image: Image) -> None:
 
 
 def _similarity(pose: FacePose, x: float, y: float, size: float, turn: float) -> NDArray[np.float64]:
-    """The matrix that takes a face to centre x, y and a size, turned by that many radians."""
+    """The matrix that moves a face to centre x, y and the given size, turned by `turn` radians."""
     scale = size / pose.size
     cos, sin = scale * math.cos(turn), scale * math.sin(turn)
     return np.array(
@@ -289,9 +289,9 @@ def _similarity(pose: FacePose, x: float, y: float, size: float, turn: float) ->
     )
 
 
-def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The matrix followed by a small stretch and shear about the crop's middle: more shapes of face than
-    there are."""
+def _deformed(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The matrix followed by a small random stretch and shear about the crop's middle, for more face
+    shapes."""
     wide, shear = math.exp(rng.normal(0, 0.05)), rng.normal(0, 0.04)
     bend = np.array([[wide, shear], [0, 1 / wide]])
     middle = np.full(2, (side - 1) / 2)
@@ -299,7 +299,7 @@ def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> N
 
 
 def _fit(image: Image, side: int, rng: np.random.Generator) -> Image:
-    """A random window of the picture, of random zoom and mirroring, as a (side, side, 3) copy."""
+    """A random window of the picture with random zoom and mirroring, as a (side, side, 3) copy."""
     k = int(rng.uniform(0.35, 1) * image.shape[0])
     x, y = rng.integers(0, image.shape[0] - k + 1, 2)
     part = cv2.resize(image[y : y + k, x : x + k], (side, side), interpolation=cv2.INTER_LINEAR)

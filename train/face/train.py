@@ -2,15 +2,15 @@
 
     python -m gfla.train.face.train --data DIR --out RUN [--steps N] [--resume] [--init WEIGHTS]
 
-The learning rate is constant and falls to zero over the last 30 % of the steps: a run may be resumed with
-more steps, or ended early with fewer. Both nets learn in one loop, as what the finder takes for a face where
-there is none becomes a lesson for the aligner. With --init the aligner goes on from weights that are there,
-whose finder stays as it is. RUN/tracker.safetensors is the averaged (EMA) model. B batch, N landmarks, h w
-feature grid.
+The learning rate is constant and falls to zero over the last 30 % of the steps, so a run can be resumed with
+more steps, or ended early with fewer. Both nets train in one loop: false faces of the finder become negative
+samples of the aligner. With --init only the aligner is trained, starting from the given weights.
+RUN/tracker.safetensors is the averaged (EMA) model.
+
+B batch, N landmarks, h w feature grid.
 """
 
 import argparse
-import json
 import math
 import time
 from collections import deque
@@ -21,27 +21,26 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from ...animate.compute.devices import fast_arithmetic
 from ...animate.face.pose import FacePose, crop_matrix, warp
+from ...animate.ibug68 import EYES, IRISES, JAW
 from ...models.layers import channels_last
 from ...models.tracker import Tracker, read_cells
 from ...models.weights import read_weights, save_weights
+from ..checkpoint import load_checkpoint, save_checkpoint
 from ..losses.landmarks import LOWER, UPPER
 from .faces import Image, load_faces
 from .samples import Sampler
 
 ALIGNED, WHOLE, HARD = 32, 12, 6
-"""Samples a step: crops for the aligner, canvases for the finder, and crops that fooled the finder."""
-RATE, FURTHER = 2e-3, 8e-4
-"""Of a run from the beginning, and of an aligner that goes on."""
-AVERAGE = 0.998
-SAVE_EVERY = 180.0
-"""Seconds between checkpoints."""
+"""Samples per step: crops for the aligner, canvases for the finder, and crops that the finder mistook."""
+RATE, INIT_RATE = 2e-3, 8e-4
+"""Learning rate of a run from scratch, and with --init."""
+EMA = 0.998
+CHECKPOINT_SECONDS = 180
 
 
 def main() -> None:
@@ -51,8 +50,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with faces/")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.safetensors")
-    parser.add_argument("--init", type=Path, help="weights whose aligner is to be trained further, and alone")
+    parser.add_argument("--resume", action="store_true", help="continue from OUT/checkpoint.safetensors")
+    parser.add_argument("--init", type=Path, help="weights whose aligner alone is trained further")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     train(options.data, options.out, options.steps, options.resume, options.device, options.init)
@@ -68,9 +67,11 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
         model.finder.eval().requires_grad_(False)
     average = Tracker().to(device)
     average.load_state_dict(model.state_dict())
-    rate = FURTHER if init else RATE
+    rate = INIT_RATE if init else RATE
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.02)
-    start = _restore(out, model, average, optimizer) if resume else 0
+    checkpoint, settings = out / "checkpoint.safetensors", {"model": asdict(model.config)}
+    modules, optimizers = {"model": model, "average": average}, {"optimizer": optimizer}
+    start = load_checkpoint(checkpoint, modules, optimizers, **settings)["step"] if resume else 0
     sampler = Sampler(load_faces(data), seed=start, crop=model.config.crop)
     hard: deque[Image] = deque(maxlen=1500)
     totals: dict[str, float] = {}
@@ -102,7 +103,7 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         if torch.isfinite(norm):
             optimizer.step()
-        _follow(average, model, min(AVERAGE, (step + 1) / (step + 10)))
+        _follow(average, model, min(EMA, (step + 1) / (step + 10)))
 
         for name, value in terms.items():
             totals[name] = totals.get(name, 0.0) + value.item()
@@ -111,8 +112,9 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
             now = time.monotonic()
             print(f"step {step + 1}/{steps}  {(now - logged) * 10:.0f} ms  {line}", flush=True)
             totals, logged = {}, now
-        if time.monotonic() - saved > SAVE_EVERY or step + 1 == steps:
-            _save(out, model, average, optimizer, step + 1)
+        if time.monotonic() - saved > CHECKPOINT_SECONDS or step + 1 == steps:
+            save_checkpoint(checkpoint, modules, optimizers, settings | {"step": step + 1})
+            save_weights(out / "tracker.safetensors", average, asdict(average.config))
             saved = time.monotonic()
 
 
@@ -127,10 +129,13 @@ def aligner_loss(
 ) -> dict[str, Tensor]:
     """points, truth (B, N, 2) pixels; score (B,) logits; heat (B, N, h, w) logits; real (B,) in {0, 1}.
 
-    Distance of the points in cells of the heat map, and of the way from each upper lid or lip to the lower,
-    as lids that are shut are few; cross entropy of the heat map with a Gaussian of one cell, which keeps it
-    one narrow hill; cross entropy of the score, which is to fall where the points miss the face by more than
-    a tenth of the eyes' distance. Points beyond the crop teach nothing.
+    - points: their distance, in cells of the heat map.
+    - gaps: the error of the way from each upper lid or lip to the lower one, because shut lids are rare.
+    - heat: cross entropy of the heat map with a Gaussian of one cell, which keeps it a single narrow peak.
+    - score: cross entropy; it should fall where the points miss the face by more than a tenth of the eyes'
+      distance.
+
+    Points outside the crop are ignored.
     """
     h, w = heat.shape[-2:]
     cells = (truth + 0.5) / stride - 0.5
@@ -178,8 +183,8 @@ def finder_loss(cells: Tensor, poses: tuple[list[FacePose], ...], stride: int) -
 
 
 def cell_targets(poses: list[FacePose], shape: tuple[int, ...], stride: int) -> NDArray[np.float32]:
-    """(6, h, w) float32: hill of each face (1 in its centre's cell), and what Finder says of the nearest
-    face's pose."""
+    """The finder's target (6, h, w) float32: a peak for each face (1 in its centre's cell), and the pose of
+    the nearest face."""
     h, w = shape
     target = np.zeros((6, h, w), np.float32)
     ys, xs = np.mgrid[:h, :w].astype(np.float32)
@@ -199,7 +204,7 @@ def cell_targets(poses: list[FacePose], shape: tuple[int, ...], stride: int) -> 
 def fooled(
     cells: Tensor, canvases: tuple[Image, ...], poses: tuple[list[FacePose], ...], stride: int, crop: int
 ) -> list[Image]:
-    """The aligner's crops where the finder sees faces most though none is near: at most three of a canvas."""
+    """The aligner's crops at the finder's strongest false faces, at most three per canvas."""
     crops = []
     for values, canvas, faces in zip(read_cells(cells, stride).cpu(), canvases, poses, strict=True):
         peak = F.max_pool2d(values[None, :, :, 0], 5, 1, 2)[0] == values[..., 0]
@@ -212,10 +217,10 @@ def fooled(
 
 
 def _importance(device: torch.device) -> Tensor:
-    """Eyes, irises and lips carry the expression; the jaw's place along itself is nearly free."""
+    """Weights (70,): eyes, irises and lips carry the expression; a jaw point may slide along the jaw."""
     weight = torch.ones(70, device=device)
-    weight[:17] = 0.7
-    weight[36:70] = 1.5
+    weight[: JAW.stop] = 0.7
+    weight[EYES[0].start : IRISES.stop] = 1.5
     return weight
 
 
@@ -226,34 +231,6 @@ def _follow(average: Tracker, model: Tracker, decay: float) -> None:
             mean.lerp_(value, 1 - decay)
         else:
             mean.copy_(value)
-
-
-def _save(out: Path, model: Tracker, average: Tracker, optimizer: torch.optim.Optimizer, step: int) -> None:
-    tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
-    tensors |= {f"average.{k}": v.contiguous() for k, v in average.state_dict().items()}
-    for index, slots in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v.contiguous() for k, v in slots.items()}
-    unfinished = out / "checkpoint.tmp"
-    save_file(tensors, unfinished, {"step": json.dumps(step)})
-    unfinished.replace(out / "checkpoint.safetensors")
-    save_weights(out / "tracker.safetensors", average, asdict(average.config))
-
-
-def _restore(out: Path, model: Tracker, average: Tracker, optimizer: torch.optim.Optimizer) -> int:
-    with safe_open(out / "checkpoint.safetensors", "pt") as file:
-        step = json.loads(file.metadata()["step"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for prefix, module in (("model.", model), ("average.", average)):
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, slot = name.split(".")
-            slots.setdefault(int(index), {})[slot] = value
-    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    return step
 
 
 if __name__ == "__main__":

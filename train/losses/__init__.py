@@ -1,1 +1,1 @@
-"""Losses, term by term, and the perceptual networks that some of them read."""
+"""Losses, term by term, and the perceptual networks behind some of them."""

@@ -1,23 +1,27 @@
-"""What a sample's outputs cost, term by term, under the names of the weights in `config.Stage`.
+"""The training loss of a sample, term by term; terms have the names of their weights in `config.Stage`.
 
-B batch, T frames of a chunk, H W the picture; pictures in [-1, 1]. Frames come frame-major: (T B, ...).
+B batch, T frames of a chunk, H W the picture; pictures in [-1, 1]. Stacked frames are frame-major: (T B,
+...).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...models.config import Task
 from ...models.generator import Deformed, FrameOutput
 from ..config import Stage
 from .perceptual import Features, Grid, perceptual_distance
 from .terms import (
     affine_regularisation,
     attention_distance,
+    detail_weight,
     face_crops,
+    find_eyes,
     flow_distance,
     hidden_share,
     painted_share,
@@ -25,25 +29,34 @@ from .terms import (
     style_distance,
 )
 
-Teacher = tuple[Tensor, Tensor]
-"""The teacher's flow and its weight, see `data.Batch`: (B, T, 2, H/4, W/4) and (B, T, 1, H/4, W/4)."""
+
+class Target(NamedTuple):
+    """What a chunk's outputs should be.
+
+    Attributes:
+        task: of the poses.
+        source: (B, 3, H, W), the reference.
+        truth: (B, T, 3, H, W), the true frames.
+        points: (B, T, N, 2), their poses.
+        flow, flow_weight: the teacher's, see `clips.Batch`.
+    """
+
+    task: Task
+    source: Tensor
+    truth: Tensor
+    points: Tensor
+    flow: Tensor
+    flow_weight: Tensor
 
 
-def flow_terms(
-    stage: Stage,
-    moved: Deformed,
-    teacher: Teacher,
-    source: Tensor,
-    truth: Tensor,
-    features: Features | None,
-) -> dict[str, Tensor]:
-    """Of what moves the source alone, on the first frame: source, truth (B, 3, H, W)."""
-    terms = {}
+def flow_terms(stage: Stage, moved: Deformed, target: Target, features: Features | None) -> dict[str, Tensor]:
+    """The terms of the flow stage, on the chunk's first frame."""
+    terms, truth = {}, target.truth[:, 0]
     if moved.flows:
         coarse, fine = moved.flows
-        terms["flow"] = flow_distance(fine, coarse, teacher[0][:, 0], teacher[1][:, 0])
+        terms["flow"] = flow_distance(fine, coarse, target.flow[:, 0], target.flow_weight[:, 0])
     if moved.flows and stage.correctness and features is not None:
-        terms["correctness"] = correctness(moved.flows, source, truth, features)
+        terms["correctness"] = correctness(moved.flows, target.source, truth, features)
         affine = [affine_regularisation(flow[:, 0], n) for flow, n in zip(moved.flows, (3, 5), strict=True)]
         terms["affine"] = torch.stack(affine).mean()
     if moved.attended and stage.attention:
@@ -54,22 +67,19 @@ def flow_terms(
 def picture_terms(
     stage: Stage,
     outputs: list[FrameOutput],
-    truth: Tensor,
-    weight: Tensor,
-    eyes: Tensor,
-    teacher: Teacher,
-    source: Tensor,
+    target: Target,
     features: Features | None,
-    dice: torch.Generator,
+    rng: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Of T frames: truth (B, T, 3, H, W), source (B, 3, H, W); frame-major weight (T B, 1, H, W), where L1
-    counts again, see `losses.detail_weight`, and eyes (T B, 2, 2), see `losses.find_eyes`."""
+    """The terms of the T frames of a chunk. rng: draws the crop that the perceptual network sees."""
+    points = target.points.transpose(0, 1).flatten(0, 1)
+    weight = detail_weight(target.task, points, target.truth.shape[-2:])
     images = torch.cat([output.image for output in outputs])
-    real = truth.transpose(0, 1).flatten(0, 1)
-    part = window(stage, real.shape[-2:], dice)
+    real = target.truth.transpose(0, 1).flatten(0, 1)
+    part = window(stage, real.shape[-2:], rng)
     flows = [
-        flow_distance(output.motions[1].flow, output.motions[0].flow, teacher[0][:, t], teacher[1][:, t])
-        for t, output in enumerate(outputs)
+        flow_distance(o.motions[1].flow, o.motions[0].flow, target.flow[:, t], target.flow_weight[:, t])
+        for t, o in enumerate(outputs)
     ]
     affine = [
         affine_regularisation(output.motions[level].flow.flatten(0, 1), n)
@@ -87,21 +97,21 @@ def picture_terms(
     }
     if stage.change and len(outputs) > 1:
         made = torch.stack([output.image for output in outputs], dim=1).diff(dim=1)
-        terms["change"] = F.l1_loss(made, truth.diff(dim=1))
+        terms["change"] = F.l1_loss(made, target.truth.diff(dim=1))
     if stage.carried:
-        pairs = zip(outputs, truth.unbind(1), strict=True)
+        pairs = zip(outputs, target.truth.unbind(1), strict=True)
         terms["carried"] = torch.stack(
             [painted_share(o.motions[2].mask[:, 0], o.warped, true) for o, true in pairs]
         ).mean()
     if stage.hidden:
         shares = [
-            hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], teacher[1][:, t])
+            hidden_share(o.motions[1].mask[:, 0], o.motions[2].mask[:, 0], target.flow_weight[:, t])
             for t, o in enumerate(outputs)
         ]
         terms["hidden"] = torch.stack(shares).mean()
     if stage.correctness and features is not None:
         each = [
-            correctness((o.motions[0].flow, o.motions[1].flow), source, truth[:, t], features)
+            correctness((o.motions[0].flow, o.motions[1].flow), target.source, target.truth[:, t], features)
             for t, o in enumerate(outputs)
         ]
         terms["correctness"] = torch.stack(each).mean()
@@ -109,23 +119,23 @@ def picture_terms(
         attended = [torch.cat(level) for level in zip(*(o.attended for o in outputs), strict=True)]
         terms["attention"] = attention_distance(attended, real)
     if stage.face and features is not None:
-        terms["face"] = face_distance(images, real, eyes, features)
+        terms["face"] = face_distance(images, real, find_eyes(target.task, points), features)
     return terms
 
 
-def window(stage: Stage, shape: tuple[int, ...], dice: torch.Generator) -> tuple[Any, ...]:
-    """A crop anywhere, or near the middle as the stage says, so that the features' own grid is not learnt."""
+def window(stage: Stage, shape: tuple[int, ...], rng: torch.Generator) -> tuple[Any, ...]:
+    """A random crop, near the middle if the stage says so: the generator does not learn a network's grid."""
     slices = []
     for side in shape:
         length = int(side * stage.window)
-        room = side - length if not stage.central else side // 12
-        first = (side - length - room) // 2 + int(torch.randint(0, room + 1, (), generator=dice))
+        room = side // 12 if stage.central else side - length
+        first = (side - length - room) // 2 + int(torch.randint(0, room + 1, (), generator=rng))
         slices.append(slice(first, first + length))
     return (..., *slices)
 
 
 def face_distance(images: Tensor, real: Tensor, eyes: Tensor, features: Features) -> Tensor:
-    """Face loss (Ren 2021 Eq. 16): perceptual distance of the faces about known `eyes` (B, 2, 2)."""
+    """Face loss (Ren 2021 Eq. 16): perceptual distance of the faces around `eyes` (B, 2, 2), zero for NaN."""
     with torch.no_grad():
         wanted = features(face_crops(real, eyes))
     known = ~eyes.isnan().flatten(1).any(1)
@@ -133,7 +143,7 @@ def face_distance(images: Tensor, real: Tensor, eyes: Tensor, features: Features
 
 
 def correctness(flows: tuple[Tensor, ...], source: Tensor, truth: Tensor, features: Features) -> Tensor:
-    """Sampling-correctness loss of the source's flow at H/8 and H/4, their sum: flows (B, R, 2, h, w), source
+    """Sampling-correctness loss of the source's flow, summed over H/8 and H/4; flows (B, R, 2, h, w), source
     and truth (B, 3, H, W)."""
     with torch.no_grad():
         here, there = features.grids(source), features.grids(truth)
@@ -141,7 +151,7 @@ def correctness(flows: tuple[Tensor, ...], source: Tensor, truth: Tensor, featur
 
 
 def correctness_on(flows: tuple[Tensor, ...], source: tuple[Grid, ...], truth: tuple[Grid, ...]) -> Tensor:
-    """The same of flows (B, 2, h, w), on features that are there already."""
+    """`correctness` of flows (B, 2, h, w) on features computed before."""
     terms = [
         sampling_correctness(here.features, there.features, _flow_on_grid(flow, here))
         for flow, here, there in zip(flows, source, truth, strict=True)
@@ -150,7 +160,7 @@ def correctness_on(flows: tuple[Tensor, ...], source: tuple[Grid, ...], truth: t
 
 
 def _flow_on_grid(flow: Tensor, grid: Grid) -> Tensor:
-    """`flow` (B, 2, h, w) of a level of the same stride, where the cells of `grid` are centred; in cells."""
+    """`flow` (B, 2, h, w) of the level with `grid`'s stride, resampled at the centres of `grid`'s cells."""
     height, width = grid.features.shape[-2:]
     offset = (grid.first - (grid.stride - 1) / 2) / grid.stride  # of the grid's first cell, in the level's
     axes = [
@@ -179,16 +189,16 @@ def _perceptual_and_style(
 def _small_losses(
     stage: Stage, outputs: list[FrameOutput], real: Tensor, features: Features | None
 ) -> dict[str, Tensor]:
-    """L1 and perceptual distance of those of a picture's two parts that count, at half size: a fourth of the
-    cost."""
-    counting = [part for part in ("generated", "warped") if getattr(stage, part)]
-    if not counting:
+    """L1 and perceptual distance of the painted picture and of the warped source, if weighted; at half size,
+    a quarter of the cost."""
+    weighted = [part for part in ("generated", "warped") if getattr(stage, part)]
+    if not weighted:
         return {}
     real = F.avg_pool2d(real, 2)
     with torch.no_grad():
         wanted = features(real) if features is not None else []
     losses = {}
-    for part in counting:
+    for part in weighted:
         images = F.avg_pool2d(torch.cat([getattr(output, part) for output in outputs]), 2)
         losses[part] = 2 * F.l1_loss(images, real)
         if features is not None:

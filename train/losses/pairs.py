@@ -1,4 +1,4 @@
-"""What a picture of one pair costs under the papers' losses alone, term by term; for comparing models fairly.
+"""The papers' own losses of a picture, term by term, for comparing models under equal conditions.
 
 B batch, H W the picture; pictures in [-1, 1].
 """
@@ -20,11 +20,11 @@ from .perceptual import Features, Grid, perceptual_distance
 from .terms import affine_regularisation, attention_distance, find_eyes, style_distance
 
 TERMS = ("correctness", "affine", "attention", "perceptual", "l1", "style", "face")
-"""Every loss here, under the name of its weight in `config.Stage`."""
+"""The losses here, by the names of their weights in `config.Stage`."""
 
 
-class Seen(NamedTuple):
-    """What the fixed network sees of B pairs: the same for every model that is trained on them."""
+class PairFeatures(NamedTuple):
+    """The perceptual network's features of B pairs, computed once for all models that train on them."""
 
     content: list[Tensor]
     style: list[Tensor]
@@ -33,14 +33,14 @@ class Seen(NamedTuple):
 
 
 @torch.no_grad()
-def see(features: Features, pairs: Pairs) -> Seen:
+def pair_features(features: Features, pairs: Pairs) -> PairFeatures:
     source, target = pairs.images
     content, style = features.content_and_style(target)
-    return Seen(content, style, features.grids(source), features.grids(target))
+    return PairFeatures(content, style, features.grids(source), features.grids(target))
 
 
 def deform(model: Any, pairs: Pairs) -> Deformed | None:
-    """The first stage's part of `model` alone; None for one without such a part."""
+    """The motion of `model` alone, without painting; None for a model without motion."""
     if not isinstance(model, Generator | AttentionFlow):
         return None
     reference = model.encode_reference(pairs.images[0], pairs.structures[0], pairs.points[0])
@@ -48,25 +48,24 @@ def deform(model: Any, pairs: Pairs) -> Deformed | None:
 
 
 def paint(model: Any, pairs: Pairs) -> FrameOutput:
-    """The target as `model`, which is called as `Generator` is, makes it of the source."""
+    """The target made from the source by `model`, which has the methods of `Generator`."""
     reference = model.encode_reference(pairs.images[0], pairs.structures[0], pairs.points[0])
     (output,), _ = model.animate(pairs.structures[1][:, None], pairs.points[1][:, None], reference)
     return output
 
 
 def deformed(model: Any, output: FrameOutput) -> Deformed:
-    """The same of a finished picture."""
+    """The motion behind a finished picture, as by `deform`."""
     still = isinstance(model, AttentionFlow) and not model.config.flow
     return Deformed(() if still else tuple(motion.flow for motion in output.motions[:2]), output.attended)
 
 
-def deformation_terms(stage: Stage, moved: Deformed, pairs: Pairs, seen: Seen) -> dict[str, Tensor]:
-    """L_c, L_r (Ren 2020 Eq. 3, 6) and L_attn (Ren 2021 Eq. 10), as far as the model has what they ask
-    for."""
+def deformation_terms(stage: Stage, moved: Deformed, pairs: Pairs, known: PairFeatures) -> dict[str, Tensor]:
+    """L_c, L_r (Ren 2020 Eq. 3, 6) and L_attn (Ren 2021 Eq. 10), those that the model has outputs for."""
     terms = {}
     if moved.flows and stage.correctness:
         flows = tuple(flow[:, 0] for flow in moved.flows)
-        terms["correctness"] = correctness_on(flows, seen.source_grids, seen.target_grids)
+        terms["correctness"] = correctness_on(flows, known.source_grids, known.target_grids)
     if moved.flows and stage.affine:
         each = [affine_regularisation(flow[:, 0], n) for flow, n in zip(moved.flows, (3, 5), strict=True)]
         terms["affine"] = torch.stack(each).sum()
@@ -76,16 +75,16 @@ def deformation_terms(stage: Stage, moved: Deformed, pairs: Pairs, seen: Seen) -
 
 
 def picture_terms(
-    stage: Stage, image: Tensor, pairs: Pairs, seen: Seen, features: Features
+    stage: Stage, image: Tensor, pairs: Pairs, known: PairFeatures, features: Features
 ) -> dict[str, Tensor]:
-    """L_l1, L_perc, L_style and L_face of `image` (B, 3, H, W), as far as the stage weighs them."""
+    """L_perc, and L_l1, L_style and L_face if the stage weights them, of `image` (B, 3, H, W)."""
     target = pairs.images[1]
     content, style = features.content_and_style(image)
-    terms = {"perceptual": perceptual_distance(content, seen.content).mean()}
+    terms = {"perceptual": perceptual_distance(content, known.content).mean()}
     if stage.l1:
         terms["l1"] = F.l1_loss(image, target)
     if stage.style:
-        terms["style"] = style_distance(style, seen.style)
+        terms["style"] = style_distance(style, known.style)
     if stage.face:
         terms["face"] = face_distance(image, target, find_eyes("person", pairs.points[1]), features)
     return terms

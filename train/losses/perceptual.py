@@ -1,5 +1,5 @@
-"""Fixed ImageNet networks: a SqueezeNet for the perceptual loss and the perceptual distance of evaluation, or
-VGG-19, the papers' own, for training."""
+"""Frozen ImageNet networks: SqueezeNet for the perceptual loss and for evaluation, or VGG-19, the papers'
+own, for training."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...animate.errors import InputError
 from ...models.layers import channels_last
 
 TAPS = (1, 4, 7, 10, 12)
@@ -25,7 +26,7 @@ _EXPAND = {3: 64, 4: 64, 5: 128, 7: 128, 8: 192, 9: 192, 10: 256, 12: 256}
 
 
 class Grid(NamedTuple):
-    """Features (B, C, h, w) and where they stand: cell k is centred at pixel `first` + `stride` k."""
+    """Features (B, C, h, w) and their position: cell k is centred at pixel `first` + `stride` k."""
 
     features: Tensor
     stride: int
@@ -52,13 +53,13 @@ class PerceptualFeatures(nn.Module):
         return list(_taps(self.features, images, TAPS).values())
 
     def content_and_style(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The taps of the perceptual and of the style loss, here the same."""
+        """The taps of the perceptual and of the style loss, which are the same here."""
         taps = self(images)
         return taps, taps
 
     def grids(self, images: Tensor) -> tuple[Grid, Grid]:
-        """Features at strides 8 and 4, for the sampling-correctness loss. Nothing is padded in the first
-        convolution and the pools, so the grid starts inside the picture."""
+        """Features at strides 8 and 4, for the sampling-correctness loss. The first convolution and the pools
+        have no padding, so the grid starts inside the picture."""
         taps = _taps(self.features, images, (4, 7))
         return Grid(taps[7], 8, 9.0), Grid(taps[4], 4, 5.0)
 
@@ -98,47 +99,48 @@ Features = PerceptualFeatures | VggFeatures
 
 
 def load_features(kind: str, path: Path | None) -> Features:
-    """The network "squeezenet" (from `path`) or "vgg19" (from `path`, else torch.hub's cache). ValueError in
-    a sentence if there is none or the weights are missing or another network's."""
+    """The network "squeezenet" (from `path`) or "vgg19" (from `path`, else torch.hub's cache). InputError if
+    the weights are missing or another network's."""
     if kind not in ("squeezenet", "vgg19"):
-        raise ValueError(f"There is no perceptual network {kind!r}: choose squeezenet or vgg19.")
+        raise InputError(f"perceptual network {kind!r}", "unknown", "choose squeezenet or vgg19")
     if kind == "vgg19":
         return VggFeatures(path or Path(torch.hub.get_dir()) / "checkpoints" / VGG_FILE)
     if path is None:
-        raise ValueError("SqueezeNet's weights have no home of their own: name them with --perceptual.")
+        raise InputError("--perceptual", "SqueezeNet's weights have no default path", "name the file")
     return PerceptualFeatures(path)
 
 
 def features_in(path: Path) -> str:
-    """Which network for `load_features` the weights in a file are of: "vgg19", else "squeezenet". ValueError
-    in a sentence if there are none."""
+    """The network for `load_features` whose weights a file holds: "vgg19", else "squeezenet". InputError if
+    it cannot be read."""
     return "vgg19" if "features.16.weight" in _read(path, "SqueezeNet 1.0") else "squeezenet"
 
 
 def _load(net: nn.Module, path: Path, name: str) -> None:
-    """Freeze `net` with the weights `features.*` that it has in the file; layers beyond it are left out."""
+    """Load the weights `features.*` of `net` from the file and freeze it; further layers in it are
+    ignored."""
     tensors = _read(path, name)
     try:
         net.load_state_dict({key: tensors[key] for key in net.state_dict()})
     except (RuntimeError, KeyError) as error:
-        raise ValueError(f"{path} holds no {name} in torchvision's names ({error}).") from None
+        raise InputError(path, f"no {name} in torchvision's names ({error})") from None
     channels_last(net.eval().requires_grad_(False))
 
 
 def _read(path: Path, name: str) -> dict[str, Tensor]:
-    """A file's tensors, safetensors or .pth; `name` is what is looked for."""
+    """The tensors of a file, safetensors or .pth; name: of the expected network, for errors."""
     if not path.is_file():
-        raise ValueError(f"There are no perceptual weights at {path}: give --perceptual a {name}.")
+        raise InputError(path, "no such perceptual weights", f"give --perceptual a {name}")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except (SafetensorError, RuntimeError, TypeError, ValueError, EOFError, UnpicklingError) as error:
-        raise ValueError(f"{path} holds no {name} in torchvision's names ({error}).") from None
+        raise InputError(path, f"no {name} in torchvision's names ({error})") from None
 
 
 def _taps(layers: nn.Sequential, images: Tensor, wanted: tuple[int, ...]) -> dict[int, Tensor]:
-    """Outputs of the layers `wanted`, in their order, of `images` (B, 3, H, W) in [-1, 1]."""
+    """Outputs of the layers `wanted`, in order, for `images` (B, 3, H, W) in [-1, 1]."""
     mean = images.new_tensor((0.485, 0.456, 0.406))[:, None, None]
     std = images.new_tensor((0.229, 0.224, 0.225))[:, None, None]
     x = ((images + 1) / 2 - mean) / std
@@ -152,8 +154,8 @@ def _taps(layers: nn.Sequential, images: Tensor, wanted: tuple[int, ...]) -> dic
 
 
 class _Enter(nn.Conv2d):
-    """A convolution of stride 2 without padding, taken over 2 x 2 pixels as one of four times the channels:
-    three channels fill no vector, and their gradient takes more than twice as long."""
+    """A convolution of stride 2 without padding, computed on blocks of 2 x 2 pixels as one with four times
+    the channels: three channels do not fill a vector, and their gradient takes more than twice as long."""
 
     def forward(self, input: Tensor) -> Tensor:
         height, width = input.shape[-2:]
@@ -178,8 +180,8 @@ class _Fire(nn.Module):
 
 
 def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Mean over taps of mean|f - g| / mean|g| per picture: (B,). Perceptual loss (GFLA Eq. 13). `truth` gets
-    no gradient and, as it comes from a rectifier, is nowhere below zero."""
+    """Perceptual loss (GFLA Eq. 13): the mean over taps of mean|f - g| / mean|g| per picture, (B,). `truth`
+    gets no gradient; it comes from a ReLU, so it is not negative."""
     terms = [
         _MeanDistance.apply(f, g) / g.mean(dim=(1, 2, 3), dtype=torch.float32)
         for f, g in zip(features, truth, strict=True)
@@ -188,8 +190,8 @@ def perceptual_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
 
 
 class _MeanDistance(torch.autograd.Function):
-    """mean|f - g| per picture, in float32. Torch's own gradient of a mean is laid out channels first, and so
-    would be all that follows from it on the way back through the network."""
+    """mean|f - g| per picture, in float32. Torch's own gradient of a mean is channels first, a layout that
+    would spread back through the whole network."""
 
     @staticmethod
     def forward(ctx: Any, f: Tensor, g: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -1,6 +1,6 @@
-"""Losses: functions of tensors, named as in the papers.
+"""Losses as functions of tensors, named as in the papers.
 
-B batch, R references, h w a level's grid.
+B batch, R references, N points of a pose, h w a level's grid.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...animate.ibug68 import EYES, MOUTH
 from ...models.config import Task
 from ...models.limbs import near_limbs
 from ...models.ops import warp
 
-PARTS = (slice(36, 42), slice(42, 48), slice(48, 68))  # both eyes and the mouth
+PARTS = tuple(slice(part.start, part.stop) for part in (*EYES, MOUTH))
 
 
 def affine_regularisation(flow: Tensor, n: int) -> Tensor:
-    """How far each n x n patch of `flow` (B, 2, h, w) is from an affine map (GFLA Eq. 4-6), patches' mean.
+    """Distance of each n x n patch of `flow` (B, 2, h, w) from an affine map (GFLA Eq. 4-6), averaged.
 
-    The residual energy of the least-squares affine fit of source places from target places, in closed form by
-    box filters; as the target grid is affine itself, the flow may stand for the places.
+    The residual energy of the least-squares affine fit from target to source places, in closed form by box
+    filters. The target grid is affine itself, so the flow can replace the source places.
     """
     area = n * n
     x = flow.to(torch.promote_types(flow.dtype, torch.float32))
     mean = F.avg_pool2d(x, n, stride=1)
     energy = area * (F.avg_pool2d(x * x, n, stride=1) - mean * mean)
     height, width = mean.shape[-2:]
-    # Two large numbers that are nearly equal: a convolution, in bfloat16 or TF32, would leave only noise.
+    # energy - slope cancels: a convolution, in bfloat16 or TF32, would leave only noise.
     columns, rows = n * F.avg_pool2d(x, (n, 1), stride=1), n * F.avg_pool2d(x, (1, n), stride=1)
     offsets = [i - (n - 1) / 2 for i in range(n)]
     across = sum(offset * columns.narrow(3, i, width) for i, offset in enumerate(offsets))
@@ -40,48 +41,48 @@ def affine_regularisation(flow: Tensor, n: int) -> Tensor:
 
 
 def sampling_correctness(source: Tensor, target: Tensor, flow: Tensor) -> Tensor:
-    """How much less alike the sampled source is than the best place of it would be (GFLA Eq. 2-3).
+    """How similar the sampled source is to the target, relative to the best place (GFLA Eq. 2-3), as a loss.
 
         mu(l) = cos(v_s(l + w(l)), v_t(l)),   mu_max(l) = max over l' of cos(v_s(l'), v_t(l))
         L_c = mean over l of exp(-mu(l) / mu_max(l)) - exp(-1)
 
-    source, target (B, C, h, w): a fixed network's features v_s, v_t of the reference and of the true frame;
-    flow (B, 2, h, w): w, in cells of their grid. The constant, of the authors' code, makes a perfect match 0.
-    Sampling bilinearly sees no further than a cell, so v_s is blurred first by a binomial of 5 x 5 cells
-    (theirs was a Gaussian of 4 x 4, off centre by a third of a cell); mu_max is taken over the blurred too.
+    source, target (B, C, h, w): a frozen network's features v_s, v_t of the reference and the true frame;
+    flow (B, 2, h, w): w, in cells of their grid. The constant, from the authors' code, makes a perfect match
+    0. Bilinear sampling has gradients from one cell only, so v_s is blurred first by a binomial of 5 x 5
+    cells (the authors': a Gaussian of 4 x 4, off centre by a third of a cell); mu_max uses it blurred, too.
     """
     source, target = blur(source.detach().float()), F.normalize(target.detach().float(), dim=1, eps=1e-8)
     with torch.no_grad():
         places = F.normalize(source, dim=1, eps=1e-8).flatten(2)
-        best = [  # sample by sample: h w x h w numbers each
+        best = [  # one sample at a time: h w x h w numbers each
             (a.T @ b).amax(0) for a, b in zip(places, target.flatten(2), strict=True)
         ]
         best = torch.stack(best).view(len(flow), *flow.shape[2:]).clamp_min(1e-8)
-    alike = F.cosine_similarity(warp(source, flow.float()), target, dim=1, eps=1e-8)
-    return torch.exp(-alike / best).mean() - math.exp(-1)
+    similarity = F.cosine_similarity(warp(source, flow.float()), target, dim=1, eps=1e-8)
+    return torch.exp(-similarity / best).mean() - math.exp(-1)
 
 
 def style_distance(features: list[Tensor], truth: list[Tensor]) -> Tensor:
-    """Style loss (Johnson 2016; Ren 2021 Eq. 17): the mean over taps of mean|G(f) - G(g)| / mean|G(g)| with
-    the Gram matrix G(f) = f f^T / (C h w) of features (B, C, h, w). The papers take the plain difference of
-    VGG-19's; relative, it means the same for any network."""
+    """Style loss (Johnson 2016; Ren 2021 Eq. 17): the mean over taps of mean|G(f) - G(g)| / mean|G(g)|, G(f)
+    = f f^T / (C h w) being the Gram matrix of features (B, C, h, w). The papers use the absolute difference
+    for VGG-19; the relative one has the same scale for every network."""
     terms = []
     for f, g in zip(features, truth, strict=True):
         wanted = _gram(g)
-        error = (_gram(f) - wanted).abs().mean((1, 2))
-        terms.append(error / wanted.abs().mean((1, 2)).clamp_min(1e-12))  # picture by picture
+        error = (_gram(f) - wanted).abs().mean((1, 2))  # (B,)
+        terms.append(error / wanted.abs().mean((1, 2)).clamp_min(1e-12))
     return torch.stack(terms).mean()
 
 
 def attention_distance(attended: Sequence[Tensor], truth: Tensor) -> Tensor:
-    """Attention loss (Ren 2021 Eq. 10): mean|W_a(x_r, C) - x_t|, summed over the levels. `attended`: (B, 3,
-    h, w) the resized reference under the attention; `truth` (B, 3, H, W), averaged down to each level."""
+    """Attention loss (Ren 2021 Eq. 10): mean|W_a(x_r, C) - x_t|, summed over the levels. attended: (B, 3, h,
+    w) the resized reference under the attention. truth: (B, 3, H, W), averaged down to each level."""
     sizes = [F.adaptive_avg_pool2d(truth, (picture.shape[-2], picture.shape[-1])) for picture in attended]
     return sum((F.l1_loss(a, b) for a, b in zip(attended, sizes, strict=True)), truth.new_zeros(()))
 
 
 def find_eyes(task: Task, points: Tensor) -> Tensor:
-    """The eyes (B, 2, 2) among a pose's points (B, N, 2), NaN where unknown, as for a thing."""
+    """Centres of the eyes (B, 2, 2) in a pose's points (B, N, 2); NaN where unknown, as for a thing."""
     if task == "face":
         return torch.stack([points[:, part].mean(1) for part in PARTS[:2]], dim=1)
     if task == "person":
@@ -90,9 +91,12 @@ def find_eyes(task: Task, points: Tensor) -> Tensor:
 
 
 def face_crops(images: Tensor, eyes: Tensor) -> Tensor:
-    """The faces of `images` (B, 3, H, W) for the face loss (Ren 2021 Eq. 16): (B, 3, S, S), S = H / 4, 32 at
-    least; the square of 2.5 eye distances across, H / 8 at least, around the middle of the `eyes` (B, 2, 2)
-    pixels, x then y, moved inside; all grey, 0, where an eye is unknown (NaN): nothing is lost there."""
+    """Crops of the faces of `images` (B, 3, H, W), for the face loss (Ren 2021 Eq. 16): (B, 3, S, S).
+
+    A crop is a square around the middle of the `eyes` (B, 2, 2) pixels, x then y, moved inside the picture;
+    its side is 2.5 eye distances, at least H / 8. S is H / 4, at least 32. Where an eye is unknown (NaN) the
+    crop is zero, so it costs nothing.
+    """
     height, width = images.shape[-2:]
     known = ~eyes.isnan().flatten(1).any(1)
     eyes = eyes.nan_to_num(0.0)
@@ -110,8 +114,8 @@ def face_crops(images: Tensor, eyes: Tensor) -> Tensor:
 
 
 def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
-    """Mean distance of the source's flow to the teacher's at both levels, over the teacher's own length:
-    large movements are not to outweigh the small.
+    """Mean distance of the source's flow from the teacher's at both levels, relative to the teacher's
+    length, so that large movements do not outweigh small ones.
 
     flow4 (B, R, 2, H/4, W/4) and flow8 (B, R, 2, H/8, W/8) in pixels of their levels; teacher (B, 2, H/4,
     W/4) in pixels of the full picture; weight (B, 1, H/4, W/4).
@@ -125,10 +129,13 @@ def flow_distance(flow4: Tensor, flow8: Tensor, teacher: Tensor, weight: Tensor)
 
 
 def hidden_share(mask4: Tensor, mask1: Tensor, shown: Tensor) -> Tensor:
-    """-log(1 - m) of the source's shares m, mask4 (B, 1, H/4, W/4) and mask1 (B, 1, H, W), where the source
-    is known not to show the place, 1 - shown (B, 1, H/4, W/4): that must be painted. Without it, as in GFLA,
-    the mask learns that late and leaves ghosts of moved limbs. Where it shows it nothing is asked: the flow
-    may be wrong."""
+    """-log(1 - m) of the source's shares m where the source is known not to show the place: it must be
+    painted.
+
+    mask4 (B, 1, H/4, W/4) and mask1 (B, 1, H, W): the shares. shown (B, 1, H/4, W/4): 1 where the source
+    shows the place; there the term is zero, as the flow may still be wrong. Without this term, as in GFLA,
+    the mask learns late and leaves ghosts of moved limbs.
+    """
     with torch.autocast(shown.device.type, enabled=False):
         masks = torch.cat((mask4.float(), F.avg_pool2d(mask1.float(), 4)), dim=1)
         return (-torch.log1p(-masks.clamp(max=1 - 1e-4)) * (1 - shown)).mean()
@@ -144,8 +151,8 @@ def painted_share(mask: Tensor, warped: Tensor, truth: Tensor) -> Tensor:
 
 
 def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Where a small mistake matters, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H,
-    W) in [0, 1]: a face's eyes and mouth, a close-up's lids or lips, a person's body; a thing everywhere."""
+    """Where small errors matter, for points (B, N, 2) and a picture of `shape` (height, width): (B, 1, H, W)
+    in [0, 1]. A face's eyes and mouth, a close-up's lids or lips, a person's body, everywhere for a thing."""
     if task == "face":
         return part_weight(points, shape[-1])
     if task == "view":
@@ -157,8 +164,8 @@ def detail_weight(task: Task, points: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def part_weight(points: Tensor, size: int) -> Tensor:
-    """Where eyes and mouth are, for landmarks (B, 68, 2), pixels of a picture of side `size`: (B, 1, size,
-    size) in [0, 1], a Gaussian as wide as each part. There a small mistake is a wrong expression."""
+    """Eyes and mouth of landmarks (B, 68, 2), pixels of a picture of side `size`, as Gaussians of each part's
+    size: (B, 1, size, size) in [0, 1]. There a small error is a wrong expression."""
     cells = torch.arange(size, device=points.device, dtype=points.dtype)
     weight = points.new_zeros(len(points), size, size)
     for part in PARTS:

@@ -1,4 +1,4 @@
-"""Seeded drawn persons with exact joints and textured solids on a turntable: data without downloads."""
+"""Drawn persons with exact joints and textured solids on a turntable, by seed: data without downloads."""
 
 from .acting import SEQUENCES, STAGE, Pair, act, choose_camera, choose_pose, draw_pair
 from .body import Camera, Pose

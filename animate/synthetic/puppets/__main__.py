@@ -1,4 +1,4 @@
-"""`python -m gfla.animate.synthetic.puppets SHEET.png`: person pairs and solids on a sheet."""
+"""`python -m gfla.animate.synthetic.puppets SHEET.png`: a contact sheet of person pairs and solids."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from . import AZIMUTHS, STAGE, act, choose_look, choose_solid, draw, draw_pair, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m gfla.animate.synthetic.puppets", description=__doc__)
-    parser.add_argument("sheet", type=Path, help="the picture to write")
+    parser.add_argument("sheet", type=Path, help="the image to write")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     size, rows = (128, 128), []

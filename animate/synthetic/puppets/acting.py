@@ -11,20 +11,20 @@ from .looks import choose_look
 from .paint import Drawn, draw
 
 STAGE = Camera(4.0, 214.0, 128.0, 124.0)
-"""Shows the whole figure in a picture of 256 x 256."""
+"""Shows the whole figure in an image of 256 x 256."""
 SEQUENCES = ("walk", "wave", "turn", "dance")
 
 
 class Pair(NamedTuple):
-    """One person twice: in another pose, or by another camera."""
+    """One person in two poses, seen by two cameras."""
 
     source: Drawn
     target: Drawn
 
 
 def draw_pair(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Pair:
-    """Pair `index` of the endless dataset `seed`, pictures of `size` (height, width): another person for
-    every index, both pictures in the same room."""
+    """Pair `index` of the endless dataset `seed`, images of `size` (height, width): a new person for every
+    index, both images in the same room."""
     rng = np.random.default_rng((seed, index))
     look = choose_look(int(rng.integers(2**31)))
     near = bool(rng.random() < 0.25)
@@ -32,7 +32,7 @@ def draw_pair(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Pair
 
 
 def choose_pose(rng: np.random.Generator) -> Pose:
-    """Standing, walking, gesturing, sitting on the air; mostly facing the viewer."""
+    """A random pose: standing, walking, gesturing or sitting without a chair; mostly facing the viewer."""
     turn = rng.choice([rng.normal(0, 28), rng.normal(180, 30), rng.uniform(-180, 180)], p=[0.6, 0.15, 0.25])
     values = {
         "turn": float(turn),
@@ -66,7 +66,7 @@ def choose_pose(rng: np.random.Generator) -> Pose:
 
 
 def choose_camera(rng: np.random.Generator, size: tuple[int, int], *, near: bool) -> Camera:
-    """The whole figure, or with `near` its upper half."""
+    """A random camera that shows the whole figure, or its upper half if `near`."""
     height, width = size
     scale = height * (rng.uniform(1.25, 1.6) if near else rng.uniform(0.76, 0.92))
     x = width / 2 + rng.normal(0, 0.03) * height
@@ -75,8 +75,7 @@ def choose_camera(rng: np.random.Generator, size: tuple[int, int], *, near: bool
 
 
 def act(name: str, frames: int = 50) -> list[Pose]:
-    """The sequence `name` of `SEQUENCES` in `frames` poses, which begins again where it ends. ValueError for
-    another name."""
+    """The sequence `name` of `SEQUENCES` as `frames` poses that loop. ValueError for another name."""
     if name not in SEQUENCES:
         raise ValueError(f"There is no sequence {name!r}; there are {', '.join(SEQUENCES)}.")
     return [_at(name, index / frames) for index in range(frames)]

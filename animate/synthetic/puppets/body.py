@@ -1,7 +1,7 @@
-"""Where a posed body's joints are in space and in the picture: forward kinematics and an orthographic camera.
+"""The joints of a posed body in space and in the image: forward kinematics and an orthographic camera.
 
-A body as tall as 1 stands with its pelvis at the origin and faces the viewer: x to the picture's right,
-y down, z towards the viewer. Angles are degrees.
+A body of height 1 stands with its pelvis at the origin and faces the viewer: x to the image's right, y down,
+z towards the viewer. Angles are degrees.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ DOWN = np.array([0.0, 1.0, 0.0])
 class Pose(NamedTuple):
     """Angles in degrees; all zero stands upright with hanging arms, facing the viewer.
 
-    turn: about the vertical, positive to the picture's right. lean: forwards. sway: to the picture's right.
-    Of arms and legs: out to the side, swing forwards, bend of elbow or knee; twist turns the forearm inwards.
+    turn: about the vertical, positive to the image's right. lean: forwards. sway: to the image's right.
+    Arms and legs: out to the side, swing forwards, bend of elbow or knee; twist turns the forearm inwards.
     """
 
     turn: float = 0.0
@@ -51,7 +51,7 @@ def blend(a: Pose, b: Pose, share: float) -> Pose:
 
 
 class Camera(NamedTuple):
-    """elevation: degrees the camera looks down. scale: pixels a body's height. x, y: the pelvis in pixels."""
+    """elevation: degrees the camera looks down. scale: a body's height, pixels. x, y: the pelvis, pixels."""
 
     elevation: float
     scale: float
@@ -59,13 +59,13 @@ class Camera(NamedTuple):
     y: float
 
     def scaled(self, share: float) -> Camera:
-        """For a picture `share` times as large."""
+        """For an image `share` times as large."""
         return Camera(self.elevation, self.scale * share, self.x * share, self.y * share)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """Proportions, shares of the body's height: half widths and a thickness that all limbs are scaled by."""
+    """Proportions. shoulders, hips: half widths, share of the height. thickness, head: scale factors."""
 
     shoulders: float = 0.105
     hips: float = 0.055
@@ -75,9 +75,9 @@ class Build:
 
 @dataclass(frozen=True)
 class Body:
-    """A posed body in space, turned into the camera's view.
+    """A posed body in camera coordinates.
 
-    joints: (18, 3). parts: by name the two ends (3,) of a part's axis and the direction (3,) of its front.
+    joints: (18, 3). parts: by name the two ends (3,) of the part's axis and the direction (3,) of its front.
     """
 
     joints: Vector
@@ -85,7 +85,7 @@ class Body:
 
 
 def stand(build: Build, pose: Pose, elevation: float) -> Body:
-    """The body in `pose`, seen by a camera that looks down by `elevation` degrees."""
+    """The body in `pose`, in the view of a camera that looks down by `elevation` degrees."""
     view = _about_x(-elevation)
     yaw = view @ _about_y(pose.turn)
     trunk = yaw @ _about_x(-pose.lean) @ _about_z(pose.sway)

@@ -1,4 +1,4 @@
-"""Patterns of cloth, wrapped around body parts and solids: what a generator has to carry over, not invent."""
+"""Cloth patterns wrapped around body parts and solids: detail that a generator must copy, not invent."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def choose_colours(rng: np.random.Generator, count: int) -> list[Colour]:
 def weave(
     rng: np.random.Generator, kind: str, height: int, width: int, colours: Sequence[Colour], step: int
 ) -> Texture:
-    """The pattern `kind` of `PATTERNS` in a texture of `height` x `width`, its repeat about `step` pixels; it
-    closes around the part."""
-    around = max(2, 2 * round(width / (2 * step)))  # repeats, even, so that it closes
+    """The pattern `kind` of `PATTERNS` in a texture of `height` x `width`, repeated about every `step`
+    pixels, without a seam around the part."""
+    around = max(2, 2 * round(width / (2 * step)))  # repeats; an even number leaves no seam
     y, x = np.mgrid[:height, :width]
     across = (x + 0.5) * around / width
     along = (y + 0.5) / step

@@ -1,4 +1,4 @@
-"""What a puppet looks like from all sides: a texture for every part, its build and the room it stands in."""
+"""A puppet's look from all sides: a texture for every part, its build and its room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .body import Build
 from .clothes import PATTERNS, Colour, Texture, choose_colours, print_logo, weave
 
 TALL = 230
-"""Pixels of a body's height that the textures are made for."""
+"""The body's height in pixels at which the textures are made."""
 _SKINS = ((244, 208, 180), (232, 186, 150), (206, 152, 112), (164, 110, 76), (118, 78, 56), (84, 56, 42))
 _HAIRS = (
     (38, 28, 24),
@@ -26,8 +26,11 @@ _HAIRS = (
 
 @dataclass(frozen=True)
 class Look:
-    """textures: by part of `body.Body.parts`, and "skirt". skirt: its length in shares of the thigh, 0 for
-    none. long_hair: whether it hangs behind the neck. room: (h, w, 3) small picture of the background."""
+    """A person's look.
+
+    textures: by part of `body.Body.parts`, and "skirt". skirt: its length as a share of the thigh's, 0 for
+    none. long_hair: whether hair hangs behind the neck. room: (h, w, 3) small background image.
+    """
 
     build: Build
     textures: dict[str, Texture] = field(repr=False)
@@ -37,7 +40,7 @@ class Look:
 
 
 def choose_look(seed: int) -> Look:
-    """The person of this seed, in a room of its own."""
+    """The person of this seed and their room."""
     rng = np.random.default_rng((seed, 101))
     skin: Colour = _SKINS[rng.integers(len(_SKINS))]
     hair: Colour = _HAIRS[rng.integers(len(_HAIRS))]

@@ -1,7 +1,7 @@
-"""Draws a posed puppet: textured elliptic cylinders from back to front, and where every pixel comes from.
+"""Draws a posed puppet: textured elliptic cylinders from back to front, and each pixel's surface point.
 
-A part's outline is the exact shadow of its cylinder; its texture turns with it, so that a logo disappears
-when the body turns away and comes back unchanged.
+A part's outline is the exact projection of its cylinder; the texture turns with it, so a logo disappears when
+the body turns away and comes back unchanged.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _NEARER = {"torso": 0.015, "head": 0.03, "skirt": 0.03, "hand": 0.01, "upper arm
 
 
 class Shape(NamedTuple):
-    """A part in the picture: its axis from `start` (2,) along `along` (2,) for `length` pixels; `across` (2,)
-    the unit vector to larger angles; tables over the axis of half width in pixels and of the angle, radians,
-    that faces the viewer; unit vectors (3,) of the normal's two directions; roundness of the ends; depth."""
+    """A part in the image: its axis from `start` (2,) along `along` (2,) for `length` pixels; `across` (2,),
+    the unit vector towards larger angles; along the axis, half widths in pixels and the angles, radians, that
+    face the viewer; unit vectors (3,) of the normal's two directions; roundness of the ends; depth."""
 
     name: str
     start: NDArray[np.float64]
@@ -68,10 +68,12 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A picture (H, W, 3) uint8 RGB and its joints (18, 2) float32 pixels, x then y, NaN where out of the
-    picture or on the far side of the head. parts: (H, W) uint8, 0 for the room, else 1 + the index of the
-    shape seen there; places: (H, W, 2) float32, where on it: along the axis (0 to 1, beyond it at the
-    ends) and around it (radians)."""
+    """A drawn person.
+
+    image: (H, W, 3) uint8 RGB. joints: (18, 2) float32 pixels, x then y, NaN outside the image or on the far
+    side of the head. parts: (H, W) uint8, the shape seen there: 0 for the room, else 1 + its index. places:
+    (H, W, 2) float32, the point on it: along the axis (0 to 1, beyond at the ends) and around it (radians).
+    """
 
     image: NDArray[np.uint8]
     joints: NDArray[np.float32]
@@ -81,7 +83,7 @@ class Drawn:
 
 
 def draw(look: Look, pose: Pose, camera: Camera, size: tuple[int, int]) -> Drawn:
-    """The person in a picture of `size` (height, width)."""
+    """The person in an image of `size` (height, width)."""
     height, width = size
     body = stand(look.build, pose, camera.elevation)
     image = cv2.resize(look.room, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
@@ -98,9 +100,9 @@ def draw(look: Look, pose: Pose, camera: Camera, size: tuple[int, int]) -> Drawn
 def true_flow(
     target: Drawn, source: Drawn, stride: int = 4
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each place of `target` is in `source`, exactly: the backward flow (2, H / stride, W / stride),
-    pixels of the picture, x then y, and a weight (1, H / stride, W / stride), 1 where the source shows it and
-    0 where it is hidden there."""
+    """The exact backward flow from `target` to `source`, (2, H / stride, W / stride), pixels of the image, x
+    then y, and a weight (1, H / stride, W / stride): 1 where the source shows the point, 0 where it is
+    hidden."""
     first = stride // 2
     parts = target.parts[first::stride, first::stride]
     places = target.places[first::stride, first::stride]
@@ -139,7 +141,7 @@ def _shapes(look: Look, body: Body, camera: Camera):
         knees = (body.joints[9] + body.joints[12]) / 2
         hips = (body.joints[8] + body.joints[11]) / 2
         parts["skirt"] = (waist, hips + look.skirt * (knees - hips), parts["torso"][2])
-    for name, (a, b, front) in parts.items():
+    for name, part in parts.items():
         kind = name.split(" ", 1)[1] if name.startswith(("right", "left")) else name
         if kind == "head":
             across, deep, cap = 0.06 * look.build.head * _BALL, 0.07 * look.build.head * _BALL, 0.05
@@ -153,10 +155,11 @@ def _shapes(look: Look, body: Body, camera: Camera):
             across, deep = across * thick, deep * thick
             if kind == "torso":
                 across = across * look.build.shoulders / 0.105 / max(thick, 1) ** 0.5
-        yield _project(name, a, b, front, across, deep, cap, camera, _NEARER.get(kind, 0.0))
+        yield _project(name, part, across, deep, cap, camera, _NEARER.get(kind, 0.0))
 
 
-def _project(name, a, b, front, across, deep, cap, camera: Camera, nearer: float) -> Shape:
+def _project(name, part, across, deep, cap, camera: Camera, nearer: float) -> Shape:
+    a, b, front = part
     axis = b - a
     down = axis / max(sqrt(axis @ axis), 1e-9)
     front = front - (front @ down) * down
@@ -186,7 +189,7 @@ def _project(name, a, b, front, across, deep, cap, camera: Camera, nearer: float
 
 
 def _paint(image, parts, places, shape: Shape, index: int, texture: NDArray[np.uint8]) -> None:
-    """One part over `image`, where its outline is, softly at the edge."""
+    """Draw one part onto `image`, with a soft edge."""
     height, width = parts.shape
     ends = np.stack([shape.start, shape.start + shape.length * shape.along])
     wide = float(shape.width.max()) + 1.5
@@ -221,7 +224,7 @@ def _paint(image, parts, places, shape: Shape, index: int, texture: NDArray[np.u
 
 
 def _texture(look: Look, name: str, camera: Camera) -> NDArray[np.uint8]:
-    """The part's texture at the picture's own sharpness, so that fine stripes fade and do not flicker."""
+    """The part's texture at the image's resolution, so that fine stripes fade and do not flicker."""
     texture = look.textures[name]
     share = camera.scale / TALL
     if share >= 0.9:

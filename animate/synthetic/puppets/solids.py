@@ -1,7 +1,7 @@
 """Textured solids on a turntable: chairs, cars, tables, houses and towers of boxes, for view synthesis.
 
-As ShapeNet's renderings for GFLA's view task: one thing, a plain background, 18 azimuths, three elevations.
-A solid is alike on its left and right, so that what is hidden can be guessed.
+Like ShapeNet's renderings for GFLA's view task: one object, a plain background, 18 azimuths, three
+elevations. A solid is symmetric left to right, so that what is hidden can be guessed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _FACES = {  # corners by (x, y, z) signs, clockwise seen from outside from the u
 
 
 class Box(NamedTuple):
-    """A box about `centre` (3,) with half sides `half` (3,), its top smaller by `taper` in x and z; boxes of
-    a higher layer stand on those of a lower."""
+    """A box around `centre` (3,) with half sides `half` (3,), its top smaller by `taper` in x and z; boxes of
+    a higher layer stand on those of a lower one."""
 
     name: str
     layer: int
@@ -48,8 +48,8 @@ class Solid:
 
 @dataclass(frozen=True, eq=False)
 class DrawnSolid:
-    """A picture (H, W, 3) uint8 RGB. faces: by number from 1, the homography (3, 3) from texture pixels to
-    the picture's. parts: (H, W) uint8, the number of the face seen there, 0 for the background."""
+    """image: (H, W, 3) uint8 RGB. faces: by number from 1, the homography (3, 3) from texture pixels to image
+    pixels. parts: (H, W) uint8, the number of the face seen there, 0 for the background."""
 
     image: NDArray[np.uint8]
     faces: dict[int, NDArray[np.float64]]
@@ -66,9 +66,9 @@ class Views(NamedTuple):
 
 
 def draw_views(seed: int, index: int, size: tuple[int, int] = (128, 128)) -> Views:
-    """Pair `index` of the endless dataset `seed`: another solid for every index, of one elevation, from two
-    of the 18 azimuths, as GFLA's ShapeNet pairs are; but three of four are at most 60 degrees apart: turning
-    is learnt from views that show it."""
+    """Pair `index` of the endless dataset `seed`: a new solid for every index, at one elevation, from two of
+    the 18 azimuths, like GFLA's ShapeNet pairs. Unlike there, three of four pairs are at most 60 degrees
+    apart: turning is learnt from views that overlap."""
     rng = np.random.default_rng((seed, index, 1))
     solid = choose_solid(int(rng.integers(2**31)))
     elevation = float(rng.choice(ELEVATIONS))
@@ -109,8 +109,8 @@ def choose_solid(seed: int) -> Solid:
 def draw_solid(
     solid: Solid, azimuth: float, elevation: float, size: tuple[int, int] = (128, 128)
 ) -> DrawnSolid:
-    """The solid turned by `azimuth` degrees (its front goes to the picture's right), seen from `elevation`
-    degrees above, in a picture of `size` (height, width)."""
+    """The solid turned by `azimuth` degrees (its front goes to the image's right), seen from `elevation`
+    degrees above, in an image of `size` (height, width)."""
     height, width = size
     image = np.full((height, width, 3), 244, np.float32)
     parts = np.zeros((height, width), np.uint8)
@@ -142,7 +142,7 @@ def draw_solid(
 def view_flow(
     target: DrawnSolid, source: DrawnSolid, stride: int = 4
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """As `paint.true_flow`, of two views of one solid."""
+    """As `paint.true_flow`, for two views of one solid."""
     first = stride // 2
     parts = target.parts[first::stride, first::stride]
     height, width = source.parts.shape
@@ -233,7 +233,7 @@ def _wheel(colour: tuple[int, int, int]) -> Texture:
 
 
 def _paste(image, parts, texture: Texture, corners: NDArray[np.float32], shade: float, number: int):
-    """One face over `image`; returns the homography from the texture's pixels to the picture's."""
+    """Draw one face onto `image`; returns the homography from texture pixels to image pixels."""
     height, width = parts.shape
     side = np.array([[0, 0], [_SIDE, 0], [_SIDE, _SIDE], [0, _SIDE]], np.float32) - 0.5
     homography = np.asarray(cv2.getPerspectiveTransform(side, corners), np.float64)

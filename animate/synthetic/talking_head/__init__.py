@@ -1,4 +1,4 @@
-"""A seeded procedural talking head with exactly known landmarks, to ship, test and train with."""
+"""A procedural talking head by seed, with exact landmarks: the shipped driver, tests and training use it."""
 
 from .acting import act, babble, render_clip, talk, write_dataset
 from .paint import Drawn, TalkingHead

@@ -1,7 +1,7 @@
-"""What the drawn head does: smooth seeded motion and babble, written out as a clip or as a small dataset.
+"""The motion of the drawn head and its babble, by seed, written as a clip or as a small dataset.
 
 The motion is gentle (yaw 12, pitch 6, roll 5 degrees at most) and starts from rest: the first frame is
-frontal with a closed mouth, which is what relative motion wants of a driving video.
+frontal with a closed mouth, as relative motion needs it of a driving video.
 """
 
 import csv
@@ -43,7 +43,7 @@ COLUMNS = [
 
 
 def act(seconds: float, rate: Fraction = RATE, seed: int = 0) -> list[Pose]:
-    """One pose a frame, the same for the same arguments.
+    """One pose a frame, deterministic.
 
     >>> [round(pose.yaw, 2) for pose in act(0.6, seed=3)][::3]
     [0.0, 0.11, 0.25, 0.23, -0.1]
@@ -64,13 +64,13 @@ def act(seconds: float, rate: Fraction = RATE, seed: int = 0) -> list[Pose]:
 
 
 def talk(seconds: float, rate: Fraction = RATE, seed: int = 0) -> Iterator[Drawn]:
-    """The person of this seed talking: one Drawn a frame."""
+    """The person of this seed talking, frame by frame."""
     head = TalkingHead(seed)
     return (head.render(pose) for pose in act(seconds, rate, seed))
 
 
 def babble(poses: list[Pose], rate: Fraction = RATE, seed: int = 0) -> np.ndarray:
-    """Speech-like sound in time with the mouth: harmonics of a voice under two formants that follow the
+    """Speech-like sound in time with the mouth: voice harmonics shaped by two formants that follow its
     opening. float32 (samples,) in [-1, 1] at SOUND_RATE Hz."""
     random = np.random.default_rng([seed, 2])
     t = np.arange(int(len(poses) / rate * SOUND_RATE)) / SOUND_RATE
@@ -116,8 +116,8 @@ def render_clip(
 
 def write_dataset(folder: Path | str, people: int, seconds: float) -> None:
     """A dataset in the layout that training reads: clips/<id>_0.mp4 (silent), clips/<id>_0.npz with lmk68
-    (T, 68, 2) and iris (T, 2, 2), float32 pixels, and index.csv (what a drawing has not is left empty).
-    The last person is val."""
+    (T, 68, 2) and iris (T, 2, 2), float32 pixels, and index.csv (empty where a drawing has no
+    value). The last person is the validation split."""
     folder = Path(folder)
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     with (folder / "index.csv").open("w", newline="") as file:
@@ -150,7 +150,7 @@ def _smooth(t: np.ndarray) -> np.ndarray:
 
 
 def _wander(random: np.random.Generator, t: np.ndarray) -> np.ndarray:
-    """A smooth curve within -1..1: three slow waves."""
+    """A smooth curve in [-1, 1]: three slow waves."""
     waves = [
         w * np.sin(2 * np.pi * (random.uniform(0.1, 0.5) * t + random.uniform())) for w in (0.5, 0.3, 0.2)
     ]

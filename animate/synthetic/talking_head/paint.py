@@ -1,6 +1,6 @@
 """Paints a person by seed, in any pose, on the relief of shape.py: the landmarks are exact by construction.
 
-Each frame the mouth, eyes and brows are painted where the pose wants them; then the relief is turned.
+Per frame the mouth, eyes and brows are painted as the pose has them; then the relief is turned.
 """
 
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class Drawn(NamedTuple):
 
 
 class TalkingHead:
-    """One person, the same for the same seed.
+    """One person, determined by the seed.
 
     >>> drawn = TalkingHead(seed=1).render(Pose(yaw=8, mouth=0.5))
     >>> drawn.image.shape, drawn.points.shape, drawn.iris.shape
@@ -117,7 +117,7 @@ class TalkingHead:
         return Drawn(np.rint(image).astype(np.uint8), project(points), project(iris))
 
     def _expression(self, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
-        """The points of the face in head units, moved by mouth, lids, brows, and the irises."""
+        """The points and irises in head units, moved by mouth, lids, brows and gaze."""
         p = self.points.copy()
         lift = np.array([0.6, 0.9, 1.0, 1.0, 0.9]) * 0.12 * pose.brows
         p[17:22, 1] -= lift
@@ -138,7 +138,7 @@ class TalkingHead:
         return p, middle + np.array([0.1 * pose.gaze_x, 0.035 * pose.gaze_y - 0.01])
 
     def _paint_skin(self, outline: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Colour (h, w, 3) and cover (h, w) of the head at rest, without what moves."""
+        """Colour (h, w, 3) and alpha (h, w) of the head at rest, without the parts that move."""
         texture = np.broadcast_to(self.skin, (RELIEF[1], RELIEF[0], 3)).copy()
         texture *= 1 + 0.025 * _noise(random, 40)[..., None] + 0.014 * _noise(random, 4)[..., None]
         p, dark, red = self.points, self.skin * (0.6, 0.5, 0.47), self.skin * (0.98, 0.74, 0.7)
@@ -212,7 +212,7 @@ class TalkingHead:
         _put(paint, _stroke(line, 0.016), self.lips * 0.35, 0.008, 0.75)
 
     def _paint_behind(self, place: np.ndarray, cover: np.ndarray) -> np.ndarray:
-        """Backdrop, back hair, neck and shoulders at twice the frame's size; they follow the head some."""
+        """Backdrop, back hair, neck and shoulders at twice the frame's size; they follow the head partly."""
         canvas = self.backdrop.copy()
         body = self.centre + 0.35 * (place - self.centre)
 
@@ -288,7 +288,7 @@ def _blot(
 
 
 def _put(paint: np.ndarray, shape: np.ndarray, colour, soft: float, share=1.0, within=None) -> None:
-    """Paint a polygon (head units, edges `soft` units wide), touching the pixels about it alone."""
+    """Paint a polygon (head units, edges `soft` units wide); only the pixels around it are touched."""
     polygon, margin = pixels(shape), int(3 * soft * GRID) + 2
     low = np.maximum(np.floor(polygon.min(0)).astype(int) - margin, 0)
     high = np.ceil(polygon.max(0)).astype(int) + margin

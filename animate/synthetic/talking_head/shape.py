@@ -1,4 +1,4 @@
-"""The shape of the drawn head: a face of our own making by seed, its relief, and how the relief turns.
+"""The shape of the drawn head: a face by seed, its relief, and how the relief turns.
 
 Head coordinates: x right, y down, z to the viewer; 1 = half the width of the face (70 mm); the eyes at y = 0.
 The relief is a map of depth z over (x, y), GRID pixels to a unit, pixel centres at integers.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ...ibug68 import MIRROR
+
 SIZE = 256  # side of a frame, pixels
 UNIT = 66.0  # pixels of a frame in one head unit
 GRID = 140.0  # pixels of the relief in one head unit
@@ -17,7 +19,7 @@ RELIEF = (int(3.4 * GRID), int(4.0 * GRID))  # its width and height, pixels
 JAW_TOP = 0.8  # below this height (head units) skin follows the jaw
 PIVOT = np.array([0.0, 0.5, -0.7])  # the head turns about the top of the neck
 
-# A generic face of our own making: iBUG number, x, y of the image's left half; MIRROR: left to right number.
+# A generic face: iBUG number, x, y of the image's left half.
 FACE = """
 0 -1 0  1 -0.995 0.2  2 -0.97 0.41  3 -0.93 0.62  4 -0.86 0.84
 5 -0.75 1.06  6 -0.56 1.29  7 -0.32 1.475  8 0 1.55
@@ -27,16 +29,13 @@ FACE = """
 48 -0.38 0.965  49 -0.24 0.905  50 -0.09 0.86  51 0 0.885  57 0 1.15  58 -0.12 1.135  59 -0.26 1.07
 60 -0.34 0.967  61 -0.12 0.974  62 0 0.984  66 0 0.99  67 -0.12 0.982
 """
-MIRROR = "0:16 1:15 2:14 3:13 4:12 5:11 6:10 7:9 17:26 18:25 19:24 20:23 21:22 31:35 32:34 "
-MIRROR += "36:45 37:44 38:43 39:42 40:47 41:46 "
-MIRROR += "48:54 49:53 50:52 58:56 59:55 60:64 61:63 67:65"
 
 
 @dataclass(frozen=True)
 class Pose:
-    """What the head does in one frame. Angles in degrees with signs as seen in the image: yaw > 0 turns to
-    its right, pitch > 0 looks down, roll > 0 tilts clockwise. x, y: the head's shift in pixels. wide and
-    gaze: -1..1, the others about 0..1."""
+    """Pose and expression in one frame. Angles are degrees: yaw > 0 turns to the image's right, pitch > 0
+    looks down, roll > 0 tilts clockwise in the image. x, y: shift of the head, pixels. wide and gaze: -1 to
+    1, the others about 0 to 1."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -54,10 +53,9 @@ class Pose:
 
 def face_points(random: np.random.Generator) -> np.ndarray:
     p = np.zeros((68, 2))
-    mirror = {int(a): int(b) for a, b in (pair.split(":") for pair in MIRROR.split())}
     for number, x, y in np.array(FACE.split(), float).reshape(-1, 3):
         p[int(number)] = x, y
-        p[mirror.get(int(number), int(number))] = -x, y
+        p[MIRROR[int(number)]] = -x, y
     p[:17, 0] *= 1 + random.uniform(-0.06, 0.05) * np.abs(np.linspace(-1, 1, 17))
     p[:17, 1] *= random.uniform(0.95, 1.05)
     p[4:13, 0] *= random.uniform(0.95, 1.06)  # jaw
@@ -124,8 +122,9 @@ def rotation(pose: Pose) -> np.ndarray:
 def unturn(
     depth: np.ndarray, flat: np.ndarray, lift: np.ndarray, shift: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where on the relief each pixel of the doubled frame looks: solves flat @ q + lift z(q) + shift = pixel
-    for q by fixed point, which converges while the relief is not steeper than the line of sight."""
+    """The point q on the relief that each pixel of the doubled frame shows: solves flat @ q + lift z(q) +
+    shift = pixel by fixed-point iteration, which converges while the relief is not steeper than the line of
+    sight."""
     axis = (np.arange(2 * SIZE) + 0.5) / 2 - 0.5  # pixel centres of the doubled frame, in pixels of the frame
     target = np.stack(np.meshgrid(axis, axis), -1) - shift
     back = np.linalg.inv(flat)
@@ -145,7 +144,7 @@ def jaw_share(y: np.ndarray) -> np.ndarray:
 
 def lowered(field: np.ndarray, drop: float) -> np.ndarray:
     """The relief's field with the jaw `drop` head units lower: row y moves to y + drop * ramp(y)."""
-    top = int((JAW_TOP - CORNER[1]) * GRID)  # what lies above stays
+    top = int((JAW_TOP - CORNER[1]) * GRID)  # rows above stay
     rows = CORNER[1] + np.arange(top, field.shape[0]) / GRID
     source = (np.interp(rows, rows + drop * jaw_share(rows), rows) - CORNER[1]) * GRID
     low = np.clip(source.astype(int), 0, field.shape[0] - 2)

@@ -1,1 +1,1 @@
-"""A render from the page: preview, progress, playing while it is made."""
+"""A render from the page: the preview, the progress, and a video that plays while it is made."""

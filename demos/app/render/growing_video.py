@@ -1,4 +1,4 @@
-"""A film that plays while it is made: fragments appended to a file that the browser's <video> follows."""
+"""A video that plays while it is made: fragments appended to a file that the browser's <video> follows."""
 
 import asyncio
 import io
@@ -9,17 +9,17 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from gfla.animate.video import Frame
-from gfla.animate.video.color import coded
-from gfla.demos.app.ui.images import Image, within
+from gfla.animate.video.color import encoder_frame
+from gfla.demos.app.ui.images import Image, shrink
 
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-_SIDE = 640  # pixels: while it is made a smaller picture is enough
+_SIDE = 640  # pixels of the longer side: enough while it is made
 _CHUNK = 2**16
-_GROUP = 5  # frames a fragment: so many have to be there before they are seen
+_GROUP = 5  # frames a fragment: a frame is seen when its fragment is complete
 
 
-class Playing:
-    """The preview of one run. `show` and `close` are the run's, `follow` is for whoever watches.
+class GrowingVideo:
+    """The growing video of one render, which calls `show` and `close`; `follow` is for the viewers.
 
     path: the growing file, fragmented MP4. last: the newest frame, RGB (H, W, 3) uint8.
     """
@@ -34,13 +34,13 @@ class Playing:
 
     def show(self, frame: Frame) -> None:
         """Append a frame."""
-        image = within(frame.on_white(), _SIDE)
+        image = shrink(frame.on_white(), _SIDE)
         size = (max(image.shape[1] // 2 * 2, 2), max(image.shape[0] // 2 * 2, 2))
         if self._container is None:
             self._begin(size, frame)
         assert self._container is not None
         picture = Frame(np.ascontiguousarray(image), frame.pts - self._first, frame.time_base)
-        self._container.mux(self._stream.encode(coded(picture, size, "yuv420p", full=False)))
+        self._container.mux(self._stream.encode(encoder_frame(picture, size, "yuv420p", full=False)))
         self.last = image
 
     def close(self) -> None:

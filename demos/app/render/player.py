@@ -1,4 +1,4 @@
-"""A run as a visitor sees it: the player and the progress, from the click to the finished film."""
+"""A render as a visitor sees it: the player and the progress, from the click to the finished video."""
 
 import time
 from collections.abc import Iterator
@@ -6,46 +6,52 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import Animator
+from gfla.animate.errors import sentence
 from gfla.animate.motion.recording import DriverMotion
-from gfla.demos.app.render.growing_video import Playing
-from gfla.demos.app.render.render import Order, make
-from gfla.demos.app.render.workspace import Run, desk_of
-from gfla.demos.app.ui import markup, widgets
+from gfla.demos.app.render.growing_video import GrowingVideo
+from gfla.demos.app.render.render import RenderRequest, render
+from gfla.demos.app.render.workspace import workspace_of
+from gfla.demos.app.ui import markup
 from gfla.demos.app.ui.progress import Progress
+from gfla.demos.app.ui.widgets import player_value
 from gfla.demos.app.visitors.session import Visit
 
 
-def run(
-    animator: Animator, visit: Visit, order: Order, name: str, recording: DriverMotion | None = None
+def play_render(
+    animator: Animator,
+    visit: Visit,
+    request: RenderRequest,
+    name: str,
+    recording: DriverMotion | None = None,
 ) -> Iterator[tuple[Any, str]]:
-    """Make `order` into a file of that name for the visitor; yields what the player and the progress show.
+    """Render `request` into a file of that name for the visitor; yields values of the player and the status.
 
-    recording: of the driver; else what the desk knows, as soon as the look at it is over. In the end the desk
-    has the run. InputError as of `Animator.render`.
+    recording: the driver's motion; None takes the workspace's, once its tracking has ended. At the end the
+    workspace has the video as its `last`. InputError as `render`.
     """
-    desk = desk_of(visit)
-    folder = desk.new_run()
+    workspace = workspace_of(visit)
+    folder = workspace.render_folder()
     output = folder / name
-    playing, progress = Playing(folder / "playing.mp4"), Progress()
+    growing, progress = GrowingVideo(folder / "growing.mp4"), Progress()
+    cancel = visit.cancel.is_set
     try:
-        yield widgets.film(visit.give(playing), making=True), markup.bar("Starting", None)
-        while recording is None and desk.is_looking and not visit.cancel.is_set():
-            yield gr.skip(), markup.run_bar(desk.progress, None)
+        yield player_value(visit.serve(growing), growing=True), markup.bar("Starting", None)
+        while recording is None and workspace.is_tracking and not cancel():
+            yield gr.skip(), markup.render_bar(workspace.progress, None)
             time.sleep(0.1)
-        recording = recording or desk.known(order.driving)
-        ways: dict[str, Any] = {"cancel": visit.cancel.is_set, "show": playing.show}
-        for progress in make(animator, order, output, recording=recording, **ways):
-            yield gr.skip(), markup.run_bar(progress, playing.last)
+        recording = recording or workspace.recorded(request.driving)
+        steps = render(animator, request, output, recording=recording, cancel=cancel, show=growing.show)
+        for progress in steps:
+            yield gr.skip(), markup.render_bar(progress, growing.last)
     finally:
-        playing.close()
-    desk.run = Run(order, output, recording)
-    notes = [note.partition(": ")[2] or note for note in progress.notes]
-    told = markup.notes([_done(progress, visit.cancel.is_set()), *notes])
-    yield widgets.film(visit.give(output), name=output.name), told
+        growing.close()
+    workspace.last = request, output
+    warnings = (sentence("", each.reason, each.remedy) for each in progress.warnings)
+    notes = markup.notes([_summary(progress, cancel()), *warnings])
+    yield player_value(visit.serve(output), name=output.name), notes
 
 
-def _done(progress: Progress, cancelled: bool) -> str:
+def _summary(progress: Progress, cancelled: bool) -> str:
     if cancelled and progress.expected and progress.done < progress.expected:
         return f"Stopped. The first {progress.done} of {progress.expected} frames are kept."
-    rate = (progress.done - 1) / progress.seconds if progress.seconds else 0.0
-    return f"Done: {progress.done} frames, {rate:.1f} a second."
+    return f"Done: {progress.done} frames, {progress.rate:.1f} a second."

@@ -1,4 +1,4 @@
-"""The driver and what it moved in one film, side by side, to look at and to keep."""
+"""The driver and the animated portrait side by side in one video."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from gfla.animate.video import Frame, VideoReader, VideoWriter
 from gfla.demos.app.ui.images import Image
 
 
-def side_by_side(driving: Path | str, portrait: Path, film: Path) -> Path:
-    """A film of the driver at the left and the animated portrait at the right, beside `film`, with its times
-    and sound. Where the driver is a motion and no video, the unmoved portrait stands at the left."""
-    target = film.with_name(f"{film.stem}-side-by-side.mp4")
+def side_by_side(driving: Path | str, portrait: Path, video: Path) -> Path:
+    """The driver on the left and the animated portrait `video` on the right, with its times and sound, in a
+    file beside it, made once. If the driver is a motion, the still portrait is on the left."""
+    target = video.with_name(f"{video.stem}-side-by-side.mp4")
     if target.exists():
         return target
     still = None if isinstance(driving, Path) else read_image(portrait)[0]
-    with VideoReader(film) as made, VideoReader(driving if isinstance(driving, Path) else film) as given:
+    with VideoReader(video) as made, VideoReader(driving if isinstance(driving, Path) else video) as given:
         left = iter(given)
         coming: Frame | None = next(left)
         shown = coming.image if still is None else still
@@ -32,10 +32,10 @@ def side_by_side(driving: Path | str, portrait: Path, film: Path) -> Path:
 
 
 def _fitted(image: Image, width: int, height: int) -> Image:
-    """The whole picture in the middle of (height, width, 3), black around it."""
-    share = min(width / image.shape[1], height / image.shape[0])
-    size = (max(round(image.shape[1] * share), 1), max(round(image.shape[0] * share), 1))
-    inner = cv2.resize(image, size, interpolation=cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC)
+    """The whole picture centred in (height, width, 3), black around it."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
+    inner = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     whole = np.zeros((height, width, 3), np.uint8)
     x, y = (width - size[0]) // 2, (height - size[1]) // 2
     whole[y : y + size[1], x : x + size[0]] = inner

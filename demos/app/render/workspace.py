@@ -1,4 +1,4 @@
-"""What one visitor has before him: the portrait prepared, the driver looked through, the runs; each once."""
+"""What one visitor works on: the prepared portrait, the driver's motion, the renders; each computed once."""
 
 import shutil
 import threading
@@ -8,94 +8,88 @@ from pathlib import Path
 
 from gfla.animate import AnimationState, Animator
 from gfla.animate.motion.recording import DriverMotion
-from gfla.demos.app.render.preview import look_through
-from gfla.demos.app.render.render import Order
+from gfla.animate.motion.template import open_motion
+from gfla.demos.app.render.render import RenderRequest
 from gfla.demos.app.ui.progress import Progress
 from gfla.demos.app.visitors.session import Visit
 
-_RUNS = 3  # of a visitor are kept
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that left a film. order: what was asked. recording: the driver's, if it was kept."""
-
-    order: Order
-    output: Path
-    recording: DriverMotion | None
+_RENDERS = 3  # of a visitor are kept
 
 
 @dataclass(eq=False)
-class Desk:
-    """From any thread; one look at a driver at a time. run: the last that left something."""
+class Workspace:
+    """Thread-safe; one driver at a time is tracked.
+
+    last: the request and the output of the last render that left a video. progress: of the tracking.
+    """
 
     folder: Path
-    run: Run | None = None
+    last: tuple[RenderRequest, Path] | None = None
     progress: Progress = field(default_factory=Progress)
-    _asked: object = None
+    _inputs: object = None
     _turn: int = 0
-    _runs: int = 0
+    _renders: int = 0
     _prepared: tuple[Path, AnimationState] | None = None
     _recorded: tuple[Path | str, DriverMotion] | None = None
-    _looking: threading.Lock = field(default_factory=threading.Lock)
+    _tracking: threading.Lock = field(default_factory=threading.Lock)
     _preparing: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, asked: object) -> Callable[[], bool] | None:
-        """A new look begins: what was under way is of no use any more. Returns what tells whether that is so
-        of this one, or None where just this was `asked` last."""
-        if asked == self._asked:
+    def begin_preview(self, inputs: object) -> Callable[[], bool] | None:
+        """Begin a preview of `inputs`, which outdates the one before. Returns a function that says whether
+        this one is outdated; None if the last preview had the same inputs."""
+        if inputs == self._inputs:
             return None
-        self._asked = asked
+        self._inputs = inputs
         self._turn += 1
         mine = self._turn
         return lambda: self._turn != mine
 
-    def prepared(self, animator: Animator, portrait: Path) -> AnimationState:
+    def prepare(self, animator: Animator, portrait: Path) -> AnimationState:
         """The portrait, encoded once. InputError if it shows no face."""
         with self._preparing:
             if self._prepared is None or self._prepared[0] != portrait:
                 self._prepared = portrait, animator.prepare(portrait)
             return self._prepared[1]
 
-    def known(self, driving: Path | str) -> DriverMotion | None:
-        """The driver's motion, if it was looked through already."""
+    def recorded(self, driving: Path | str) -> DriverMotion | None:
+        """The driver's motion, None if it is not tracked yet."""
         kept = self._recorded
         return kept[1] if kept is not None and kept[0] == driving else None
 
-    def look(
+    def record(
         self, animator: Animator, driving: Path | str, cancel: Callable[[], bool]
     ) -> DriverMotion | None:
-        """The driver's motion; None if that was cancelled. InputError if there is no face."""
-        with self._looking:
-            if (kept := self.known(driving)) is not None:
+        """The driver's motion, tracked once; None if cancelled. InputError if there is no face."""
+        with self._tracking:
+            if (kept := self.recorded(driving)) is not None:
                 return kept
-            self.progress = Progress(looking=True)
+            self.progress = Progress(tracking=True)
 
             def tell(done: int, expected: int | None) -> None:
                 self.progress.done, self.progress.expected = done, expected
 
             if cancel():
                 return None
-            recording = look_through(animator, driving, tell, cancel)
+            motion = open_motion(str(driving)) or animator.record(driving, progress=tell, cancel=cancel)
             if cancel():
                 return None
-            self._recorded = driving, recording
-            return recording
+            self._recorded = driving, motion
+            return motion
 
     @property
-    def is_looking(self) -> bool:
-        return self._looking.locked()
+    def is_tracking(self) -> bool:
+        return self._tracking.locked()
 
-    def new_run(self) -> Path:
-        """A folder for another run; the oldest is deleted."""
-        self._runs += 1
-        shutil.rmtree(self.folder / f"run-{self._runs - _RUNS}", ignore_errors=True)
-        folder = self.folder / f"run-{self._runs}"
+    def render_folder(self) -> Path:
+        """A new folder for a render; the oldest is deleted."""
+        self._renders += 1
+        shutil.rmtree(self.folder / f"render-{self._renders - _RENDERS}", ignore_errors=True)
+        folder = self.folder / f"render-{self._renders}"
         folder.mkdir()
         return folder
 
 
-def desk_of(visit: Visit) -> Desk:
-    """The visitor's."""
-    desk: Desk = visit.kept.setdefault("desk", Desk(visit.folder))
-    return desk
+def workspace_of(visit: Visit, name: str = "workspace") -> Workspace:
+    """The visitor's workspace of that name."""
+    workspace: Workspace = visit.memory.setdefault(name, Workspace(visit.folder))
+    return workspace

@@ -1,8 +1,7 @@
-"""The tab Batch: many portraits by many drivers, or as a manifest says; a table of jobs, a zip in the end."""
+"""The tab Batch: many portraits by many drivers, or by a manifest; a table of jobs, and a zip at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,18 +9,20 @@ from gfla.animate import InputError
 from gfla.animate.motion.presets import SHIPPED
 from gfla.demos.app.tabs.batch_jobs import MANIFESTS, Batch, Line, by_name, plan
 from gfla.demos.app.ui import markup
-from gfla.demos.app.ui.events import JOB, UNSEEN
-from gfla.demos.app.ui.inputs import RAW, consent
-from gfla.demos.app.visitors.service import Service, sentence, show_errors
+from gfla.demos.app.ui.events import JOB, QUIET, RAW
+from gfla.demos.app.ui.inputs import Sent, consent, sent_name
+from gfla.demos.app.ui.settings import batch_arguments, build_batch_settings
+from gfla.demos.app.visitors.errors import show_errors
+from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
 from gfla.demos.app.visitors.uploads import check_driving, check_portrait
 
-_EMPTY = "Send portraits and drivers: every portrait is moved by every driver, or as a manifest says."
+_EMPTY = "Upload portraits and drivers: every portrait is animated by every driver, or as a manifest says."
 _ABOUT = (
     "A manifest is a .csv file with the header source,driving,output and, if wanted, columns for options of "
-    "gfla-animate; it names files that are sent above, or the motions."
+    "gfla-animate; it names files that are uploaded above, or motions."
 )
-Sent = Sequence[Mapping[str, Any]] | Mapping[str, Any] | None
+Files = Sequence[Mapping[str, Any]] | Sent
 
 
 def batch_tab(service: Service, page: gr.Blocks) -> None:
@@ -47,67 +48,67 @@ def batch_tab(service: Service, page: gr.Blocks) -> None:
                 manifest = gr.File(
                     label="Manifest", file_types=list(MANIFESTS), height=120, elem_id="batch-manifest"
                 )
-                gr.HTML(f'<p class="consent">{escape(_ABOUT)}</p>', apply_default_css=False)
-                crop = gr.Checkbox(label="The face alone, 256 x 256, not the whole photograph")
-                label = gr.Checkbox(label="Write “AI-generated” into the picture")
+                gr.HTML(markup.small(_ABOUT), apply_default_css=False)
+                controls = build_batch_settings()
         with gr.Column(scale=7, min_width=320, elem_classes="stage"), gr.Column(elem_classes="card"):
             markup.heading("Jobs", 3)
             jobs = gr.HTML(markup.hint(_EMPTY), elem_id="batch-jobs", apply_default_css=False)
             run = gr.Button("Animate all", variant="primary", elem_id="batch-run")
             stop = gr.Button("Stop and keep what is done", visible=False, elem_id="batch-stop")
-            more = gr.Button("Go on with the rest", visible=False, elem_id="batch-more")
+            more = gr.Button("Continue with the rest", visible=False, elem_id="batch-more")
 
     shown = [jobs, run, stop, more]
 
     @show_errors
     def begin(
-        request: gr.Request, portraits: Sent, drivers: Sent, motions: list[str], manifest: Sent, *chosen: bool
+        request: gr.Request,
+        portraits: Files,
+        drivers: Files,
+        motions: list[str],
+        manifest: Sent,
+        *chosen: bool,
     ) -> Iterator[tuple]:
         visit, limits = service.visit(request), service.limits
-        sources = by_name(
-            [(name, check_portrait(visit.sent(file), limits)) for name, file in _files(portraits)]
-        )
-        videos = by_name([(name, check_driving(visit.sent(file), limits)) for name, file in _files(drivers)])
-        told = next((visit.sent(file) for _, file in _files(manifest)), None)
-        arguments = [f"--device={service.animator.device.type}"]
-        arguments += [name for name, yes in zip(("--crop-only", "--label"), chosen, strict=True) if yes]
+        sent = [(sent_name(file), visit.uploaded(file)) for file in _listed(portraits)]
+        sources = by_name([(name, check_portrait(path, limits)) for name, path in sent])
+        sent = [(sent_name(file), visit.uploaded(file)) for file in _listed(drivers)]
+        videos = by_name([(name, check_driving(path, limits)) for name, path in sent])
+        table_file = visit.uploaded(manifest) if manifest else None
+        arguments = batch_arguments(service.animator.device.type, *chosen)
         known = [name for name in SHIPPED if name in (motions or [])]
         with service.job(visit):
             home = visit.folder / "batch"
-            visit.kept["batch"] = plan(home, sources, videos, known, told, limits.files, arguments)
-            yield from _go(visit)
+            visit.memory["batch"] = plan(home, sources, videos, known, table_file, limits.jobs, arguments)
+            yield from _run(visit)
 
     @show_errors
-    def go_on(request: gr.Request) -> Iterator[tuple]:
+    def resume(request: gr.Request) -> Iterator[tuple]:
         visit = service.visit(request)
-        if "batch" not in visit.kept:
-            raise InputError("There is no batch any more; send the files again.")
+        if "batch" not in visit.memory:
+            raise InputError("batch", "it is no longer here", "send the files again")
         with service.job(visit):
-            yield from _go(visit)
+            yield from _run(visit)
 
-    def _go(visit: Visit) -> Iterator[tuple]:
-        batch: Batch = visit.kept["batch"]
+    def _run(visit: Visit) -> Iterator[tuple]:
+        batch: Batch = visit.memory["batch"]
         hidden = gr.Button(visible=False)
         yield table(batch, visit), hidden, gr.Button(visible=True), hidden
         for _ in batch.run(visit.cancel.is_set):
             yield table(batch, visit), gr.skip(), gr.skip(), gr.skip()
-        whole = table(batch, visit, visit.give(batch.pack()) if batch.outputs else None)
+        whole = table(batch, visit, visit.serve(batch.pack()) if batch.outputs else None)
         yield whole, gr.Button(visible=True), hidden, gr.Button(visible=bool(batch.left))
 
-    def halt(request: gr.Request) -> None:
+    def cancel(request: gr.Request) -> None:
         service.visit(request).cancel.set()
 
-    asked = [portraits, drivers, motions, manifest, crop, label]
-    quiet: dict[str, Any] = {"show_progress": "hidden", **UNSEEN}
-    run.click(begin, asked, shown, **RAW, **JOB, **quiet)
-    more.click(go_on, None, shown, **JOB, **quiet)
-    stop.click(halt, queue=False, **quiet)
+    inputs = [portraits, drivers, motions, manifest, *controls]
+    run.click(begin, inputs, shown, **RAW, **JOB, **QUIET)
+    more.click(resume, None, shown, **JOB, **QUIET)
+    stop.click(cancel, queue=False, **QUIET)
 
 
-def _files(sent: Sent) -> list[tuple[str, Mapping[str, Any]]]:
-    """Files as gradio tells of them, each with the name that it had."""
-    files = [sent] if isinstance(sent, Mapping) else list(sent or ())
-    return [(str(file.get("orig_name") or Path(str(file.get("path"))).name), file) for file in files]
+def _listed(files: Files) -> list[Mapping[str, Any]]:
+    return [files] if isinstance(files, Mapping) else list(files or ())
 
 
 def table(batch: Batch, visit: Visit, packed: str | None = None) -> str:
@@ -116,7 +117,9 @@ def table(batch: Batch, visit: Visit, packed: str | None = None) -> str:
     rows = "".join(_row(line, visit) for line in batch.lines)
     link = ""
     if packed:
-        link = f'<a class="save" href="{packed}" download="animations.zip">Download what is done as a zip</a>'
+        link = (
+            f'<a class="save" href="{packed}" download="animations.zip">Download finished videos as a zip</a>'
+        )
     return (
         f'<div class="batch"><p role="status">{ended} of {len(batch.lines)} jobs</p>'
         '<table class="list"><thead><tr><th scope="col">Portrait</th><th scope="col">Driver</th>'
@@ -125,17 +128,15 @@ def table(batch: Batch, visit: Visit, packed: str | None = None) -> str:
 
 
 def _row(line: Line, visit: Visit) -> str:
-    share = 100 * line.done / line.expected if line.expected else 0
+    fraction = line.done / line.expected if line.expected else 0.0
     state = f'<span class="state {line.state}">{line.state}</span>'
     if line.state == "running":
         of = f" of {line.expected}" if line.expected else ""
-        state += (
-            f' frame {line.done}{of}<div class="bar"><div style="width:{min(share, 100):.0f}%"></div></div>'
-        )
+        width = f"{100 * min(fraction, 1):.0f}%"
+        state += f' frame {line.done}{of}<div class="bar"><div style="width:{width}"></div></div>'
     elif line.state == "done":
-        output = Path(line.job.output)
-        line.address = line.address or visit.give(output)
-        state += f' <a href="{line.address}" download="{escape(output.name)}">Download</a>'
+        line.address = line.address or visit.serve(line.output)
+        state += f' <a href="{line.address}" download="{escape(line.output.name)}">Download</a>'
     if line.note:
-        state += f"<p>{escape(sentence(InputError(line.note)))}</p>"
+        state += f"<p>{escape(line.note)}</p>"
     return f"<tr><td>{escape(line.portrait)}</td><td>{escape(line.driver)}</td><td>{state}</td></tr>"

@@ -1,10 +1,11 @@
-"""A batch as a visitor asks for it: sent files and a manifest in, jobs out, each file where nobody else's is.
+"""A visitor's batch: uploads and a manifest in, jobs out, each output in the visitor's own folder.
 
-Names in a manifest are only looked up among the files that were sent: none is ever opened as a path.
+Names in a manifest are only looked up among the uploads: none is ever opened as a path.
 """
 
 import csv
 import io
+import itertools
 import os
 import re
 import shutil
@@ -16,38 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from gfla.animate import InputError
-from gfla.animate.batch.manifest import Row, read_manifest
+from gfla.animate.batch.manifest import COLUMNS, Row, read_manifest
 from gfla.animate.batch.scheduler import render_batch
 from gfla.animate.batch.tasks import Event
 from gfla.animate.cli.render import jobs_of
 from gfla.animate.io.paths import OUTPUTS
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.streaming.job import Job
+from gfla.demos.app.ui.settings import MANIFEST_OPTIONS
 
-OPTIONS = (
-    *("motion", "guidance", "crop-only", "start", "end", "detail", "no-face", "source-face", "driving-face"),
-    *(
-        "source-motion",
-        "label",
-        "reference-frame",
-        "only",
-        "head",
-        "eyes",
-        "mouth",
-        "brows",
-        "gaze",
-        "smoothing",
-    ),
-)
-"""The columns that a manifest may have beside source, driving and output: none names a file or a device."""
 MANIFESTS = (".csv", ".jsonl", ".ndjson", ".json")
-_LONGEST, _MANIFEST = 60, 2**20  # letters of a file's name, bytes of a manifest
+_LONGEST, _MANIFEST = 60, 2**20  # characters of a file's name, bytes of a manifest
 
 
 @dataclass
 class Line:
-    """One job in the table. state: "waiting", "running", "done", "failed" or "stopped". note: the error, or
-    what was lost. expected: frames, None if unknown. address: of the film, once it was given one."""
+    """One job in the table.
+
+    portrait, driver: names on the visitor's side. state: "waiting", "running", "done", "failed" or "stopped".
+    done, expected: frames; expected is None if unknown. note: the error or the last warning. address: of the
+    video, once it is served.
+    """
 
     portrait: str
     driver: str
@@ -58,10 +48,39 @@ class Line:
     note: str = ""
     address: str = ""
 
+    @property
+    def output(self) -> Path:
+        return Path(self.job.output)
+
+    def update(self, event: Event) -> None:
+        """What a worker tells of this job."""
+        if event.kind == "began":
+            self.state = "running"
+        elif event.kind == "at":
+            self.done, self.expected = event.frames, event.expected
+        elif event.kind == "said":
+            self.note = self._with_names(event.text)
+        else:
+            self.state = event.kind
+            self.note = self._with_names(event.text) or self.note
+            if event.kind == "done":
+                self.done = self.expected = event.frames
+
+    def _with_names(self, text: str) -> str:
+        """The text with the files' names in place of their paths here."""
+        names = {
+            self.job.source: self.portrait,
+            self.job.driving: self.driver,
+            self.job.output: self.output.name,
+        }
+        for path, name in names.items():
+            text = text.replace(path, name)
+        return text
+
 
 @dataclass(eq=False)
 class Batch:
-    """The jobs of one visitor and what became of them. folder: outputs, ledger, zip."""
+    """The jobs of one visitor. folder: outputs, ledger, zip. begun: a further run resumes."""
 
     folder: Path
     lines: list[Line]
@@ -74,7 +93,8 @@ class Batch:
 
     @property
     def outputs(self) -> list[Path]:
-        return [Path(line.job.output) for line in self.lines if line.state == "done"]
+        """The finished videos."""
+        return [line.output for line in self.lines if line.state == "done"]
 
     def run(
         self,
@@ -82,8 +102,11 @@ class Batch:
         load: Callable[..., Any] | None = None,
         every: float = 0.3,
     ) -> Iterator[None]:
-        """Make what is not done, yielding each `every` seconds. What is done when `cancel` says True stays; a
-        further run goes on from there. load: as `render_batch` takes it. InputError if nothing can begin."""
+        """Render the jobs that are not done; yields each `every` seconds.
+
+        cancel: asked at each event; True stops the batch and keeps the finished videos; a further run does
+        the rest. load: as `render_batch` takes it. InputError if nothing can begin.
+        """
         failed: list[BaseException] = []
         for line in self.lines:
             if line.state != "done":
@@ -103,22 +126,21 @@ class Batch:
         lines = {line.job.key: line for line in self.lines}
 
         def watch(event: Event) -> None:
-            _tell(lines[event.key], event)
+            lines[event.key].update(event)
             if cancel():
                 raise _StoppedError
 
         try:
-            again, self.begun = self.begun, True
-            render_batch(
-                [line.job for line in self.lines], self.folder / "work", resume=again, load=load, watch=watch
-            )
+            resume, self.begun = self.begun, True
+            jobs = [line.job for line in self.lines]
+            render_batch(jobs, self.folder / "work", resume=resume, load=load, watch=watch)
         except _StoppedError:
             pass
         except BaseException as error:
             failed.append(error)
 
     def pack(self) -> Path:
-        """What is done as one zip, with a table of all jobs."""
+        """The finished videos in one zip, with a table of all jobs."""
         path = self.folder / "animations.zip"
         part = self.folder / ".animations.part"
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
@@ -129,32 +151,18 @@ class Batch:
         return path
 
     def table(self) -> str:
-        """CSV: a row a job."""
+        """CSV, one row a job; a cell that a spreadsheet would take for a formula begins with a quote."""
         text = io.StringIO()
         rows = csv.writer(text)
         rows.writerow(("source", "driving", "output", "state", "note"))
         for line in self.lines:
-            cells = (line.portrait, line.driver, Path(line.job.output).name, line.state, line.note)
+            cells = (line.portrait, line.driver, line.output.name, line.state, line.note)
             rows.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in cells])
         return text.getvalue()
 
 
 class _StoppedError(BaseException):
-    """Carries a cancel out of the batch."""
-
-
-def _tell(line: Line, event: Event) -> None:
-    if event.kind == "began":
-        line.state = "running"
-    elif event.kind == "at":
-        line.done, line.expected = event.frames, event.expected
-    elif event.kind == "said":
-        line.note = event.text
-    else:
-        line.state = event.kind
-        line.note = event.text or line.note
-        if event.kind == "done":
-            line.done = line.expected = event.frames
+    """Carries a cancel out of the batch, past handlers of Exception."""
 
 
 def plan(
@@ -166,87 +174,84 @@ def plan(
     most: int,
     arguments: Sequence[str] = (),
 ) -> Batch:
-    """The batch of these files, by the names under which they were sent: every portrait by every driver and
-    motion, or what the manifest says. folder: what lies there from a batch before is deleted. most: jobs.
-    arguments: options of gfla-animate for all jobs. InputError for what cannot be, with nothing deleted."""
+    """The batch of these uploads, by their names: every portrait with every driver and motion, or the rows of
+    the manifest.
+
+    folder: an earlier batch there is deleted. most: jobs. arguments: options of gfla-animate for all jobs.
+    InputError for what cannot be, with nothing deleted.
+    """
     rows = _pairs(portraits, [*drivers, *motions]) if manifest is None else _read(manifest)
     if len(rows) > most:
-        raise InputError(f"These are {len(rows)} jobs and at most {most} can be taken here; send fewer.")
+        raise InputError("batch", f"these are {len(rows)} jobs, and at most {most} are allowed", "send fewer")
     out = folder / "out"
-    shown, safe = [], []
-    for row in rows:
-        where, cells = row.where, dict(row.cells)
-        source, driving = (Path(cells[name]).name for name in ("source", "driving"))
-        shown.append((source, driving))
-        cells["source"] = str(_sent(portraits, source, where, "portrait"))
+    names, safe = [], []
+    for where, given in rows:
+        cells = dict(given)
+        source, driving = (Path(cells[column]).name for column in ("source", "driving"))
+        names.append((source, driving))
+        cells["source"] = str(_upload(portraits, source, where, "portrait"))
         motion = driving in SHIPPED and driving not in drivers
-        cells["driving"] = driving if motion else str(_sent(drivers, driving, where, "driving video"))
-        cells["output"] = str(out / _output(Path(cells["output"]).name, where))
+        cells["driving"] = driving if motion else str(_upload(drivers, driving, where, "driving video"))
+        cells["output"] = str(out / _output_name(Path(cells["output"]).name, where))
         for column in cells:
-            if column not in ("source", "driving", "output") and column.replace("_", "-") not in OPTIONS:
-                raise InputError(f"{where}: the column {column} is not taken here.")
+            if column not in COLUMNS and column.replace("_", "-") not in MANIFEST_OPTIONS:
+                raise InputError(where, f"the column {column} is not allowed here", "leave it out")
         safe.append(Row(where, cells))
     jobs = jobs_of(safe, arguments)
-    together = zip(shown, jobs, strict=True)
-    lines = [Line(source, driver, job) for (source, driver), job in together]
-    shutil.rmtree(folder, ignore_errors=True)  # the films of the batch before: only once there is another
+    named = zip(names, jobs, strict=True)
+    lines = [Line(portrait, driver, job) for (portrait, driver), job in named]
+    shutil.rmtree(folder, ignore_errors=True)  # the earlier batch: only now that there is another
     out.mkdir(parents=True)
     return Batch(folder, lines)
 
 
 def _read(manifest: Path) -> list[Row]:
-    """Its rows; it is called by its name alone."""
+    """Its rows, each placed by the manifest's name without the folder."""
     if manifest.stat().st_size > _MANIFEST:
-        raise InputError(f"{manifest.name}: this manifest is too large; send at most 1 MB.")
+        raise InputError(manifest.name, "this manifest is too large", "send at most 1 MB")
+    here, name = str(manifest), manifest.name
     try:
-        rows = read_manifest(manifest)
+        return [Row(row.where.replace(here, name), row.cells) for row in read_manifest(manifest)]
     except InputError as error:
-        raise InputError(str(error).replace(str(manifest), manifest.name)) from None
-    return [Row(row.where.replace(str(manifest), manifest.name), row.cells) for row in rows]
+        raise InputError(error.subject.replace(here, name), error.reason, error.remedy) from None
 
 
 def _pairs(portraits: Mapping[str, Path], drivers: Sequence[str]) -> list[Row]:
     if not portraits or not drivers:
-        raise InputError("Send at least one portrait, and at least one driving video or motion.")
-    return [
-        Row(
-            f"{source} x {driving}",
-            {
-                "source": source,
-                "driving": driving,
-                "output": f"{number:02}-{_plain(Path(source).stem)}-{_plain(Path(driving).stem)}.mp4",
-            },
-        )
-        for number, (source, driving) in enumerate(
-            ((source, driving) for source in portraits for driving in drivers), 1
-        )
-    ]
+        remedy = "send at least one portrait, and at least one driving video or motion"
+        raise InputError("batch", "there is nothing to pair", remedy)
+    rows = []
+    for number, (source, driving) in enumerate(itertools.product(portraits, drivers), 1):
+        output = f"{number:02}-{_plain(Path(source).stem)}-{_plain(Path(driving).stem)}.mp4"
+        rows.append(Row(f"{source} x {driving}", {"source": source, "driving": driving, "output": output}))
+    return rows
 
 
-def _sent(files: Mapping[str, Path], name: str, where: str, what: str) -> Path:
+def _upload(files: Mapping[str, Path], name: str, where: str, kind: str) -> Path:
     if name not in files:
-        raise InputError(f"{where}: no {what} of the name {name} was sent; send it too.")
+        raise InputError(where, f"no {kind} of the name {name} was sent", "send it too")
     return files[name]
 
 
-def _output(name: str, where: str) -> str:
+def _output_name(name: str, where: str) -> str:
     path = Path(name)
     if path.suffix.lower() not in OUTPUTS:
-        raise InputError(f"{where}: let the output's name end in {', '.join(OUTPUTS)}.")
+        endings = ", ".join(OUTPUTS)
+        raise InputError(where, f"{name} is no name for a video", f"let the output's name end in {endings}")
     return _plain(path.stem) + path.suffix.lower()
 
 
 def _plain(name: str) -> str:
-    """Letters, digits and dashes of a name alone: it is to be a file's, here and in the visitor's zip."""
+    """Only letters, digits and dashes of a name: safe as a file's name here and in the visitor's zip."""
     return re.sub(r"[^\w-]+", "-", name).strip("-")[:_LONGEST] or "file"
 
 
 def by_name(files: Sequence[tuple[str, Path]]) -> dict[str, Path]:
-    """Sent files by the names that they had; InputError where two have the same."""
+    """Uploads by their names on the visitor's side; InputError if two have the same."""
     named: dict[str, Path] = {}
     for name, path in files:
         name = Path(name.replace("\\", "/")).name
         if name in named:
-            raise InputError(f"{name}: two files of that name were sent; rename one.")
+            raise InputError(name, "two files of that name were sent", "rename one")
         named[name] = path
     return named

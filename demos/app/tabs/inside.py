@@ -1,7 +1,7 @@
-"""The tab Look inside: any frame of a run taken apart, and where a chosen point of it looks."""
+"""The tab Look inside: any frame of a render taken apart, and what a chosen point of it attends to."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -14,184 +14,159 @@ from gfla.animate.inspection.explain import Inside, Panel, attention_panels, loo
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.motion.recording import DriverMotion, MotionReader
 from gfla.animate.motion.retarget import unlikeness
-from gfla.demos.app.render.workspace import Desk
+from gfla.demos.app.render.workspace import workspace_of
 from gfla.demos.app.ui import markup, widgets
-from gfla.demos.app.ui.events import LOOK
-from gfla.demos.app.ui.images import as_source, wireframe, within
-from gfla.demos.app.ui.inputs import RAW
-from gfla.demos.app.ui.pickers import QUIET, choose_driver, choose_portrait
-from gfla.demos.app.visitors.service import Service, show_errors
+from gfla.demos.app.ui.events import QUIET, RAW, SCAN
+from gfla.demos.app.ui.images import data_url, shrink, wireframe
+from gfla.demos.app.ui.inputs import Sent
+from gfla.demos.app.ui.pickers import choose_driver, choose_portrait
+from gfla.demos.app.visitors.errors import show_errors
+from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
-from gfla.demos.app.visitors.uploads import check_driving, check_portrait
 
-_EMPTY = "Choose a portrait and a driver: a frame of what they give is taken apart here."
+_EMPTY = "Choose a portrait and a driver to see how a frame of the result is made."
 _ABOUT = (
     "Click the output, above, or the picture here; the arrow keys move the point. At each level the decoder "
-    "reads a few places of every reference around where the flow points, and weighs them by what is there."
+    "reads a few positions of every reference around where the flow points, and weighs them by their content."
 )
-_POINT = (0.5, 0.66)  # of the picture: the mouth, where most is to be seen
+_POINT = (0.5, 0.66)  # fractions of the picture, x then y: the mouth, which moves most
 _CLICKABLE = ("Output", "The place")
-Sent = Mapping[str, Any] | None
-
-
-class Exploring:
-    """The events' functions; what they keep of a visitor is its desk of this tab, its walk and its point."""
-
-    def __init__(self, service: Service):
-        self.service = service
-        self.open, self.frame, self.point = (
-            show_errors(self._open),
-            show_errors(self._frame),
-            show_errors(self._point),
-        )
-
-    def _open(self, request: gr.Request, portrait: Sent, driving: Sent, picked: str) -> Iterator[tuple]:
-        """A portrait and a driver were chosen: yields the slider, what is told, the panels, the attention."""
-        visit, animator, limits = self.service.visit(request), self.service.animator, self.service.limits
-        motion = picked if picked in SHIPPED else ""
-        visit.kept.pop("walk", None)
-        if not portrait or not (driving or motion):
-            yield gr.Slider(visible=False), markup.hint(_EMPTY), "", ""
-            return
-        yield gr.skip(), markup.bar("Looking through the driver", None), "", ""
-        desk: Desk = visit.kept.setdefault("inside", Desk(visit.folder))
-        source = desk.prepared(animator, check_portrait(visit.sent(portrait), limits))
-        driver: Path | str = motion or check_driving(visit.sent(driving or {}), limits)
-        recording = desk.look(animator, driver, lambda: visit.closed)
-        if recording is None:
-            return
-        state = animator.follow(replace(source, crop_only=True), recording)
-        walk = Walk(animator, state, driver, recording)
-        visit.kept["walk"] = walk
-        number = walk.telling
-        slider = gr.Slider(0, len(walk) - 1, number, visible=len(walk) > 1)
-        for told, made, looked in self._shown(visit, walk, number):
-            yield slider, told, made, looked
-            slider = gr.skip()
-
-    def _frame(self, request: gr.Request, number: float) -> Iterator[tuple]:
-        """Another frame: yields what is told, the panels, the attention."""
-        visit = self.service.visit(request)
-        walk: Walk | None = visit.kept.get("walk")
-        if walk is None:
-            raise InputError("Choose a portrait and a driver first.")
-        yield from self._shown(visit, walk, min(max(int(number), 0), len(walk) - 1))
-
-    def _point(self, event: gr.EventData, request: gr.Request) -> str:
-        """Another point: the attention."""
-        visit = self.service.visit(request)
-        visit.kept["point"] = (float(event.x), float(event.y))
-        inside: Inside | None = visit.kept.get("frame")
-        if inside is None:
-            raise InputError("Choose a portrait and a driver first.")
-        return _attention(visit, inside)
-
-    def _shown(self, visit: Visit, walk: "Walk", number: int) -> Iterator[tuple]:
-        over = object()
-        visit.kept["wanted"] = over
-        yield markup.bar(f"Going to frame {number}", None), gr.skip(), gr.skip()
-        inside = walk.look(number, lambda: visit.closed or visit.kept.get("wanted") is not over)
-        if visit.kept.get("wanted") is not over:
-            return
-        if inside is None:
-            yield markup.hint(f"No face is seen in frame {number}: the network is not asked."), "", ""
-            return
-        visit.kept["frame"] = inside
-        told = f'<p class="note" role="status">Frame {number} of {len(walk)}, counted from 0.</p>'
-        yield told, gallery(panels(inside)), _attention(visit, inside)
+_STATES = 12  # kept of a walk, some 4 MB each
+_FIRST = 25  # frames with a face, among which the first to show is chosen
 
 
 def inside_tab(service: Service, page: gr.Blocks) -> None:
     """Build the tab of `page` inside the one that is open."""
-    events = Exploring(service)
+    events = InsideEvents(service)
     with gr.Row(elem_classes="desk"):
         with gr.Column(scale=4, min_width=320):
             portrait = choose_portrait(service.samples, "inside")
             driving, picks, picked = choose_driver(service.samples, "inside")
         with gr.Column(scale=8, min_width=320):
             with gr.Column(elem_classes="card"):
-                markup.heading("How a frame comes about", 3)
+                markup.heading("How a frame is made", 3)
                 frame = gr.Slider(0, 1, 0, step=1, label="Frame", visible=False, elem_id="inside-frame")
-                told = gr.HTML(markup.hint(_EMPTY), elem_id="inside-told", apply_default_css=False)
-                made = widgets.live("${value}", "inside", elem_id="inside-panels")
+                status = gr.HTML(markup.hint(_EMPTY), elem_id="inside-status", apply_default_css=False)
+                stages = widgets.scripted("${value}", "inside", elem_id="inside-panels")
             with gr.Column(elem_classes="card"):
                 markup.heading("Where a point looks", 4)
-                gr.HTML(f'<p class="consent">{_ABOUT}</p>', apply_default_css=False)
-                looked = widgets.live("${value}", "inside", elem_id="inside-attention")
+                gr.HTML(markup.small(_ABOUT), apply_default_css=False)
+                attention = widgets.scripted("${value}", "inside", elem_id="inside-attention")
 
-    asked = [portrait, driving, picks]
-    gr.on(
-        [portrait.change, driving.change],
-        events.open,
-        asked,
-        [frame, told, made, looked],
-        trigger_mode="always_last",
-        **RAW,
-        **LOOK,
-        **QUIET,
-    )
-    picked.then(events.open, asked, [frame, told, made, looked], **RAW, **LOOK, **QUIET)
-    frame.input(events.frame, frame, [told, made, looked], trigger_mode="always_last", **LOOK, **QUIET)
-    for pictures in (made, looked):
-        pictures.pick(events.point, None, looked, trigger_mode="always_last", **LOOK, **QUIET)  # type: ignore[attr-defined]
+    inputs, shown = [portrait, driving, picks], [status, stages, attention]
+    latest: dict[str, Any] = {"trigger_mode": "always_last"} | SCAN | QUIET
+    gr.on([portrait.change, driving.change], events.open, inputs, [frame, *shown], **RAW, **latest)
+    picked.then(events.open, inputs, [frame, *shown], **RAW, **SCAN, **QUIET)
+    frame.input(events.frame, frame, shown, **latest)
+    for pictures in (stages, attention):
+        pictures.pick(events.point, None, attention, **latest)  # type: ignore[attr-defined]
 
 
-def _attention(visit: Visit, inside: Inside) -> str:
-    x, y = visit.kept.get("point", _POINT)
-    return gallery(attention_panels(inside, (x * inside.side, y * inside.side)))
+class InsideEvents:
+    """The functions of the events; they remember the visitor's workspace of this tab, walk, frame and
+    point."""
 
+    def __init__(self, service: Service):
+        self.service = service
 
-def gallery(shown: Sequence[Panel]) -> str:
-    """Panels as figures, wide ones over as many columns as they are wide."""
-    made = []
-    for panel in shown:
-        span = max(1, round(panel.picture.shape[1] / panel.picture.shape[0]))
-        name, point = escape(panel.name), ""
-        if panel.name in _CLICKABLE:
-            point = ' data-point tabindex="0" role="button"'
-        made.append(
-            f'<figure class="span-{span}"><img src="{as_source(panel.picture, 92)}" alt="{name}"{point}>'
-            f"<figcaption><b>{name}</b> {escape(panel.caption)}</figcaption></figure>"
-        )
-    return f'<div class="gallery">{"".join(made)}</div>'
+    @show_errors
+    def open(self, request: gr.Request, portrait: Sent, driving: Sent, picked: str) -> Iterator[tuple]:
+        """A portrait or a driver was chosen: yields the slider, the status, the panels, the attention."""
+        service, visit = self.service, self.service.visit(request)
+        animator, motion = service.animator, picked if picked in SHIPPED else ""
+        visit.memory.pop("walk", None)
+        if not portrait or not (driving or motion):
+            yield gr.Slider(visible=False), markup.hint(_EMPTY), "", ""
+            return
+        yield gr.skip(), markup.bar("Tracking the driver", None), "", ""
+        workspace = workspace_of(visit, "inside")
+        source = workspace.prepare(animator, service.portrait(visit, portrait))
+        driver = service.driver(visit, driving, motion)
+        recording = workspace.record(animator, driver, lambda: visit.closed)
+        if recording is None:
+            return
+        state = animator.follow(replace(source, crop_only=True), recording)
+        walk = visit.memory["walk"] = Walk(animator, state, driver, recording)
+        number = walk.first
+        slider = gr.Slider(0, len(walk) - 1, number, visible=len(walk) > 1)
+        for shown in self._show(visit, walk, number):
+            yield slider, *shown
+            slider = gr.skip()
 
+    @show_errors
+    def frame(self, request: gr.Request, number: float) -> Iterator[tuple]:
+        """Another frame: yields the status, the panels, the attention."""
+        visit = self.service.visit(request)
+        walk: Walk | None = visit.memory.get("walk")
+        if walk is None:
+            raise _nothing_chosen()
+        yield from self._show(visit, walk, min(max(int(number), 0), len(walk) - 1))
 
-_KEPT = 12  # states of a walk, some 4 MB each
-_NEAR = 25  # frames from the first face on, among which the first to show is chosen
+    @show_errors
+    def point(self, event: gr.EventData, request: gr.Request) -> str:
+        """Another point: its attention."""
+        visit = self.service.visit(request)
+        visit.memory["point"] = (float(event.x), float(event.y))
+        inside: Inside | None = visit.memory.get("frame")
+        if inside is None:
+            raise _nothing_chosen()
+        return _attention(visit, inside)
+
+    def _show(self, visit: Visit, walk: "Walk", number: int) -> Iterator[tuple]:
+        turn = object()
+        visit.memory["turn"] = turn
+
+        def outdated() -> bool:
+            return visit.memory.get("turn") is not turn
+
+        yield markup.bar(f"Going to frame {number}", None), gr.skip(), gr.skip()
+        inside = walk.look(number, lambda: visit.closed or outdated())
+        if outdated():
+            return
+        if inside is None:
+            yield markup.hint(f"Frame {number} shows no face, so the network did not run."), "", ""
+            return
+        visit.memory["frame"] = inside
+        status = markup.notes([f"Frame {number} of {len(walk)}, counted from 0."])
+        yield status, gallery(panels(inside)), _attention(visit, inside)
 
 
 @dataclass(eq=False)
 class Walk:
-    """A portrait's way through a driver. start: the state that follows `recording`. kept: states by the
-    number of the frame that comes next."""
+    """Steps a portrait through a driver to any frame.
+
+    start: the state before the first frame, following `recording`. states: by the number of the frame that
+    comes next; a walk goes on from the nearest one before its frame.
+    """
 
     animator: Animator
     start: AnimationState
     driving: Path | str
     recording: DriverMotion
-    kept: dict[int, AnimationState] = field(default_factory=dict)
+    states: dict[int, AnimationState] = field(default_factory=dict)
     _walking: threading.Lock = field(default_factory=threading.Lock)
 
     def __len__(self) -> int:
         return len(self.recording.pts)
 
     @property
-    def telling(self) -> int:
-        """A frame near the beginning in which much is done: the one least like the portrait."""
-        ready = self.recording.ready(self.start.motion.manner.smoothing)
+    def first(self) -> int:
+        """The first frame to show: one near the beginning with much motion, the one least like the
+        portrait."""
+        ready = self.recording.ready(self.start.motion.options.smoothing)
         seen = np.flatnonzero(ready.found)
-        near = max(1, int((seen < seen[0] + _NEAR).sum()))
+        near = max(1, int((seen < seen[0] + _FIRST).sum()))
         return int(seen[np.argmax(unlikeness(ready.signals, self.start.motion.source)[:near])])
 
     def look(self, number: int, cancel: Callable[[], bool]) -> Inside | None:
-        """Frame `number`, from 0; None if there is no face in it or `cancel` said True on the way."""
+        """Frame `number`, from 0; None if it has no face or `cancel` returned True on the way."""
         with self._walking:
             return self._look(number, cancel)
 
     def _look(self, number: int, cancel: Callable[[], bool]) -> Inside | None:
-        at = max((frame for frame in self.kept if frame <= number), default=0)
-        state = self.kept.get(at, self.start)
-        every = max(1, len(self) // _KEPT)
+        at = max((frame for frame in self.states if frame <= number), default=0)
+        state = self.states.get(at, self.start)
+        every = max(1, len(self) // _STATES)
         for index, frame in enumerate(self._frames(at), at):
             if cancel():
                 return None
@@ -204,9 +179,9 @@ class Walk:
         return None
 
     def _keep(self, index: int, state: AnimationState, every: int) -> None:
-        """Beside every `every`-th the last one that was looked at, for the frames near it."""
-        self.kept = {frame: kept for frame, kept in self.kept.items() if frame % every == 0}
-        self.kept[index] = state
+        """Keep every `every`-th state, and the last one that was looked at for the frames near it."""
+        self.states = {frame: kept for frame, kept in self.states.items() if frame % every == 0}
+        self.states[index] = state
 
     def _frames(self, at: int) -> Iterator[Frame]:
         """The driver's frames from number `at` on, without reading those before."""
@@ -218,8 +193,32 @@ class Walk:
             yield from reader
 
     def _drawn(self, inside: Inside, frame: Frame) -> Inside:
-        """A motion has no picture: its landmarks are shown."""
+        """Of a motion, which has no picture, the landmarks are drawn."""
         found = self.recording.sighting(frame.pts).landmarks
         if self.recording.points is not None or found is None:
             return inside
-        return inside._replace(driving=within(wireframe(found.places), inside.side))
+        return inside._replace(driving=shrink(wireframe(found.places), inside.side))
+
+
+def gallery(shown: Sequence[Panel]) -> str:
+    """Panels as figures, wide ones over as many columns as they are wide."""
+    made = []
+    for panel in shown:
+        span = max(1, round(panel.picture.shape[1] / panel.picture.shape[0]))
+        name, point = escape(panel.name), ""
+        if panel.name in _CLICKABLE:
+            point = ' data-point tabindex="0" role="button"'
+        made.append(
+            f'<figure class="span-{span}"><img src="{data_url(panel.picture, 92)}" alt="{name}"{point}>'
+            f"<figcaption><b>{name}</b> {escape(panel.caption)}</figcaption></figure>"
+        )
+    return f'<div class="gallery">{"".join(made)}</div>'
+
+
+def _attention(visit: Visit, inside: Inside) -> str:
+    x, y = visit.memory.get("point", _POINT)
+    return gallery(attention_panels(inside, (x * inside.side, y * inside.side)))
+
+
+def _nothing_chosen() -> InputError:
+    return InputError("Look inside", "there is no frame yet", "choose a portrait and a driver first")

@@ -1,1 +1,1 @@
-"""Widgets, markup, theme, samples and scripts of the page."""
+"""The page's building blocks: widgets, markup, settings, samples, theme and scripts; nothing of a visitor."""

@@ -1,10 +1,10 @@
-"""The head and the foot of the page: what this is, what it runs on, light or dark."""
+"""The header and footer of the page: what this is, what it runs on, light or dark."""
 
 from html import escape
 
 import gradio as gr
 from gfla.animate import Animator
-from gfla.demos.app.ui.widgets import live
+from gfla.demos.app.ui.widgets import scripted
 
 _MARK = """<svg class="mark" viewBox="0 0 40 40" fill="none" stroke="currentColor" stroke-width="2.2"
  stroke-linecap="round" aria-hidden="true">
@@ -15,22 +15,22 @@ _NIGHT = """<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-wi
  aria-hidden="true"><path d="M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5Z"/></svg>"""
 
 
-def head(animator: Animator) -> None:
-    """What stands above the tabs."""
+def header(animator: Animator) -> None:
+    """Above the tabs."""
     device = f"{animator.device.type.upper()} · {animator.name or 'own weights'}"
-    live(
+    scripted(
         f"""<header class="head">{_MARK}<div class="grow"><h1>gfla</h1>
-        <p>One portrait, one driver: the portrait moves.</p></div>
+        <p>A portrait that moves like the person in a video.</p></div>
         <span class="chip" title="{escape(animator.device_reason)}">{escape(device)}</span>
         <button type="button" class="night" aria-label="Dark page">{_NIGHT}</button></header>""",
         "night",
     )
 
 
-def foot() -> None:
-    """What stands below them."""
+def footer() -> None:
+    """Below the tabs."""
     gr.HTML(
-        '<footer class="foot">Every film says in its metadata that it is synthetic. '
+        '<footer class="foot">Every video is marked as synthetic in its metadata. '
         "Do not use this to deceive, impersonate or harass.</footer>",
         apply_default_css=False,
     )

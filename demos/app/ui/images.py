@@ -1,4 +1,4 @@
-"""Pictures for the page: faces cut out alike, landmarks drawn on them, all inside the page's own text."""
+"""Pictures for the page: cropped faces with landmarks drawn on them, embedded in the HTML."""
 
 import base64
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 SIDE = 360
-"""Pixels of the faces that are shown before a run."""
+"""Pixels of the faces in the preview."""
 _INK, _EYE = (94, 234, 212), (253, 186, 116)
 _NIGHT = (24, 27, 37)
 # iBUG-68: each of these is one line; True: closed.
@@ -27,39 +27,39 @@ _LINES = (
 )
 
 
-def as_source(image: Image, quality: int = 85) -> str:
-    """RGB (H, W, 3) uint8 as a JPEG that stands in an <img>'s src."""
+def data_url(image: Image, quality: int = 85) -> str:
+    """RGB (H, W, 3) uint8 as a JPEG for an <img>'s src."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg(image, quality)).decode()}"
 
 
 def jpeg(image: Image, quality: int = 85) -> bytes:
     """RGB (H, W, 3) uint8 as the bytes of a JPEG."""
-    turned = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def within(image: Image, side: int) -> Image:
-    """The picture, smaller if its longer side has more than `side` pixels."""
+def shrink(image: Image, side: int) -> Image:
+    """The picture with at most `side` pixels on its longer side; never enlarged."""
     height, width = image.shape[:2]
-    share = side / max(height, width)
-    if share >= 1:
+    scale = side / max(height, width)
+    if scale >= 1:
         return image
-    size = (max(round(width * share), 1), max(round(height * share), 1))
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def face_of(image: Image, square: FaceSquare) -> Image:
+def crop_face(image: Image, square: FaceSquare) -> Image:
     """The face alone, (SIDE, SIDE, 3)."""
     return crop(image, square, SIDE)
 
 
-def marked_face(image: Image, points: NDArray[np.float32], square: FaceSquare) -> Image:
-    """The same with its landmarks, (70, 2) pixels of `image`: 68 in iBUG order and the irises."""
-    return marked(face_of(image, square), to_crop(points, square, SIDE))
+def crop_marked_face(image: Image, points: NDArray[np.float32], square: FaceSquare) -> Image:
+    """The face with its landmarks, (70, 2) pixels of `image`: 68 in iBUG order and the irises."""
+    return draw_landmarks(crop_face(image, square), to_crop(points, square, SIDE))
 
 
-def marked(image: Image, points: NDArray[np.floating]) -> Image:
-    """A picture with the landmarks (70, 2) or (68, 2) in it, in its own pixels."""
+def draw_landmarks(image: Image, points: NDArray[np.floating]) -> Image:
+    """A copy of the picture with landmarks, (70, 2) or (68, 2) in its own pixels."""
     drawn = np.ascontiguousarray(image).copy()
     thick = max(1, round(image.shape[0] / 200))
     at = np.rint(points * 8).astype(np.int32)  # eighths of pixels
@@ -73,7 +73,7 @@ def marked(image: Image, points: NDArray[np.floating]) -> Image:
 
 
 def wireframe(points: NDArray[np.floating]) -> Image:
-    """Landmarks alone, as large as fits, (SIDE, SIDE, 3): what a motion has to show."""
+    """Landmarks alone, as large as fits, (SIDE, SIDE, 3): a motion template has no picture."""
     low, high = points[:68].min(0), points[:68].max(0)
     placed = (points - (low + high) / 2) * (0.62 * SIDE / float((high - low).max())) + SIDE / 2
-    return marked(np.full((SIDE, SIDE, 3), _NIGHT, np.uint8), placed)
+    return draw_landmarks(np.full((SIDE, SIDE, 3), _NIGHT, np.uint8), placed)

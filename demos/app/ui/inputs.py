@@ -1,16 +1,17 @@
-"""What people give: a portrait, a driving video, and beside it what they agree to."""
+"""Uploads: the inputs for portraits and driving videos, gradio's value of them, and the consent line."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 CONSENT = (
-    "Give pictures and videos of people who agreed to this, and say of the result that it is synthetic. "
-    "What you send stays on this server and is deleted when you leave."
+    "Use pictures and videos only of people who agreed to it, and say that the result is synthetic. "
+    "Your files stay on this server and are deleted when you leave."
 )
-RAW: dict[str, Any] = {"preprocess": False}
-"""For events that take files: they come as they were sent, so that `uploads` looks at them first."""
+Sent = Mapping[str, Any] | None
+"""An uploaded file as gradio describes it, its FileData; None without one."""
 _HEIGHT = 270
 
 
@@ -43,10 +44,15 @@ def video_input(label: str, **more: Any) -> gr.Video:
 
 
 def file_data(path: Path) -> Any:
-    """A file for gradio as it tells of files itself: then no component converts it."""
+    """A file as gradio's FileData, which no component converts."""
     return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
 
 
+def sent_name(sent: Sent, default: str = "") -> str:
+    """The name that the file had on the visitor's side; `default` without a file."""
+    return str(sent.get("orig_name") or Path(str(sent.get("path"))).name) if sent else default
+
+
 def consent() -> None:
-    """The line where the uploads are."""
+    """The line below the uploads."""
     gr.HTML(f'<p class="consent">{CONSENT}</p>', apply_default_css=False)

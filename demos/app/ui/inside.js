@@ -1,6 +1,6 @@
-// Pictures of a frame: a point of those marked data-point is chosen by a click or, when focused, by the arrow keys.
+// Pictures of a frame: a click chooses a point in those marked data-point; with focus, the arrow keys move it.
 let at = null;
-let held = false; // by the keyboard, when the pictures are drawn anew
+let focused = false; // by the keyboard: to be focused again when the pictures are replaced
 
 const choose = (x, y) => {
     at = { x: Math.min(Math.max(x, 0), 1), y: Math.min(Math.max(y, 0), 1) };
@@ -19,10 +19,10 @@ element.addEventListener('keydown', (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!image || !step) return;
     event.preventDefault();
-    held = true;
+    focused = true;
     const from = at ?? { x: 0.5, y: 0.65 };
     choose(from.x + step[0] / 64, from.y + step[1] / 64);
 });
 
-element.addEventListener('focusout', (event) => { if (event.relatedTarget) held = false; });
-watch('value', () => { if (held) element.querySelector('[data-point]')?.focus({ preventScroll: true }); });
+element.addEventListener('focusout', (event) => { if (event.relatedTarget) focused = false; });
+watch('value', () => { if (focused) element.querySelector('[data-point]')?.focus({ preventScroll: true }); });

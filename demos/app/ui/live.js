@@ -1,23 +1,23 @@
-// The live view. Each turn sends the camera's newest frame and draws the answer; one frame is under way at a time.
+// The live view. Each turn sends the camera's newest frame and draws the answer; one frame is in flight at a time.
 const find = (name) => element.querySelector(`[data-live="${name}"]`);
-const [start, rest, mirror, sheet, picture, told, alert] =
-    ['start', 'calibrate', 'mirror', 'sent', 'picture', 'told', 'alert'].map(find);
-const SHORT = 240; // pixels of the camera's shorter side that are sent
+const [start, rest, mirror, sheet, picture, status, alert] =
+    ['start', 'calibrate', 'mirror', 'sent', 'picture', 'status', 'alert'].map(find);
+const SHORT = 240; // pixels of a sent frame's shorter side
 const camera = document.createElement('video'); // not on the page: what is shown is what is sent
 camera.muted = camera.playsInline = true;
 let stream = null;
 let calibrate = false;
 let times = [];
 
-const place = () => JSON.parse(props.value || '{}');
+const seat = () => JSON.parse(props.value || '{}');
 
-const say = (words, bad = false) => {
-    told.textContent = bad ? '' : words;
-    alert.textContent = bad ? words : '';
+const say = (text, bad = false) => {
+    status.textContent = bad ? '' : text;
+    alert.textContent = bad ? text : '';
 };
 
 const still = () => {
-    const { face } = place();
+    const { face } = seat();
     start.disabled = !face;
     if (stream || !face) return;
     const image = new Image();
@@ -32,22 +32,22 @@ const draw = (image) => {
     picture.getContext('2d').drawImage(image, 0, 0);
 };
 
-const stop = (words = 'Stopped.', bad = false) => {
+const stop = (text = 'Stopped.', bad = false) => {
     if (stream) {
         stream.getTracks().forEach((track) => track.stop());
-        fetch(`${place().address}?leave=1`, { method: 'POST', keepalive: true }).catch(() => {});
+        fetch(`${seat().address}?leave=1`, { method: 'POST', keepalive: true }).catch(() => {});
     }
     stream = null;
     camera.srcObject = null;
     element.querySelector('.live').dataset.on = 'false';
     start.textContent = 'Start the camera';
     rest.disabled = true;
-    say(words, bad);
+    say(text, bad);
 };
 
 const begin = async () => {
     if (!navigator.mediaDevices) {
-        say('The browser gives the camera to pages on this machine or over https alone.', true);
+        say('The browser allows the camera only on https pages and on this machine.', true);
         return;
     }
     start.disabled = true;
@@ -57,7 +57,7 @@ const begin = async () => {
             video: { width: { ideal: 320 }, height: { ideal: 240 }, facingMode: 'user' },
         });
     } catch (error) {
-        say('The camera cannot be had: allow this page to use it and try again.', true);
+        say('No access to the camera: allow it for this page and try again.', true);
         return;
     } finally {
         start.disabled = false;
@@ -72,9 +72,9 @@ const begin = async () => {
 };
 
 const frame = () => {
-    const share = Math.min(1, SHORT / Math.min(camera.videoWidth, camera.videoHeight));
-    sheet.width = Math.round(camera.videoWidth * share);
-    sheet.height = Math.round(camera.videoHeight * share);
+    const scale = Math.min(1, SHORT / Math.min(camera.videoWidth, camera.videoHeight));
+    sheet.width = Math.round(camera.videoWidth * scale);
+    sheet.height = Math.round(camera.videoHeight * scale);
     sheet.getContext('2d').drawImage(camera, 0, 0, sheet.width, sheet.height);
     return new Promise((done) => sheet.toBlob(done, 'image/jpeg', 0.85));
 };
@@ -88,15 +88,15 @@ const run = async (mine) => {
         let answer;
         try {
             const body = await frame();
-            if (stream !== mine) return; // stopped meanwhile: the place is somebody else's
-            answer = await fetch(`${place().address}?${asked}`, { method: 'POST', body });
+            if (stream !== mine) return; // stopped meanwhile: somebody else may have the seat
+            answer = await fetch(`${seat().address}?${asked}`, { method: 'POST', body });
             if (!answer.ok) return stop(await answer.text(), true);
             const image = await createImageBitmap(await answer.blob());
             if (stream !== mine) return;
             draw(image);
             image.close();
         } catch (error) {
-            return stop('The connection is gone; load the page anew.', true);
+            return stop('The connection is lost; reload the page.', true);
         }
         count(performance.now(), taken, answer.headers.get('X-Face') === '1');
     }
@@ -110,8 +110,8 @@ const count = (now, taken, face) => {
     const behind = times.reduce((sum, time) => sum + time.now - time.taken, 0) / times.length;
     find('rate').textContent = rate.toFixed(1);
     find('behind').textContent = behind.toFixed(0);
-    const words = face ? 'Live' : 'No face is seen: look into the camera. The last motion is held.';
-    if (told.textContent !== words) say(words);
+    const text = face ? 'Live' : 'No face in view: look into the camera. The last motion is held.';
+    if (status.textContent !== text) say(text);
 };
 
 start.addEventListener('click', () => (stream ? stop() : begin()));

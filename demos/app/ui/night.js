@@ -1,4 +1,4 @@
-// Light or dark: as the system says, until somebody chooses; the choice is remembered.
+// Light or dark: the system's setting until somebody chooses; the choice is remembered.
 const button = element.querySelector('.night');
 const dark = () => document.body.classList.contains('dark');
 const say = () => button.setAttribute('aria-pressed', String(dark()));

@@ -1,4 +1,4 @@
-// Pictures to pick one of: the value is the name, the event `pick` carries it.
+// Samples to pick from: the value is the name, which the event `pick` carries too.
 const mark = () => element.querySelectorAll('.pick').forEach(
     (each) => each.setAttribute('aria-pressed', String(each.dataset.name === props.value)));
 element.addEventListener('click', (event) => {

@@ -2,26 +2,36 @@
 
 from dataclasses import dataclass, field
 
+from gfla.animate.errors import InputWarning
+
 
 @dataclass
 class Progress:
-    """How far a run is. done, expected: frames; expected may be unknown. seconds: since the first frame came;
-    looking: whether the driver is still looked at. notes: sentences of what was lost or held."""
+    """How far a render is.
+
+    done, expected: frames; expected is None if unknown. seconds: since the first frame. tracking: the driver
+    is still being tracked, and `done` counts that. warnings: what the render warned of.
+    """
 
     done: int = 0
     expected: int | None = None
     seconds: float = 0.0
-    looking: bool = False
-    notes: list[str] = field(default_factory=list)
+    tracking: bool = False
+    warnings: list[InputWarning] = field(default_factory=list)
 
     @property
-    def share(self) -> float | None:
+    def fraction(self) -> float | None:
         """0 to 1, None if unknown."""
         return min(self.done / self.expected, 1.0) if self.expected else None
 
     @property
+    def rate(self) -> float:
+        """Frames a second, 0 before the second frame."""
+        return (self.done - 1) / self.seconds if self.seconds else 0.0
+
+    @property
     def left(self) -> float | None:
-        """Seconds to go, None if that cannot be said yet."""
+        """Seconds to go, None before there is an estimate."""
         if not self.expected or self.done < 3 or not self.seconds:
             return None
-        return max(self.expected - self.done, 0) * self.seconds / (self.done - 1)
+        return max(self.expected - self.done, 0) / self.rate

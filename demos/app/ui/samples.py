@@ -1,4 +1,4 @@
-"""What there is to try: the shipped portrait, driver and motions, and drawn people who do not exist."""
+"""Samples to try: the shipped portrait, driver and motions, and drawn people who do not exist."""
 
 import shutil
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from gfla.animate.io.image import read_image, write_image
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.animate.video import VideoReader
-from gfla.demos.app.ui.images import Image, as_source, within
+from gfla.demos.app.ui.images import Image, data_url, shrink
 
 _DRAWN = {"Mara": 15, "Theo": 3, "Ida": 14}
 _MOTION_PERSON = 6
-_AT_ITS_MOST = {
+_PEAKS = {
     "blink": Pose(blink=1),
     "nod": Pose(pitch=12, y=6),
     "shake": Pose(yaw=20, x=4),
@@ -28,7 +28,7 @@ _THUMB = 144  # pixels
 
 @dataclass(frozen=True)
 class Sample:
-    """One thing to pick. name: how it is called. file: None for a motion. thumb: an <img>'s src."""
+    """One sample. name: shown and used as its key. file: None for a motion. thumb: an <img>'s src."""
 
     name: str
     file: Path | None
@@ -37,21 +37,22 @@ class Sample:
 
 @dataclass(frozen=True)
 class Samples:
-    """All of them, by kind; `drivers` are videos first, then motions."""
+    """All samples; `drivers` are the videos, then the motions."""
 
     portraits: tuple[Sample, ...]
     drivers: tuple[Sample, ...]
 
     def portrait(self, name: str) -> Sample:
-        """The one of that name; InputError if there is none."""
+        """The portrait of that name; InputError if there is none."""
         return _named(self.portraits, name)
 
     def driver(self, name: str) -> Sample:
+        """The driver of that name; InputError if there is none."""
         return _named(self.drivers, name)
 
 
 def make_samples(folder: Path) -> Samples:
-    """Lay the files into `folder` and draw the thumbnails."""
+    """Write the files into `folder` and draw the thumbnails."""
     folder.mkdir(parents=True, exist_ok=True)
     assets = files("gfla.animate") / "assets"
     for name in ("astronaut.jpg", "driver.mp4"):
@@ -78,7 +79,7 @@ def _named(samples: tuple[Sample, ...], name: str) -> Sample:
     for sample in samples:
         if sample.name == name:
             return sample
-    raise InputError(f"{name}: there is no such sample.")
+    raise InputError(name, "there is no such sample")
 
 
 @cache
@@ -88,8 +89,8 @@ def _person(seed: int) -> TalkingHead:
 
 @cache
 def _draw(seed: int, motion: str = "") -> Image:
-    """A drawn person at rest, or at the most of a motion: drawing takes a tenth of a second."""
-    return _person(seed).render(_AT_ITS_MOST.get(motion, Pose())).image
+    """A drawn person at rest or at the peak of a motion; cached, as drawing takes a tenth of a second."""
+    return _person(seed).render(_PEAKS.get(motion, Pose())).image
 
 
 def _portrait(name: str, path: Path) -> Sample:
@@ -97,4 +98,4 @@ def _portrait(name: str, path: Path) -> Sample:
 
 
 def _thumb(image: Image) -> str:
-    return as_source(within(image, _THUMB), 80)
+    return data_url(shrink(image, _THUMB), 80)

@@ -1,4 +1,4 @@
-// Saves a file on the visitor's side, once for each value.
+// Downloads a file to the visitor's side, once for each value.
 watch('value', () => {
     if (!props.value) return;
     const file = JSON.parse(props.value);

@@ -1,4 +1,7 @@
-"""How a portrait is to follow, as plain controls: what they say to the Animator and as a command line."""
+"""The options of a render as controls on the page, and as a command line; `api` has them for programs.
+
+No other file of the app but `api` knows an option's name.
+"""
 
 import shlex
 from dataclasses import asdict, dataclass, field, fields
@@ -15,16 +18,22 @@ MODES = {
     "Copy": "copy",
 }
 PICTURES = ("Whole photograph", "Face, 256 x 256")
-_MODE_INFO = (
-    "Relative: the driver's changes, on the portrait's own pose. Absolute: the driver's pose and expression. "
-    "Copy: the driver's landmarks, for the same person."
+MANIFEST_OPTIONS = (
+    *("motion", "reference-frame", "only", *PARTS, "smoothing", "guidance", "crop-only", "start", "end"),
+    *("detail", "no-face", "source-face", "driving-face", "source-motion", "label"),
 )
+"""Options that a visitor's manifest may set: none of them names a file or a device."""
+_MODE_INFO = (
+    "Relative: the driver's changes, added to the portrait's own pose. Absolute: the driver's pose and "
+    "expression. Copy: the driver's landmarks, for the same person."
+)
+_LABEL = "Write “AI-generated” into the picture"
 
 
 @dataclass(frozen=True)
 class Settings:
     """Values of the controls, in their order. mode: of MODES. parts: of PARTS. picture: of PICTURES.
-    InputError where a number is none."""
+    InputError where a number is missing."""
 
     mode: str = "Relative"
     parts: list[str] = field(default_factory=lambda: list(PARTS))
@@ -40,35 +49,40 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in (*PARTS, "smoothing", "detail"):
-            if not isinstance(getattr(self, name), int | float):  # a box that was emptied
-                raise InputError(f"{name}: give a number.")
+            if not isinstance(getattr(self, name), int | float):  # an emptied box
+                raise InputError(name, "not a number", "give a number")
 
     @property
-    def manner(self) -> MotionOptions:
-        """InputError for what no control can say, but a client may."""
+    def motion(self) -> MotionOptions:
+        """InputError for values that no control has but a client may send."""
         gains = {part: float(getattr(self, part)) for part in PARTS}
         only = None if set(self.parts) >= set(PARTS) else tuple(self.parts)
         return MotionOptions(MODES[self.mode], **gains, only=only, smoothing=float(self.smoothing))  # type: ignore[arg-type]
 
     @property
-    def ways(self) -> dict[str, Any]:
-        """The keyword arguments of `Animator.prepare`."""
-        return {"motion": self.manner, "crop_only": self.crop_only, "detail": float(self.detail)}
-
-    @property
     def crop_only(self) -> bool:
         return self.picture == PICTURES[1]
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of `Animator.render`."""
+        return {
+            "motion": self.motion,
+            "crop_only": self.crop_only,
+            "detail": float(self.detail),
+            "label": self.label,
+        }
+
     def command(self, portrait: str, driving: str) -> str:
-        """The gfla-animate line that makes the same."""
+        """The gfla-animate command that makes the same."""
         words = ["gfla-animate", portrait, driving, "-o", "out.mp4"]
-        usual = Settings()
-        if self.mode != usual.mode:
+        default = Settings()
+        if self.mode != default.mode:
             words += ["--motion", MODES[self.mode]]
-        if self.manner.only is not None:
-            words += ["--only", ",".join(self.manner.only)]
+        if self.motion.only is not None:
+            words += ["--only", ",".join(self.motion.only)]
         for name in (*PARTS, "smoothing", "detail"):
-            if getattr(self, name) != getattr(usual, name):
+            if getattr(self, name) != getattr(default, name):
                 words += [f"--{name}", f"{getattr(self, name):g}"]
         words += ["--crop-only"] * self.crop_only + ["--label"] * self.label
         return shlex.join(words)
@@ -76,38 +90,49 @@ class Settings:
 
 def build_settings() -> list[Component]:
     """The controls, in the order of Settings' fields."""
-    usual = Settings()
-    mode = gr.Radio(list(MODES), value=usual.mode, label="Motion", info=_MODE_INFO)
+    default = Settings()
+    mode = gr.Radio(list(MODES), value=default.mode, label="Motion", info=_MODE_INFO)
     parts = gr.CheckboxGroup(
-        [(part.capitalize(), part) for part in PARTS], value=usual.parts, label="What moves", type="value"
+        [(part.capitalize(), part) for part in PARTS], value=default.parts, label="Parts that move"
     )
-    with gr.Accordion("How much of each", open=False, elem_classes="plain"):
+    with gr.Accordion("Strength of each part", open=False, elem_classes="plain"):
         gains = [gr.Slider(0, 2, 1, step=0.05, label=part.capitalize()) for part in PARTS]
     smoothing = gr.Slider(
-        0, 5, usual.smoothing, step=0.1, label="Smoothing", info="0 is off; more if it trembles"
+        0, 5, default.smoothing, step=0.1, label="Smoothing", info="0 is off; raise it if the result jitters"
     )
     detail = gr.Slider(
         0,
         1,
-        usual.detail,
+        default.detail,
         step=0.05,
         label="Detail",
         info="how much of a large portrait's own sharpness is kept",
     )
-    picture = gr.Radio(list(PICTURES), value=usual.picture, label="Picture")
-    label = gr.Checkbox(usual.label, label="Write “AI-generated” into the picture")
+    picture = gr.Radio(list(PICTURES), value=default.picture, label="Picture")
+    label = gr.Checkbox(default.label, label=_LABEL)
     return [mode, parts, *gains, smoothing, detail, picture, label]
 
 
-def remembered(kept: Any) -> Settings:
-    """Settings of what a browser kept; the usual ones where it makes no sense any more."""
-    usual = asdict(Settings())
-    if not isinstance(kept, dict):
+def build_batch_settings() -> list[Component]:
+    """The controls of a batch: their values are the arguments of `batch_arguments` after the device."""
+    crop_only = gr.Checkbox(label="The face alone, 256 x 256, not the whole photograph")
+    return [crop_only, gr.Checkbox(label=_LABEL)]
+
+
+def batch_arguments(device: str, crop_only: bool, label: bool) -> list[str]:
+    """The options of gfla-animate for all jobs of a batch."""
+    return [f"--device={device}", *["--crop-only"] * bool(crop_only), *["--label"] * bool(label)]
+
+
+def restore_settings(stored: Any) -> Settings:
+    """Settings from a browser's storage; the defaults where that makes no sense any more."""
+    default = asdict(Settings())
+    if not isinstance(stored, dict):
         return Settings()
-    known = {name: kept[name] for name in usual if isinstance(kept.get(name), type(usual[name]))}
-    made = Settings(**(usual | known))
-    sane = made.mode in MODES and made.picture in PICTURES and set(made.parts) <= set(PARTS)
-    return made if sane else Settings()
+    known = {name: stored[name] for name in default if isinstance(stored.get(name), type(default[name]))}
+    settings = Settings(**(default | known))
+    valid = settings.mode in MODES and settings.picture in PICTURES and set(settings.parts) <= set(PARTS)
+    return settings if valid else Settings()
 
 
 NAMES = tuple(each.name for each in fields(Settings))

@@ -1,4 +1,4 @@
-"""How the page looks: our own theme, with the fonts of the system alone, so that nothing is fetched."""
+"""How the page looks: a theme with system fonts only, so that the browser fetches nothing."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ _PAPER = Color(
 
 
 def style() -> str:
-    """What the page's <head> holds: our style as it is, for gradio rewrites what it is given as `css`."""
+    """Our style sheet for the page's <head>; passed as `css`, gradio would rewrite it."""
     return f"<style>{(Path(__file__).parent / 'style.css').read_text()}</style>"
 
 
 def theme() -> Base:
-    """A calm one: paper and ink, one accent, and at night the same in dark."""
+    """Paper and ink with one accent color, and the same in dark."""
     made = Base(
         primary_hue=colors.teal,
         secondary_hue=colors.teal,

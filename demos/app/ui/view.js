@@ -1,4 +1,4 @@
-// A picture that changes without a flicker: the value is its src.
+// A picture that changes without flicker: the value is its src.
 const hint = element.querySelector('.hint');
 const draw = () => {
     const box = element.querySelector('.view');
@@ -9,7 +9,7 @@ const draw = () => {
     }
     if (!image) {
         image = document.createElement('img');
-        image.alt = 'The portrait as the controls say';
+        image.alt = 'The edited portrait';
         box.replaceChildren(image);
     }
     image.src = props.value;

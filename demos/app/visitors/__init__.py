@@ -1,1 +1,1 @@
-"""What is one visitor's: session, uploads, limits, access."""
+"""What belongs to one visitor: session, uploads, limits, access, and errors in words."""

@@ -1,4 +1,4 @@
-"""Who may use the routes that are not gradio's own: those who may see the page."""
+"""The page's login, also for the routes that are not gradio's own."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 
 
 def logged_in(connection: HTTPConnection) -> bool:
-    """Whether whoever asks may see the page: always without --auth, else by gradio's own cookie."""
+    """Whether the client may see the page: without --auth always, else by gradio's own cookie."""
     app: Any = connection.app
     if app.auth is None:
         return True

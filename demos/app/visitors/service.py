@@ -1,27 +1,24 @@
-"""What all tabs share: the one Animator, the visitors, the limits, and errors that are sentences."""
+"""What all tabs share: the one Animator, the visitors, the limits and the samples."""
 
-import functools
-import inspect
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from gfla.animate import Animator, InputError
+from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.video.memory import return_memory
+from gfla.demos.app.ui.inputs import Sent
 from gfla.demos.app.ui.samples import make_samples
 from gfla.demos.app.visitors.limits import Limits
 from gfla.demos.app.visitors.session import Visit, Visits
-
-log = logging.getLogger(__name__)
+from gfla.demos.app.visitors.uploads import check_driving, check_portrait
 
 
 @dataclass(eq=False)
 class Service:
-    """The animator and those who use it. folder: of this server alone, deleted with it."""
+    """The animator and its visitors. folder: of this server alone, deleted with it."""
 
     animator: Animator
     folder: Path
@@ -33,16 +30,31 @@ class Service:
 
     @property
     def cache(self) -> Path:
-        """Where gradio lays what visitors send and what it shows."""
+        """Gradio's folder of uploads and of files it serves."""
         return self.folder / "cache"
 
     def visit(self, request: gr.Request) -> Visit:
-        """The visitor who asks."""
+        """The visitor who sent the request."""
         return self.visits.of(str(request.session_hash))
+
+    def portrait(self, visit: Visit, sent: Sent) -> Path:
+        """The portrait that the visitor sent. InputError without one, or if it is unusable."""
+        if not sent:
+            raise InputError("portrait", "there is none", "send a picture")
+        return check_portrait(visit.uploaded(sent), self.limits)
+
+    def driver(self, visit: Visit, sent: Sent, motion: str = "") -> Path | str:
+        """The shipped motion of that name, else the driving video that the visitor sent. InputError without
+        either, or if the video is unusable."""
+        if motion in SHIPPED:
+            return motion
+        if not sent:
+            raise InputError("driving", "there is none", "send a driving video, or name a motion")
+        return check_driving(visit.uploaded(sent), self.limits)
 
     @contextmanager
     def job(self, visit: Visit) -> Iterator[None]:
-        """A run of this visitor: its files stay until it ends, and `visit.cancel` stops it."""
+        """A render of this visitor: the visitor's files stay until it ends, and `visit.cancel` stops it."""
         visit.cancel.clear()
         self.visits.begin(visit)
         try:
@@ -52,49 +64,3 @@ class Service:
         finally:
             self.visits.end(visit)
             return_memory()
-
-
-def show_errors(function: Callable) -> Callable:
-    """An event's function whose errors are shown as one sentence; what we did not foresee goes to the log."""
-
-    def say(error: BaseException) -> gr.Error:
-        if isinstance(error, gr.Error):
-            return error
-        if not isinstance(error, InputError):
-            log.error("unforeseen", exc_info=error)
-        return gr.Error(excuse(error), title="That did not work", print_exception=False)
-
-    if inspect.isgeneratorfunction(function):
-
-        @functools.wraps(function)
-        def generator(*arguments: Any, **more: Any) -> Iterator:
-            try:
-                yield from function(*arguments, **more)
-            except Exception as error:
-                raise say(error) from None
-
-        return generator
-
-    @functools.wraps(function)
-    def plain(*arguments: Any, **more: Any) -> Any:
-        try:
-            return function(*arguments, **more)
-        except Exception as error:
-            raise say(error) from None
-
-    return plain
-
-
-def excuse(error: BaseException) -> str:
-    """What a visitor is told of an error."""
-    if isinstance(error, InputError):
-        return sentence(error)
-    return "Something went wrong on our side; it is in the server's log. Please try again."
-
-
-def sentence(error: BaseException) -> str:
-    """An InputError for a visitor: the file's name without its folder."""
-    words = str(error).split(" ")
-    return " ".join(
-        Path(word).name if word.startswith("/") and word.endswith(":") else word for word in words
-    )

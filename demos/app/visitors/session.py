@@ -1,31 +1,40 @@
-"""Who is here: a folder and a token for each visitor, gone when the visitor is.
+"""The visitors: each has a folder and a token, deleted when the visitor leaves.
 
-A visit is known by gradio's session hash (a browser tab, or a client), what it made by its token alone.
+Gradio's session hash (of a browser tab or a client) finds a visit; the token finds the visit's files.
 """
 
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gfla.animate import InputError
 
-if TYPE_CHECKING:
-    from gfla.demos.app.render.growing_video import Playing
+
+class Growing(Protocol):
+    """A file that is still being written."""
+
+    def follow(self) -> AsyncIterator[bytes]:
+        """Its bytes from the beginning, as they come, to the end."""
+        ...
 
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor. Everything that is kept for a visitor is here or in the folder.
+    """One visitor. Everything stored for a visitor is here or in the folder.
 
-    folder: for files, deleted in the end. cache: gradio's, where uploads arrive. token: unguessable; our own
-    routes know the visitor by it. cancel: set when the run under way is to stop and keep what is done.
-    uploads: files of gradio's cache that are this visitor's. shown: names under which our own route gives
-    files to whoever has the token. kept: what tabs remember, by name. closed: the visitor left.
+    folder: for files, deleted in the end.
+    cache: gradio's, where uploads arrive.
+    token: unguessable; our own routes know the visitor by it.
+    cancel: set to stop the running render and keep its finished frames.
+    uploads: the visitor's files in gradio's cache.
+    served: files that our own route gives to whoever has the token, by name.
+    memory: what the tabs remember, by name.
+    busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
     """
 
     folder: Path
@@ -33,37 +42,36 @@ class Visit:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     cancel: threading.Event = field(default_factory=threading.Event)
     uploads: set[Path] = field(default_factory=set)
-    shown: "dict[str, Path | Playing]" = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict)
+    served: dict[str, Path | Growing] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
     busy: int = 0
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False
 
     @property
     def public(self) -> Path:
-        """A folder from which gradio gives files to whoever knows their whole path."""
+        """A folder whose files gradio serves to whoever knows their whole path."""
         return self.cache / self.token
 
-    def sent(self, file_data: Mapping[str, Any]) -> Path:
-        """The file of gradio's FileData that this visitor sent; it is deleted with the visit. InputError for
-        any other: only what lies in gradio's own folder of uploads is read."""
+    def uploaded(self, file_data: Mapping[str, Any]) -> Path:
+        """The visitor's upload behind gradio's FileData; it is deleted with the visit. InputError for a file
+        outside gradio's folder of uploads: a client may claim to have sent any path."""
         file = Path(str(file_data.get("path"))).resolve()
         if not file.is_relative_to(self.cache.resolve()) or not file.is_file():
-            raise InputError("This file is not here any more; send it once more.")
+            raise InputError("upload", "this file is no longer here", "send it again")
         self.uploads.add(file)
         return file
 
-    def give(self, thing: "Path | Playing") -> str:
-        """The address, relative to the page, under which this visitor alone is given a file or a film in the
-        making."""
-        suffix = thing.suffix if isinstance(thing, Path) else ".mp4"
+    def serve(self, file: Path | Growing) -> str:
+        """The address, relative to the page, at which only this visitor gets a file or a growing MP4."""
+        suffix = file.suffix if isinstance(file, Path) else ".mp4"
         name = f"{secrets.token_hex(8)}{suffix}"
-        self.shown[name] = thing
+        self.served[name] = file
         return f"gfla/{self.token}/{name}"
 
 
 class Visits:
-    """The visitors, by session hash and by token; from any thread."""
+    """All visitors, by session hash and by token; thread-safe. idle: seconds until a visitor is forgotten."""
 
     def __init__(self, folder: Path, cache: Path, idle: float = 3600.0):
         self._folder, self._cache, self._idle = folder, cache, idle
@@ -74,7 +82,7 @@ class Visits:
         return len(self._visits)
 
     def of(self, session: str) -> Visit:
-        """The visit of that session, begun if it is new. Whoever has been idle for too long is forgotten."""
+        """The visit of that session, a new one if needed. Visitors idle for too long are forgotten."""
         with self._lock:
             self._sweep()
             if session not in self._visits:
@@ -86,7 +94,7 @@ class Visits:
             return visit
 
     def by_token(self, token: str) -> Visit | None:
-        """The visit with that token."""
+        """The visit with that token, None without one."""
         with self._lock:
             for visit in self._visits.values():
                 if secrets.compare_digest(visit.token.encode(), token.encode()):
@@ -95,7 +103,7 @@ class Visits:
         return None
 
     def close(self, session: str) -> None:
-        """The visitor left: stop what runs, delete what was kept, at once or when the run has stopped."""
+        """The visitor left: stop the render and delete the files, at once or when the render has stopped."""
         with self._lock:
             visit = self._visits.pop(session, None)
             if visit is not None:
@@ -104,11 +112,12 @@ class Visits:
                 self._clear(visit)
 
     def begin(self, visit: Visit) -> None:
-        """A job of this visitor begins: its files stay until `end`."""
+        """A render of this visitor begins: the files stay until `end`."""
         with self._lock:
             visit.busy += 1
 
     def end(self, visit: Visit) -> None:
+        """A render of this visitor has ended."""
         with self._lock:
             visit.busy -= 1
             visit.seen = time.monotonic()
@@ -116,13 +125,14 @@ class Visits:
                 self._clear(visit)
 
     def close_all(self) -> None:
+        """Every visitor leaves."""
         for session in list(self._visits):
             self.close(session)
 
     def _sweep(self) -> None:
-        long_ago = time.monotonic() - self._idle
+        oldest = time.monotonic() - self._idle
         for session, visit in list(self._visits.items()):
-            if visit.seen < long_ago and not visit.busy:
+            if visit.seen < oldest and not visit.busy:
                 self.close(session)
 
     def _clear(self, visit: Visit) -> None:
@@ -134,4 +144,4 @@ class Visits:
             path.unlink(missing_ok=True)
         shutil.rmtree(visit.public, ignore_errors=True)
         visit.uploads.clear()
-        visit.kept.clear()
+        visit.memory.clear()

@@ -1,4 +1,4 @@
-"""What visitors send, looked at before anything else reads it: kind, size, length, in friendly words."""
+"""Checks of uploads before anything else reads them: kind, size and length."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ from av.video.stream import VideoStream
 from gfla.animate import InputError
 from gfla.animate.io.paths import existing_file
 from gfla.animate.io.timecode import clock
-from gfla.animate.video.webp import SHOWN
+from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
 _PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-_BEGINNINGS = (
+_MAGIC = (
     (4, b"ftyp"),
     (4, b"moov"),
     (4, b"wide"),
@@ -29,45 +29,45 @@ _BEGINNINGS = (
     (0, b"OggS"),
     (0, b"FLV\x01"),
 )
-"""Where which bytes stand in files that are videos. All others are refused unopened: a playlist, which is
-text, would have FFmpeg open whatever file or address it names."""
+"""(offset, bytes) with which video files begin. Others are refused unopened: a playlist, which is text, would
+make FFmpeg open any file or address that it names."""
 
 
 def check_portrait(path: str | Path, limits: Limits) -> Path:
-    """The picture's path; InputError if it is none or too large."""
-    file = _small(path, limits)
+    """The picture's path; InputError if it is not a picture or too large."""
+    file = _check_bytes(path, limits)
     Image.init()
     try:
         with Image.open(file, formats=_PICTURES) as image:
             width, height = image.size
     except Image.DecompressionBombError:
         raise InputError(
-            f"{file.name}: this picture is too large; send one of at most {_side(limits)}."
+            file.name, "this picture is too large", f"send one of at most {_side(limits)}"
         ) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise InputError(
-            f"{file.name}: this is not a picture that we can read; send a JPEG or PNG."
-        ) from None
-    _side_fits(file, width, height, limits)
+        raise InputError(file.name, "this is not a picture that we can read", "send a JPEG or PNG") from None
+    _check_side(file, width, height, limits)
     return file
 
 
 def check_driving(path: str | Path, limits: Limits) -> Path:
-    """The video's path; InputError if it is none, too long or too large."""
-    file = _small(path, limits)
+    """The video's path; InputError if it is not a video, too long or too large."""
+    file = _check_bytes(path, limits)
     with open(file, "rb") as opened:
         beginning = opened.read(16)
-    if not any(beginning[at : at + len(mark)] == mark for at, mark in _BEGINNINGS):
-        raise InputError(f"{file.name}: this is not a video that we can read; send an MP4, MOV or WebM.")
-    if beginning[8:12] == b"WEBP":  # FFmpeg does not read moving ones; gfla does
+    if not any(beginning[at : at + len(magic)] == magic for at, magic in _MAGIC):
+        raise InputError(file.name, "this is not a video that we can read", "send an MP4, MOV or WebM")
+    if beginning[8:12] == b"WEBP":  # FFmpeg does not read animated ones; gfla does
         width, height, length = _webp(file)
     else:
         width, height, length = _video(file)
-    _side_fits(file, width, height, limits)
+    _check_side(file, width, height, limits)
     if length > limits.seconds + 1:
+        length, most = (clock(seconds).partition(".")[0] for seconds in (length, limits.seconds))
         raise InputError(
-            f"{file.name}: this video is {clock(length).partition('.')[0]} long and at most "
-            f"{clock(limits.seconds).partition('.')[0]} can be taken here; send a shorter part of it."
+            file.name,
+            f"this video is {length} long, and at most {most} is allowed",
+            "send a shorter part of it",
         )
     return file
 
@@ -78,57 +78,56 @@ def _video(file: Path) -> tuple[int, int, float]:
         with av.open(str(file)) as container:
             video = next(iter(container.streams.video), None)
             if video is None:
-                raise InputError(f"{file.name}: there is no picture in it, only sound; send a video.")
+                raise InputError(file.name, "there is no picture in it, only sound", "send a video")
             if container.duration:
                 return video.width, video.height, container.duration / av.time_base
             return video.width, video.height, _last_time(container, video)
-    except (FFmpegError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file.name}: this video is damaged; send a whole one.") from None
+    except InputError:
+        raise
+    except (FFmpegError, ValueError):
+        raise InputError(file.name, "this video is damaged", "send a whole one") from None
 
 
 def _last_time(container: InputContainer, video: VideoStream) -> float:
-    """Seconds to the last packet of a video that does not say how long it is, as a browser's recordings."""
+    """Seconds to the last packet, for videos without a duration, such as a browser's recordings."""
     times = [packet.pts for packet in container.demux(video) if packet.pts is not None]
     return float((max(times) - min(times)) * (video.time_base or 0)) if times else 0.0
 
 
 def _webp(file: Path) -> tuple[int, int, float]:
-    """Width, height and seconds of a WebP picture, the seconds off its chunks' heads: nothing is decoded."""
+    """Width, height and seconds of a WebP picture, from the headers of its chunks: nothing is decoded."""
     try:
         with Image.open(file, formats=("WEBP",)) as image:
             width, height = image.size
     except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
-        raise InputError(f"{file.name}: this WebP picture is damaged or too large; send another.") from None
+        raise InputError(file.name, "this WebP picture is damaged or too large", "send another") from None
     milliseconds = 0
     with open(file, "rb") as opened:
         opened.seek(12)
         while len(head := opened.read(8)) == 8:
             length = int.from_bytes(head[4:], "little")
             if head[:4] == b"ANMF":
-                milliseconds += int.from_bytes(opened.read(16)[12:15], "little") or SHOWN
+                milliseconds += int.from_bytes(opened.read(16)[12:15], "little") or DEFAULT_MS
                 length -= 16
             opened.seek(length + length % 2, os.SEEK_CUR)
     return width, height, milliseconds / 1000
 
 
-def _small(path: str | Path, limits: Limits) -> Path:
+def _check_bytes(path: str | Path, limits: Limits) -> Path:
     file = existing_file(path)
     size = file.stat().st_size
     if size > limits.bytes:
+        size, most = (f"{each / 2**20:.0f} MB" for each in (size, limits.bytes))
         raise InputError(
-            f"{file.name}: this file has {size / 2**20:.0f} MB and at most {limits.bytes / 2**20:.0f} MB can "
-            "be taken here; send a smaller one."
+            file.name, f"this file has {size}, and at most {most} is allowed", "send a smaller one"
         )
     return file
 
 
-def _side_fits(file: Path, width: int, height: int, limits: Limits) -> None:
+def _check_side(file: Path, width: int, height: int, limits: Limits) -> None:
     if max(width, height) > limits.side:
-        raise InputError(
-            f"{file.name}: {width} x {height} is too large; send one of at most {_side(limits)}."
-        )
+        reason = f"{width} x {height} is too large"
+        raise InputError(file.name, reason, f"send one of at most {_side(limits)}")
 
 
 def _side(limits: Limits) -> str:

@@ -1,4 +1,4 @@
-"""The route by which a visitor's own films reach the browser, finished or in the making."""
+"""The route that serves a visitor's own videos and pictures, finished or growing."""
 
 from pathlib import Path
 
@@ -8,21 +8,21 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-_KEEP = {"Cache-Control": "private, no-store"}
+_PRIVATE = {"Cache-Control": "private, no-store"}
 
 
-def film_routes(service: Service) -> list[Route]:
-    """gfla/TOKEN/NAME: what `Visit.give` gave that name; names are looked up, never made into paths."""
+def video_routes(service: Service) -> list[Route]:
+    """gfla/TOKEN/NAME: the file that `Visit.serve` named so; names are looked up, never made into paths."""
 
-    async def give(request: Request) -> Response:
+    async def serve(request: Request) -> Response:
         visit = service.visits.by_token(request.path_params["token"])
         if not logged_in(request):
             return PlainTextResponse("Log in first.", 401)
-        thing = visit.shown.get(request.path_params["name"]) if visit else None
-        if thing is None:
-            return PlainTextResponse("There is no such film any more.", 404)
-        if isinstance(thing, Path):
-            return FileResponse(thing, headers=_KEEP)
-        return StreamingResponse(thing.follow(), media_type="video/mp4", headers=_KEEP)
+        file = visit.served.get(request.path_params["name"]) if visit else None
+        if file is None:
+            return PlainTextResponse("This file is no longer here.", 404)
+        if isinstance(file, Path):
+            return FileResponse(file, headers=_PRIVATE)
+        return StreamingResponse(file.follow(), media_type="video/mp4", headers=_PRIVATE)
 
-    return [Route("/gfla/{token}/{name}", give)]
+    return [Route("/gfla/{token}/{name}", serve)]

@@ -11,6 +11,8 @@ import batch_stub
 import pytest
 from batch_runs import finish, left_over, start, undisturbed
 
+pytestmark = pytest.mark.slow
+
 
 def kill(process: subprocess.Popen[str], whom: str) -> None:
     """SIGKILL to the parent alone, to it and its workers, or to one worker."""
@@ -34,7 +36,7 @@ def disturb(folder: Path, workers: int, kills: list[tuple[int, str]]) -> str:
         last, seen = "", 0
         for line in process.stdout:
             last = line.strip()
-            seen += line.startswith("at ")
+            seen += line.startswith("progress ")
             if kills and seen == kills[0][0]:
                 kill(process, kills.pop(0)[1])
                 seen = 0

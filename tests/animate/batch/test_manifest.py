@@ -116,24 +116,24 @@ def test_globs_are_paired(tmp_path: Path):
 
 def test_outputs_that_collide(tmp_path: Path):
     a, b = (
-        Job.of("a.png", "b.mp4", tmp_path / name, where=f"line {i}")
+        Job("a.png", "b.mp4", tmp_path / name, where=f"line {i}")
         for i, name in enumerate(("x.mp4", "./x.mp4"))
     )
     with pytest.raises(InputError, match=r"line 1: .* the same output as that of line 0"):
         check_jobs([a, b])
     (tmp_path / "d.mp4").touch()
     (tmp_path / "link.mp4").symlink_to(tmp_path / "d.mp4")
-    user = Job.of("a.png", tmp_path / "d.mp4", tmp_path / "out.mp4", where="line 2")
+    user = Job("a.png", tmp_path / "d.mp4", tmp_path / "out.mp4", where="line 2")
     with pytest.raises(InputError, match=r"line 3: .* an input of line 2"):
-        check_jobs([user, Job.of("a.png", "b.mp4", tmp_path / "link.mp4", where="line 3")])
+        check_jobs([user, Job("a.png", "b.mp4", tmp_path / "link.mp4", where="line 3")])
     with pytest.raises(InputError, match=r"line 4: .*does not exist; make it first"):
-        check_jobs([Job.of("a.png", "b.mp4", tmp_path / "none" / "out.mp4", where="line 4")])
+        check_jobs([Job("a.png", "b.mp4", tmp_path / "none" / "out.mp4", where="line 4")])
 
 
 def test_outputs_that_would_replace_numbered_inputs(tmp_path: Path):
     for name in ("00001.png", "2.png"):
         (tmp_path / name).touch()
     for given, output in (("00001.png", "%05d.png"), ("%d.png", "%01d.png")):
-        user = Job.of("a.png", tmp_path / given, tmp_path / "out.mp4", where="line 2")
+        user = Job("a.png", tmp_path / given, tmp_path / "out.mp4", where="line 2")
         with pytest.raises(InputError, match=r"line 3: .* an input of line 2"):
-            check_jobs([user, Job.of("a.png", "b.mp4", tmp_path / output, where="line 3")])
+            check_jobs([user, Job("a.png", "b.mp4", tmp_path / output, where="line 3")])

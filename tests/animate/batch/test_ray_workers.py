@@ -84,10 +84,10 @@ def lose_a_node(tmp_path: Path, nodes: Nodes, **size: int) -> list[str]:
         assert process.stdout is not None
         last, seen = "", 0
         for line in process.stdout:
-            if line.startswith(("at ", "report", "failed")):
+            if line.startswith(("progress ", "report", "failed")):
                 last = line.strip()
-            seen += line.startswith("at ")
-            if line.startswith("at ") and seen == frames:
+            seen += line.startswith("progress ")
+            if line.startswith("progress ") and seen == frames:
                 nodes.kill_one()
     assert last == f"report {len(jobs)} 0 0"
     assert batch_stub.same(batch_stub.decoded(folder), wanted)

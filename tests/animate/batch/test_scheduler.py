@@ -1,6 +1,5 @@
 """gfla-render: manifests to jobs, one sentence for bad input, the ledger, resuming, and the exit status."""
 
-import argparse
 import json
 import sqlite3
 import subprocess
@@ -15,13 +14,12 @@ import batch_stub
 import pytest
 from gfla.animate import InputError, VideoReader
 from gfla.animate.batch.ledger import Ledger
-from gfla.animate.batch.manifest import COLUMNS
+from gfla.animate.batch.manifest import COLUMNS, read_manifest
 from gfla.animate.batch.scheduler import Report, render_batch
 from gfla.animate.batch.tasks import Event
 from gfla.animate.cli import animate, render
-from gfla.animate.cli.animate import add_options, job_of
-from gfla.animate.cli.render import main
-from gfla.animate.options import MotionOptions
+from gfla.animate.cli.render import jobs_of, main
+from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions, list_options
 from gfla.animate.streaming.job import Job, stamp
 from PIL import Image
 
@@ -40,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
         assert callable(watch)
         for index, job in enumerate(jobs):
             watch(Event("began", job.key, text="here"))
-            watch(Event("at", job.key, 5, 10))
+            watch(Event("progress", job.key, 5, 10))
             watch(Event("failed" if index % 2 else "done", job.key, 10, text=f"{job.output}: because."))
         return Report(jobs[::2], [], [(job, "because") for job in jobs[1::2]])
 
@@ -75,11 +73,10 @@ def test_rows_become_jobs(asked: dict, manifest, tmp_path: Path, capsys: Capture
     assert main([path, "--jobs", "3", "--crop-only", "--end", "9", "--resume"]) == 11
     first, second = asked["jobs"]
     assert first.source == str(tmp_path / "a.png")
-    assert first.ways == {**second.ways, "motion": MotionOptions("copy"), "crop_only": False}
-    assert second.ways["motion"] == MotionOptions()
-    assert second.ways["crop_only"] is True
-    assert (first.start, first.end, first.label) == (Fraction(3, 2), 9, False)
-    assert (second.start, second.end, second.label) == (None, 9, True)
+    copied = MotionOptions("copy")
+    assert first.options == AnimateOptions(motion=copied, start=Fraction(3, 2), end=Fraction(9))
+    assert second.options == AnimateOptions(crop_only=True, end=Fraction(9), label=True)
+    assert first.model == second.model == ModelOptions()
     assert first.where == f"{path} line 2"
     assert asked["folder"] == tmp_path / "jobs.csv.gfla"
     assert (asked["workers"], asked["resume"], asked["warm"], asked["ray"]) == (3, True, None, None)
@@ -106,20 +103,27 @@ def test_the_exit_status_counts_to_a_hundred(asked: dict, manifest):
     assert main([manifest(rows)]) == 110
 
 
-def test_no_option_of_an_animation_is_lost_on_the_way():
-    """Every option that a command line or a row may give is asked for when it becomes a job."""
-    seen = set()
-
-    class Watched(argparse.Namespace):
-        def __getattribute__(self, name: str) -> object:
-            seen.add(name)
-            return super().__getattribute__(name)
-
-    parser = add_options(argparse.ArgumentParser(add_help=False))
-    options = parser.parse_args([], Watched(source="a", driving="b", output="c.mp4"))
-    seen.clear()
-    job_of(options)
-    assert {action.dest for action in parser._actions} <= seen
+def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
+    """The columns are gfla-animate's options but save-motion and stats, and each reaches the job."""
+    texts = {"flag": "yes", "time": "1.5", "fraction": "0.5", "gain": "0.5", "number": "1", "parts": "eyes"}
+    options = [*list_options(ModelOptions), *list_options(AnimateOptions)]
+    given = {
+        option.flag: texts.get(option.kind) or next(c for c in option.choices if c != default)
+        for option, default in options
+    }
+    parser = animate._parser()
+    flags = {flag.lstrip("-") for action in parser._actions for flag in action.option_strings}
+    assert set(given) == flags - {"h", "help", "o", "output", "save-motion", "stats"}
+    cells = ",".join(given.values())
+    (job,) = jobs_of(read_manifest(manifest(f"a.png,b.mp4,c.mp4,{cells}", ",".join([*COLUMNS, *given]))))
+    settings = json.loads(job.settings())
+    for option, default in options:
+        if option.flag not in ("overwrite", "sidecar"):
+            assert settings[option.flag] != default, option.flag
+    assert job.options.overwrite
+    assert job.options.sidecar
+    with pytest.raises(InputError, match="no option 'save-motion'"):
+        jobs_of(read_manifest(manifest("a.png,b.mp4,c.mp4,x.motion", "source,driving,output,save-motion")))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_no_option_of_an_animation_is_lost_on_the_way():
             "no option 'colour'; the columns are source",
         ),
         ("source,driving,output,motion", "a.png,b.mp4,c.mp4,wild", "--motion: invalid choice: 'wild'"),
-        ("source,driving,output,start", "a.png,b.mp4,c.mp4,soon", "'soon' is not a time"),
+        ("source,driving,output,start", "a.png,b.mp4,c.mp4,soon", "soon: not a time"),
         ("source,driving,output,label", "a.png,b.mp4,c.mp4,maybe", "label is 'maybe'; write yes or no"),
         ("source,driving,output", "a.png,b.mp4,c.avi", "let the output's name end in .mp4"),
         ("source,driving,output", "a.png,-,c.mp4", "standard input is read once"),
@@ -154,12 +158,7 @@ def test_a_bad_row_names_its_line(
 
 
 def test_what_is_no_column_is_said():
-    """Every option of gfla-animate is one, but for what the help names."""
-    options = {action.dest for action in animate._parser()._actions}
-    columns = {action.dest for action in add_options(argparse.ArgumentParser())._actions} | set(COLUMNS)
-    told = " ".join(render._EPILOG.split())
-    assert options - columns == {"save_motion", "stats"}
-    assert "any option of gfla-animate but save-motion and stats" in told
+    assert "any option of gfla-animate but save-motion and stats" in " ".join(render._EPILOG.split())
 
 
 def test_bad_arguments(manifest, capsys: Capture, tmp_path: Path):
@@ -181,7 +180,7 @@ def test_a_ledger_that_is_none(manifest, capsys: Capture, tmp_path: Path):
     folder.unlink()
     folder.mkdir()
     (folder / "ledger.sqlite").write_text("this is not a ledger\n" * 99)
-    assert "move it away to begin anew" in sentence(capsys, [path, "--resume"])
+    assert "move it away to start over" in sentence(capsys, [path, "--resume"])
     (folder / "ledger.sqlite").unlink()
     with sqlite3.connect(folder / "ledger.sqlite") as other:
         other.execute("create table songs (name text)")
@@ -204,23 +203,24 @@ def batch(folder: Path, jobs: Jobs, events: list[Event] | None = None, **options
     return render_batch(jobs, folder / "batch", **given)
 
 
+@pytest.mark.slow
 def test_a_batch_from_beginning_to_end(tmp_path: Path):
     """One job fails and the others do not notice; what is done is not done again; what changed is."""
     folder = tmp_path / "work"
     good = batch_stub.write_batch(folder, sources=2, drivers=1, frames=10)
-    lost = Job.of(folder / "none.png", good[0].driving, folder / "out" / "lost.mp4")
+    lost = Job(folder / "none.png", good[0].driving, folder / "out" / "lost.mp4")
     events: list[Event] = []
     report = batch(folder, [good[0], lost, good[1]], events, workers=1)
     assert report.done == good
     assert report.failed == [(lost, f"{folder / 'none.png'}: no such file.")]
-    assert [e.frames for e in events if e.kind == "at" and e.key == good[1].key] == list(range(1, 11))
+    assert [e.frames for e in events if e.kind == "progress" and e.key == good[1].key] == list(range(1, 11))
     assert len(list((folder / "batch" / "tracks").glob("*.safetensors"))) == 1  # one walk for all three
     before = {path.name: path.stat().st_mtime_ns for path in (folder / "out").iterdir()}
     assert sorted(before) == sorted(Path(job.output).name for job in good)
 
     with pytest.raises(InputError, match="pass --resume to finish it"):
         batch(folder, good)
-    Path(lost.source).write_bytes(Path(good[0].source).read_bytes())
+    Path(str(lost.source)).write_bytes(Path(str(good[0].source)).read_bytes())
     Path(good[1].output).unlink()
     report = batch(folder, [good[0], lost, good[1]], resume=True, workers=2)
     assert sorted(report.done, key=str) == sorted([lost, good[1]], key=str)
@@ -234,11 +234,12 @@ def test_a_batch_from_beginning_to_end(tmp_path: Path):
     assert not list((folder / "batch" / "jobs").iterdir())
 
 
+@pytest.mark.slow
 def test_a_batch_begun_anew_finds_nothing_of_the_old(tmp_path: Path):
     """Not the driver's landmarks, which may be another's by now, and no part of a film that was killed."""
     folder = tmp_path / "work"
     (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=3)
-    gif = replace(job, output=str(Path(job.output).with_suffix(".gif")), overwrite=True)
+    gif = replace(job, output=Path(job.output).with_suffix(".gif"), options=AnimateOptions(overwrite=True))
     batch(folder, [gif])
     left = [folder / "batch" / "tracks" / "old", folder / "out" / f".{Path(job.output).stem}.9.part.gif"]
     others = [folder / "out" / ".other.9.part.gif"]
@@ -249,17 +250,32 @@ def test_a_batch_begun_anew_finds_nothing_of_the_old(tmp_path: Path):
     assert [path.exists() for path in (*left, *others)] == [False, False, True]
 
 
+def test_a_job_that_changed_is_made_again_on_resume(tmp_path: Path):
+    """In one piece too: what an earlier attempt made is replaced without being asked for."""
+    folder = tmp_path / "work"
+    (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=3)
+    gif = replace(job, output=Path(job.output).with_suffix(".gif"))
+    assert batch(folder, [gif]).done == [gif]
+    before = Path(gif.output).read_bytes()
+    cropped = replace(gif, options=AnimateOptions(crop_only=True, sidecar=True))
+    report = batch(folder, [cropped], resume=True)
+    assert (report.done, report.failed) == ([cropped], [])
+    assert Path(gif.output).read_bytes() != before
+    assert json.loads(Path(cropped.sidecar).read_text())["settings"]["crop-only"] is True
+
+
 def test_a_job_knows_when_its_numbered_pictures_change(tmp_path: Path):
     for number in range(3):
         (tmp_path / f"{number:03d}.png").write_bytes(bytes(number + 1))
-    job = Job.of("a.png", tmp_path / "%03d.png", "out.mp4")
+    job = Job("a.png", tmp_path / "%03d.png", "out.mp4")
     before = job.fingerprint()
-    assert stamp(job.driving)[1::3] == [1, 2, 3]
+    assert stamp(str(job.driving))[1::3] == [1, 2, 3]
     assert job.fingerprint() == before
     (tmp_path / "001.png").write_bytes(bytes(9))
     assert job.fingerprint() != before
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_each_time_costs_its_job_alone(tmp_path: Path):
     folder = tmp_path / "work"
     (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=9)

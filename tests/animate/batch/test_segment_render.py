@@ -1,9 +1,11 @@
 """Rendering in segments: the same frames however it is cut off, and nothing rendered twice."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import batch_stub
@@ -11,12 +13,16 @@ import numpy as np
 import pytest
 from gfla.animate import Animator, InputError
 from gfla.animate.batch.segment_render import finish_segments, write_segments
-from gfla.animate.batch.segments import Segments
-from gfla.animate.batch.tasks import Share
+from gfla.animate.batch.segments import LENGTH, Segments
+from gfla.animate.batch.tasks import SegmentRange
+from gfla.animate.errors import InputWarning, ignore
+from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.animate.streaming.job import Job
+from gfla.animate.streaming.render import RenderHooks
 from PIL import Image
 
-Log = pytest.LogCaptureFixture
+pytestmark = pytest.mark.slow
+
 PTS = [3 + 2 * index + (index % 3 == 0) for index in range(30)]  # uneven, with an offset
 
 
@@ -36,7 +42,7 @@ def job(tmp_path: Path, make_video: Callable[..., Path], head_picture: Callable[
         time_base=Fraction(1, 50),
         sound="aac",
     )
-    return Job.of(tmp_path / "source.png", tmp_path / "driving.mp4", tmp_path / "out.mp4")
+    return Job(tmp_path / "source.png", tmp_path / "driving.mp4", tmp_path / "out.mp4")
 
 
 @pytest.fixture
@@ -45,7 +51,12 @@ def segments(tmp_path: Path) -> Segments:
     return Segments(tmp_path / "work", ".mp4")
 
 
-def packets(path: str | Path) -> tuple[list[tuple], list[tuple]]:
+def aside(job: Job) -> Path:
+    """Where the same is rendered as a whole."""
+    return Path(job.output).with_name("whole.mp4")
+
+
+def packets(path: str | os.PathLike) -> tuple[list[tuple], list[tuple]]:
     """(pts, dts, bytes) of the picture's and the sound's packets, exact seconds."""
     found = []
     with av.open(str(path)) as container:
@@ -63,7 +74,7 @@ def _seconds(ticks: int | None, packet: av.Packet) -> Fraction:
     return ticks * packet.time_base
 
 
-def pictures(path: str | Path) -> np.ndarray:
+def pictures(path: str | os.PathLike) -> np.ndarray:
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
@@ -71,12 +82,10 @@ def pictures(path: str | Path) -> np.ndarray:
 @pytest.mark.parametrize("part", [(None, None), (Fraction(1, 5), Fraction(4, 5))])
 def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, segments: Segments, part):
     start, end = part
-    cut = Job.of(job.source, job.driving, job.output, start=start, end=end)
-    write_segments(animator, cut, segments)
-    frames = finish_segments(cut, segments, animator.name)
-    whole = animator.render(
-        job.source, job.driving, Path(job.output).with_name("whole.mp4"), start=start, end=end
-    )
+    cut = replace(job, options=AnimateOptions(start=start, end=end))
+    write_segments(animator, cut, segments, LENGTH)
+    frames = finish_segments(cut, segments, animator.name, ignore)
+    whole = animator.render(job.source, job.driving, aside(job), cut.options).path
     video, sound = packets(job.output)
     assert len(video) == frames == (30 if start is None else 15)
     assert (video, sound) == packets(whole)
@@ -93,12 +102,12 @@ def test_every_container_of_segments(
     animator: Animator, job: Job, tmp_path: Path, name: str, codec: str | None
 ):
     """Times are those of a whole render to the tick, whatever the container of the segments rounds to."""
-    short = Job.of(job.source, job.driving, tmp_path / name, end=0.8, codec=codec)
+    short = replace(job, output=tmp_path / name, options=AnimateOptions(end=0.8, codec=codec))
     (tmp_path / "work").mkdir()
     segments = Segments(tmp_path / "work", Path(name).suffix)
     write_segments(animator, short, segments, length=6)
-    frames = finish_segments(short, segments, animator.name)
-    whole = animator.render(job.source, job.driving, tmp_path / f"whole-{name}", end=0.8, codec=codec)
+    frames = finish_segments(short, segments, animator.name, ignore)
+    whole = animator.render(job.source, job.driving, tmp_path / f"whole-{name}", short.options).path
     got, wanted = pictures(short.output), pictures(whole)
     assert len(got) == len(wanted) == frames > 12
     assert np.abs(got.astype(int) - wanted).mean() < 2
@@ -109,8 +118,8 @@ def test_every_container_of_segments(
 
 def test_segments_join_without_a_seam_in_time(animator: Animator, job: Job, segments: Segments):
     write_segments(animator, job, segments, length=7)
-    assert finish_segments(job, segments, animator.name) == 30
-    whole = animator.render(job.source, job.driving, Path(job.output).with_name("whole.mp4"))
+    assert finish_segments(job, segments, animator.name, ignore) == 30
+    whole = animator.render(job.source, job.driving, aside(job)).path
     (video, sound), (wanted, wanted_sound) = packets(job.output), packets(whole)
     assert sorted(p[0] for p in video) == sorted(p[0] for p in wanted) == [at * Fraction(1, 50) for at in PTS]
     decoding = [p[1] for p in video]
@@ -126,13 +135,13 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
 ):
     """Cut off after frame `at`: only frames from the last boundary on are generated again; all are equal."""
     (tmp_path / "other").mkdir()
-    whole = Job.of(job.source, job.driving, tmp_path / "whole.mp4")
+    whole = replace(job, output=tmp_path / "whole.mp4")
     other = Segments(tmp_path / "other", ".mp4")
     write_segments(animator, whole, other, length=7)
-    finish_segments(whole, other, animator.name)
+    finish_segments(whole, other, animator.name, ignore)
     generated = []
     generate = animator.networks.generate
-    monkeypatch.setattr(animator, "generate", lambda *given: generated.append(1) or generate(*given))
+    monkeypatch.setattr(animator.networks, "generate", lambda *given: generated.append(1) or generate(*given))
 
     def stop(done: int, expected: int | None) -> None:
         assert expected == 30
@@ -140,11 +149,11 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_segments(animator, job, segments, length=7, progress=stop)
+        write_segments(animator, job, segments, length=7, hooks=RenderHooks(progress=stop))
     generated.clear()
     write_segments(batch_animator(animator), job, segments, length=7)
     assert len(generated) == 30 - (at - 1) // 7 * 7  # a segment is whole a little after its last frame
-    finish_segments(job, segments, animator.name)
+    finish_segments(job, segments, animator.name, ignore)
     assert np.array_equal(pictures(job.output), pictures(whole.output))
     assert packets(job.output) == packets(whole.output)
     generated.clear()
@@ -155,25 +164,27 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
 def batch_animator(animator: Animator) -> Animator:
     """The same again, as a new process would have it, with `animator`'s count of frames."""
     fresh = batch_stub.load()
-    fresh.generate = animator.networks.generate  # type: ignore[method-assign]
+    fresh.networks.generate = animator.networks.generate  # type: ignore[method-assign]
     return fresh
 
 
-def test_a_damaged_state_costs_time_alone(animator: Animator, job: Job, segments: Segments, caplog: Log):
+def test_a_damaged_state_costs_time_alone(animator: Animator, job: Job, segments: Segments):
     write_segments(animator, job, segments, length=7)
-    finish_segments(job, segments, animator.name)
+    finish_segments(job, segments, animator.name, ignore)
     first = pictures(job.output)
     (segments.folder / "end.json").unlink()
     segments.video(4).unlink()
     segments.state(3).write_bytes(b"nothing")
-    write_segments(animator, job, segments, length=7)
-    assert "begun anew" in caplog.text
-    finish_segments(job, segments, animator.name)
+    told: list[InputWarning] = []
+    write_segments(animator, job, segments, length=7, hooks=RenderHooks(warn=told.append))
+    assert [warning.remedy for warning in told] == ["it starts from the beginning"]
+    assert told[0].subject == str(job.output)
+    finish_segments(job, segments, animator.name, ignore)
     assert np.array_equal(pictures(job.output), first)
 
 
 def test_what_was_lost_is_named_as_a_render_names_it(
-    animator: Animator, job: Job, segments: Segments, make_video, head_picture, grey_picture, caplog: Log
+    animator: Animator, job: Job, segments: Segments, make_video, head_picture, grey_picture
 ):
     gone = (5, 6, 7, 8, 15)
     make_video(
@@ -182,13 +193,12 @@ def test_what_was_lost_is_named_as_a_render_names_it(
         size=(96, 96),
         picture=lambda i, w, h: (grey_picture if i in gone else head_picture)(i, w, h),
     )
-    write_segments(animator, job, segments, length=7)
-    assert finish_segments(job, segments, animator.name) == 16
-    said = [record.message for record in caplog.records]
-    caplog.clear()
-    animator.render(job.source, job.driving, job.output, overwrite=True)
-    assert said == [record.message for record in caplog.records]
-    assert "no face from 0:00.200 to 0:00.360 and 0:00.600 to 0:00.640" in said[0]
+    told: list[InputWarning] = []
+    write_segments(animator, job, segments, length=7, hooks=RenderHooks(warn=told.append))
+    assert finish_segments(job, segments, animator.name, told.append) == 16
+    result = animator.render(job.source, job.driving, job.output, AnimateOptions(overwrite=True))
+    assert tuple(told) == result.warnings
+    assert "no face from 0:00.200 to 0:00.360 and 0:00.600 to 0:00.640" in str(told[0])
 
 
 def test_no_face_at_all_is_bad_input(
@@ -197,25 +207,25 @@ def test_no_face_at_all_is_bad_input(
     make_video("driving.mp4", pts=range(9), size=(96, 96), picture=grey_picture)
     with pytest.raises(InputError, match="no face in any frame"):
         write_segments(animator, job, segments, length=4)
-    copied = replace(job, ways={"motion": "copy"})  # not looked through before
+    copied = replace(job, options=AnimateOptions(motion=MotionOptions("copy")))  # not looked through before
     write_segments(animator, copied, segments, length=4)
     with pytest.raises(InputError, match="no face in any frame"):
-        finish_segments(copied, segments, animator.name)
+        finish_segments(copied, segments, animator.name, ignore)
     assert not Path(job.output).exists()
 
 
-def test_shares_side_by_side_differ_little_and_less_when_warmed(animator: Animator, job: Job, tmp_path: Path):
+def test_parts_side_by_side_differ_little_and_less_when_warmed(animator: Animator, job: Job, tmp_path: Path):
     """Every segment is somebody's; the first is exact; what warming leaves of the difference is measured."""
     found = {}
     for name, warm in (("order", None), ("cold", 0), ("warm", 6)):
         folder = tmp_path / name
         folder.mkdir()
         segments = Segments(folder, ".mp4")
-        shares = [None] if warm is None else [Share(index, 2, warm) for index in range(2)]
-        for share in shares:
+        parts = [None] if warm is None else [SegmentRange(index, 2, warm) for index in range(2)]
+        for part in parts:
             assert segments.whole() is None
-            write_segments(animator, job, segments, length=10, share=share)
-        finish_segments(job, segments, animator.name)
+            write_segments(animator, job, segments, length=10, part=part)
+        finish_segments(job, segments, animator.name, ignore)
         found[name] = pictures(job.output).astype(int)
     off = {name: np.abs(found[name] - found["order"]).mean(axis=(1, 2, 3)) for name in ("cold", "warm")}
     assert not off["cold"][:10].any()
@@ -223,3 +233,77 @@ def test_shares_side_by_side_differ_little_and_less_when_warmed(animator: Animat
     assert off["cold"].max() < 3
     assert off["warm"].max() < 1
     assert off["warm"][10] < off["cold"][10]
+
+
+@pytest.fixture
+def moving_source(job: Job, make_video: Callable[..., Path], head_picture: Callable[..., np.ndarray]) -> Job:
+    """A job whose source is a video of another rate, with a cut in which its face is elsewhere."""
+
+    def picture(index: int, width: int, height: int) -> np.ndarray:
+        return np.roll(head_picture(2 * index, width, height), 40 if index > 9 else 0, axis=1)
+
+    own = make_video("own.mp4", picture=picture, size=(160, 120), pts=range(14), rate=Fraction(25))
+    return replace(job, source=own)
+
+
+@pytest.mark.parametrize("at", [10, 24])
+@pytest.mark.parametrize("kind", ["keep", "replace"])
+def test_a_source_video_goes_on_at_the_boundary(
+    animator: Animator,
+    moving_source: Job,
+    segments: Segments,
+    tmp_path: Path,
+    at: int,
+    kind: Literal["keep", "replace"],
+):
+    """Its pictures are paired again by time, its portrait of the boundary is in the saved state."""
+    job = replace(moving_source, options=AnimateOptions(source_motion=kind))
+    (tmp_path / "other").mkdir()
+    whole, other = replace(job, output=tmp_path / "whole.mp4"), Segments(tmp_path / "other", ".mp4")
+    told: list[InputWarning] = []
+    write_segments(animator, whole, other, length=7, hooks=RenderHooks(warn=told.append))
+    finish_segments(whole, other, animator.name, ignore)
+    assert [warning.reason for warning in told] == ["it ends at 0:00.560"]
+
+    def stop(done: int, expected: int | None) -> None:
+        if done == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_segments(animator, job, segments, length=7, hooks=RenderHooks(progress=stop))
+    assert segments.read((at - 1) // 7) is None
+    assert segments.read((at - 1) // 7 - 1) is not None
+    write_segments(batch_stub.load(), job, segments, length=7)
+    finish_segments(job, segments, animator.name, ignore)
+    assert packets(job.output) == packets(whole.output)
+    rendered = animator.render(job.source, job.driving, tmp_path / "rendered.mp4", job.options).path
+    assert np.abs(pictures(job.output).astype(int) - pictures(rendered)).mean() < 1
+
+
+def test_the_first_part_does_all_of_a_source_video(
+    animator: Animator, moving_source: Job, segments: Segments, tmp_path: Path
+):
+    """It is paired in order, so the other parts leave it."""
+    write_segments(animator, moving_source, segments, 7, SegmentRange(1, 2, 3))
+    assert segments.read(0) is segments.read(1) is None
+    write_segments(animator, moving_source, segments, 7, SegmentRange(0, 2, 3))
+    assert finish_segments(moving_source, segments, animator.name, ignore) == 30
+    (tmp_path / "other").mkdir()
+    order, other = replace(moving_source, output=tmp_path / "order.mp4"), Segments(tmp_path / "other", ".mp4")
+    write_segments(animator, order, other, 7)
+    finish_segments(order, other, animator.name, ignore)
+    assert packets(order.output) == packets(moving_source.output)
+
+
+def test_what_is_told_of_segments_names_the_output_once(
+    animator: Animator, job: Job, segments: Segments, tmp_path: Path, head_picture
+):
+    """As a render in one piece tells it."""
+    Image.fromarray(head_picture(0, 160, 121)).save(tmp_path / "source.png")
+    told: list[InputWarning] = []
+    write_segments(animator, job, segments, 7, hooks=RenderHooks(warn=told.append))
+    finish_segments(job, segments, animator.name, told.append)
+    result = animator.render(job.source, job.driving, job.output, AnimateOptions(overwrite=True))
+    assert tuple(told) == result.warnings
+    assert [warning.subject for warning in told] == [str(job.output)]
+    assert "160x121" in str(told[0])

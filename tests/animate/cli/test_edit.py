@@ -24,12 +24,6 @@ def _tiny(monkeypatch: pytest.MonkeyPatch, landmarker) -> None:
     monkeypatch.setattr(Animator, "from_pretrained", lambda *_, **__: animator)
 
 
-@pytest.fixture
-def portrait(tmp_path: Path, head_picture: Picture) -> Path:
-    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
-    return tmp_path / "portrait.png"
-
-
 def edit(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
@@ -73,13 +67,13 @@ def test_a_video_by_key_frames(portrait: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "Nothing to change"),
-        (["--yaw", "200"], "yaw 200: give a value between -90 and 90"),
+        ([], "nothing to change"),
+        (["--yaw", "200"], "give a value between -90 and 90"),
         (["--blink", "nan"], "blink nan"),
         (["--key", "yaw=3"], "write TIME:CONTROL=X"),
         (["--key", "0:yaw=much"], "write TIME:CONTROL=X"),
         (["--key", "0:wink=1"], "wink: there is no such control"),
-        (["--key", "soon:yaw=1"], "is not a time"),
+        (["--key", "soon:yaw=1"], "soon: not a time"),
         (["--yaw", "3", "-o", "{}/out.jpg"], "end in .png"),
         (["--key", "0:yaw=1", "-o", "{}/out.png"], "end in .mp4"),
         (["--yaw", "3", "-o", "{}/portrait.png", "--overwrite"], "an input"),

@@ -102,6 +102,7 @@ def portrait(tmp_path: Path, head_picture) -> Path:
     return tmp_path / "portrait.png"
 
 
+@pytest.mark.slow
 def test_a_sample(cases: list[Hostile], portrait: Path, tmp_path: Path):
     assert len(cases) >= 60
     assert len({case.name for case in cases}) == len(cases)

@@ -6,9 +6,9 @@ import gfla.animate
 import pytest
 import torch
 from gfla.animate import Animator, InputError
+from gfla.animate.animator import rehearse
 from gfla.animate.cli.animate import main
 from gfla.animate.compute.backends import compile_for_backend, place
-from gfla.animate.compute.calibration import rehearse
 from gfla.models import CONFIGS, Generator
 from gfla.models.attention_flow import AttentionFlow
 
@@ -16,7 +16,7 @@ from gfla.models.attention_flow import AttentionFlow
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path):
     monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: None)
     with pytest.raises(
-        InputError, match=r"--backend openvino needs OpenVINO; .*pip install 'gfla\[export\]'"
+        InputError, match=r"--backend openvino: it needs OpenVINO; .*pip install 'gfla\[export\]'"
     ):
         Animator.from_pretrained(backend="openvino")
     assets = Path(gfla.animate.__file__).parent / "assets"
@@ -29,7 +29,9 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 
 def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(InputError, match="--backend openvino computes on the CPU; leave --device cuda out"):
+    with pytest.raises(
+        InputError, match="--backend openvino: it computes on the CPU; leave --device cuda out"
+    ):
         place("openvino", "cuda")
     with pytest.raises(InputError, match="--backend caffe: unknown; take torch or openvino"):
         place("caffe", "auto")
@@ -41,9 +43,9 @@ def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
 
 def test_another_model_has_no_other_form():
     model = AttentionFlow(CONFIGS["face-tiny-attention-flow"])  # type: ignore[arg-type]
-    assert compile_for_backend(model, "torch", "theirs") is model
-    with pytest.raises(InputError, match="theirs: --backend openvino is not for these weights' model"):
-        compile_for_backend(model, "openvino", "theirs")
+    assert compile_for_backend(model, "torch", "theirs", rehearse) is model
+    with pytest.raises(InputError, match="theirs: --backend openvino: not for the model of these weights"):
+        compile_for_backend(model, "openvino", "theirs", rehearse)
 
 
 def test_the_choice_is_on_record(landmarker):
@@ -52,6 +54,7 @@ def test_the_choice_is_on_record(landmarker):
     assert animator.computed_by() == {"device": "cpu", "precision": "bfloat16", "backend": "openvino"}
 
 
+@pytest.mark.slow
 def test_a_rehearsal_has_every_part_of_a_frame_with_a_frame_before(monkeypatch: pytest.MonkeyPatch):
     generator = Generator(CONFIGS["face-tiny"]).eval()
     frame, before = generator.frame, []

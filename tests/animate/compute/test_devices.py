@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gfla.animate.compute.devices import core_shares, fast_precision, to_device, to_host
+from gfla.animate.compute.devices import ThreadCounts, fast_precision, to_device, to_host
 
 CPU = torch.device("cpu")
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -34,10 +34,13 @@ def test_bfloat16_only_where_convolutions_gain_by_it(monkeypatch, allowed, can, 
 @pytest.mark.parametrize("cores", [1, 2, 4, 8, 64])
 def test_every_part_has_a_thread_and_the_network_most(monkeypatch, cores):
     monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
-    shares = core_shares(CPU)
-    assert min(shares.values()) == 1 or cores >= 8
-    assert shares["generate"] == max(shares.values())
-    assert shares["generate"] <= cores
+    counts = ThreadCounts.of(CPU)
+    assert counts.one == 1
+    assert min(counts) == 1
+    assert counts.most == max(counts) <= cores
+    assert counts.few + counts.most <= max(cores, 2)  # they work at once
+    assert ThreadCounts.of(CPU, alone=True) == (cores, cores, cores)
+    assert ThreadCounts.of(torch.device("cuda"), alone=True).most == counts.few
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -204,6 +204,7 @@ def test_face_alignment_without_the_package_names_the_extra(monkeypatch) -> None
         load_landmarker("face-alignment")
 
 
+@pytest.mark.slow
 def test_face_alignment_end_to_end_on_random_weights(tmp_path, monkeypatch, astronaut) -> None:
     models = pytest.importorskip("face_alignment.models", reason="face-alignment is not installed")
     folder = tmp_path / "hub" / "checkpoints"
@@ -226,17 +227,18 @@ def test_face_alignment_with_damaged_weights_is_a_sentence(tmp_path, monkeypatch
     folder.mkdir(parents=True)
     (folder / "2DFAN4-11f355bf06.pth.tar").write_bytes(b"not weights")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(InputError, match="download it anew"):
+    with pytest.raises(InputError, match="download it again"):
         load_landmarker("face-alignment")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("GFLA_DATA" not in os.environ, reason="needs GFLA_DATA")
-def test_accuracy_on_people_never_seen(landmarker) -> None:
-    """The thresholds of the whole val table, on every 25th frame; the table is
-    gfla.train.face.evaluate's."""
+@pytest.mark.parametrize("every", [100, pytest.param(25, marks=pytest.mark.long)])
+def test_accuracy_on_people_never_seen(landmarker, every: int) -> None:
+    """The thresholds of the whole val table, on some of its frames: see gfla.train.face.evaluate."""
     from gfla.train.face.evaluate import evaluate_found
 
-    tallies = {t.name: t for t in evaluate_found(landmarker, Path(os.environ["GFLA_DATA"]), every=25)}
+    tallies = {t.name: t for t in evaluate_found(landmarker, Path(os.environ["GFLA_DATA"]), every=every)}
     for name, most in (("found, yaw < 20", 0.04), ("found, yaw >= 20", 0.06), ("found, turned", 0.06)):
         assert np.mean(tallies[name].errors) <= most
     parts = ("found, yaw < 20", "found, yaw >= 20", "found, turned")

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from gfla.animate.face.morphable_model import (
     GROUPS,
-    LIDS,
-    LIPS,
     Faces,
     angles,
     draw,
@@ -16,6 +14,7 @@ from gfla.animate.face.morphable_model import (
     rotation,
     turn_by,
 )
+from gfla.animate.ibug68 import LIDS, LIPS
 from gfla.animate.motion.parameters import calibrate, lid_range, read_signals
 
 MODEL = load_face_model()

@@ -138,16 +138,6 @@ def test_a_number_waits_for_the_first_face_and_then_must_exist(finder: Faces):
         watch(finder, [scene(), scene((20, 40, 30, 210))], number=2)
 
 
-@pytest.fixture
-def animator(landmarker):
-    import torch
-    from gfla.animate import Animator
-    from gfla.models import CONFIGS, Generator
-
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
-
-
 def test_no_smear_across_a_cut(animator, head_picture: Picture):
     """After the cut the frames are those of a stream that had reached the cut with no memory; a stream that
     keeps its memory differs."""

@@ -8,6 +8,7 @@ import torch
 from gfla.animate import Animator, Frame
 from gfla.animate.inspection.explain import attention_panels, look_inside, panels
 from gfla.animate.inspection.visualize import as_picture
+from gfla.animate.options import AnimateOptions
 from gfla.demos.look_inside import sheet
 from gfla.models import CONFIGS, Generator
 
@@ -31,7 +32,7 @@ def frames(head_picture, count: int) -> list[Frame]:
 def test_it_is_the_frame_of_the_stream(animator: Animator, head_picture):
     """The third frame, whose memory holds the second."""
     first, second, third = frames(head_picture, 3)
-    state = animator.prepare(head_picture(0), crop_only=True)
+    state = animator.prepare(head_picture(0), AnimateOptions(crop_only=True))
     for frame in (first, second):
         shown, state = animator.step(frame, state)
     before = state.drawing

@@ -10,20 +10,16 @@ import numpy as np
 import pytest
 from gfla.animate import Animator, InputError
 from gfla.animate.cli.inspect import main
+from gfla.animate.face.landmarks import Landmarks
+from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
 from gfla.animate.inspection.estimate import estimate
-from gfla.animate.inspection.file import inspect_file, numbered, strain
-from gfla.animate.inspection.frame_rate import Pace
+from gfla.animate.inspection.file import draw_face_numbers, fit_neutral, inspect_file
+from gfla.animate.inspection.frame_rate import FrameRate
 from gfla.animate.io.timecode import Span
 from gfla.animate.video.probe import read_media
-from gfla.models import CONFIGS, Generator
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny")
 
 
 @pytest.fixture
@@ -73,6 +69,7 @@ UNUSUAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_what_is_unusual_about_a_file_is_said(make_video, head_picture: Picture, landmarker, name: str):
     options, words = UNUSUAL[name]
@@ -93,11 +90,11 @@ def test_damage_is_named(damaged_head: Path, landmarker):
 def test_a_rate_that_only_rounds_is_constant():
     rounded = [round(index * 1001 / 30) for index in range(200)]  # 29.97 in whole milliseconds, as in mkv
     for times, even in ((rounded, True), ([*rounded, rounded[-1] + 36], False), ([5], True)):
-        pace = Pace(Fraction(1, 1000))
+        rate = FrameRate(Fraction(1, 1000))
         for pts in times:
-            pace.add(pts)
-        assert pace.even is even
-    assert Pace(Fraction(1, 25)).rate is None
+            rate.add(pts)
+        assert rate.constant is even
+    assert FrameRate(Fraction(1, 25)).mean is None
 
 
 def test_what_is_no_video_has_no_facts(bad_videos: dict[str, Path]):
@@ -152,13 +149,13 @@ def test_a_picture_without_a_face(grey_picture: Picture, landmarker, tmp_path: P
     found = inspect_file(tmp_path / "grey.png", landmarker)
     assert (found.frames, found.faces, found.reference) == (1, (), None)
     assert list(found.lines()) == [f"{tmp_path / 'grey.png'}: 128x128, picture, no faces"]
-    assert np.array_equal(numbered(found), grey_picture(0))
+    assert np.array_equal(draw_face_numbers(found), grey_picture(0))
 
 
 def test_the_numbers_are_drawn_at_the_faces(head_picture: Picture, landmarker, tmp_path: Path):
     Image.fromarray(head_picture(0)).save(tmp_path / "head.png")
     found = inspect_file(tmp_path / "head.png", landmarker)
-    changed = (numbered(found) != found.image).any(axis=2)
+    changed = (draw_face_numbers(found) != found.image).any(axis=2)
     low, high = found.faces[0].points.min(0), found.faces[0].points.max(0)
     rows, columns = np.nonzero(changed)
     assert abs(columns.min() - low[0]) < 3
@@ -166,13 +163,23 @@ def test_the_numbers_are_drawn_at_the_faces(head_picture: Picture, landmarker, t
     assert abs(rows.max() - high[1]) < 3
 
 
-def test_a_neutral_face_strains_least(face: Picture):
-    plain = face(mouth=0.0)
-    for other in (face(mouth=25.0), face(mouth=0.0, roll=15.0), face(mouth=0.0, eye=0.5)):
-        assert strain(other) > strain(plain) + 0.05
-    turned = plain.copy()
-    turned[27:36, 0] += 12
-    assert strain(turned) > strain(plain) + 0.05
+def test_a_neutral_face_is_nearest_to_neutral():
+    """Of the face model's own faces, turned, tilted or with an expression, and whatever frame came before."""
+    model = load_face_model()
+
+    def fitted(degrees: tuple[float, ...], moved: str = "", near: Faces | None = None) -> tuple[Faces, float]:
+        expression = np.array([[float(name == moved) for name in model.names]])
+        pose = Faces(rotation(np.array([degrees])), np.full(1, 60.0), np.full((1, 2), 128.0), expression)
+        points = draw(model.mean, pose, model.expression)[0].astype(np.float32)
+        return fit_neutral(Landmarks(points[:68], points[68:], 1.0), near)
+
+    _, least = fitted((0, 0, 0))
+    others = [fitted(degrees) for degrees in ((20, 0, 0), (0, 15, 0), (0, 0, 15))]
+    others += [fitted((0, 0, 0), name) for name in ("blink_left", "mouth_open", "smile")]
+    for face, far in others:
+        assert far > least + 0.05
+        assert fitted((0, 0, 0), near=face)[1] == pytest.approx(least, abs=0.02)
+    assert least < 0.01
 
 
 def test_the_command_prints_and_draws(

@@ -8,18 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
+from gfla.animate import AnimationState, Frame, InputError, VideoReader
 from gfla.animate.motion.no_face import Presence
-from gfla.models import CONFIGS, Generator
+from gfla.animate.options import AnimateOptions, MotionOptions
 
 Picture = Callable[..., np.ndarray]
 TICK = Fraction(1, 25)
-
-
-@pytest.fixture
-def animator(landmarker) -> Animator:
-    torch.manual_seed(0)
-    return Animator(Generator(CONFIGS["face-tiny"]), landmarker)
 
 
 def driver(head_picture: Picture, grey_picture: Picture, away: range, count: int) -> list[Frame]:
@@ -30,7 +24,7 @@ def test_passthrough_shows_the_portrait_itself(animator, head_picture: Picture, 
     source = head_picture(0)
     frames = driver(head_picture, grey_picture, range(3, 6), 8)
     for crop_only in (False, True):
-        state = animator.prepare(source, no_face="passthrough", crop_only=crop_only)
+        state = animator.prepare(source, AnimateOptions(no_face="passthrough", crop_only=crop_only))
         plain = state.portrait.face if crop_only else source
         out = [frame.image for frame in animator.animate(state, frames)]
         assert len(out) == 8
@@ -42,7 +36,8 @@ def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture,
     """The points drawn go step by step to the portrait's own, stay, and come back the same way."""
     frames = driver(head_picture, grey_picture, range(4, 24), 40)
     frames = [Frame(f.image, f.pts, TICK) for f in frames]
-    state = animator.prepare(head_picture(30), motion="copy", no_face="fade")
+    options = AnimateOptions(motion=MotionOptions("copy"), no_face="fade")
+    state = animator.prepare(head_picture(30), options)
     rest = torch.from_numpy(state.portrait.points)
     drawn: list[float] = []
     generate = animator.networks.generate
@@ -51,7 +46,7 @@ def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture,
         drawn.append(float((target.points[0] - rest).abs().max()))
         return generate(target, portrait, memory)
 
-    monkeypatch.setattr(animator, "generate", note)
+    monkeypatch.setattr(animator.networks, "generate", note)
     states: list[AnimationState] = []
     out = [f.image for f in animator.animate(state, frames, lambda _, s: states.append(s))]
     assert len(out) == 40
@@ -60,8 +55,8 @@ def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture,
     assert away[-1] == 0
     assert np.array_equal(out[17], out[23])
     assert len(drawn) == 4 + 13 + 16
-    assert [float(s.presence.share) for s in states[24:27]] == pytest.approx([0.08, 0.16, 0.24])
-    assert states[-1].presence.share == 1
+    assert [float(s.motion.presence.share) for s in states[24:27]] == pytest.approx([0.08, 0.16, 0.24])
+    assert states[-1].motion.presence.share == 1
 
 
 def test_presence_counts_time_not_frames():
@@ -81,7 +76,7 @@ def test_fail_is_one_sentence_and_leaves_nothing(
         pts=range(8),
     )
     with pytest.raises(InputError, match=r"no face at 0:00\.200"):
-        animator.render(head_picture(0), clip, tmp_path / "out.mp4", no_face="fail")
+        animator.render(head_picture(0), clip, tmp_path / "out.mp4", AnimateOptions(no_face="fail"))
     assert [p.name for p in tmp_path.iterdir()] == ["d.mp4"]
 
 
@@ -89,7 +84,7 @@ def test_fail_is_one_sentence_and_leaves_nothing(
     ("policy", "says"), [("passthrough", "is shown unmoved there"), ("fade", "comes to rest there")]
 )
 def test_the_times_are_reported_once(
-    animator, head_picture, grey_picture, make_video, tmp_path: Path, caplog, policy, says
+    animator, head_picture, grey_picture, make_video, tmp_path: Path, policy, says
 ):
     clip = make_video(
         "d.mp4",
@@ -97,14 +92,13 @@ def test_the_times_are_reported_once(
         size=(128, 128),
         pts=range(8),
     )
-    out = animator.render(head_picture(0), clip, tmp_path / "out.mp4", no_face=policy)
-    (record,) = caplog.records
-    assert record.message == f"{clip}: no face from 0:00.200 to 0:00.240; the portrait {says}."
-    with VideoReader(out) as reader:
+    result = animator.render(head_picture(0), clip, tmp_path / "out.mp4", AnimateOptions(no_face=policy))
+    (warning,) = result.warnings
+    assert str(warning) == f"{clip}: no face from 0:00.200 to 0:00.240; the portrait {says}."
+    with VideoReader(result.path) as reader:
         assert len(list(reader)) == 8
 
 
-def test_edges_cannot_fade(animator, head_picture: Picture):
-    pytest.importorskip("kornia")
+def test_edges_cannot_fade():
     with pytest.raises(InputError, match="--no-face fade"):
-        animator.prepare(head_picture(0), no_face="fade", guidance="edges", motion="copy")
+        AnimateOptions(no_face="fade", guidance="edges", motion=MotionOptions("copy"))

@@ -98,9 +98,9 @@ def test_a_copy_follows_a_stream_smoothly():
     """Frame by frame as the causal smoothing has it; off, to the bit as the driver is."""
     rng = np.random.default_rng(2)
     driving = (shown(DRIVER, 5) + rng.normal(0, 0.4, (5, 70, 2))).astype(np.float32)
-    calm, _ = run(SOURCE, *driving, manner=MotionOptions("copy"))
+    calm, _ = run(SOURCE, *driving, options=MotionOptions("copy"))
     np.testing.assert_array_equal(calm, causal_points(driving, 1.0))
-    exact, _ = run(SOURCE, *driving, manner=MotionOptions("copy", smoothing=0))
+    exact, _ = run(SOURCE, *driving, options=MotionOptions("copy", smoothing=0))
     np.testing.assert_array_equal(exact, driving)
 
 

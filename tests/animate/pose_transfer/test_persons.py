@@ -82,6 +82,7 @@ def test_samples_are_seeded_and_split():
     assert batch.flow.shape == (2, 1, 2, 16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", ["person-tiny", "view-tiny"])
 def test_training_needs_no_data_and_resumes(config, squeezenet, tmp_path):
     command = ["--config", config, "--out", str(tmp_path), "--perceptual", str(squeezenet)]

@@ -81,6 +81,7 @@ def test_poses_of_another_picture_are_fitted_to_the_trunk():
         follow_person([other], own)
 
 
+@pytest.mark.slow
 def test_pose_writes_a_picture_or_a_video(weights, person, tmp_path, capsys):
     picture, target, _ = person
     command = [str(picture), str(target), "--weights", str(weights["person"]), "--device", "cpu", "--as-is"]
@@ -94,6 +95,7 @@ def test_pose_writes_a_picture_or_a_video(weights, person, tmp_path, capsys):
     assert "50 poses" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_drawn_sources_need_no_files(weights, tmp_path):
     common = ["--device", "cpu", "-o"]
     command = ["puppet:3", "turn", "--weights", str(weights["person"])]

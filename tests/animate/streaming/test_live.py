@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -41,10 +42,8 @@ def clip(make_video: MakeVideo, head_picture: Picture) -> Path:
     return make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(10))
 
 
-@pytest.fixture
-def portrait(tmp_path: Path, head_picture: Picture) -> Path:
-    Image.fromarray(head_picture(0, 160, 120)).save(tmp_path / "portrait.png")
-    return tmp_path / "portrait.png"
+def step_of(animator: Animator):
+    return partial(animator.step, alone=True)
 
 
 class Kept:
@@ -88,7 +87,7 @@ def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_
     controls = Controls()
     kept = Kept(lambda count: controls.stop.set() if count == 15 else None)
     newest = Newest(lambda: VideoReader(clip), again=True)
-    count = animate_live(animator, animator.prepare(head_picture(0)), newest, [kept], controls)
+    count = animate_live(step_of(animator), animator.prepare(head_picture(0)), newest, [kept], controls)
     assert count.frames == len(kept.frames) == 15
     assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
     pts = [frame.pts for frame in kept.frames]
@@ -106,7 +105,7 @@ def test_latency_is_of_one_frame_however_slow(
         threading.Event().wait(0.12)
         return track(*given)
 
-    monkeypatch.setattr(animator, "track", slow)
+    monkeypatch.setattr(animator.networks, "track", slow)
     newest = Newest(lambda: VideoReader(clip), again=True)
     controls = Controls()
     kept = Kept(lambda count: controls.stop.set() if count == 12 else None)
@@ -114,7 +113,7 @@ def test_latency_is_of_one_frame_however_slow(
     def watch(count: LiveCount) -> None:
         seen.append((count.latency, count.dropped))
 
-    animate_live(animator, animator.prepare(head_picture(0)), newest, [kept], controls, watch)
+    animate_live(step_of(animator), animator.prepare(head_picture(0)), newest, [kept], controls, watch)
     latencies = sorted(latency for latency, _ in seen)
     assert latencies[0] >= 0.12
     assert latencies[len(latencies) // 2] < 1
@@ -143,9 +142,8 @@ def test_a_frame_that_would_be_late_gives_way_but_never_two(animator: Animator, 
     frames = Aged(image, [0, 500, 0, 500, 500, 0])
     seen: list[str] = []
     state = animator.prepare(image)
-    count = animate_live(
-        animator, state, cast(Newest, frames), [kept], watch=lambda c: seen.append(str(c)), budget=400
-    )
+    step, watch = step_of(animator), lambda count: seen.append(str(count))
+    count = animate_live(step, state, cast(Newest, frames), [kept], watch=watch, budget=400)
     assert (count.frames, count.dropped, count.late) == (4, 2, 1)
     assert len(kept.frames) == 4
     assert count.worst > 400
@@ -156,7 +154,8 @@ def test_a_budget_that_cannot_be_kept_starves_nobody(animator: Animator, head_pi
     """Where even a fresh frame is late, all are shown."""
     image, kept = head_picture(0), Kept()
     frames = Aged(image, [1e-9] * 5)
-    count = animate_live(animator, animator.prepare(image), cast(Newest, frames), [kept], budget=1e-9)
+    step, state = step_of(animator), animator.prepare(image)
+    count = animate_live(step, state, cast(Newest, frames), [kept], budget=1e-9)
     assert count.frames - 1 <= count.late <= count.frames
     assert count.frames + count.dropped == 5
     assert count.frames >= 4
@@ -166,13 +165,13 @@ def test_mirror_calibrate_and_swap(animator: Animator, head_picture: Picture):
     frame = head_picture(4)
     first, second = (animator.prepare(picture) for picture in (head_picture(0), head_picture(9)))
     _, state = animator.step(Frame(frame, 0, Fraction(1, 25)), first)
-    assert state.motion.driver is not None
+    assert state.motion.motion.driver is not None
     controls = Controls()
     assert controls.applied(state) is state
     controls.calibrate()
     fresh = controls.applied(state)
-    assert fresh.motion.driver is None
-    assert fresh.square is None
+    assert fresh.motion.motion.driver is None
+    assert fresh.motion.square is None
     assert fresh.portrait is state.portrait
     assert controls.applied(fresh) is fresh
     controls.swap(second)
@@ -185,13 +184,13 @@ def test_the_mirror_turns_what_is_seen(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     seen: list[np.ndarray] = []
-    track = animator.networks.track
-    monkeypatch.setattr(animator, "track", lambda image, *given: seen.append(image) or track(image, *given))
+    networks, track = animator.networks, animator.networks.track
+    monkeypatch.setattr(networks, "track", lambda image, *given: seen.append(image) or track(image, *given))
     for mirror in (False, True):
         controls = Controls(mirror)
         newest = Newest(lambda: VideoReader(clip))
         kept = Kept(lambda count, controls=controls: controls.stop.set())
-        animate_live(animator, animator.prepare(head_picture(0)), newest, [kept], controls)
+        animate_live(step_of(animator), animator.prepare(head_picture(0)), newest, [kept], controls)
     straight, mirrored = seen[0], seen[-1]
     assert (straight[..., 0] > 150).any()
     assert np.abs(straight[:, ::-1].astype(int) - mirrored).mean() < 12
@@ -223,14 +222,14 @@ def test_bad_input_is_one_sentence_and_never_a_camera(
         ([portrait, tmp_path / "missing.mp4", *sink], "missing.mp4: no such file."),
         ([portrait, "http://127.0.0.1:9/a.mp4", *sink], "cannot be opened"),
         ([portrait, "--camera", "77", *sink], "camera 77: there is none"),
-        ([portrait, *sink], "Say what drives the portrait"),
-        ([portrait, clip, "--camera", "0", *sink], "Say what drives the portrait"),
-        ([portrait, "--camera", "0", "--loop", *sink], "--loop is for a file"),
-        ([portrait, "-", "--loop", *sink], "--loop is for a file"),
+        ([portrait, *sink], "say what drives the portrait"),
+        ([portrait, clip, "--camera", "0", *sink], "say what drives the portrait"),
+        ([portrait, "--camera", "0", "--loop", *sink], "--loop: only a file"),
+        ([portrait, "-", "--loop", *sink], "--loop: only a file"),
         ([portrait, clip, "--sink", tmp_path / "out.avi"], "let the output's name end in"),
         ([tmp_path / "none.png", clip, *sink], "none.png: no such file."),
         ([portrait, clip, "--swap", tmp_path / "small.png", *sink], "no face found"),
-        *([([portrait, clip], "no screen for a window")] if sys.platform == "linux" else []),
+        *([([portrait, clip], "there is no screen")] if sys.platform == "linux" else []),
     ]:
         assert main([str(argument) for argument in arguments]) == 2
         said = capsys.readouterr()

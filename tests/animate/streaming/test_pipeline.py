@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
-from gfla.animate import stages as steps
-from gfla.animate.errors import Stopped
-from gfla.animate.networks import drawings
-from gfla.animate.stages import Work
-from gfla.animate.streaming.pipeline import DEPTH, Stage, Stream, step_stages
+from gfla.animate.errors import Cancelled, Stopped
+from gfla.animate.options import AnimateOptions, MotionOptions
+from gfla.animate.source_video import Pair
+from gfla.animate.stages import Item
+from gfla.animate.streaming.pipeline import DEPTH, Stage, Stream, ThreadedStep
+from gfla.animate.streaming.render import RenderHooks, RenderResult
 from gfla.models import CONFIGS, Generator
 
 TICK = Fraction(1, 25)
@@ -41,33 +42,40 @@ def clip(make_video: MakeVideo, head_picture: Picture) -> Path:
     return make_video("driving.mp4", picture=head_picture, size=(128, 128), sound="aac", pts=range(90))
 
 
-def run(animator: Animator, state: AnimationState, frames: list[Frame]) -> list[Work]:
-    with Stream((Work(frame, state) for frame in frames), step_stages(animator, state)) as stream:
-        return list(stream)
+def run(animator: Animator, state: AnimationState, frames: list[Frame]) -> tuple[list[Item], AnimationState]:
+    step = ThreadedStep(animator.networks, state)
+    with Stream(map(Pair, frames), step.stages) as stream:
+        return list(stream), step.state
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("ways", [{}, {"motion": "copy", "crop_only": True}])
+@pytest.mark.parametrize(
+    "options", [AnimateOptions(), AnimateOptions(motion=MotionOptions("copy"), crop_only=True)]
+)
 def test_threads_give_the_plain_loop_bit_for_bit(
-    landmarker, head_picture: Picture, grey_picture: Picture, ways: dict, device: str
+    landmarker, head_picture: Picture, grey_picture: Picture, options: AnimateOptions, device: str
 ):
     """With frames that have no face at the beginning, in the middle and at the end."""
     animator = tiny(landmarker, device)
     pictures = [(grey_picture if i in (0, 7, 8, 19) else head_picture)(i) for i in range(20)]
     frames = [Frame(picture, i, TICK) for i, picture in enumerate(pictures)]
-    state = animator.prepare(head_picture(3), **ways)
+    state = animator.prepare(head_picture(3), options)
     states: list[AnimationState] = []
     plain = list(animator.animate(state, frames, lambda _, left: states.append(left)))
-    for work, frame, left in zip(run(animator, state, frames), plain, states, strict=True):
-        assert np.array_equal(work.frame.image, frame.image)
-        assert work.frame.pts == frame.pts
-        assert (work.state.drawing is None) == (left.drawing is None)
-        if work.state.drawing and left.drawing:
-            assert all(
-                np.array_equal(a, b) for a, b in zip(work.state.drawing[:3], left.drawing[:3], strict=True)
-            )
-        assert (work.state.landmarks is None) == (left.landmarks is None)
-        assert work.state.square == left.square
+    items, last = run(animator, state, frames)
+    for item, frame, left in zip(items, plain, states, strict=True):
+        assert np.array_equal(item.frame.image, frame.image)
+        assert item.frame.pts == frame.pts
+        assert (item.drawing is None) == (left.drawing is None)
+        if item.drawing and left.drawing:
+            both = zip(item.drawing[:3], left.drawing[:3], strict=True)
+            assert all(np.array_equal(a, b) for a, b in both)
+        assert (item.landmarks is None) == (left.landmarks is None)
+        assert item.motion is not None
+        assert item.motion.square == left.motion.square
+    for one, other in zip(last.memory.previous, states[-1].memory.previous, strict=True):
+        assert torch.equal(one.image, other.image)
+    assert last.motion is items[-1].motion
 
 
 def test_so_they_do_with_many_cores(animator: Animator, head_picture: Picture):
@@ -79,7 +87,7 @@ def test_so_they_do_with_many_cores(animator: Animator, head_picture: Picture):
         state = animator.prepare(head_picture(3))
         plain = [frame.image for frame in animator.animate(state, frames)]
         assert torch.get_num_threads() == 4
-        threaded = [work.frame.image for work in run(animator, state, frames)]
+        threaded = [item.frame.image for item in run(animator, state, frames)[0]]
     finally:
         torch.set_num_threads(before)
     assert all(np.array_equal(a, b) for a, b in zip(plain, threaded, strict=True))
@@ -89,15 +97,16 @@ def test_a_state_from_the_threads_can_be_gone_on_with(animator: Animator, head_p
     frames = [Frame(head_picture(i), i, TICK) for i in range(10)]
     state = animator.prepare(head_picture(3))
     whole = [frame.image for frame in animator.animate(state, frames)]
-    middle = run(animator, state, frames[:5])[-1].state
-    rest = [work.frame.image for work in run(animator, middle, frames[5:])]
+    _, middle = run(animator, state, frames[:5])
+    rest = [item.frame.image for item in run(animator, middle, frames[5:])[0]]
     assert all(np.array_equal(a, b) for a, b in zip(rest, whole[5:], strict=True))
 
 
 def test_the_network_goes_on_while_eyes_are_drawn(animator: Animator, head_picture: Picture, monkeypatch):
     """Each drawing waits until the network is asked for the frame after: in one stage it would for ever."""
     asked = [threading.Event() for _ in range(6)]
-    generate, following, asking = animator.networks.generate, iter(asked[1:]), iter(asked)
+    networks, following, asking = animator.networks, iter(asked[1:]), iter(asked)
+    generate, draw = networks.generate, networks.draw
 
     def note(*given):
         next(asking).set()
@@ -106,12 +115,13 @@ def test_the_network_goes_on_while_eyes_are_drawn(animator: Animator, head_pictu
     def wait(*given):
         after = next(following, None)
         assert after is None or after.wait(30)
-        return drawings(*given)
+        return draw(*given)
 
-    monkeypatch.setattr(animator, "generate", note)
-    monkeypatch.setattr(steps, "drawings", wait)
+    monkeypatch.setattr(networks, "generate", note)
+    monkeypatch.setattr(networks, "draw", wait)
     state = animator.prepare(head_picture(3))
-    assert len(run(animator, state, [Frame(head_picture(i), i, TICK) for i in range(6)])) == 6
+    items, _ = run(animator, state, [Frame(head_picture(i), i, TICK) for i in range(6)])
+    assert len(items) == 6
     assert all(event.is_set() for event in asked)
 
 
@@ -194,7 +204,7 @@ def test_an_error_of_the_network_names_the_time(
             raise RuntimeError("CUDA error")
         return generate(target, portrait, memory)
 
-    monkeypatch.setattr(animator, "generate", broken)
+    monkeypatch.setattr(animator.networks, "generate", broken)
     with pytest.raises(RuntimeError, match="CUDA error") as caught:
         animator.render(head_picture(0), clip, tmp_path / "out.mp4")
     assert caught.value.__notes__ == ["stage generate, at the frame at 0:00.480"]
@@ -223,32 +233,39 @@ def test_cancelling_keeps_what_was_done(
     animator: Animator, clip: Path, head_picture: Picture, tmp_path: Path
 ):
     enough = threading.Event()
-    out = animator.render(
-        head_picture(0),
-        clip,
-        tmp_path / "out.mp4",
-        progress=lambda done, expected: enough.set() if done == 5 else None,
-        cancel=enough.is_set,
+    hooks = RenderHooks(
+        progress=lambda done, expected: enough.set() if done == 5 else None, cancel=enough.is_set
     )
-    with VideoReader(out) as reader:
-        assert 5 <= len(list(reader)) < 90
+    result = animator.render(head_picture(0), clip, tmp_path / "out.mp4", hooks=hooks)
+    with VideoReader(result.path) as reader:
+        assert 5 <= len(list(reader)) == result.frames < 90
     assert sorted(p.name for p in tmp_path.iterdir()) == ["driving.mp4", "out.mp4"]
-    with pytest.raises(InputError, match="before the first face"):
-        animator.render(head_picture(0), clip, tmp_path / "none.mp4", cancel=lambda: True)
+    stopped, none = RenderHooks(cancel=lambda: True), tmp_path / "none.mp4"
+    with pytest.raises(InputError, match="before the first face"):  # while looking at the driver
+        animator.render(head_picture(0), clip, none, hooks=stopped)
+    with pytest.raises(Cancelled, match="before the first face"):
+        animator.render(head_picture(0), clip, none, AnimateOptions(motion=MotionOptions("copy")), stopped)
+    assert not none.exists()
 
 
+@pytest.mark.slow
 def test_interrupting_once_keeps_the_file_and_twice_does_not(
     animator: Animator, clip: Path, head_picture: Picture, tmp_path: Path
 ):
-    def interrupt(*at: int) -> Callable[[int, int | None], None]:
+    def interrupt(*at: int) -> RenderHooks:
         def progress(done: int, expected: int | None) -> None:
             if done in at:
                 raise KeyboardInterrupt
 
-        return progress
+        return RenderHooks(progress=progress)
 
-    with pytest.raises(Stopped, match=r"Stopped at 0:0.*one\.mp4 holds"):
-        animator.render(head_picture(0), clip, tmp_path / "one.mp4", progress=interrupt(5))
+    with pytest.raises(Stopped, match=r"Stopped at 0:0.*one\.mp4 holds") as caught:
+        animator.render(head_picture(0), clip, tmp_path / "one.mp4", hooks=interrupt(5))
+    result = caught.value.result
+    assert isinstance(result, RenderResult)
+    assert result.path == tmp_path / "one.mp4"
+    assert 5 <= result.frames < 90
+    assert result.stats.stages[-1].items == result.frames
     with pytest.raises(KeyboardInterrupt):
-        animator.render(head_picture(0), clip, tmp_path / "two.mp4", progress=interrupt(5, 6))
+        animator.render(head_picture(0), clip, tmp_path / "two.mp4", hooks=interrupt(5, 6))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["driving.mp4", "one.mp4"]

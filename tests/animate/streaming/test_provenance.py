@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Frame
+from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions, option_values
 from gfla.animate.streaming.job import Job
 from gfla.animate.streaming.provenance import labelled, tag, weights_hash, write_sidecar
 from gfla.models import CONFIGS, Generator
@@ -32,13 +33,8 @@ def test_the_tag_names_software_and_weights(tmp_path: Path):
 def test_the_sidecar_holds_hashes_and_settings(tmp_path: Path):
     for name in ("a.png", "b.mp4", "out.mp4"):
         (tmp_path / name).write_text(name)
-    job = Job.of(
-        tmp_path / "a.png",
-        tmp_path / "b.mp4",
-        tmp_path / "out.mp4",
-        ways={"motion": "copy"},
-        start=Fraction(3, 2),
-    )
+    options = AnimateOptions(motion=MotionOptions("copy"), start=Fraction(3, 2))
+    job = Job(tmp_path / "a.png", tmp_path / "b.mp4", tmp_path / "out.mp4", options)
     path = write_sidecar(job, "face-256", {"device": "cpu"})
     assert path == tmp_path / "out.mp4.json"
     told = json.loads(path.read_text())
@@ -49,7 +45,9 @@ def test_the_sidecar_holds_hashes_and_settings(tmp_path: Path):
     }
     assert told["output"]["sha256"] == hashlib.sha256(b"out.mp4").hexdigest()
     assert len(told["weights"]["sha256"]) == 64
-    assert told["settings"]["ways"] == {"motion": "copy"}
+    assert told["settings"]["motion"] == "copy"
+    values = option_values(AnimateOptions()) | option_values(ModelOptions())
+    assert set(told["settings"]) == set(values) - {"overwrite", "sidecar"}
     assert told["settings"]["start"] == "3/2"
     assert told["computed"] == {"device": "cpu"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.mp4", "out.mp4", "out.mp4.json"]

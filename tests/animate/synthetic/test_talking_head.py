@@ -27,6 +27,7 @@ def head() -> TalkingHead:
     return TalkingHead(2)
 
 
+@pytest.mark.slow
 def test_same_seed_same_frames():
     first, second = (list(talk(0.2, seed=5)) for _ in range(2))
     other = next(talk(0.2, seed=6))
@@ -59,6 +60,7 @@ def test_shapes_and_types(head):
 TURNS = [Pose(), Pose(yaw=12, pitch=6, roll=5), Pose(yaw=-12, pitch=-6, roll=-5, x=4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", TURNS)
 def test_points_are_where_the_paint_went(pose):
     """Dots put on the nose are seen, in the turned picture, where its points are said to be."""
@@ -74,6 +76,7 @@ def test_points_are_where_the_paint_went(pose):
         assert np.linalg.norm(seen - plain.points[i]) < 0.6, i
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3, 7])
 @pytest.mark.parametrize("pose", TURNS)
 def test_eyes_and_mouth_are_at_their_points(seed, pose):
@@ -134,6 +137,7 @@ def test_motion_does_not_depend_on_the_rate():
         assert dataclasses.astuple(a) == pytest.approx(dataclasses.astuple(b))
 
 
+@pytest.mark.slow
 def test_a_face_finder_finds_it():
     """A cascade trained on real faces sees exactly one face, around the points."""
     finder = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_alt2.xml")
@@ -161,6 +165,7 @@ def test_babble_is_heard_when_the_mouth_is_open():
     assert loud[mouth > 0.5].mean() > 10 * loud[mouth < 0.02].mean()
 
 
+@pytest.mark.slow
 def test_clip_has_picture_sound_and_landmarks(tmp_path):
     known = render_clip(tmp_path / "clip.mp4", 0.6, seed=4)
     assert known.shape == (15, 70, 2)
@@ -171,6 +176,7 @@ def test_clip_has_picture_sound_and_landmarks(tmp_path):
         assert len(list(clip.decode(video=0))) == 15
 
 
+@pytest.mark.slow
 def test_dataset_layout(tmp_path):
     write_dataset(tmp_path, people=2, seconds=0.4)
     with (tmp_path / "index.csv").open() as file:

@@ -12,8 +12,8 @@ import torch
 from av.error import FFmpegError
 from gfla.animate import Animator, Frame, VideoReader, VideoWriter
 from gfla.animate.streaming import render as film
-from gfla.animate.video.formats import CODECS, Codec, Output
-from gfla.animate.video.nvenc import encodes, on_gpu
+from gfla.animate.video.formats import CODECS, Codec, Encoding, Output
+from gfla.animate.video.nvenc import encodes, prefer_gpu
 from gfla.models import CONFIGS, Generator
 
 SIZE = (160, 96)
@@ -26,7 +26,7 @@ without_a_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU may 
 def write(target: Path, **options) -> list[np.ndarray]:
     x, y = np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1]))
     pictures = [np.stack([x + i, 2 * y, x // 2 + y], axis=2).astype(np.uint8) for i in range(len(TIMES))]
-    with VideoWriter(target, SIZE, Fraction(25), TICK, **options) as writer:
+    with VideoWriter(target, SIZE, Fraction(25), TICK, encoding=Encoding(**options)) as writer:
         for picture, pts in zip(pictures, TIMES, strict=True):
             writer.write(Frame(picture, pts, TICK))
     return pictures
@@ -49,7 +49,7 @@ def encoding(encoder: str) -> Codec:
 def test_without_a_gpu_the_cpu_encodes_and_nothing_is_said(name: str, tmp_path: Path, caplog, capfd):
     with caplog.at_level(logging.INFO):
         assert not encodes(GPUS[name], SIZE)
-        assert on_gpu(CODECS[name], SIZE) is CODECS[name]
+        assert prefer_gpu(CODECS[name], SIZE) is CODECS[name]
         write(tmp_path / "gpu.mp4", codec=name, gpu=True)
     assert not caplog.messages
     assert capfd.readouterr() == ("", "")
@@ -62,7 +62,7 @@ def test_without_a_gpu_the_cpu_encodes_and_nothing_is_said(name: str, tmp_path: 
 @pytest.mark.parametrize("name", GPUS)
 def test_all_that_is_missing_is_the_gpu(name: str, live: bool):
     """FFmpeg knows the encoder, each option and its value: all is refused at the driver, nonsense before."""
-    codec = GPUS[name].at_once() if live else GPUS[name]
+    codec = GPUS[name].low_latency() if live else GPUS[name]
     nonsense = [codec.options | {option: "nonsense"} for option in codec.options]
     for options in (codec.options, *nonsense):
         context = av.CodecContext.create(codec.encoder, "w")
@@ -78,7 +78,7 @@ def test_an_encoder_that_this_ffmpeg_has_not_does_not_encode():
     gone = encoding("h264_of_tomorrow")
     assert gone.gpu
     assert not encodes(gone.gpu, SIZE)
-    assert on_gpu(gone, SIZE) is gone
+    assert prefer_gpu(gone, SIZE) is gone
 
 
 def test_one_that_encodes_is_taken_where_it_is_asked_for_and_no_other(tmp_path: Path, monkeypatch):
@@ -112,9 +112,9 @@ def test_its_film_has_the_same_times_and_colours(tmp_path: Path, monkeypatch):
 @pytest.mark.parametrize("name", GPUS)
 def test_both_encoders_make_the_same_kind_of_file(name: str):
     cpu, gpu = CODECS[name], GPUS[name]
-    assert (gpu.pixels, gpu.clear, gpu.even, gpu.tag, gpu.full) == (
+    assert (gpu.pixels, gpu.alpha_pixels, gpu.even, gpu.tag, gpu.full) == (
         cpu.pixels,
-        cpu.clear,
+        cpu.alpha_pixels,
         cpu.even,
         cpu.tag,
         cpu.full,
@@ -132,9 +132,9 @@ def test_a_render_asks_the_gpu_that_computes_it(
 ):
     asked = []
 
-    def note(*given, gpu: bool, **options) -> VideoWriter:
-        asked.append(gpu)
-        return VideoWriter(*given, gpu=gpu, **options)
+    def note(*given, encoding: Encoding, **options) -> VideoWriter:
+        asked.append(encoding.gpu)
+        return VideoWriter(*given, encoding=encoding, **options)
 
     monkeypatch.setattr(film, "VideoWriter", note)
     driving = make_video("driving.mp4", picture=head_picture, size=(128, 128), pts=range(4))

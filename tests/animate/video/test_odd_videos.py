@@ -1,5 +1,6 @@
-"""Videos with titles in old codes or streams that nobody decodes, and servers that are not there."""
+"""Odd inputs: titles in old codes, streams without a decoder, pipes, devices, servers that are not there."""
 
+import os
 import socket
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from gfla.animate.errors import InputError
 from gfla.animate.streaming.live import Newest
-from gfla.animate.video import Frame, VideoReader, VideoWriter
+from gfla.animate.video import Camera, Encoding, Frame, VideoReader, VideoWriter
 from gfla.animate.video.inputs import Input
 from gfla.animate.video.probe import read_media
 
@@ -47,7 +48,7 @@ def packets_of_sound(path: Path) -> int:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_title_in_another_code_than_utf8_is_no_error(tmp_path: Path, make_video: MakeVideo, suffix: str):
     talking = make_video("talking.mp4", pts=range(25), sound="aac")
-    copy(talking, tmp_path / f"old{suffix}", comment="caf\xe9")
+    copy(talking, tmp_path / f"old{suffix}", encoding=Encoding(comment="caf\xe9"))
     old = exchange(tmp_path / f"old{suffix}", b"caf\xc3\xa9", b"caf\xe9!")
     assert copy(old, tmp_path / f"new{suffix}") == 25
     assert packets_of_sound(tmp_path / f"new{suffix}") == packets_of_sound(old) > 10
@@ -122,3 +123,26 @@ def test_a_full_disk_is_one_sentence_for_pictures_too(tmp_path: Path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
+
+
+def test_strange_files_are_one_sentence(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(InputError, match="a pipe, not a file"):
+        VideoReader(tmp_path / "pipe.mp4")
+    with pytest.raises(InputError, match="a device, not a file"):
+        VideoReader("/dev/null")
+    with pytest.raises(InputError, match="cannot be opened: File name too long"):
+        VideoReader(tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match=r"camera 77: there is none \(/dev/video77 does not exist\)"):
+        VideoReader(Camera(77))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="this system tells no thread's policy")
+def test_an_encoder_leaves_the_thread_its_priority(tmp_path: Path):
+    before = os.sched_getscheduler(0)
+    with VideoWriter(
+        tmp_path / "a.mp4", (96, 64), Fraction(25), Fraction(1, 25), encoding=Encoding("av1")
+    ) as writer:
+        writer.write(Frame(np.zeros((64, 96, 3), np.uint8), 0, Fraction(1, 25)))
+        assert os.sched_getscheduler(0) == before
+    assert os.sched_getscheduler(0) == before

@@ -62,7 +62,7 @@ def test_every_portrait_by_every_driver_and_motion(sent, tmp_path: Path):
 
 
 def test_a_manifest_names_what_was_sent_wherever_it_lay(sent, tmp_path: Path):
-    text = "source,driving,output,motion,crop-only\nfaces/one.png,/videos/a.mp4,films/x.mp4,absolute,yes\n"
+    text = "source,driving,output,motion,crop-only\nfaces/one.png,/videos/a.mp4,videos/x.mp4,absolute,yes\n"
     text += "two.png,nod,y.webm,,\n"
     first, second = (line.job for line in planned(sent, tmp_path, text).lines)
     assert (first.source, first.driving) == (str(sent["one.png"]), str(sent["a.mp4"]))
@@ -106,22 +106,22 @@ def test_an_outputs_name_leaves_no_folder(sent, tmp_path: Path):
     assert line.job.output == str(tmp_path / "batch" / "out" / "x-y.mp4")
 
 
-def test_a_manifest_that_is_refused_costs_no_film_of_the_batch_before(sent, tmp_path: Path):
+def test_a_manifest_that_is_refused_deletes_no_video_of_the_batch_before(sent, tmp_path: Path):
     rows = "source,driving,output,motion\n"
     (line,) = planned(sent, tmp_path, f"{rows}one.png,a.mp4,x.mp4,\n").lines
-    film = Path(line.job.output)
-    film.write_bytes(b"film")
+    video = Path(line.job.output)
+    video.write_bytes(b"video")
     for row in ("nobody.png,a.mp4,y.mp4,", "one.png,a.mp4,y.mp4,sideways"):
         with pytest.raises(InputError):
             planned(sent, tmp_path, f"{rows}{row}\n")
-        assert film.read_bytes() == b"film"
+        assert video.read_bytes() == b"video"
     planned(sent, tmp_path, f"{rows}one.png,a.mp4,y.mp4,\n")
-    assert film.parent.is_dir()
-    assert not film.exists()
+    assert video.parent.is_dir()
+    assert not video.exists()
 
 
 def test_what_is_too_much_or_nothing_is_a_sentence(sent, tmp_path: Path):
-    with pytest.raises(InputError, match="These are 4 jobs and at most 3"):
+    with pytest.raises(InputError, match="these are 4 jobs, and at most 3"):
         plan(tmp_path / "batch", portraits(sent), drivers(sent), [], None, 3)
     with pytest.raises(InputError, match="at least one portrait"):
         plan(tmp_path / "batch", {}, drivers(sent), [], None, 3)
@@ -129,6 +129,7 @@ def test_what_is_too_much_or_nothing_is_a_sentence(sent, tmp_path: Path):
         by_name([("a/x.png", Path("1")), ("b\\x.png", Path("2"))])
 
 
+@pytest.mark.slow
 def test_a_cancel_keeps_what_is_done_and_a_further_run_goes_on(sent, tmp_path: Path):
     text = (
         "source,driving,output\none.png,a.mp4,first.mp4\none.png,b.mp4,second.mp4\ntwo.png,a.mp4,=third.mp4\n"
@@ -159,6 +160,7 @@ def test_a_cancel_keeps_what_is_done_and_a_further_run_goes_on(sent, tmp_path: P
     assert rows[0]["source"] == "one.png"
 
 
+@pytest.mark.slow
 def test_one_that_fails_stops_no_other(sent, tmp_path: Path, grey_picture):
     Image.fromarray(grey_picture(0)).save(sent["two.png"])
     text = "source,driving,output\ntwo.png,a.mp4,bad.mp4\none.png,a.mp4,good.mp4\n"

@@ -10,10 +10,13 @@ from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
 from gfla.animate import VideoReader, VideoWriter
 from playwright.sync_api import Page, expect, sync_playwright
 
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        chromium() is None,
+        reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
+    ),
+]
 PACE = Pace()
 SECONDS = 2.0
 TABS = ("Animate", "Edit", "Live", "Look inside", "Batch")
@@ -86,33 +89,33 @@ def pick(page: Page, group: str, name: str) -> None:
 
 
 def send(page: Page, portrait, driving) -> None:
-    page.set_input_files("#portrait input[type=file]", str(portrait))
-    page.set_input_files("#driving input[type=file]", str(driving))
+    page.set_input_files("#animate-portrait input[type=file]", str(portrait))
+    page.set_input_files("#animate-driving input[type=file]", str(driving))
 
 
-def film(page: Page):
-    """The finished film's video element."""
-    video = page.locator("#player video[data-making=false]")
+def finished(page: Page):
+    """The finished video's element."""
+    video = page.locator("#player video[data-growing=false]")
     expect(video).to_be_visible(timeout=60_000)
     page.wait_for_function("document.querySelector('#player video').readyState > 0")
     return video
 
 
-def test_from_upload_to_a_film_and_a_part_of_one(visit, clip):
+def test_from_upload_to_a_video_and_a_part_of_one(visit, clip):
     with visit() as page:
         send(page, PORTRAIT, clip)
-        expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
-        expect(page.locator("#seen")).to_contain_text("reference frame")
+        expect(page.locator("#preview figure img")).to_have_count(3, timeout=60_000)
+        expect(page.locator("#preview")).to_contain_text("reference frame")
 
         PACE.seconds = 0.06
         page.locator("#run").click()
-        expect(page.locator("#told [role=progressbar]")).to_be_visible()
-        making = page.locator("#player video[data-making=true]")
-        expect(making).to_be_visible(timeout=60_000)
+        expect(page.locator("#status [role=progressbar]")).to_be_visible()
+        growing = page.locator("#player video[data-growing=true]")
+        expect(growing).to_be_visible(timeout=60_000)
         page.wait_for_function("document.querySelector('#player video').currentTime > 0.3", timeout=60_000)
-        assert making.count() == 1, "it plays while it is being made"
-        expect(page.locator("#told")).to_contain_text("to go")
-        video = film(page)
+        assert growing.count() == 1, "it plays while it is being made"
+        expect(page.locator("#status")).to_contain_text("to go")
+        video = finished(page)
         assert abs(video.evaluate("video => video.duration") - SECONDS) < 0.05
         page.wait_for_function("document.querySelector('#player video').currentTime > 0")
         expect(page.locator("#player .save")).to_have_text("Download astronaut-clip.mp4")
@@ -123,11 +126,11 @@ def test_from_upload_to_a_film_and_a_part_of_one(visit, clip):
         PACE.seconds = 0.25
         page.locator("#run").click()
         page.wait_for_function(
-            "document.querySelector('#told').textContent.includes('Frame ')", timeout=60_000
+            "document.querySelector('#status').textContent.includes('Frame ')", timeout=60_000
         )
         page.locator("#stop").click()
-        expect(page.locator("#told")).to_contain_text("are kept", timeout=60_000)
-        assert 0 < film(page).evaluate("video => video.duration") < SECONDS - 0.2
+        expect(page.locator("#status")).to_contain_text("are kept", timeout=60_000)
+        assert 0 < finished(page).evaluate("video => video.duration") < SECONDS - 0.2
         expect(page.locator("#run")).to_be_visible()
 
 
@@ -162,14 +165,14 @@ def test_a_bad_file_is_a_sentence(visit, clip, tmp_path):
 def test_two_visitors_see_their_own(visit, server):
     with visit() as one, visit() as two:
         for page, motion in ((one, "blink"), (two, "smile")):
-            pick(page, "#portraits", "Eileen")
-            pick(page, "#drivers", motion)
-            expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+            pick(page, "#animate-portraits", "Eileen")
+            pick(page, "#animate-drivers", motion)
+            expect(page.locator("#preview figure img")).to_have_count(3, timeout=60_000)
         for page in (one, two):
             page.locator("#run").click()
-        lengths = [film(page).evaluate("video => video.duration") for page in (one, two)]
+        lengths = [finished(page).evaluate("video => video.duration") for page in (one, two)]
         assert [round(length, 1) for length in lengths] == [2.0, 3.0]
-        addresses = [film(page).evaluate("video => video.src") for page in (one, two)]
+        addresses = [finished(page).evaluate("video => video.src") for page in (one, two)]
         assert addresses[0].split("/")[-2] != addresses[1].split("/")[-2], "a token each"
         folders = [server.service.visits.by_token(address.split("/")[-2]).folder for address in addresses]
     end = time.monotonic() + 30
@@ -180,20 +183,20 @@ def test_two_visitors_see_their_own(visit, server):
 
 def test_the_camera_gives_a_portrait(visit):
     with visit(permissions=["camera"]) as page:
-        pick(page, "#drivers", "nod")
-        page.locator("#portrait").get_by_label("Capture from camera").click()
-        page.locator("#portrait").get_by_role("button", name="Click to Access Webcam").click()
-        page.locator("#portrait").get_by_label("capture photo").click()
-        expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+        pick(page, "#animate-drivers", "nod")
+        page.locator("#animate-portrait").get_by_label("Capture from camera").click()
+        page.locator("#animate-portrait").get_by_role("button", name="Click to Access Webcam").click()
+        page.locator("#animate-portrait").get_by_label("capture photo").click()
+        expect(page.locator("#preview figure img")).to_have_count(3, timeout=60_000)
         expect(page.locator("#run")).to_be_enabled()
 
 
 def test_a_portrait_is_pasted(visit):
     with visit(permissions=["clipboard-read", "clipboard-write"]) as page:
-        pick(page, "#drivers", "nod")
+        pick(page, "#animate-drivers", "nod")
         page.evaluate(_COPY, base64.b64encode(PORTRAIT.read_bytes()).decode())
-        page.locator("#portrait").get_by_label("Paste from clipboard").click()
-        expect(page.locator("#seen figure img")).to_have_count(3, timeout=60_000)
+        page.locator("#animate-portrait").get_by_label("Paste from clipboard").click()
+        expect(page.locator("#preview figure img")).to_have_count(3, timeout=60_000)
 
 
 def test_settings_and_the_dark_page_are_remembered(visit):

@@ -4,6 +4,7 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, cast
 
+import gradio as gr
 import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture
@@ -14,7 +15,7 @@ from gfla.animate.motion.controls import CONTROLS
 from gfla.demos.app.tabs.edit import PRESETS
 from gfla.demos.app.tabs.edit_events import (
     Edit,
-    Editing,
+    EditEvents,
     around,
     changed,
     close_view,
@@ -43,17 +44,17 @@ def test_only_what_moved_is_said():
 
 def test_a_key_frame_without_a_moment_is_a_sentence(tmp_path):
     visit = Visit(tmp_path, tmp_path)
-    edit = visit.kept["edit"] = Edit(tmp_path / "me.jpg", "me.jpg", cast(Any, None))
-    events, rest = Editing(cast(Any, SimpleNamespace(visit=lambda request: visit))), [0.0] * len(CONTROLS)
+    edit = visit.memory["edit"] = Edit(tmp_path / "me.jpg", "me.jpg", cast(Any, None))
+    events, rest = EditEvents(cast(Any, SimpleNamespace(visit=lambda request: visit))), [0.0] * len(CONTROLS)
     asked: Any = None
     for at in (None, -1.0, 31.0):
-        with pytest.raises(InputError, match="A key frame lies between 0 and 30 seconds; say when"):
-            events._add_key(asked, at, *rest)
-    with pytest.raises(InputError, match="yaw 500"):
-        events._add_key(asked, 1.0, 500.0, *rest[1:])
+        with pytest.raises(gr.Error, match="a key frame is between 0 and 30 seconds"):
+            events.add_key(asked, at, *rest)
+    with pytest.raises(gr.Error, match="yaw 500"):
+        events.add_key(asked, 1.0, 500.0, *rest[1:])
     assert edit.keys == {}
     emptied: Any = None
-    events._add_key(asked, 1.0, 5.0, emptied, *rest[2:])
+    events.add_key(asked, 1.0, 5.0, emptied, *rest[2:])
     (values,) = edit.keys.values()
     assert list(values.values()) == [5.0, *rest[1:]]
 

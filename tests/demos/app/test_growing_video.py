@@ -1,4 +1,4 @@
-"""A film in the making can be watched from its first half second on, and what was made stays whole."""
+"""A growing video can be watched from its first half second on, and ends whole."""
 
 import asyncio
 import io
@@ -8,7 +8,7 @@ import av
 import numpy as np
 from conftest import moving_picture
 from gfla.animate.video import Frame
-from gfla.demos.app.render.growing_video import Playing
+from gfla.demos.app.render.growing_video import GrowingVideo
 
 
 def frame(index, size=(96, 64)):
@@ -21,43 +21,43 @@ def times(data):
 
 
 def test_what_is_there_so_far_plays(tmp_path):
-    playing = Playing(tmp_path / "a.mp4")
+    growing = GrowingVideo(tmp_path / "a.mp4")
     for index in range(40):
-        playing.show(frame(index))
-    so_far = times(playing.path.read_bytes())
+        growing.show(frame(index))
+    so_far = times(growing.path.read_bytes())
     assert len(so_far) >= 30, "all but the last fragment"
     assert np.allclose(so_far, np.arange(len(so_far)) / 25)
-    playing.close()
-    assert np.allclose(times(playing.path.read_bytes()), np.arange(40) / 25)
+    growing.close()
+    assert np.allclose(times(growing.path.read_bytes()), np.arange(40) / 25)
 
 
 def test_followers_get_all_of_it(tmp_path):
     async def watch():
-        playing = Playing(tmp_path / "a.mp4")
-        task = asyncio.ensure_future(collect(playing))
+        growing = GrowingVideo(tmp_path / "a.mp4")
+        task = asyncio.ensure_future(collect(growing))
         for index in range(30):
-            playing.show(frame(index))
+            growing.show(frame(index))
             await asyncio.sleep(0.001)
-        playing.close()
-        return await task, playing.path.read_bytes()
+        growing.close()
+        return await task, growing.path.read_bytes()
 
-    async def collect(playing):
-        return b"".join([part async for part in playing.follow()])
+    async def collect(growing):
+        return b"".join([part async for part in growing.follow()])
 
     got, whole = asyncio.run(watch())
     assert got == whole
 
 
 def test_large_and_odd_pictures_are_made_to_fit(tmp_path):
-    playing = Playing(tmp_path / "a.mp4")
-    playing.show(frame(0, (1301, 977)))
-    playing.close()
-    with av.open(str(playing.path)) as container:
+    growing = GrowingVideo(tmp_path / "a.mp4")
+    growing.show(frame(0, (1301, 977)))
+    growing.close()
+    with av.open(str(growing.path)) as container:
         picture = next(container.decode(video=0))
         assert (picture.width, picture.height) == (640, 480)
 
 
-def test_a_film_of_nothing_is_empty(tmp_path):
-    playing = Playing(tmp_path / "a.mp4")
-    playing.close()
-    assert playing.path.read_bytes() == b""
+def test_a_video_of_nothing_is_empty(tmp_path):
+    growing = GrowingVideo(tmp_path / "a.mp4")
+    growing.close()
+    assert growing.path.read_bytes() == b""

@@ -45,6 +45,7 @@ def go_on() -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_any_order_gives_the_streams_frames(walk: Walk, animator: Animator, driving: Path):
     state, straight = walk.start, {}
     with VideoReader(driving) as reader:
@@ -56,7 +57,7 @@ def test_any_order_gives_the_streams_frames(walk: Walk, animator: Animator, driv
         assert inside is not None
         assert np.array_equal(flow(inside), flow(straight[number]))
         assert np.array_equal(inside.driving, straight[number].driving)
-    assert len(walk.kept) <= 30 // 2 + 2
+    assert len(walk.states) <= 30 // 2 + 2
     assert walk.look(21, go_on) is None
     assert len(walk) == 30
 
@@ -66,8 +67,8 @@ def test_a_cancelled_walk_shows_nothing(walk: Walk):
 
 
 def test_the_first_frame_to_show_does_something(walk: Walk):
-    assert walk.recording.found[walk.telling]
-    assert walk.telling < 25
+    assert walk.recording.found[walk.first]
+    assert walk.first < 25
 
 
 def test_a_motion_shows_its_landmarks(animator: Animator, head_picture):

@@ -13,8 +13,8 @@ import pytest
 from app_server import PORTRAIT, Pace, toy_server
 from gfla.animate.streaming.live import LiveCount
 from gfla.demos.app.server import Server
-from gfla.demos.app.tabs import live as living
-from gfla.demos.app.tabs.live import LIVE, Living, Places, begin
+from gfla.demos.app.tabs import live
+from gfla.demos.app.tabs.live import LIVE, LiveSession, Seats, begin_live
 from gfla.demos.app.ui.images import jpeg
 from gfla.demos.app.visitors.session import Visit
 from PIL import Image
@@ -32,13 +32,13 @@ def visitor(server: Server, request: pytest.FixtureRequest):
     name = request.node.name
     visit = server.service.visits.of(name)
     state = server.service.animator.prepare(PORTRAIT, crop_only=True)
-    yield visit, server.address + begin(server.service, visit, state)
+    yield visit, server.address + begin_live(server.service, visit, state)
     server.service.visits.close(name)
 
 
 @pytest.fixture(autouse=True)
 def _quickly_forgotten(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(living, "_LEFT", 0.0)
+    monkeypatch.setattr(live, "_IDLE", 0.0)
 
 
 def face() -> bytes:
@@ -65,14 +65,14 @@ def test_a_frame_for_a_frame(visitor: tuple[Visit, str]):
     with Image.open(io.BytesIO(made)) as image:
         assert (image.format, image.size) == ("JPEG", (64, 64))
     assert post(address, jpeg(np.full((256, 256, 3), 90, np.uint8)))[2] == "0"
-    count: LiveCount = visit.kept[LIVE].count
+    count: LiveCount = visit.memory[LIVE].count
     assert count.frames == 2
     assert count.latency > 0
 
 
 def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str], server: Server, monkeypatch):
     visit, address = visitor
-    living: Living = visit.kept[LIVE]
+    session: LiveSession = visit.memory[LIVE]
     seen = []
     track = server.service.animator.networks.track
     monkeypatch.setattr(
@@ -81,11 +81,11 @@ def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str],
     for asked in ("?mirror=0", "?mirror=1"):
         assert post(address + asked, face())[0] == 200
     assert np.abs(seen[0][:, ::-1].astype(int) - seen[1]).mean() < 1
-    before = living.state.motion.driver
+    before = session.state.motion.driver
     assert before is not None
     anew = []
-    applied = living.controls.applied
-    living.controls.applied = lambda state: anew.append(applied(state)) or anew[-1]
+    applied = session.controls.applied
+    session.controls.applied = lambda state: anew.append(applied(state)) or anew[-1]
     post(address + "?calibrate=1", face())
     post(address, face())
     assert [state.motion.driver is None for state in anew] == [True, False]
@@ -99,7 +99,7 @@ def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
         assert b"JFIF" not in said
     other = server.service.visits.of("somebody else")
     status, said, _ = post(f"{server.address}gfla/{other.token}/live", face())
-    assert (status, said) == (404, b"This page is not known here any more; load it anew.")
+    assert (status, said) == (404, b"This session has ended; reload the page.")
     server.service.visits.close("somebody else")
     assert post(address, face())[0] == 200
 
@@ -107,7 +107,7 @@ def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
 def test_who_left_is_not_known_any_more(server: Server):
     visit = server.service.visits.of("leaving")
     state = server.service.animator.prepare(PORTRAIT, crop_only=True)
-    address = server.address + begin(server.service, visit, state)
+    address = server.address + begin_live(server.service, visit, state)
     assert post(address, face())[0] == 200
     server.service.visits.close("leaving")
     assert post(address, face())[0] == 404
@@ -115,7 +115,7 @@ def test_who_left_is_not_known_any_more(server: Server):
 
 @pytest.mark.parametrize("sent", [b"", b"no picture", face()[:400]], ids=["empty", "text", "cut"])
 def test_what_is_no_frame_is_a_sentence(visitor: tuple[Visit, str], sent: bytes):
-    assert post(visitor[1], sent)[:2] == (400, b"This frame is no whole JPEG.")
+    assert post(visitor[1], sent)[:2] == (400, b"frame: it is not a whole JPEG; send one.")
 
 
 def test_other_formats_and_large_frames_are_refused(visitor: tuple[Visit, str]):
@@ -125,30 +125,30 @@ def test_other_formats_and_large_frames_are_refused(visitor: tuple[Visit, str]):
     assert post(visitor[1], bytes(2**20 + 1))[0] == 413
 
 
-def test_places_are_few_and_come_free(monkeypatch: pytest.MonkeyPatch):
+def test_seats_are_few_and_come_free(monkeypatch: pytest.MonkeyPatch):
     now = [100.0]
-    monkeypatch.setattr(living, "_LEFT", 5.0)
-    monkeypatch.setattr(living.time, "monotonic", lambda: now[0])
-    places = Places(1)
-    assert places.take("a")
-    assert not places.take("b")
+    monkeypatch.setattr(live, "_IDLE", 5.0)
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    seats = Seats(1)
+    assert seats.take("a")
+    assert not seats.take("b")
     now[0] += 4
-    assert places.take("a")
+    assert seats.take("a")
     now[0] += 4
-    assert not places.take("b")
+    assert not seats.take("b")
     now[0] += 2
-    assert places.take("b")
-    assert not places.take("a")
+    assert seats.take("b")
+    assert not seats.take("a")
 
 
-def test_one_more_than_there_are_places_gets_a_sentence(
+def test_one_more_than_there_are_seats_gets_a_sentence(
     visitor: tuple[Visit, str], server: Server, monkeypatch
 ):
     visit = server.service.visits.of("second")
     state = server.service.animator.prepare(PORTRAIT, crop_only=True)
-    second = server.address + begin(server.service, visit, state)
+    second = server.address + begin_live(server.service, visit, state)
     assert post(visitor[1], face())[0] == 200
-    monkeypatch.setattr(living, "_LEFT", 60.0)
+    monkeypatch.setattr(live, "_IDLE", 60.0)
     status, said, _ = post(second, face())
     assert (status, b"Somebody else is live" in said) == (503, True)
     assert post(visitor[1] + "?leave=1", b"")[0] == 204
@@ -156,11 +156,12 @@ def test_one_more_than_there_are_places_gets_a_sentence(
     server.service.visits.close("second")
 
 
+@pytest.mark.slow
 def test_the_login_of_the_page_is_asked_for():
     with toy_server(Pace(), auth=("somebody", "a word")) as server:
         visit = server.service.visits.of("known")
         state = server.service.animator.prepare(PORTRAIT, crop_only=True)
-        address = server.address + begin(server.service, visit, state)
+        address = server.address + begin_live(server.service, visit, state)
         assert post(address, face())[:2] == (401, b"Log in first.")
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         login = urlencode({"username": "somebody", "password": "a word"}).encode()

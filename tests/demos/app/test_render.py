@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture, write_video
 from gfla.animate import Animator, InputError, VideoReader
+from gfla.animate.errors import Cancelled
 from gfla.animate.io.image import write_image
-from gfla.demos.app.render.render import Order, make
+from gfla.demos.app.render.render import RenderRequest, render
 from gfla.demos.app.render.side_by_side import side_by_side
-from gfla.demos.app.tabs.animate import EMPTY, Animating
+from gfla.demos.app.tabs.animate import EMPTY, AnimateEvents
 from gfla.demos.app.ui.progress import Progress
 from gfla.demos.app.ui.settings import Settings
 from gfla.demos.app.visitors.session import Visit
@@ -22,7 +23,7 @@ from gfla.models import CONFIGS, Generator
 def order(tmp_path):
     write_image(head_picture(0, 144, 128), tmp_path / "me.png")
     clip = write_video(tmp_path / "you.mp4", pts=tuple(range(20)), size=(128, 128), picture=head_picture)
-    return Order(tmp_path / "me.png", clip, {})
+    return RenderRequest(tmp_path / "me.png", clip)
 
 
 @pytest.fixture(scope="module")
@@ -39,49 +40,54 @@ def frames(path):
         return [frame.image for frame in reader]
 
 
+@pytest.mark.slow
 def test_a_run_shows_every_frame_and_ends_with_all(animator, order, tmp_path):
     shown = []
-    *_, last = make(animator, order, tmp_path / "out.mp4", cancel=never, show=shown.append, every=0.01)
-    assert (last.done, last.expected, last.looking) == (20, 20, False)
+    *_, last = render(animator, order, tmp_path / "out.mp4", cancel=never, show=shown.append, every=0.01)
+    assert (last.done, last.expected, last.tracking) == (20, 20, False)
     assert len(shown) == len(frames(tmp_path / "out.mp4")) == 20
 
 
+@pytest.mark.slow
 def test_stopping_keeps_what_is_done(animator, order, tmp_path):
     stop = threading.Event()
     shown = []
     clip = write_video(tmp_path / "long.mp4", pts=tuple(range(90)), size=(128, 128), picture=head_picture)
-    order = Order(order.portrait, clip, {})
+    order = RenderRequest(order.portrait, clip)
 
     def show(frame):
         shown.append(frame)
         if len(shown) == 5:
             stop.set()
 
-    *_, last = make(animator, order, tmp_path / "out.mp4", cancel=stop.is_set, show=show, every=0.01)
+    *_, last = render(animator, order, tmp_path / "out.mp4", cancel=stop.is_set, show=show, every=0.01)
     assert 5 <= last.done < 90
     assert len(frames(tmp_path / "out.mp4")) == last.done
 
 
 def test_stopping_at_once_is_a_sentence(animator, order, tmp_path):
-    with pytest.raises(InputError, match="nothing to keep"):
-        list(make(animator, order, tmp_path / "out.mp4", cancel=lambda: True))
+    with pytest.raises(Cancelled, match="nothing to keep"):
+        list(render(animator, order, tmp_path / "out.mp4", cancel=lambda: True))
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_leaving_stops_the_run(animator, order, tmp_path):
-    run = make(animator, order, tmp_path / "out.mp4", cancel=never, every=0.001)
+    run = render(animator, order, tmp_path / "out.mp4", cancel=never, every=0.001)
     next(run)
     run.close()
     assert threading.active_count() < 20
-    assert not any(thread.name == "run" for thread in threading.enumerate())
+    assert not any(thread.name == "render" for thread in threading.enumerate())
 
 
 def test_errors_come_to_the_caller(animator, order, tmp_path):
     write_image(np.zeros((64, 64, 3), np.uint8), tmp_path / "nobody.png")
     with pytest.raises(InputError, match="no face found"):
         list(
-            make(
-                animator, Order(tmp_path / "nobody.png", order.driving, {}), tmp_path / "o.mp4", cancel=never
+            render(
+                animator,
+                RenderRequest(tmp_path / "nobody.png", order.driving),
+                tmp_path / "o.mp4",
+                cancel=never,
             )
         )
 
@@ -93,7 +99,7 @@ def test_time_to_go():
 
 
 def test_side_by_side_holds_both(animator, order, tmp_path):
-    list(make(animator, order, tmp_path / "out.mp4", cancel=never))
+    list(render(animator, order, tmp_path / "out.mp4", cancel=never))
     both = side_by_side(order.driving, order.portrait, tmp_path / "out.mp4")
     made, pairs = frames(tmp_path / "out.mp4"), frames(both)
     assert [pair.shape for pair in pairs] == [(128, 288, 3)] * 20
@@ -107,10 +113,17 @@ def test_side_by_side_holds_both(animator, order, tmp_path):
 
 def test_what_was_cleared_and_chosen_again_is_shown_again(tmp_path):
     visit = Visit(tmp_path, tmp_path)
-    events = Animating(cast(Any, SimpleNamespace(visit=lambda request: visit, animator=None)))
+    events = AnimateEvents(
+        cast(
+            Any,
+            SimpleNamespace(
+                visit=lambda request: visit, animator=None, driver=lambda visit, sent, motion: motion
+            ),
+        )
+    )
     values, asked = vars(Settings()).values(), cast(Any, None)
-    shown, _, _ = next(events._look(asked, None, None, "nod", *values))
+    shown, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
     assert "Portrait" in shown
-    assert EMPTY in next(events._look(asked, None, None, "", *values))[0]
-    again, _, _ = next(events._look(asked, None, None, "nod", *values))
+    assert EMPTY in next(events.show_preview(asked, None, None, "", *values))[0]
+    again, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
     assert again == shown

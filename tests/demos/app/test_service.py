@@ -11,13 +11,13 @@ import httpx
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
-from gfla.animate import VideoReader
+from gfla.animate import InputError, VideoReader
 from gfla.animate.io.image import read_image, write_image
-from gfla.demos.app.api import _place
+from gfla.demos.app.api import _served_path
 from gfla.demos.app.cli import main
 from gfla.demos.app.ui.samples import make_samples
+from gfla.demos.app.visitors.errors import message_of
 from gfla.demos.app.visitors.limits import Limits
-from gfla.demos.app.visitors.service import sentence
 from gfla.demos.app.visitors.session import Visit
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -45,9 +45,10 @@ def length(path):
         return sum(1 for _ in reader)
 
 
+@pytest.mark.slow
 def test_a_motion_animates(client):
-    film = client.predict(face(), motion="blink", api_name="/animate")
-    assert length(film) == 50
+    video = client.predict(face(), motion="blink", api_name="/animate")
+    assert length(video) == 50
 
 
 def test_a_preview_is_two_pictures(client):
@@ -75,13 +76,13 @@ def test_endpoints_are_named_and_documented(client):
     ("asked", "said"),
     [
         ({"motion": "dance"}, "dance: there is no such motion; choose of blink"),
-        ({}, "Send a driving video, or name a motion"),
+        ({}, "send a driving video, or name a motion"),
         ({"motion": "nod", "mode": "sideways"}, "sideways: there is no such mode"),
         ({"motion": "nod", "gains": {"tail": 1}}, "tail: there is no such part"),
         ({"motion": "nod", "gains": {"mouth": 9}}, "--mouth 9: a gain lies between 0 and 3"),
-        ({"motion": "nod", "detail": "much"}, "detail: give a number"),
-        ({"motion": "nod", "gains": [1]}, "gains: give an object, numbers by name"),
-        ({"motion": "nod", "gains": {"mouth": None}}, "mouth: give a number"),
+        ({"motion": "nod", "detail": "much"}, "detail: not a number; give a number"),
+        ({"motion": "nod", "gains": [1]}, "gains: not an object; give numbers by name"),
+        ({"motion": "nod", "gains": {"mouth": None}}, "mouth: not a number"),
         ({"motion": [1]}, "[1]: there is no such motion"),
     ],
 )
@@ -92,7 +93,7 @@ def test_what_cannot_be_is_a_sentence(client, asked, said):
 
 def test_controls_that_are_no_numbers_are_a_sentence(client):
     for controls in ("x", [1]):
-        with pytest.raises(AppError, match="controls: give an object, numbers by name"):
+        with pytest.raises(AppError, match="controls: not an object; give numbers by name"):
             client.predict(face(), controls, api_name="/edit")
 
 
@@ -124,18 +125,18 @@ def test_no_path_of_ones_own_is_read(server, client):
 
 def test_two_answers_at_once_lie_in_two_folders(tmp_path):
     visit = Visit(tmp_path / "visit", tmp_path / "cache")
-    first = _place(visit, "a.png")
+    first = _served_path(visit, "a.png")
     visit.uploads.clear()  # what another call still sees that began with it
-    second = _place(visit, "a.png")
+    second = _served_path(visit, "a.png")
     assert first.parent.is_dir()
     assert second.parent != first.parent
 
 
-def test_only_the_token_opens_a_visitors_films(server, tmp_path):
+def test_only_the_token_opens_a_visitors_videos(server, tmp_path):
     visit = server.service.visits.of("somebody")
-    film = visit.folder / "film.mp4"
-    film.write_bytes(b"0123456789")
-    address = visit.give(film)
+    video = visit.folder / "video.mp4"
+    video.write_bytes(b"0123456789")
+    address = visit.serve(video)
     got = httpx.get(server.address + address, headers={"Range": "bytes=2-4"})
     assert (got.status_code, got.content) == (206, b"234")
     name = address.rsplit("/", 1)[1]
@@ -143,9 +144,9 @@ def test_only_the_token_opens_a_visitors_films(server, tmp_path):
     for wrong in (
         f"gfla/{other.token}/{name}",
         f"gfla/x/{name}",
-        f"gfla/{visit.token}/film.mp4",
+        f"gfla/{visit.token}/video.mp4",
         f"gfla/{visit.token}/..%2f..%2fsamples%2fastronaut.jpg",
-        f"gradio_api/file={film}",
+        f"gradio_api/file={video}",
     ):
         assert httpx.get(server.address + wrong).status_code in (403, 404), wrong
 
@@ -153,8 +154,8 @@ def test_only_the_token_opens_a_visitors_films(server, tmp_path):
 def test_the_login_covers_our_own_routes():
     with toy_server(PACE, auth=("ada", "secret")) as server:
         visit = server.service.visits.of("ada's")
-        (visit.folder / "film.mp4").write_bytes(b"x")
-        address = server.address + visit.give(visit.folder / "film.mp4")
+        (visit.folder / "video.mp4").write_bytes(b"x")
+        address = server.address + visit.serve(visit.folder / "video.mp4")
         assert httpx.get(address).status_code == 401
         assert (
             httpx.get(address, cookies={f"access-token-{server.blocks.app.cookie_id}": "guess"}).status_code
@@ -166,6 +167,7 @@ def test_the_login_covers_our_own_routes():
             assert browser.get(address).content == b"x"
 
 
+@pytest.mark.slow
 def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
     pace = Pace()
     with toy_server(pace, limits=Limits(queue=2)) as server:
@@ -199,14 +201,15 @@ def test_an_address_that_cannot_be_is_a_sentence(capsys):
         port = taken.getsockname()[1]
         for asked, said in {
             f"--port={port}": f"--port {port}: it is taken; choose another",
-            "--port=99999": "--port 99999: give a number from 1 to 65535",
-            "--host=192.0.2.1": "--host 192.0.2.1 --port 7860: one cannot listen there",
-            "--host=no..name": "--host no..name --port 7860: one cannot listen there",
+            "--port=99999": "--port 99999: out of range; give a number from 1 to 65535",
+            "--host=192.0.2.1": "--host 192.0.2.1 --port 7860: cannot listen there",
+            "--host=no..name": "--host no..name --port 7860: cannot listen there",
         }.items():
             assert main([asked]) == 2
             assert capsys.readouterr().err.startswith(said)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_server_ends():
     with toy_server(PACE) as server:
         folder = server.service.folder
@@ -217,21 +220,22 @@ def test_nothing_is_left_when_the_server_ends():
 
 
 def visitors(address, count, jobs):
-    """Each takes a motion of its own length, so that a film of somebody else's would show."""
+    """Each takes a motion of its own length, so that a video of somebody else's would show."""
     motions = {"blink": 50, "smile": 75, "talk": 100}
 
     def visit(number):
         client, kinds = Client(address, verbose=False), list(motions)
         for turn in range(jobs):
             motion = kinds[(number + turn) % len(kinds)]
-            film = client.predict(face(), motion=motion, face_only=True, api_name="/animate")
-            assert length(film) == motions[motion], f"visitor {number}, job {turn}"
+            video = client.predict(face(), motion=motion, face_only=True, api_name="/animate")
+            assert length(video) == motions[motion], f"visitor {number}, job {turn}"
         return jobs
 
     with ThreadPoolExecutor(count) as pool:
         return sum(pool.map(visit, range(count)))
 
 
+@pytest.mark.slow
 def test_visitors_at_once_lose_nothing(server):
     assert visitors(server.address, 3, 1) == 3
 
@@ -261,8 +265,10 @@ def wait_until(happened, most=20.0):
 
 
 def test_sentences_name_files_without_folders():
-    assert sentence(ValueError("/some/where/me.jpg: no face found.")) == "me.jpg: no face found."
-    assert sentence(ValueError("Give 1/2: or more.")) == "Give 1/2: or more."
+    error = InputError("/some where/my face.jpg", "no face found", "give another")
+    assert message_of(error) == "my face.jpg: no face found; give another."
+    assert message_of(InputError("1/2", "too few", "give more")) == "1/2: too few; give more."
+    assert "/secret" not in message_of(OSError("/secret"))
 
 
 def test_samples_are_files_and_motions(tmp_path):

@@ -33,9 +33,9 @@ def test_what_a_visitor_leaves_is_deleted(visits, tmp_path):
     visit, other = visits.of("one"), visits.of("two")
     mine, shared = upload(tmp_path, "mine.jpg"), upload(tmp_path, "shared.jpg")
     for sent in (mine, shared):
-        visit.sent(sent)
-    other.sent(shared)
-    address = visit.give(visit.folder / "film.mp4")
+        visit.uploaded(sent)
+    other.uploaded(shared)
+    address = visit.serve(visit.folder / "video.mp4")
     visits.close("one")
     assert not visit.folder.exists()
     assert not os.path.exists(mine["path"])
@@ -61,8 +61,8 @@ def test_only_what_was_sent_is_read(visits, tmp_path, path):
     secret.write_text("x")
     link = tmp_path / "cache" / "link.jpg"
     link.symlink_to(secret)
-    with pytest.raises(InputError, match="send it once more"):
-        visits.of("one").sent({"path": path.format(cache=tmp_path / "cache", link=link)})
+    with pytest.raises(InputError, match="send it again"):
+        visits.of("one").uploaded({"path": path.format(cache=tmp_path / "cache", link=link)})
 
 
 def test_whoever_is_idle_is_forgotten(visits, monkeypatch):

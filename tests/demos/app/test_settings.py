@@ -7,7 +7,7 @@ import pytest
 from gfla.animate import InputError
 from gfla.animate.cli.animate import _parser, job_of
 from gfla.animate.options import PARTS
-from gfla.demos.app.ui.settings import PICTURES, Settings, remembered
+from gfla.demos.app.ui.settings import PICTURES, Settings, restore_settings
 
 
 def test_the_usual_is_what_the_command_does_unasked():
@@ -22,7 +22,7 @@ def test_the_command_makes_the_same():
     words = settings.command("my face.jpg", "nod").split()
     assert "'my" in words, "names are quoted for the shell"
     job = job_of(_parser().parse_args(["my face.jpg", *words[3:]]))
-    assert job.ways["motion"] == settings.manner
+    assert job.ways["motion"] == settings.motion
     assert {name: job.ways[name] for name in ("crop_only", "detail")} == {"crop_only": True, "detail": 0.5}
 
 
@@ -30,17 +30,17 @@ def test_the_command_makes_the_same():
 def test_the_command_takes_the_parts_as_they_are_ticked(parts):
     settings = Settings(parts=parts)
     _, *words = shlex.split(settings.command("me.jpg", "nod"))
-    assert job_of(_parser().parse_args(words)).ways["motion"] == settings.manner
+    assert job_of(_parser().parse_args(words)).ways["motion"] == settings.motion
 
 
 @pytest.mark.parametrize("name", ["mouth", "smoothing", "detail"])
 def test_an_emptied_box_is_a_sentence(name):
     values: dict[str, Any] = {name: None}
-    with pytest.raises(InputError, match=f"{name}: give a number"):
+    with pytest.raises(InputError, match=f"{name}: not a number"):
         Settings(**values)
 
 
 def test_what_a_browser_kept_is_not_trusted():
-    assert remembered({"mode": "Absolute", "mouth": 1.5}) == Settings(mode="Absolute", mouth=1.5)
+    assert restore_settings({"mode": "Absolute", "mouth": 1.5}) == Settings(mode="Absolute", mouth=1.5)
     for nonsense in (None, [], {"mode": "Sideways"}, {"parts": ["tail"]}, {"mouth": "loud"}):
-        assert remembered(nonsense) == Settings()
+        assert restore_settings(nonsense) == Settings()

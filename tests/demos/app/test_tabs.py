@@ -10,10 +10,13 @@ from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
 from gfla.animate import VideoReader, VideoWriter
 from playwright.sync_api import Page, expect, sync_playwright
 
-pytestmark = pytest.mark.skipif(
-    chromium() is None,
-    reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        chromium() is None,
+        reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
+    ),
+]
 SLOW = 60_000  # milliseconds for what computes
 
 
@@ -88,7 +91,7 @@ def test_the_camera_moves_the_portrait(page: Page, server):
     expect(page.locator(part("start"))).to_be_enabled(timeout=SLOW)
     still = canvas(page)
     page.locator(part("start")).click()
-    expect(page.locator(part("told"))).to_have_text("Live", timeout=SLOW)
+    expect(page.locator(part("status"))).to_have_text("Live", timeout=SLOW)
     page.wait_for_function(f"Number(document.querySelector('{part('rate')}').textContent) > 0", timeout=SLOW)
     assert float(page.locator(part("behind")).text_content() or 0) > 0
     moved = canvas(page)
@@ -99,7 +102,7 @@ def test_the_camera_moves_the_portrait(page: Page, server):
         f"before => document.querySelector('{part('picture')}').toDataURL() !== before", arg=moved
     )
     page.locator(part("start")).click()
-    expect(page.locator(part("told"))).to_have_text("Stopped.")
+    expect(page.locator(part("status"))).to_have_text("Stopped.")
     expect(page.locator(part("sent"))).to_be_hidden()
 
 
@@ -108,9 +111,9 @@ def test_live_ends_with_a_sentence_when_the_visit_does(page: Page, server):
     page.locator('#live-portraits .pick[data-name="Theo"]').click()
     expect(page.locator(part("start"))).to_be_enabled(timeout=SLOW)
     page.locator(part("start")).click()
-    expect(page.locator(part("told"))).to_have_text("Live", timeout=SLOW)
+    expect(page.locator(part("status"))).to_have_text("Live", timeout=SLOW)
     server.service.visits.close_all()
-    expect(page.locator(part("alert"))).to_contain_text("load it anew", timeout=SLOW)
+    expect(page.locator(part("alert"))).to_contain_text("reload the page", timeout=SLOW)
 
 
 def test_any_frame_and_any_point_is_looked_into(page: Page, clips: list[Path]):
@@ -120,7 +123,7 @@ def test_any_frame_and_any_point_is_looked_into(page: Page, clips: list[Path]):
     figures = page.locator("#inside-panels figure")
     expect(figures).to_have_count(11, timeout=SLOW)
     expect(figures.nth(3)).to_contain_text("the wheel shows the direction")
-    expect(page.locator("#inside-told")).to_contain_text("of 30")
+    expect(page.locator("#inside-status")).to_contain_text("of 30")
     attention = page.locator("#inside-attention figure")
     place = attention.first.locator("img")
     before = place.get_attribute("src")
@@ -137,10 +140,10 @@ def test_any_frame_and_any_point_is_looked_into(page: Page, clips: list[Path]):
     number = page.locator("#inside-frame input[type=number]")
     number.fill("0")
     number.press("Enter")
-    expect(page.locator("#inside-told")).to_contain_text("Frame 0 of 30", timeout=SLOW)
+    expect(page.locator("#inside-status")).to_contain_text("Frame 0 of 30", timeout=SLOW)
     expect(page.locator("#inside-attention")).not_to_contain_text("frame before")
     page.locator('#inside-drivers .pick[data-name="blink"]').click()
-    expect(page.locator("#inside-told")).to_contain_text("of 50", timeout=SLOW)
+    expect(page.locator("#inside-status")).to_contain_text("of 50", timeout=SLOW)
 
 
 def test_a_batch_is_stopped_gone_on_with_and_packed(page: Page, clips: list[Path], tmp_path: Path):
@@ -164,11 +167,11 @@ def test_a_batch_is_stopped_gone_on_with_and_packed(page: Page, clips: list[Path
         page.locator("#batch-jobs .save").click()
     download.value.save_as(tmp_path / "got.zip")
     with zipfile.ZipFile(tmp_path / "got.zip") as archive:
-        films = [name for name in archive.namelist() if name.endswith(".mp4")]
-        assert films == ["01-astronaut-short.mp4", "02-astronaut-long.mp4"]
+        videos = [name for name in archive.namelist() if name.endswith(".mp4")]
+        assert videos == ["01-astronaut-short.mp4", "02-astronaut-long.mp4"]
         archive.extractall(tmp_path)
-    for film, frames in zip(films, (3, 30), strict=True):
-        with VideoReader(tmp_path / film) as reader:
+    for video, frames in zip(videos, (3, 30), strict=True):
+        with VideoReader(tmp_path / video) as reader:
             assert reader.size == (256, 256)
             assert len(list(reader)) == frames
 

@@ -44,7 +44,7 @@ def test_videos_pass(tmp_path, name):
 
 def test_no_video_and_too_long_ones(tmp_path, bad_videos):
     long = write_video(tmp_path / "long.mp4", pts=tuple(range(100)))
-    with pytest.raises(InputError, match=r"this video is 0:04 long and at most 0:01"):
+    with pytest.raises(InputError, match=r"this video is 0:04 long, and at most 0:01"):
         check_driving(long, LIMITS)
     for name, said in {
         "text": "this is not a video that we can read",
@@ -63,7 +63,7 @@ def test_a_recording_that_does_not_say_its_length_is_measured(tmp_path):
         with av.open(str(path)) as container:
             assert container.duration is None
     assert check_driving(tmp_path / "25.mkv", LIMITS).name == "25.mkv"
-    with pytest.raises(InputError, match=r"100.mkv: this video is 0:03 long and at most 0:01"):
+    with pytest.raises(InputError, match=r"100.mkv: this video is 0:03 long, and at most 0:01"):
         check_driving(tmp_path / "100.mkv", LIMITS)
 
 
@@ -76,7 +76,7 @@ def test_a_webp_has_the_same_limits(tmp_path):
     short = webp("short.webp", 3, 500)
     assert check_driving(short, LIMITS) == short
     assert check_driving(picture(tmp_path / "still.webp"), LIMITS).name == "still.webp"
-    with pytest.raises(InputError, match=r"long.webp: this video is 0:04 long and at most 0:01"):
+    with pytest.raises(InputError, match=r"long.webp: this video is 0:04 long, and at most 0:01"):
         check_driving(webp("long.webp", 4, 1000), LIMITS)
     with pytest.raises(InputError, match="300 x 64 is too large"):
         check_driving(webp("wide.webp", 2, 100, (300, 64)), LIMITS)

@@ -3,11 +3,13 @@
 import cv2
 import pytest
 import torch
-from gfla.train.ablation.figures import KINDS, looks_at, main
-from gfla.train.ablation.papers import Run, ablate
+from gfla.train.ablation.figures import KINDS, main, read_from
+from gfla.train.ablation.papers import Extent, Run, ablate
 from gfla.train.ablation.variants import SETS
 from gfla.train.data.puppet_pairs import Pairs, PuppetPairs
 from gfla.train.losses.perceptual import PerceptualFeatures
+
+pytestmark = pytest.mark.slow
 
 COLUMNS = {"grid-gfla": 7, "grid-attention-flow": 7, "attention": 5, "flows": 6, "combination": 6}
 
@@ -15,9 +17,9 @@ COLUMNS = {"grid-gfla": 7, "grid-attention-flow": 7, "attention": 5, "flows": 6,
 @pytest.fixture(scope="module")
 def runs(squeezenet, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    sizes = {"steps": 1, "deformation": 0, "seeds": 1, "size": 64, "couples": 2, "pairs": 3}
+    extent = Extent(steps=1, deformation=0, seeds=1, size=64, couples=2, pairs=3)
     for name in ("gfla", "attention-flow"):
-        ablate(name, out, PerceptualFeatures(squeezenet), **sizes)
+        ablate(name, out, PerceptualFeatures(squeezenet), extent)
     return out
 
 
@@ -35,7 +37,7 @@ def test_every_sheet_is_drawn(kind, runs, tmp_path):
 def test_where_a_place_looks_sums_to_one(name, runs):
     variant = next(v for v in SETS["gfla"] if v.name == name)
     pair = Pairs(*(part[:, :1] for part in PuppetPairs(runs, 0, 2, 64)[range(1)]))
-    heat = looks_at(Run(variant, 0, 64, runs / "gfla").average.eval(), pair, (30.0, 40.0))
+    heat = read_from(Run(variant, 0, 64, runs / "gfla").average.eval(), pair, (30.0, 40.0))
     assert heat.shape == (64, 64)
     assert heat.sum() / 16 == pytest.approx(1, abs=1e-3), "a place at H/4 is 16 pixels"
     assert (heat > 0).sum() <= {"Global-Attn": 64 * 64, "Bi-Sample": 16, "Full": 25 * 16}[name]

@@ -11,8 +11,10 @@ from gfla.train.ablation.scores import true_features
 from gfla.train.ablation.table import Result, write_table
 from gfla.train.ablation.variants import SETS
 from gfla.train.data.puppet_pairs import PuppetPairs
-from gfla.train.losses.pairs import deform, see
+from gfla.train.losses.pairs import deform, pair_features
 from gfla.train.losses.perceptual import PerceptualFeatures
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +49,20 @@ def test_pairs_are_kept_and_each_couple_is_two(pairs, folder):
 @pytest.mark.parametrize("name", SETS)
 def test_every_variant_trains_in_its_stages(name, pairs, features, tmp_path):
     batch = pairs.batch(0, 0, 2)
-    seen = see(features, batch)
+    known = pair_features(features, batch)
     for variant in SETS[name]:
         run = Run(variant, 0, 64, tmp_path)
         before = [p.clone() for p in run.model.parameters()]
         moves = deform(run.model, batch) is not None
         assert moves == (variant.name not in ("Baseline", "Global-Attn"))
-        run.train(batch, seen, features, deformation_steps=1)
-        run.train(batch, seen, features, deformation_steps=1)
+        run.train(batch, known, features, deformation_steps=1)
+        run.train(batch, known, features, deformation_steps=1)
         changed = [not torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True)]
         assert np.mean(changed) > 0.7, variant.name
         first = Run(variant, 1, 64, tmp_path)
         if isinstance(first.model, Generator):
             paint = first.model.paint.weight.clone()
-            first.train(batch, seen, features, deformation_steps=1)
+            first.train(batch, known, features, deformation_steps=1)
             assert torch.equal(paint, first.model.paint.weight), "the first stage paints nothing"
 
 
@@ -70,7 +72,7 @@ def test_a_resumed_run_is_an_uninterrupted_one(pairs, features, tmp_path):
     def go(run, steps):
         for step in steps:
             batch = pairs.batch(0, step, 2)
-            run.train(batch, see(features, batch), features, deformation_steps=1)
+            run.train(batch, pair_features(features, batch), features, deformation_steps=1)
         return run
 
     whole = go(Run(variant, 0, 64, tmp_path / "none"), range(3))

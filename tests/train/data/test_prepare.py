@@ -13,7 +13,7 @@ from gfla.animate.video import VideoReader
 from gfla.train.cli import prepare as command
 from gfla.train.data.clips import load_clips
 from gfla.train.data.footage import find_tracks, head_yaw, ticks
-from gfla.train.data.prepare import _named, prepare
+from gfla.train.data.prepare import _find_videos, prepare
 
 SIZE = 64
 
@@ -38,11 +38,13 @@ def footage(make_video, head_picture, grey_picture, tmp_path):
 
 @pytest.fixture
 def two_shots(make_video, head_picture):
-    """The head is elsewhere and the room brighter from frame 30 on: two tracks, none across."""
+    """The head is elsewhere and the room is bright from frame 30 on: two tracks, none across."""
 
     def picture(index, width, height):
         head = head_picture(index, width, height)
-        return np.roll(head, 20, axis=1) + 25 if index >= 30 else head
+        if index < 30:
+            return head
+        return np.where((head == 90).all(axis=2, keepdims=True), np.uint8(240), np.roll(head, 20, axis=1))
 
     return make_video("cut.mp4", picture=picture, size=(128, 128), pts=tuple(range(60)))
 
@@ -72,7 +74,7 @@ def test_a_person_is_the_outermost_sub_folder(tmp_path):
         path = tmp_path / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    people = {path.stem: who for path, who in _named([tmp_path]).items()}
+    people = {path.stem: who for path, who in _find_videos([tmp_path]).items()}
     assert people == {"a": "alice", "b": "alice", "c": "bob", "dora": "dora"}
 
 

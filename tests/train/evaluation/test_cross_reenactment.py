@@ -11,7 +11,7 @@ from gfla.animate.face.landmarkers import load_landmarker
 from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
 from gfla.models import CONFIGS, Generator
 from gfla.train.evaluation import cross_reenactment as evaluate_motion
-from gfla.train.evaluation.cross_reenactment import COLUMNS, distance, followed, report, see
+from gfla.train.evaluation.cross_reenactment import COLUMNS, correlations, distance, fit_track, report
 
 
 def test_motion_is_seen_as_it_was():
@@ -23,20 +23,20 @@ def test_motion_is_seen_as_it_was():
     points = draw(
         model.mean, Faces(turn, np.full(40, 50.0), np.full((40, 2), 128.0), expression), model.expression
     )
-    seen = see(points)
+    track = fit_track(points)
     truth = np.column_stack([yaw, 0 * yaw, 0 * yaw, mouth, 0 * yaw])
-    found = followed(seen.motion, truth)
+    found = correlations(track.motion, truth)
     assert found[0] is not None
     assert found[0] > 0.99
     assert found[3] is not None
     assert found[3] > 0.98
     assert [found[i] for i in (1, 2, 4)] == [None] * 3
-    assert distance(seen.shape, model.mean) < 0.02
+    assert distance(track.shape, model.mean) < 0.02
 
 
 def test_what_stands_still_follows_nothing():
     driving = np.column_stack([np.sin(np.arange(40)) * 20] * 5)
-    assert followed(np.zeros((40, 5)), driving) == [0.0] * 5
+    assert correlations(np.zeros((40, 5)), driving) == [0.0] * 5
 
 
 def test_the_report_says_what_is_met():
@@ -50,6 +50,7 @@ def test_the_report_says_what_is_met():
     assert "yaw    followed: median 0.950 over 2 drivers, least 0.950  met: 0.9; of all pairs 0.970" in text
 
 
+@pytest.mark.slow
 def test_a_run_over_drawn_people(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     """Two drawn people, both val: one source, one stranger to drive it; then what has no data."""
     data = tmp_path / "data"

@@ -31,6 +31,7 @@ def large(drawn: Path, make_video, tmp_path: Path) -> tuple[Path, Path]:
     return data, raw
 
 
+@pytest.mark.slow
 def test_detail_is_measured(large: tuple[Path, Path], squeezenet: Path, tmp_path: Path):
     data, raw = large
     out = tmp_path / "out"
@@ -51,4 +52,4 @@ def test_without_originals_it_says_so(large, squeezenet: Path, tmp_path: Path, c
     data, _ = large
     options = ["--data", str(data), "--raw", str(tmp_path), "--perceptual", str(squeezenet)]
     assert evaluate_detail.main([*options, "--out", str(tmp_path / "out")]) == 2
-    assert "no original there with a face crop of 500 pixels" in capsys.readouterr().err
+    assert "no original with a face crop of 500 pixels" in capsys.readouterr().err

@@ -33,6 +33,7 @@ def test_the_parts_make_the_clip_and_the_rest_begins_with_the_portrait(drawn, cl
         assert {row["identity"] for row in csv.DictReader(file)} == {name}
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_against_its_beginning(drawn, clip, squeezenet, tmp_path):
     save_generator(tmp_path / "begun.safetensors", new_generator(CONFIGS["face-tiny"]))
     gain = fine_tune(
@@ -60,7 +61,7 @@ def test_the_table_says_how_much():
 def test_no_step_is_a_sentence(drawn, clip, squeezenet, tmp_path, capsys):
     command = [clip[0], "--data", str(drawn), "--out", str(tmp_path), "--perceptual", str(squeezenet)]
     assert main([*command, "--steps", "0"]) == 2
-    assert "one step at least, not 0" in capsys.readouterr().err
+    assert "--steps 0: a run has at least one step" in capsys.readouterr().err
 
 
 def test_an_unknown_clip_is_a_sentence(drawn, tmp_path, capsys):

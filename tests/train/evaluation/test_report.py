@@ -114,9 +114,10 @@ def test_the_report_stands_alone_and_begins_with_the_worst(report):
     assert "<i>" not in text
     assert len(re.findall("src='data:image/jpeg;base64,", text)) == 4
     assert not re.search(r"(src|href)=['\"](?!data:)", text)
-    assert not list(report.parent.glob("*.part"))
+    assert not list(report.parent.glob("*.part*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(chromium() is None, reason="no Chromium here: the report is not opened in a browser")
 def test_the_report_opens_in_a_browser_and_asks_for_nothing(report):
     with sync_playwright() as playwright:

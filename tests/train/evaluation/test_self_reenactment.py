@@ -1,14 +1,16 @@
 """The evaluation: its table, and that every method goes through the files that are written."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from gfla.animate import Animator, VideoReader
+from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.models import Generator, load_generator
 from gfla.train.cli import evaluate as main
 from gfla.train.data.clips import find_dataset
-from gfla.train.evaluation.self_reenactment import COLUMNS, TIMES, Evaluation, Forgetful, evaluate, table
+from gfla.train.evaluation.self_reenactment import COLUMNS, TIMES, Evaluation, Memoryless, evaluate, table
 
 
 def test_table_means_and_worst_ratio():
@@ -44,6 +46,7 @@ def test_a_report_in_a_files_place_is_a_sentence(drawn, tmp_path, capsys):
     assert "report.html: a file is where a folder should be; name another." in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
     """On a drawn face the spline warp beats the copied frame, and every column is finite."""
     found = evaluate(drawn, squeezenet, tmp_path, "face-256")
@@ -65,17 +68,18 @@ def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
 def test_without_memory_every_frame_is_the_first(drawn):
     """The evaluation's way to switch previous frames off: no network is changed for it."""
     ours = Animator.from_pretrained("face-256", device="cpu")
-    forgetful = Forgetful(ours.generator, ours.landmarker)
+    memoryless = copy(ours)
+    memoryless.networks = Memoryless(ours.networks.generator, ours.networks.landmarker, "cpu")
     with VideoReader(drawn / "clips" / "drawn000_0.mp4", end=0.12) as reader:
         frames = list(reader)
-    state = forgetful.prepare(frames[0].image, motion="copy", crop_only=True)
-    made = [frame.image for frame in forgetful.animate(state, frames)]
+    state = memoryless.prepare(frames[0].image, AnimateOptions(motion=MotionOptions("copy"), crop_only=True))
+    made = [frame.image for frame in memoryless.animate(state, frames)]
     remembering = [frame.image for frame in ours.animate(state, frames)]
     assert np.array_equal(remembering[0], made[0])
     assert not np.array_equal(remembering[2], made[2])
     generator = load_generator("face-256")
     assert isinstance(generator, Generator)
     generator.config = replace(generator.config, previous=0)
-    without = Animator(generator, ours.landmarker)
+    without = Animator(generator, ours.networks.landmarker)
     for frame, other in zip(without.animate(state, frames), made, strict=True):
         assert np.array_equal(frame.image, other)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gfla.animate.face.morphable_model import LIDS, draw, fit, load_face_model, rotation, save_face_model
+from gfla.animate.face.morphable_model import draw, fit, load_face_model, rotation, save_face_model
+from gfla.animate.ibug68 import LIDS, MIRROR
 from gfla.train.face import morphable_model as face_model
-from gfla.train.face.morphable_model import MESH, MIRROR, align, fit_face_model, main, mirrored, read_people
+from gfla.train.face.morphable_model import MESH, align, fit_face_model, main, mirrored, read_people
 
 MODEL = load_face_model()
 
@@ -67,10 +68,11 @@ def test_meshes_are_read_as_the_index_says(tmp_path: Path):
 def test_bad_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "index.csv").write_text("file,split,kind\n")
     assert main(["--data", str(tmp_path), "--out", str(tmp_path / "face.safetensors")]) == 2
-    assert "lists no meshes" in capsys.readouterr().err
+    assert "no meshes of split" in capsys.readouterr().err
     assert not (tmp_path / "face.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("GFLA_DATA" not in os.environ, reason="needs the clips of real people (GFLA_DATA)")
 def test_the_shipped_model_is_what_the_script_makes(tmp_path: Path):
     out = tmp_path / "face.safetensors"

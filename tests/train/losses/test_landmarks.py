@@ -36,7 +36,7 @@ def test_the_truth_costs_nothing_and_a_shut_mouth_more_than_another_brightness(j
 def test_it_sees_the_face_where_it_is_whatever_the_size(judge: LandmarkJudge, size: int):
     image, points = drawn(Pose(yaw=8, roll=15), size)
     there = torch.from_numpy(crop_matrix(face_pose(points[0].numpy()), judge.side))
-    seen = judge._see(image, there[None])[0, :68].double()
+    seen = judge._align(image, there[None])[0, :68].double()
     back = torch.linalg.solve(there[:, :2], (seen - there[:, 2]).T).T
     assert (back - points[0]).abs().mean() < 0.02 * size
 

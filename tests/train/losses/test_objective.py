@@ -100,6 +100,7 @@ def test_vgg_gives_the_layers_of_the_papers(vgg_file, tmp_path, monkeypatch):
         load_features("vgg19", None)
 
 
+@pytest.mark.slow
 def test_a_run_takes_the_network_whose_weights_it_is_given(vgg_file, squeezenet, drawn, tmp_path):
     assert features_in(squeezenet) == "squeezenet"
     command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path), "--steps", "1"]

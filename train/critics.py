@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...animate.structure import CLOSEUP_MASKS
-from ...models import Discriminator, DiscriminatorConfig, frame_residuals
-from ...models.config import Task
-from ..processes import average_gradients
-from .terms import critic_hinge, generator_hinge
+from ..animate.structure import CLOSEUP_MASKS
+from ..models import Discriminator, DiscriminatorConfig, frame_residuals
+from ..models.config import Task
+from .losses.terms import critic_hinge, generator_hinge
+from .processes import average_gradients
 
 VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 

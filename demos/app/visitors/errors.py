@@ -1,0 +1,53 @@
+"""Errors as a visitor reads them: one sentence, and file names without our folders."""
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gfla.animate import InputError
+
+log = logging.getLogger(__name__)
+
+
+def show_errors(function: Callable) -> Callable:
+    """The function of an event, its errors shown as one sentence; unforeseen ones are logged too."""
+
+    def shown(error: Exception) -> gr.Error:
+        if isinstance(error, gr.Error):
+            return error
+        if not isinstance(error, InputError):
+            log.error("unforeseen", exc_info=error)
+        return gr.Error(message_of(error), title="That did not work", print_exception=False)
+
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generator(*arguments: Any, **more: Any) -> Iterator:
+            try:
+                yield from function(*arguments, **more)
+            except Exception as error:
+                raise shown(error) from None
+
+        return generator
+
+    @functools.wraps(function)
+    def plain(*arguments: Any, **more: Any) -> Any:
+        try:
+            return function(*arguments, **more)
+        except Exception as error:
+            raise shown(error) from None
+
+    return plain
+
+
+def message_of(error: Exception) -> str:
+    """The sentence for a visitor: of an InputError its parts, a file by its name without the folder."""
+    if not isinstance(error, InputError):
+        return "Something went wrong on the server; its log says what. Please try again."
+    subject = Path(error.subject)
+    name = subject.name if subject.is_absolute() else error.subject
+    return str(InputError(name, error.reason, error.remedy))
