@@ -1,4 +1,4 @@
-"""Portrait and driving frames in, animated frames out: the door to everything, and the loop in six lines.
+"""Portrait and driving frames in, animated frames out: the door to everything, and the loop in seven lines.
 
 Read on in this order: `stages` (what a step does), `networks` (the generator behind NumPy), then
 `models/generator` and `models/flow`. `streaming/render` runs the same stages on threads.
