@@ -49,7 +49,7 @@ _PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
 
 # Of a close-up, whose eye is always 36-41, as polygons and as pairs of edges.
 _LIDS, _LIPS = slice(36, 42), slice(48, 68)
-_FINE_PARTS = ((5, tuple(range(48, 60))), (6, tuple(range(60, 68))), (4, tuple(range(36, 42))))
+_FINE_PARTS = ((5, tuple(OUTER_LIPS)), (6, tuple(INNER_LIPS)), (4, tuple(EYES[0])))
 _FINE_EDGES = (*_EDGES[10:14], *_EDGES[6:8])
 _RAMP = 3.0  # pixels
 _IRIS = 0.075  # radius over what eyes and nose measure: human irises are alike in size

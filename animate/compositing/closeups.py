@@ -45,6 +45,7 @@ _OVAL = (0.72, 0.97)  # of half a side: up to where a square counts wholly, from
 _NARROW = (0.1, 0.18)  # of the measure, an eye's width: seen so much from the side it is not drawn; wholly
 _CHANGE = (0.003, 0.01)  # of a side, mean way of a part's points: so little the whole picture shows as well
 _FINER = 1.5  # pixels of a portrait's square for one of the photograph
+_SHADES = 16.0  # levels of 255: more is not another shade but something else
 _SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the seam goes on inwards
 
 
@@ -133,9 +134,7 @@ def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupRef
     canvases, points = [], []
     for part in PARTS:
         matrix = closeup_matrix(places, part, size)
-        side = round(
-            _FINER * size * _coarseness(matrix)
-        )  # read, moved and pasted: each time a little is lost
+        side = round(_FINER * size * _coarseness(matrix))  # reading, moving and pasting blur
         side = int(np.clip(side, size, LARGEST * size // SIZE))
         small = read_square(image, matrix, size)
         large = small if side == size else read_square(image, scaled(matrix, side / size), side)
@@ -221,7 +220,7 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
     under = read_square(out, matrix, size).astype(np.float32)
     shares = oval(size)
     rim = 4 * shares * (1 - shares)
-    apart = (under - closeup.drawing.face) * rim[..., None]
+    apart = (under - closeup.drawing.face).clip(-_SHADES, _SHADES) * rim[..., None]
     spread = _SHADE * size
     shade = (
         cv2.GaussianBlur(apart, (0, 0), spread) / (cv2.GaussianBlur(rim, (0, 0), spread) + 1e-3)[..., None]
