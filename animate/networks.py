@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
-from .compositing.closeups import Closeup, draw_closeups, encode_closeups
-from .compositing.detail import Canvas, Drawing
+from .compositing.closeups import draw_closeups, encode_closeups
+from .compositing.detail import Canvas, Closeup, Drawing
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..models import GeneratorMemory
 from .compositing.alpha import moved_alpha
-from .compositing.closeups import Closeup, paste_closeups
-from .compositing.detail import Drawing, finish
+from .compositing.closeups import paste_closeups
+from .compositing.detail import Closeup, Drawing, finish
 from .compute.devices import ThreadCounts, thread_count
 from .face.crop import crop, face_square, paste, to_crop
 from .face.landmarks import Landmarks

@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...models import GeneratorMemory, Reference
-from ..compositing.closeups import Closeup, CloseupReferences
-from ..compositing.detail import Canvas, Drawing
+from ..compositing.closeups import CloseupReferences
+from ..compositing.detail import Canvas, Closeup, Drawing
 from ..face.crop import FaceSquare
 from ..face.landmarks import Landmarks
 from ..face.morphable_model import Faces

@@ -23,7 +23,7 @@ from ...models.weights import weights_file
 from ..compute.devices import fast_arithmetic, to_device, to_host
 from ..ibug68 import MIRROR
 from ..structure import closeup_maps
-from .detail import Canvas, Drawing, finish
+from .detail import Canvas, Closeup, Drawing, finish
 
 Image = NDArray[np.uint8]
 Part = Literal["mouth", "right", "left"]
@@ -47,20 +47,6 @@ _CHANGE = (0.003, 0.01)  # of a side, mean way of a part's points: so little the
 _FINER = 1.5  # pixels of a portrait's square for one of the photograph
 _SHADES = 16.0  # levels of 255: more is not another shade but something else
 _SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the seam goes on inwards
-
-
-class Closeup(NamedTuple):
-    """One square drawn in one frame.
-
-    drawing: what the network made of it, S x S, of the portrait's own square. canvas: where that is
-    finished. matrix: (2, 3), from pixels of the face's crop to the square's. weight: how much it counts, 0 to
-    1.
-    """
-
-    drawing: Drawing
-    canvas: Canvas
-    matrix: NDArray[np.float64]
-    weight: float
 
 
 class CloseupReferences(NamedTuple):

@@ -5,16 +5,13 @@ are taken where the two agree. The same flow, reduced to zero towards the square
 the photograph around it without a seam (design: generated low band + warped high band).
 """
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..face.crop import FaceSquare, crop, feather, room
-
-if TYPE_CHECKING:
-    from .closeups import Closeup
 
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -62,6 +59,20 @@ class Canvas(NamedTuple):
         large = crop(image, square, square.side)
         small = crop(image, square, size).astype(np.float32)
         return cls(large, small, space if np.isfinite(space).any() else None, feather(space))
+
+
+class Closeup(NamedTuple):
+    """One square drawn in one frame.
+
+    drawing: what the network made of it, S x S, of the portrait's own square. canvas: where that is
+    finished. matrix: (2, 3), from pixels of the face's crop to the square's. weight: how much it counts, 0 to
+    1.
+    """
+
+    drawing: Drawing
+    canvas: Canvas
+    matrix: NDArray[np.float64]
+    weight: float
 
 
 def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
