@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
-from ..ibug68 import JAW, LIDS, LIPS
+from ..ibug68 import JAW, LIDS, LIPS, NOSE
 from ..options import PARTS
 
 Floats = NDArray[np.float64]
@@ -157,6 +157,11 @@ def openings(points: NDArray, faces: Faces) -> Floats:
         return np.mean([((points[:, low] - points[:, up]) * down).sum(1) for up, low in pairs], 0)
 
     return np.stack([gap(LIDS[:2]), gap(LIDS[2:]), gap(LIPS)], 1)
+
+
+def nose_length(shape: Floats) -> float:
+    """Length of the nose of a shape (P, 3), the measure of a face to which the mouth's opening refers."""
+    return float(np.linalg.norm(shape[NOSE[6]] - shape[NOSE[0]]))
 
 
 @cache

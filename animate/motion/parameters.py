@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.morphable_model import FaceModel, Faces, Floats, draw, openings
+from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
 
 _BATCH = 1024  # frames processed together: memory does not grow with the video
 _LIPS_SHUT = 0.02  # opening that a tracker measures between shut lips, model units, on val
@@ -24,7 +24,7 @@ class FaceMotion(NamedTuple):
     Attributes:
         turn: (T, 3, 3) rotations of the head. scale: (T,). shift: (T, 2). expression: (T, K).
         opening: (T, 3) of the left eye and the right eye, 1 as usual for the person and 0 shut, and of the
-        inner lips in model units, 0 shut.
+        inner lips in model units of a face with the mean's nose, 0 shut.
     """
 
     turn: Floats
@@ -49,7 +49,7 @@ def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray)
         rest = openings(draw(shape, at_rest, model.expression), at_rest)
         opening.append(openings(points[part], some))
         opening[-1][:, :2] /= np.maximum(rest[:, :2], 0.03)
-        opening[-1][:, 2] -= _LIPS_SHUT
+        opening[-1][:, 2] = (opening[-1][:, 2] - _LIPS_SHUT) * nose_length(model.mean) / nose_length(shape)
     return FaceMotion(*faces, np.maximum(np.concatenate(opening), 0))
 
 

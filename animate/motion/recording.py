@@ -27,6 +27,7 @@ from .smoothing import smooth, smooth_points
 
 Progress = Callable[[int, int | None], None]
 _SIDE = 256  # pixels: side to which each shot's face square is scaled
+_LIPS_ALIKE = 0.01  # model units: a difference of lips that counts like a head turned 8 degrees
 _SHOT_GAP = 1000  # frames inserted between two shots, so that smoothing does not cross cuts
 
 
@@ -97,7 +98,7 @@ class DriverMotion:
         if frame is None and self.rest is not None:
             return self.rest
         if frame is None:
-            return self.signals.at(int(np.argmin(unlikeness(self.signals, person))))
+            return self._most_alike(person)
         if not 0 <= frame < len(self.pts):
             raise InputError(
                 f"--reference-frame {frame}",
@@ -109,6 +110,16 @@ class DriverMotion:
                 f"--reference-frame {frame}", f"{self.path} shows no face there", "choose another"
             )
         return self.signals.at(int(self.found[:frame].sum()))
+
+    def _most_alike(self, person: Person) -> FaceMotion:
+        """The motion in the frame most like `person`'s; of the mouth, in the frame whose lips are as open as
+        the portrait's: a driver who is speaking in the first one must still open a shut mouth all the way."""
+        away = unlikeness(self.signals, person)
+        lips = (self.signals.opening[:, 2] - person.motion.opening[0, 2]) / _LIPS_ALIKE
+        pose, mouth = (self.signals.at(int(np.argmin(cost))) for cost in (away, away + lips**2))
+        group = load_face_model().group("mouth")
+        opening = np.concatenate([pose.opening[:, :2], mouth.opening[:, 2:]], 1)
+        return pose._replace(expression=np.where(group, mouth.expression, pose.expression), opening=opening)
 
     def sighting(self, pts: int) -> Sighting:
         """The tracking result of the frame at that time; without a face if there is no such frame."""

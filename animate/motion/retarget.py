@@ -18,6 +18,7 @@ from ..face.morphable_model import (
     draw,
     fit,
     load_face_model,
+    nose_length,
     openings,
     own_shape,
     turn_by,
@@ -46,8 +47,8 @@ class Person:
     """The source in terms of the face model.
 
     points: (70, 2). shape: (P, 3), the person's own, so that `draw` returns exactly the points. face, motion:
-    pose and motion in the portrait. units: (3,) an opening of 1 in model units, for lids by the person's own
-    eyes. triangles: those that must not fold, see `limits.triangles`.
+    pose and motion in the portrait. units: (3,) an opening of 1 in model units: of the lids by the person's
+    own eyes, of the lips by the person's nose. triangles: those that must not fold, see `limits.triangles`.
     """
 
     points: Floats
@@ -104,6 +105,7 @@ def fit_source(points: NDArray) -> Person:
     uncalibrated = read_signals(model, shape, face, points[None])
     motion = calibrate(uncalibrated, lid_range(uncalibrated.opening))
     units = np.ones(3)
+    units[2] = nose_length(shape) / nose_length(model.mean)
     units[:2] = openings(points[None], face)[0, :2] / np.maximum(motion.opening[0, :2], 0.3)
     return Person(points, shape, face, motion, units, triangles(points[:68]))
 
@@ -186,7 +188,10 @@ def _target(
     _set_openings(points, still, face, now.opening[0], reference.opening[0], state)
     ahead = np.where(model.group("gaze"), own.expression, expression)
     look = points[68:] - draw(source.shape, pose._replace(expression=ahead), model.expression)[0, 68:]
-    points[:68] = limit_deformation(points[:68], source.points[:68], source.triangles, _AREAS)
+    limited = limit_deformation(points[:68], source.points[:68], source.triangles, _AREAS)
+    if not np.array_equal(limited, points[:68]):
+        points[:68] = limited
+        _set_openings(points, still, face, now.opening[0], reference.opening[0], state)  # these fold nothing
     return points, look, frozenset(beyond)
 
 
