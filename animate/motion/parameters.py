@@ -13,6 +13,7 @@ from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, 
 
 _BATCH = 1024  # frames processed together: memory does not grow with the video
 _LIPS_SHUT = 0.02  # opening that a tracker measures between shut lips, model units, on val
+_LIPS_OPEN = 0.1  # from here on an opening counts in full: what is taken off shut lips is made up before
 _LIDS_SHUT = 0.25  # largest opening of shut lids, over the open ones, that a tracker measures; on val
 _LIDS_OPEN = 0.85  # smallest opening of open lids, over the shape's own; on val
 _OPEN = 0.95  # of the usual opening counts as open: noise is not a blink
@@ -49,7 +50,8 @@ def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray)
         rest = openings(draw(shape, at_rest, model.expression), at_rest)
         opening.append(openings(points[part], some))
         opening[-1][:, :2] /= np.maximum(rest[:, :2], 0.03)
-        opening[-1][:, 2] = (opening[-1][:, 2] - _LIPS_SHUT) * nose_length(model.mean) / nose_length(shape)
+        lips = opening[-1][:, 2] * nose_length(model.mean) / nose_length(shape)
+        opening[-1][:, 2] = np.minimum((lips - _LIPS_SHUT) * _LIPS_OPEN / (_LIPS_OPEN - _LIPS_SHUT), lips)
     return FaceMotion(*faces, np.maximum(np.concatenate(opening), 0))
 
 

@@ -61,7 +61,7 @@ class Gain(NamedTuple):
 
 
 def measure_openings(points: NDArray) -> NDArray:
-    """(T, 2) opening of the mouth, over the nose's length, and of the eyes, over their width, of (T, 68, 2)."""
+    """(T, 2) opening of the mouth over the nose's length, and of the eyes over their width; of (T, 68, 2)."""
 
     def gap(pairs: tuple[tuple[int, int], ...]) -> NDArray:
         return np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in pairs], axis=0)
