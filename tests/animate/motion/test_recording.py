@@ -221,6 +221,20 @@ def test_the_blink_that_we_ship_shuts_the_eyes(face):
     assert max(gaps) == pytest.approx(11, abs=0.2)
 
 
+def test_a_driver_who_is_speaking_when_most_alike_opens_a_shut_mouth_all_the_way(face):
+    """The frame of the portrait's pose has an open mouth; lips are shut elsewhere, in another pose."""
+    curves = {"yaw": np.array([0.0, 0, 12, 12]), "mouth_open": np.array([0.6, 0.8, 0.0, 0.8])}
+    recording = replace(motion_of_curves(curves, "speaking"), rest=None)
+    portrait = source(face, mouth=0)
+    reference = recording.reference_signals(fit_source(portrait))
+    assert reference.opening[0, 2] == pytest.approx(recording.signals.opening[2, 2])
+    assert recording.reference_signals(fit_source(portrait), 0).opening[0, 2] > 2 * reference.opening[0, 2]
+    moved = targets(portrait, recording)
+    gaps = [float(frame[[65, 66, 67], 1].mean() - frame[[61, 62, 63], 1].mean()) for frame in moved]
+    assert gaps[2] == pytest.approx(0, abs=0.3)
+    assert gaps[1] == pytest.approx(gaps[3], rel=0.1)
+
+
 @pytest.mark.parametrize("name", CONTROLS)
 def test_every_control_moves_what_it_names(name: str, face):
     points = source(face, mouth=10)
