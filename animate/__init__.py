@@ -1,7 +1,8 @@
 """Driving video in, animated portrait out: the public door. Names load when asked for, torch with them."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .lazy import load_on_first_use
 
 if TYPE_CHECKING:
     from .animator import AnimationState, Animator
@@ -41,10 +42,7 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__getattr__ = load_on_first_use(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

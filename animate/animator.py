@@ -69,7 +69,6 @@ class Animator:
 
         InputError if any of them is not there.
         """
-
         chosen, reason = place(backend, device)
         try:
             weights, closeups = load_generator(name, chosen, "face"), load_closeups(chosen)
@@ -78,13 +77,17 @@ class Animator:
         except (FileNotFoundError, ValueError) as error:
             raise InputError(error) from None
         generator = compile_for_backend(weights, backend, str(name), rehearse)
-        if closeups is not None:
-            compiled = compile_for_backend(closeups, backend, NAME, partial(rehearse, generator))
-            assert isinstance(compiled, Generator)
-            closeups = compiled
-        landmarker = load_landmarker(landmarks, device=chosen)
-        said = {"device": chosen, "reason": reason, "name": str(name), "backend": backend}
-        return cls(generator, landmarker, closeups=closeups, **said)
+        compiled = compile_for_backend(closeups, backend, NAME, partial(rehearse, generator))
+        assert isinstance(compiled, Generator)
+        return cls(
+            generator,
+            load_landmarker(landmarks, device=chosen),
+            device=chosen,
+            reason=reason,
+            name=str(name),
+            backend=backend,
+            closeups=compiled,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -147,11 +150,10 @@ class Animator:
         item, motion = stages.retarget(item, state.motion)
         item = stages.look_ahead(item)
         item, memory = stages.generate(item, state.memory)
-        item, closeups = stages.close_up(item, state.closeups)
+        item = stages.close_up(item)
         item, drawing = stages.finish(item, state.drawing)
         item = stages.compose(item)
-        kept = {"tracking": tracking, "motion": motion, "memory": memory, "closeups": closeups}
-        return item.frame, replace(state, **kept, drawing=drawing)
+        return item.frame, replace(state, tracking=tracking, motion=motion, memory=memory, drawing=drawing)
 
     def animate(
         self,

@@ -116,13 +116,11 @@ class Networks:
         generated = Generated(output.image, flow, mask, target)
         return generated, GeneratorMemory(newest if finite else ())
 
-    def close_up(
-        self, generated: Generated, portrait: Portrait, memory: GeneratorMemory
-    ) -> tuple[tuple[Closeup, ...], GeneratorMemory]:
-        """Mouth and eyes of the same target, drawn closer, and the memory of them for the next frame."""
+    def close_up(self, target: Target, portrait: Portrait) -> tuple[Closeup, ...]:
+        """Mouth and eyes of a target, drawn closer; none without a network for it."""
         if self.closeups is None or portrait.closeups is None:
-            return (), memory
-        return draw_closeups(self.closeups, portrait.closeups, generated.target.places, memory)
+            return ()
+        return draw_closeups(self.closeups, portrait.closeups, target.places)
 
     def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:
         """What was generated, as arrays."""

@@ -23,7 +23,7 @@ from .motion.retarget import follow_driver
 from .networks import Generated, Networks
 from .options import AnimateOptions
 from .source_video import Pair, follow_source
-from .state import AnimationState, Image, RetargetState, SourceState, Target, TrackingState
+from .state import AnimationState, RetargetState, SourceState, Target, TrackingState
 from .video import Frame
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -32,15 +32,13 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 class Item(NamedTuple):
     """A frame on its way through the stages, and what they found out about it.
 
-    frame: the driving frame; from `compose` on the output frame, with the same time. picture: the source's
-    new picture, of a source video. source: as it is shown in this frame. landmarks: of the driver. cut:
-    whether another shot begins. recropped: whether the source's square is another one. motion: what
-    `retarget` left. target: None if the last drawing stays. generated, closeups: of the target. drawing: what
-    is shown.
+    frame: the driving frame; from `compose` on the output frame, with the same time. source: as it is shown
+    in this frame. landmarks: of the driver. cut: whether another shot begins. recropped: whether the source's
+    square is another one. motion: what `retarget` left. target: None if the last drawing stays. generated,
+    closeups: of the target. drawing: what is shown.
     """
 
     frame: Frame
-    picture: Image | None = None
     source: SourceState | None = None
     landmarks: Landmarks | None = None
     cut: bool = False
@@ -94,7 +92,7 @@ class Stages:
             seen = self.networks.track(frame.image, state.driver, self.options.driving_face)
         if seen.landmarks is None and self.options.no_face == "fail":
             raise MissingFaceError(frame.seconds)
-        item = Item(frame, pair.source, source, seen.landmarks, seen.cut, recropped)
+        item = Item(frame, source, seen.landmarks, seen.cut, recropped)
         return item, TrackingState(source, seen)
 
     @_threads("one")
@@ -141,13 +139,12 @@ class Stages:
         return item._replace(target=None, generated=generated), memory
 
     @_threads("few")
-    def close_up(self, item: Item, memory: GeneratorMemory) -> tuple[Item, GeneratorMemory]:
-        """5. Generate mouth and eyes closer, with those of the frames before as further references."""
-        memory = memory_for(item, memory)
+    def close_up(self, item: Item) -> Item:
+        """5. Generate mouth and eyes again, closer."""
         if item.generated is None or item.source is None:
-            return item, memory
-        closeups, memory = self.networks.close_up(item.generated, item.source.portrait, memory)
-        return item._replace(closeups=closeups), memory
+            return item
+        target = item.generated.target
+        return item._replace(closeups=self.networks.close_up(target, item.source.portrait))
 
     @_threads("one")
     def finish(self, item: Item, drawing: Drawing | None) -> tuple[Item, Drawing | None]:

@@ -111,15 +111,13 @@ class RetargetState:
 class AnimationState:
     """A stream between two frames: what was asked for, and the state of each stage that has one.
 
-    closeups: the memory of mouth and eyes, as `memory` of the whole. driver: the driver's motion where it is
-    known beforehand, None where each frame is tracked.
+    driver: the driver's motion where it is known beforehand, None where each frame is tracked.
     """
 
     options: AnimateOptions
     tracking: TrackingState
     motion: RetargetState
     memory: GeneratorMemory = field(default_factory=GeneratorMemory)
-    closeups: GeneratorMemory = field(default_factory=GeneratorMemory)
     drawing: Drawing | None = None
     driver: DriverMotion | None = None
 

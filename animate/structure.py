@@ -220,6 +220,8 @@ def closeup_maps(points: Tensor, size: int) -> Tensor:
         (points[:, low] - points[:, up]).norm(dim=-1).mean(1) / reach
         for up, low, reach in (([61, 62, 63], [67, 66, 65], size / 3), ([37, 38], [41, 40], size / 6))
     ]
-    told = torch.stack(((from_lips < from_lids).float(), gaps[0].clamp(max=1), gaps[1].clamp(max=1)), dim=1)
-    told = told[..., None, None].expand(-1, -1, *drawn.shape[-2:])
-    return torch.cat((drawn, told, fine), dim=1)
+    scalars = torch.stack(
+        ((from_lips < from_lids).float(), gaps[0].clamp(max=1), gaps[1].clamp(max=1)), dim=1
+    )
+    scalars = scalars[..., None, None].expand(-1, -1, *drawn.shape[-2:])
+    return torch.cat((drawn, scalars, fine), dim=1)

@@ -39,7 +39,7 @@ ORDER = {
         "video, synthetic",
         "io",
         "options, structure",
-        "ibug68, errors",
+        "ibug68, errors, lazy",
     ],
     "train": [
         "cli, ablation",
@@ -54,8 +54,6 @@ ORDER = {
     ],
 }
 """Folders and modules of a layer from top to bottom: each may import only what stands below its own line."""
-IN_ORDER, WITHOUT_CIRCLES = {"models", "train", "animate"}, set(MAY_IMPORT)
-"""Layers that already hold; the others are on their way and may fail."""
 SOURCES = sorted(path for layer in MAY_IMPORT for path in (ROOT / layer).rglob("*.py"))
 
 
@@ -117,18 +115,12 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return [*way[way.index(module) :], module] if way else []
 
 
-def layers(*names: str, hold: set[str]) -> list:
-    """Parameters for a test of each layer; layers outside `hold` are allowed to fail."""
-    soon = pytest.mark.xfail(reason="on its way", strict=False)
-    return [pytest.param(layer, marks=() if layer in hold else soon) for layer in names]
-
-
-@pytest.mark.parametrize("layer", layers(*MAY_IMPORT, hold=WITHOUT_CIRCLES))
+@pytest.mark.parametrize("layer", MAY_IMPORT)
 def test_no_import_circle(layer):
     assert not circle(graph(layer))
 
 
-@pytest.mark.parametrize("layer", layers(*ORDER, hold=IN_ORDER))
+@pytest.mark.parametrize("layer", ORDER)
 def test_folders_import_only_downwards(layer):
     rank = {room: line for line, rooms in enumerate(ORDER[layer]) for room in rooms.split(", ")}
     wrong = []

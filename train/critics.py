@@ -1,8 +1,12 @@
-"""A step of both critics, then what they say of the generator's frames. B batch, T frames, H W a picture."""
+"""The critics of pictures and of changes between frames: their own step, and their terms for the generator.
+
+B batch, T frames, H W the picture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,17 +22,17 @@ VIDEO_CHUNK = 3  # frames the temporal critic sees: two residuals
 
 
 def new_critics(task: Task, levels: int) -> tuple[Discriminator, Discriminator]:
-    """One of pictures and one of what changes in a chunk of frames. levels: how often they halve."""
-    told = 4 if task == "closeup" else 0
+    """One of pictures and one of the changes in a chunk of frames. levels: how often they halve the size."""
+    masks = 4 if task == "closeup" else 0
     return (
-        Discriminator(DiscriminatorConfig(channels=3 + told, levels=levels)),
+        Discriminator(DiscriminatorConfig(channels=3 + masks, levels=levels)),
         Discriminator(DiscriminatorConfig(channels=3 * (VIDEO_CHUNK - 1), levels=levels)),
     )
 
 
-def told_critic(task: Task, structure: Tensor) -> Tensor | None:
-    """What the critic of pictures is told of frames of `structure` (B, T, S, H/4, W/4): of close-ups the
-    masks of lips, inner mouth, eye and iris, (B, T, 4, H, W) in [0, 1]; else nothing."""
+def critic_masks(task: Task, structure: Tensor) -> Tensor | None:
+    """What the critic of pictures sees beside close-ups of `structure` (B, T, S, H/4, W/4): masks of
+    lips, inner mouth, eye and iris, (B, T, 4, H, W) in [0, 1]; None for other tasks."""
     if task != "closeup":
         return None
     masks = F.pixel_shuffle(structure[:, :, CLOSEUP_MASKS].flatten(0, 1), 2)
@@ -36,26 +40,33 @@ def told_critic(task: Task, structure: Tensor) -> Tensor | None:
     return masks.unflatten(0, structure.shape[:2])
 
 
+class Critics(NamedTuple):
+    """Both critics, their optimiser, and how many processes train together."""
+
+    image: Discriminator
+    video: Discriminator
+    optimiser: torch.optim.Optimizer
+    world: int = 1
+
+
 def critic_terms(
-    critics: tuple[Discriminator, Discriminator],
-    optimiser: torch.optim.Optimizer,
+    critics: Critics,
     fake: Tensor,
     truth: Tensor,
-    told: Tensor | None,
+    masks: Tensor | None,
     *,
     temporal: bool,
     rng: torch.Generator,
-    world: int,
     autocast: Callable[[], torch.autocast],
 ) -> dict[str, Tensor]:
-    """One step of the critics, then the generator's terms. fake, truth: (B, T, 3, H, W); told: of all of
-    them, as `told_critic`."""
-    image_critic, video_critic = critics
+    """One step of the critics, then the generator's terms. fake, truth: (B, T, 3, H, W) in [-1, 1].
+    masks: of `critic_masks`. temporal: whether the critic of changes takes part. rng: draws the frame."""
+    networks = (critics.image, critics.video)
     pick = int(torch.randint(fake.shape[1], (), generator=rng))
 
     def score(frames: Tensor) -> Tensor:
         seen = frames[:, pick]
-        return image_critic(seen if told is None else torch.cat((seen, told[:, pick]), dim=1))
+        return critics.image(seen if masks is None else torch.cat((seen, masks[:, pick]), dim=1))
 
     with autocast():
         frozen = fake.detach()
@@ -63,19 +74,19 @@ def critic_terms(
         video_loss = torch.zeros((), device=fake.device)
         if temporal:
             video_loss = critic_hinge(
-                video_critic(frame_residuals(truth)), video_critic(frame_residuals(frozen))
+                critics.video(frame_residuals(truth)), critics.video(frame_residuals(frozen))
             )
-    optimiser.zero_grad(set_to_none=True)
+    critics.optimiser.zero_grad(set_to_none=True)
     (image_loss + video_loss).backward()
-    average_gradients(world, *critics)
-    optimiser.step()
-    for module in critics:
+    average_gradients(critics.world, *networks)
+    critics.optimiser.step()
+    for module in networks:
         module.requires_grad_(False)
     with autocast():
         terms = {"critic": image_loss.detach(), "adversarial": generator_hinge(score(fake))}
         if temporal:
             terms["temporal_critic"] = video_loss.detach()
-            terms["temporal"] = generator_hinge(video_critic(frame_residuals(fake)))
-    for module in critics:
+            terms["temporal"] = generator_hinge(critics.video(frame_residuals(fake)))
+    for module in networks:
         module.requires_grad_(True)
     return terms

@@ -31,7 +31,7 @@ from ..models.generator import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
-from .critics import critic_terms, new_critics, told_critic
+from .critics import Critics, critic_masks, critic_terms, new_critics
 from .data.clips import Batch, draw_structures
 from .data.closeups import looked_closer
 from .data.samples import StageSamples, open_samples
@@ -235,16 +235,15 @@ class Trainer:
             if stage.adversarial:
                 images = torch.stack([output.image for output in outputs], dim=1)
                 seen = window(stage, truth.shape[-2:], self.rng) if stage.central else ...
-                told = told_critic(task, drawn)
+                masks = critic_masks(task, drawn)
+                optimiser = self.optimisers["critic_optimiser"]
                 terms |= critic_terms(
-                    (self.critic, self.temporal),
-                    self.optimisers["critic_optimiser"],
+                    Critics(self.critic, self.temporal, optimiser, self.world),
                     images[seen],
                     truth[seen],
-                    None if told is None else told[seen],
+                    None if masks is None else masks[seen],
                     temporal=stage.temporal > 0,
                     rng=self.rng,
-                    world=self.world,
                     autocast=self._autocast,
                 )
             terms = self._step(stage, terms)

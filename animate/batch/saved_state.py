@@ -4,7 +4,6 @@ The types that a state is made of are listed here; a field of a new type is an e
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
@@ -24,7 +23,7 @@ from ..face.crop import FaceSquare
 from ..face.landmarks import Landmarks
 from ..face.morphable_model import Faces
 from ..face.tracking import Sighting
-from ..io.atomic import fsync_path
+from ..io.atomic import atomic_file
 from ..motion.no_face import Presence
 from ..motion.parameters import FaceMotion
 from ..motion.recording import Tracked
@@ -72,10 +71,8 @@ def save_state(path: Path, state: Any, start: Any) -> None:
     """
     tensors: dict[str, Tensor] = {}
     plan = _pack(state, start, "state", tensors)
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"plan": json.dumps(plan)})
-    fsync_path(part)
-    os.replace(part, path)
+    with atomic_file(path) as part:
+        save_file(tensors, part, metadata={"plan": json.dumps(plan)})
 
 
 def load_state(path: Path, start: Any, device: torch.device) -> Any:

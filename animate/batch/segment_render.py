@@ -14,7 +14,7 @@ from pathlib import Path
 from ..animator import Animator
 from ..compositing.detail import Drawing
 from ..errors import InputError, InputWarning, Warn
-from ..io.atomic import file_lock, fsync_path
+from ..io.atomic import file_lock
 from ..io.timecode import Span, clock, join_spans
 from ..source_video import Pair, SourceVideo, open_source, pair_frames
 from ..stages import Item
@@ -227,7 +227,6 @@ class _SegmentRender:
                     if watch and item.motion:
                         watch(item.motion, item.drawing)
                     self._pass()
-        fsync_path(video)
         return Segment(tuple(times), found, join_spans(away)), step.state
 
     def _warn_of(self, state: AnimationState) -> None:

@@ -5,7 +5,6 @@ to the next. `join_segments` makes one file of them: packets are copied, times a
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +14,7 @@ from typing import Any
 import av
 
 from ..errors import InputError, Warn, ignore
-from ..io.atomic import fsync_path
+from ..io.atomic import atomic_file, commit_part
 from ..io.timecode import Span
 from ..video import VideoReader
 from ..video.formats import Output
@@ -123,8 +122,7 @@ def join_segments(
             finally:
                 if sound:
                     sound.close()
-        fsync_path(part)
-        os.replace(part, output)
+        commit_part(part, output)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise InputError(output, f"cannot be written: {error.strerror}") from error
@@ -180,11 +178,9 @@ def _read_json(path: Path) -> Any:
         return None
 
 
-def _write_json(path: Path, told: Any) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(told))
-    fsync_path(part)
-    os.replace(part, path)
+def _write_json(path: Path, content: Any) -> None:
+    with atomic_file(path) as part:
+        part.write_text(json.dumps(content))
 
 
 def _words(spans: Iterable[Span]) -> list[list[str]]:

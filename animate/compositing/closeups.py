@@ -1,12 +1,12 @@
-"""Close-ups of the mouth and both eyes: squares of a picture in which they lie alike whatever the head does.
+"""Close-ups of the mouth and both eyes: squares of the picture that move, turn and scale with the head.
 
-A square is centred on its part, turned with the line between the eyes and as large as eyes and nose say, so
-that a mouth that opens changes nothing about it. The eye of points 42-47 is seen in a mirror: for a network
-all eyes are the eye 36-41. A place p of the picture is at matrix @ (p, 1) in the square; pixel centres lie at
-integers, x then y, in both.
+A square is centred on its part and turned with the line between the eyes. Its size comes from eyes and nose,
+so an opening mouth does not change it. The eye of points 42-47 is mirrored: the network sees every eye as the
+eye 36-41. A point p of the picture is at matrix @ (p, 1) in the square; pixel centres lie at integers, x then
+y, in both.
 
-A generator of its own draws the three squares in one batch, and they are pasted softly. P = 3 squares, S the
-side of a square for the network.
+A generator of its own draws the three squares in one batch; they are pasted with a soft oval. P = 3 squares,
+S the side of a square for the network.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...models import Generator, GeneratorMemory, Reference, load_generator
-from ...models.weights import weights_file
+from ...models import Generator, Reference, load_generator
 from ..compute.devices import fast_arithmetic, to_device, to_host
 from ..ibug68 import MIRROR
 from ..structure import closeup_maps
@@ -36,17 +35,19 @@ LARGEST = 4 * SIZE  # side of a square in which a photograph's own detail is kep
 _SIDES = {"mouth": 1.25, "right": 0.8, "left": 0.8}  # of a square, in the face's own measure
 _POINTS = {"mouth": range(48, 68), "right": [*range(36, 42), 68], "left": [*range(36, 42), 68]}  # in squares
 _CORNERS = {"mouth": [48, 54], "right": [36, 39], "left": [42, 45]}
-_LOWER = {
-    "mouth": 0.04,
-    "right": 0.0,
-    "left": 0.0,
-}  # of the measure: the centre lies below the corners' middle
-_OVAL = (0.72, 0.97)  # of half a side: up to where a square counts wholly, from where it does not
-_NARROW = (0.1, 0.18)  # of the measure, an eye's width: seen so much from the side it is not drawn; wholly
-_CHANGE = (0.003, 0.01)  # of a side, mean way of a part's points: so little the whole picture shows as well
-_FINER = 1.5  # pixels of a portrait's square for one of the photograph
-_SHADES = 16.0  # levels of 255: more is not another shade but something else
-_SHADE = 0.12  # of the side, standard deviation: the picture's own shade at the seam goes on inwards
+_LOWER = {"mouth": 0.04, "right": 0.0, "left": 0.0}  # of the measure: the centre below the corners' middle
+_OVAL = (0.72, 0.97)  # of half a side: the weight is 1 up to the first radius and 0 from the second on
+_NARROW = (
+    0.1,
+    0.18,
+)  # an eye's width over the measure: weight 0 up to the first, 1 from the second
+_CHANGE = (
+    0.003,
+    0.01,
+)  # of a side, mean shift of a part's points: weight 0 and 1 likewise
+_FINER = 1.5  # pixels of a portrait's square per pixel of the photograph
+_SHADES = 16.0  # levels of 255: the largest difference at the seam that counts as shading
+_SHADE = 0.12  # of the side, standard deviation: how far the shading at the seam is continued inwards
 
 
 class CloseupReferences(NamedTuple):
@@ -60,10 +61,8 @@ class CloseupReferences(NamedTuple):
     canvases: tuple[Canvas, ...]
 
 
-def load_closeups(device: str | torch.device) -> Generator | None:
-    """The network that we ship; None if there is none."""
-    if not weights_file(NAME).is_file():
-        return None
+def load_closeups(device: str | torch.device) -> Generator:
+    """The network that we ship."""
     net = load_generator(NAME, device, "closeup")
     assert isinstance(net, Generator)
     return net
@@ -84,8 +83,7 @@ def closeup_matrix(points: NDArray, part: Part, size: int = SIZE) -> NDArray[np.
 
 
 def into_square(points: NDArray, matrix: NDArray, part: Part) -> NDArray[np.float32]:
-    """Points (70, 2) of the picture in pixels of the square of `matrix`; in a mirror, those of the mirrored
-    face."""
+    """Points (70, 2) of the picture in pixels of the square of `matrix`; of the mirrored face for "left"."""
     moved = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
     return (moved[MIRROR] if part == "left" else moved).astype(np.float32)
 
@@ -137,30 +135,30 @@ def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupRef
 
 
 def draw_closeups(
-    net: Generator, references: CloseupReferences, places: NDArray[np.float32], memory: GeneratorMemory
-) -> tuple[tuple[Closeup, ...], GeneratorMemory]:
-    """The squares of a face whose points `places` (70, 2) are pixels of its crop, and what is remembered of
-    them for the next frame: nothing that is not finite. None where nothing changes: there the photograph
-    itself, moved, is sharper than any drawing."""
+    net: Generator, references: CloseupReferences, places: NDArray[np.float32]
+) -> tuple[Closeup, ...]:
+    """The squares of a face whose points `places` (70, 2) are pixels of its crop. None where nothing changes:
+    there the warped photograph is sharper than any drawing. The weight of what is not finite is 0."""
     size, device = net.config.size, next(net.parameters()).device
     matrices = [closeup_matrix(places, part, size) for part in PARTS]
     squares = [into_square(places, matrix, part) for matrix, part in zip(matrices, PARTS, strict=True)]
     ways = [np.hypot(*(a - b).T) / size for a, b in zip(squares, references.points, strict=True)]
     weights = [
-        _share(places, part) * _counts(way[_POINTS[part]]) for part, way in zip(PARTS, ways, strict=True)
+        _view_weight(places, part) * _change_weight(way[_POINTS[part]])
+        for part, way in zip(PARTS, ways, strict=True)
     ]
     if not any(weights):
-        return (), GeneratorMemory()
+        return ()
     points = to_device(np.stack(squares), device)
     with torch.inference_mode(), fast_arithmetic(device):
         ahead = net.look_ahead(_maps(points, size), points, references.reference)
-        output, newest = net.frame(ahead, references.reference, memory.previous)
+        output, _ = net.frame(ahead, references.reference, ())
         finite = bool(output.image.sum().isfinite())
         flow, mask = (field[:, 0] for field in output.motions[-1])
         fields = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in (output.image, flow, mask))
         face, flow, mask = fields
         faces, flows, masks = to_host(((face.clamp(-1, 1) * 127.5 + 127.5).round().byte(), flow, mask))
-    closeups = tuple(
+    return tuple(
         Closeup(
             Drawing(faces[n], flows[n], masks[n, ..., 0]),
             references.canvases[n],
@@ -169,7 +167,6 @@ def draw_closeups(
         )
         for n in range(len(PARTS))
     )
-    return closeups, GeneratorMemory(newest if finite else ())
 
 
 def paste_closeups(image: Image, closeups: Sequence[Closeup], crop_side: int, strength: float = 1.0) -> Image:
@@ -231,15 +228,15 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
 
 
 def _face(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """From eye to eye, from between them to the nose's base, and how large both say that the face is."""
+    """Vectors from eye to eye and from their middle to the nose's base, and the face's measure by both."""
     right, left = points[[36, 39]].mean(0), points[[42, 45]].mean(0)
     across, down = left - right, points[33] - (left + right) / 2
     # Turned aside the eyes come closer, nodding the nose: both together keep their size longest.
     return across, down, max(float(np.hypot(np.hypot(*across), np.hypot(*down))), 1e-3)
 
 
-def _share(points: NDArray, part: Part) -> float:
-    """How much a square counts: of an eye seen from the side nothing."""
+def _view_weight(points: NDArray, part: Part) -> float:
+    """The weight of a square by its view: 0 for an eye seen from the side."""
     if part == "mouth":
         return 1.0
     points = np.asarray(points, np.float64)
@@ -248,8 +245,8 @@ def _share(points: NDArray, part: Part) -> float:
     return float(np.clip((width - _NARROW[0]) / (_NARROW[1] - _NARROW[0]), 0, 1))
 
 
-def _counts(ways: NDArray) -> float:
-    """How much a square counts in which points go `ways`, shares of its side."""
+def _change_weight(ways: NDArray) -> float:
+    """The weight of a square by the shifts `ways` of its points, fractions of its side."""
     share = float(np.clip((ways.mean() - _CHANGE[0]) / (_CHANGE[1] - _CHANGE[0]), 0, 1))
     return share * share * (3 - 2 * share)
 

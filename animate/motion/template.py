@@ -18,7 +18,7 @@ from .parameters import FaceMotion
 from .presets import SHIPPED, SUFFIX, names_motion
 from .recording import DriverMotion, motion_of_curves
 
-_FORMAT, _VERSION = "gfla motion", 1
+_FORMAT, _VERSION = "gfla motion", 2  # 1 measured lips in eye distances
 
 
 def open_motion(

@@ -272,11 +272,10 @@ class ThreadedStep:
         self._track = _Keeping(step.track, state.tracking, device)
         self._retarget = _Keeping(step.retarget, state.motion, device)
         self._generate = _Keeping(step.generate, state.memory, device)
-        self._close_up = _Keeping(step.close_up, state.closeups, device)
         self._finish = _Keeping(step.finish, state.drawing, device)
 
-        def look_ahead(item: Item) -> Item:
-            item = step.look_ahead(item)
+        def stateless(stage: Callable[[Item], Item], item: Item) -> Item:
+            item = stage(item)
             synchronize(device)
             return item
 
@@ -284,9 +283,9 @@ class ThreadedStep:
         self.stages = [
             Stage("track", self._track, own_stream),
             Stage("retarget", self._retarget, own_stream),
-            Stage("look_ahead", look_ahead, own_stream),
+            Stage("look_ahead", partial(stateless, step.look_ahead), own_stream),
             Stage("generate", self._generate, own_stream),
-            Stage("close_up", self._close_up, own_stream),
+            Stage("close_up", partial(stateless, step.close_up), own_stream),
             Stage("finish", self._finish, own_stream),
             Stage("compose", step.compose, own_stream),
         ]
@@ -299,7 +298,6 @@ class ThreadedStep:
             tracking=self._track.state,
             motion=self._retarget.state,
             memory=self._generate.state,
-            closeups=self._close_up.state,
             drawing=self._finish.state,
         )
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ...models.weights import weights_file
-from ..io.atomic import fsync_path
+from ..io.atomic import atomic_file
 from ..video import Frame
 from .job import Job
 
@@ -56,10 +56,8 @@ def write_sidecar(job: Job, weights: str, computed: Mapping[str, str]) -> Path:
         "settings": json.loads(job.settings()),
     }
     path = Path(job.sidecar)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(record, indent=2) + "\n")
-    fsync_path(part)
-    os.replace(part, path)
+    with atomic_file(path) as part:
+        part.write_text(json.dumps(record, indent=2) + "\n")
     return path
 
 

@@ -3,8 +3,9 @@
 Names load on first use: `formats`, which the command line reads, needs no FFmpeg.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..lazy import load_on_first_use
 
 if TYPE_CHECKING:
     from .formats import Encoding
@@ -24,7 +25,4 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+__getattr__ = load_on_first_use(__name__, _HOME)

@@ -6,7 +6,6 @@ Names in a manifest are only looked up among the uploads: none is ever opened as
 import csv
 import io
 import itertools
-import os
 import re
 import shutil
 import threading
@@ -21,6 +20,7 @@ from gfla.animate.batch.manifest import COLUMNS, Row, read_manifest
 from gfla.animate.batch.scheduler import render_batch
 from gfla.animate.batch.tasks import Event
 from gfla.animate.cli.render import jobs_of
+from gfla.animate.io.atomic import atomic_file
 from gfla.animate.io.paths import OUTPUTS
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.streaming.job import Job
@@ -142,12 +142,10 @@ class Batch:
     def pack(self) -> Path:
         """The finished videos in one zip, with a table of all jobs."""
         path = self.folder / "animations.zip"
-        part = self.folder / ".animations.part"
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
+        with atomic_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
             for output in self.outputs:
                 packed.write(output, output.name)
             packed.writestr("jobs.csv", self.table())
-        os.replace(part, path)
         return path
 
     def table(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import InputError, MotionOptions
-from gfla.animate.options import PARTS, AnimateOptions, command_arguments
+from gfla.animate.options import PARTS, AnimateOptions, ModelOptions, command_arguments
 from gradio.components import Component
 
 MODES = {
@@ -108,7 +108,8 @@ def build_batch_settings() -> list[Component]:
 
 def batch_arguments(device: str, crop_only: bool, label: bool) -> list[str]:
     """The options of gfla-animate for all jobs of a batch."""
-    return [f"--device={device}", *["--crop-only"] * bool(crop_only), *["--label"] * bool(label)]
+    options = AnimateOptions(crop_only=bool(crop_only), label=bool(label))
+    return [*command_arguments(ModelOptions(device=device)), *command_arguments(options)]
 
 
 def restore_settings(stored: Any) -> Settings:

@@ -22,7 +22,7 @@ from gfla.animate.compositing.closeups import (
 from gfla.animate.compositing.detail import Canvas, Drawing
 from gfla.animate.face.builtin import MIRROR
 from gfla.animate.structure import closeup_maps
-from gfla.models import CONFIGS, Generator, GeneratorMemory
+from gfla.models import CONFIGS, Generator
 from gfla.train.data.clips import Clip
 from gfla.train.data.closeups import CloseupSampler, looked_closer
 
@@ -47,7 +47,7 @@ def photograph() -> np.ndarray:
 @pytest.fixture
 def net() -> Generator:
     torch.manual_seed(0)
-    net = Generator(replace(CONFIGS["closeup-tiny"], previous=1)).eval()
+    net = Generator(CONFIGS["closeup-tiny"]).eval()
     for head in (net.flow.head8, net.flow.head4, net.paint):  # zero at first: nothing would move
         torch.nn.init.normal_(head.weight, std=0.1)
     return net
@@ -141,55 +141,46 @@ def test_another_shade_leaves_no_seam(places, photograph):
     assert np.abs(out.astype(int) - (photograph // 2 + 60)).max() <= 8
 
 
-def test_frames_one_by_one_equal_a_clip_and_memory_is_a_value(net, places, photograph):
+def test_a_square_is_what_the_network_makes_of_it_and_hangs_on_no_frame_before(net, places, photograph):
     before = encode_closeups(net, photograph, places())
-    ways = [places(mouth=m, eye=e) for m, e in ((4, 8), (20, 2), (9, 5))]
-    memory, closer = GeneratorMemory(), []
+    ways = [places(mouth=m, eye=e) for m, e in ((20, 2), (9, 5))]
     for way in ways:
-        first, left = draw_closeups(net, before, way, memory)
-        again, _ = draw_closeups(net, before, way, memory)
-        for a, b in zip(first, again, strict=True):
-            np.testing.assert_array_equal(a.drawing.face, b.drawing.face)
-        closer.append(first)
-        memory = left
-    assert len(memory.previous) == net.config.previous
-    points = np.stack(
-        [[into_square(way, closeup_matrix(way, part, 64), part) for way in ways] for part in PARTS]
-    )
-    points = torch.from_numpy(points)
-    maps = torch.stack([closeup_maps(p, 64) for p in points])
-    with torch.inference_mode():
-        images, _, _ = net(maps, points, before.reference)
-    clip = (images.clamp(-1, 1) * 127.5 + 127.5).permute(0, 1, 3, 4, 2).numpy()
-    for t, drawn in enumerate(closer):
-        for p, closeup in enumerate(drawn):
-            assert np.abs(closeup.drawing.face - clip[p, t]).mean() < 2  # half precision
+        first, again = (draw_closeups(net, before, way) for _ in range(2))
+        points = torch.from_numpy(
+            np.stack([into_square(way, closeup_matrix(way, part, 64), part) for part in PARTS])
+        )
+        with torch.inference_mode():
+            images, _, _ = net(closeup_maps(points, 64)[:, None], points[:, None], before.reference)
+        alone = (images[:, 0].clamp(-1, 1) * 127.5 + 127.5).permute(0, 2, 3, 1).numpy()
+        for closeup, same, image in zip(first, again, alone, strict=True):
+            np.testing.assert_array_equal(closeup.drawing.face, same.drawing.face)
+            assert np.abs(closeup.drawing.face - image).mean() < 2  # half precision
 
 
 def test_an_eye_seen_from_the_side_is_not_drawn(net, places, photograph):
     aside = places()
     aside[42:48, 0] = aside[42, 0] + (aside[42:48, 0] - aside[42, 0]) / 10
     aside[48:68, 1] += 4
-    drawn, _ = draw_closeups(net, encode_closeups(net, photograph, places()), aside, GeneratorMemory())
+    drawn = draw_closeups(net, encode_closeups(net, photograph, places()), aside)
     assert drawn[2].weight == 0 < drawn[0].weight
 
 
 def test_only_what_changes_is_drawn(net, places, photograph):
     references = encode_closeups(net, photograph, places())
-    assert draw_closeups(net, references, places(), GeneratorMemory())[0] == ()
+    assert draw_closeups(net, references, places()) == ()
     ways = [places(mouth=4.5), places(mouth=6), places(mouth=30)]
-    weights = [draw_closeups(net, references, way, GeneratorMemory())[0] for way in ways]
+    weights = [draw_closeups(net, references, way) for way in ways]
     mouths = [drawn[0].weight if drawn else 0.0 for drawn in weights]
     assert mouths[0] < mouths[1] < mouths[2] == 1
     assert all(closeup.weight == 0 for closeup in weights[2][1:])
 
 
-def test_what_overflows_is_neither_pasted_nor_remembered(net, places, photograph, monkeypatch):
+def test_what_overflows_is_not_pasted(net, places, photograph, monkeypatch):
     references = encode_closeups(net, photograph, places())
     paint = net.paint.forward
     monkeypatch.setattr(net.paint, "forward", lambda x: paint(x) * torch.nan)
-    drawn, memory = draw_closeups(net, references, places(mouth=20), GeneratorMemory())
-    assert not memory.previous
+    drawn = draw_closeups(net, references, places(mouth=20))
+    assert drawn
     assert all(closeup.weight == 0 for closeup in drawn)
 
 
