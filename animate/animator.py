@@ -19,6 +19,7 @@ from ..models import AttentionFlow, Generator, load_generator
 from .compositing.closeups import NAME, load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
+from .compute.devices import restore_thread_count
 from .errors import InputError
 from .face.crop import face_square, to_crop
 from .face.landmarkers import load_landmarker
@@ -146,13 +147,14 @@ class Animator:
         """
         pair = frame if isinstance(frame, Pair) else Pair(frame)
         stages = Stages.of(self.networks, state, alone=alone)
-        item, tracking = stages.track(pair, state.tracking)
-        item, motion = stages.retarget(item, state.motion)
-        item = stages.look_ahead(item)
-        item, memory = stages.generate(item, state.memory)
-        item = stages.close_up(item)
-        item, drawing = stages.finish(item, state.drawing)
-        item = stages.compose(item)
+        with restore_thread_count():
+            item, tracking = stages.track(pair, state.tracking)
+            item, motion = stages.retarget(item, state.motion)
+            item = stages.look_ahead(item)
+            item, memory = stages.generate(item, state.memory)
+            item = stages.close_up(item)
+            item, drawing = stages.finish(item, state.drawing)
+            item = stages.compose(item)
         return item.frame, replace(state, tracking=tracking, motion=motion, memory=memory, drawing=drawing)
 
     def animate(

@@ -13,7 +13,7 @@ from ..models import GeneratorMemory
 from .compositing.alpha import moved_alpha
 from .compositing.closeups import paste_closeups
 from .compositing.detail import Closeup, Drawing, finish
-from .compute.devices import ThreadCounts, thread_count
+from .compute.devices import ThreadCounts, set_thread_count
 from .face.crop import crop, face_square, paste, to_crop
 from .face.landmarks import Landmarks
 from .io.image import off_white
@@ -51,13 +51,13 @@ class Item(NamedTuple):
 
 
 def _threads(which: str) -> Callable[[Method], Method]:
-    """Run a stage with that one of the `ThreadCounts`."""
+    """Run a stage with that one of the `ThreadCounts`; it stays set in the calling thread."""
 
     def decorate(stage: Method) -> Method:
         @wraps(stage)
         def run(self: "Stages", *arguments: Any) -> Any:
-            with thread_count(getattr(self.threads, which)):
-                return stage(self, *arguments)
+            set_thread_count(getattr(self.threads, which))
+            return stage(self, *arguments)
 
         return run  # type: ignore[return-value]
 

@@ -11,7 +11,7 @@ import torch
 
 from ...models import AttentionFlow, Generator
 from ..errors import InputError
-from .devices import ThreadCounts, choose_device, fast_precision, thread_count
+from .devices import ThreadCounts, choose_device, fast_precision, restore_thread_count, set_thread_count
 
 Backend = Literal["torch", "openvino"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -48,5 +48,7 @@ def compile_for_backend(
     from ...models.openvino.export import export
 
     cpu = torch.device("cpu")
-    with thread_count(ThreadCounts.of(cpu).most):  # as a stream generates
+    count = ThreadCounts.of(cpu).most  # as a stream generates
+    with restore_thread_count():
+        set_thread_count(count)
         return export(generator, fast_precision(cpu), rehearse)

@@ -80,7 +80,11 @@ class ThreadCounts(NamedTuple):
 
 
 def set_thread_count(count: int) -> None:
-    """Set torch's thread count for the calling thread, and OpenCV's to one, which is quick enough."""
+    """Set torch's thread count for the calling thread, and OpenCV's to one, which is quick enough.
+
+    MKL has one count for all threads, so a thread that set its own back and forth would change how others
+    round: in a pipeline each thread sets its count once.
+    """
     if torch.get_num_threads() != count:
         torch.set_num_threads(count)
     if cv2.getNumThreads() != 1:
@@ -88,10 +92,9 @@ def set_thread_count(count: int) -> None:
 
 
 @contextmanager
-def thread_count(count: int) -> Iterator[None]:
-    """`set_thread_count` for a while."""
+def restore_thread_count() -> Iterator[None]:
+    """Set the calling thread's count back to what it was, at the end."""
     before = torch.get_num_threads()
-    set_thread_count(count)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...models import FrameOutput
 from ..animator import Animator
-from ..compute.devices import thread_count
+from ..compute.devices import restore_thread_count, set_thread_count
 from ..face.crop import crop
 from ..source_video import Pair
 from ..stages import Stages, memory_for
@@ -73,12 +73,14 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     """What `animator.step(frame, state)` does with its network; None for a frame without a face, in which it
     draws nothing new."""
     networks, stages = animator.networks, Stages.of(animator.networks, state)
-    item, _ = stages.track(Pair(frame), state.tracking)
-    item, motion = stages.retarget(item, state.motion)
+    with restore_thread_count():
+        item, _ = stages.track(Pair(frame), state.tracking)
+        item, motion = stages.retarget(item, state.motion)
     source, target, memory = item.source, item.target, memory_for(item, state.memory)
     if target is None or source is None or motion.square is None:
         return None
-    with thread_count(stages.threads.most), networks.arithmetic():
+    with restore_thread_count(), networks.arithmetic():
+        set_thread_count(stages.threads.most)
         structure, points = target.structure[:, None], target.points[:, None]
         (output,), _ = networks.generator.animate(structure, points, source.portrait.reference, memory)
     face = source.portrait.face

@@ -237,13 +237,16 @@ def test_parts_side_by_side_differ_little_and_less_when_warmed(animator: Animato
 
 @pytest.fixture
 def moving_source(job: Job, make_video: Callable[..., Path], head_picture: Callable[..., np.ndarray]) -> Job:
-    """A job whose source is a video of another rate, with a cut in which its face is elsewhere."""
+    """A job whose source is a video of another rate, with a cut in which its face is elsewhere.
+
+    In ProRes: x264 does not always make the same packets of these same frames.
+    """
 
     def picture(index: int, width: int, height: int) -> np.ndarray:
         return np.roll(head_picture(2 * index, width, height), 40 if index > 9 else 0, axis=1)
 
     own = make_video("own.mp4", picture=picture, size=(160, 120), pts=range(14), rate=Fraction(25))
-    return replace(job, source=own)
+    return replace(job, source=own, output=Path(job.output).with_suffix(".mov"))
 
 
 @pytest.mark.parametrize("at", [10, 24])
@@ -251,15 +254,16 @@ def moving_source(job: Job, make_video: Callable[..., Path], head_picture: Calla
 def test_a_source_video_goes_on_at_the_boundary(
     animator: Animator,
     moving_source: Job,
-    segments: Segments,
     tmp_path: Path,
     at: int,
     kind: Literal["keep", "replace"],
 ):
     """Its pictures are paired again by time, its portrait of the boundary is in the saved state."""
     job = replace(moving_source, options=AnimateOptions(source_motion=kind))
-    (tmp_path / "other").mkdir()
-    whole, other = replace(job, output=tmp_path / "whole.mp4"), Segments(tmp_path / "other", ".mp4")
+    segments = Segments(tmp_path / "work", ".mov")
+    for folder in (segments.folder, tmp_path / "other"):
+        folder.mkdir()
+    whole, other = replace(job, output=tmp_path / "whole.mov"), Segments(tmp_path / "other", ".mov")
     told: list[InputWarning] = []
     write_segments(animator, whole, other, length=7, hooks=RenderHooks(warn=told.append))
     finish_segments(whole, other, animator.name, ignore)
@@ -276,20 +280,20 @@ def test_a_source_video_goes_on_at_the_boundary(
     write_segments(batch_stub.load(), job, segments, length=7)
     finish_segments(job, segments, animator.name, ignore)
     assert packets(job.output) == packets(whole.output)
-    rendered = animator.render(job.source, job.driving, tmp_path / "rendered.mp4", job.options).path
+    rendered = animator.render(job.source, job.driving, tmp_path / "rendered.mov", job.options).path
     assert np.abs(pictures(job.output).astype(int) - pictures(rendered)).mean() < 1
 
 
-def test_the_first_part_does_all_of_a_source_video(
-    animator: Animator, moving_source: Job, segments: Segments, tmp_path: Path
-):
+def test_the_first_part_does_all_of_a_source_video(animator: Animator, moving_source: Job, tmp_path: Path):
     """It is paired in order, so the other parts leave it."""
+    segments = Segments(tmp_path / "work", ".mov")
+    segments.folder.mkdir()
     write_segments(animator, moving_source, segments, 7, SegmentRange(1, 2, 3))
     assert segments.read(0) is segments.read(1) is None
     write_segments(animator, moving_source, segments, 7, SegmentRange(0, 2, 3))
     assert finish_segments(moving_source, segments, animator.name, ignore) == 30
     (tmp_path / "other").mkdir()
-    order, other = replace(moving_source, output=tmp_path / "order.mp4"), Segments(tmp_path / "other", ".mp4")
+    order, other = replace(moving_source, output=tmp_path / "order.mov"), Segments(tmp_path / "other", ".mov")
     write_segments(animator, order, other, 7)
     finish_segments(order, other, animator.name, ignore)
     assert packets(order.output) == packets(moving_source.output)
