@@ -15,7 +15,9 @@ MotionKind = Literal["relative", "absolute", "copy"]
 Guidance = Literal["landmarks", "edges"]
 NoFace = Literal["hold", "passthrough", "fade", "fail"]
 SourceMotion = Literal["keep", "replace"]
-Kind = Literal["choice", "flag", "time", "fraction", "gain", "number", "parts"]
+AudioTrack = int | Literal["all", "none"] | None
+"""Which sound is kept: that of a track, from 1, of all or of none; None: of the default track."""
+Kind = Literal["choice", "flag", "time", "fraction", "gain", "number", "parts", "track"]
 
 PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 """The parts of the motion, each with a gain of its own."""
@@ -26,7 +28,7 @@ class Option(NamedTuple):
 
     flag: its name on the command line, without the dashes, and as a manifest's column. kind: what its text
     is: one of `choices`, a flag without a value, a time (seconds or h:mm:ss), a fraction (0 to 1), a gain,
-    a whole number, or names of parts. help, group, metavar: for `--help`.
+    a whole number, names of parts, or a sound track. help, group, metavar: for `--help`.
     """
 
     flag: str
@@ -159,6 +161,14 @@ class AnimateOptions:
         "stream",
         choices=("h264", "h265", "av1", "prores", "vp9"),
     )
+    audio_track: AudioTrack = _option(
+        None,
+        "track",
+        "the sound track of DRIVING that is kept, from 1; all of them; or none (default: the one marked "
+        "default, else the first)",
+        "stream",
+        metavar="N|all|none",
+    )
     label: bool = _option(False, "flag", "write AI-generated into every frame", "provenance")
     sidecar: bool = _option(
         False, "flag", "write OUT.json beside OUT: hashes of inputs and weights, all settings", "provenance"
@@ -168,6 +178,8 @@ class AnimateOptions:
         if not isinstance(self.motion, MotionOptions):
             raise TypeError(f"motion takes MotionOptions, for example MotionOptions({self.motion!r})")
         _check_choices(self)
+        if isinstance(self.audio_track, int) and self.audio_track < 1:
+            raise InputError(f"--audio-track {self.audio_track}", "tracks are counted from 1")
         if not 0 <= self.detail <= 1:
             raise InputError(f"--detail {self.detail:g}", "out of range", "give 0 to 1")
         if self.no_face == "fade" and self.guidance == "edges":

@@ -17,6 +17,7 @@ from ..errors import InputError, Warn, ignore
 from ..io.atomic import atomic_file, commit_part
 from ..io.timecode import Span
 from ..video import VideoReader
+from ..video.container import sound_options
 from ..video.formats import Output
 from ..video.sound import Sound
 
@@ -98,9 +99,7 @@ def join_segments(
     output, kind = target.path, target.container
     assert output
     part = output.with_name(f".{output.stem}.joining{output.suffix}")
-    options = dict(kind.options)
-    if kind.trims and reader.sound:  # as VideoWriter does
-        options["movie_timescale"] = str(reader.sound.rate)
+    options = {**dict(kind.options), **sound_options(kind, reader)}
     try:
         with av.open(f"file:{part}", "w", format=kind.muxer, options=options) as container:
             container.metadata["comment"] = comment

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InputError, InputWarning, Stopped
 from ..io.timecode import parse_time
-from ..options import Option, list_options, make_options
+from ..options import AudioTrack, Option, list_options, make_options
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -56,6 +56,15 @@ def fraction_option(text: str) -> float:
 def parts_option(text: str) -> tuple[str, ...]:
     """For argparse: names between commas, none of an empty text."""
     return tuple(text.split(",")) if text else ()
+
+
+def track_option(text: str) -> AudioTrack:
+    """For argparse: the number of a sound track, from 1, "all" or "none"."""
+    if text in ("all", "none"):
+        return text
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no sound track; write a number from 1, all or none")
+    return int(text)
 
 
 def count_option(text: str) -> int:
@@ -146,6 +155,7 @@ def _reading(option: Option) -> dict[str, Any]:
         "gain": float,
         "number": int,
         "parts": parts_option,
+        "track": track_option,
     }
     if option.kind == "choice":
         return {"choices": option.choices}

@@ -12,7 +12,7 @@ from av.filter import Graph
 from ..errors import InputError, InputWarning, Warn
 from ..io.atomic import commit_part, part_file
 from .color import encoder_frame, tag_bt709
-from .formats import Encoding, Output
+from .formats import Container, Encoding, Output
 from .frame import Frame
 from .reader import VideoReader
 from .sound import Sound
@@ -42,9 +42,7 @@ class ContainerSink:
         codec, container = output.codec, output.container
         self._pixels = codec.alpha_pixels if encoding.alpha and codec.alpha_pixels else codec.pixels
         options = dict(container.options)
-        sound = audio_from.sound if audio_from else None
-        if container.trims and sound:  # edit lists count in these ticks: FFmpeg's default is milliseconds
-            options["movie_timescale"] = str(sound.rate)
+        options |= sound_options(container, audio_from)
         try:
             url = f"file:{self._part}" if self._part else output.url
             self._container = av.open(url, "w", format=container.muxer, options=options)
@@ -59,7 +57,7 @@ class ContainerSink:
             self._stream = self._add_stream(rate, time_base)
             if audio_from and container.sound:
                 self._sound = Sound.of(audio_from, self._container, output, warn)
-            elif sound:
+            elif audio_from and audio_from.sounds:
                 warn(InputWarning(output.name, "it holds no sound; the driving video's is left out"))
             if encoding.comment:
                 self._container.metadata["comment"] = encoding.comment
@@ -157,6 +155,13 @@ class ContainerSink:
             self._container.close()
         if self._part:
             self._part.unlink(missing_ok=True)
+
+
+def sound_options(container: Container, audio_from: VideoReader | None) -> dict[str, str]:
+    """The muxer's options for the sound of a reader: edit lists count in ticks, by default milliseconds."""
+    if not container.trims or not audio_from or not audio_from.sounds:
+        return {}
+    return {"movie_timescale": str(audio_from.sounds[0].rate)}
 
 
 class _GifPalette:

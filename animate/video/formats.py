@@ -77,41 +77,38 @@ CODECS = {
 
 
 class Container(NamedTuple):
-    """muxer: FFmpeg's name. codecs: names in CODECS. copies: sound codecs that it holds. sound: the encoder
-    for all others; None: no sound. trims: an edit list can cut sound inside a packet. live: low latency."""
+    """muxer: FFmpeg's name. codecs: names in CODECS. sound: the encoder for sound that it does not hold;
+    None: no sound. refuses: beginnings of the names of sound codecs that it holds but players do not play.
+    copies: sound codecs that it holds; None: what FFmpeg writes. trims: an edit list can cut sound inside a
+    packet. live: low latency."""
 
     muxer: str
     codecs: tuple[str, ...]
-    copies: frozenset[str] = frozenset()
     sound: str | None = None
+    refuses: tuple[str, ...] = ()
+    copies: frozenset[str] | None = None
     trims: bool = False
     live: bool = False
     options: tuple[tuple[str, str], ...] = ()
 
 
-_MP4_SOUND = frozenset({"aac", "mp3", "opus", "ac3", "eac3", "alac", "flac"})  # browsers do not play pcm
-_MOV_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be"})
-_FRAGMENTED = ("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof")
-_INDEX_FIRST = ("movflags", "faststart")
-_MP4 = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_INDEX_FIRST,))
+_FRAGMENTED = (("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof"),)
+_INDEX_FIRST = (("movflags", "faststart"),)
+_MP4 = Container("mp4", ("h264", "h265", "av1"), "aac", refuses=("pcm_",), trims=True, options=_INDEX_FIRST)
 FILES = {
     ".mp4": _MP4,
     ".m4v": _MP4,
-    ".mov": Container(
-        "mov", ("prores", "h264", "h265"), _MOV_SOUND, "aac", trims=True, options=(_INDEX_FIRST,)
-    ),
-    ".webm": Container("webm", ("vp9", "av1"), frozenset({"opus", "vorbis"}), "libopus"),
-    ".mkv": Container(
-        "matroska", ("h264", "h265", "av1", "vp9"), _MP4_SOUND | {"vorbis", "pcm_s16le"}, "aac"
-    ),
+    ".mov": Container("mov", ("prores", "h264", "h265"), "aac", trims=True, options=_INDEX_FIRST),
+    ".webm": Container("webm", ("vp9", "av1"), "libopus"),
+    ".mkv": Container("matroska", ("h264", "h265", "av1", "vp9"), "aac"),
     ".gif": Container("gif", ("gif",)),
     ".webp": Container("webp", ("webp",), options=(("loop", "0"),)),
     ".png": Container("image2", ("png",)),
 }
-_PIPE = Container("mp4", ("h264", "h265", "av1"), _MP4_SOUND, "aac", trims=True, options=(_FRAGMENTED,))
+_PIPE = _MP4._replace(options=_FRAGMENTED)
 _STREAMS = {
-    "udp": Container("mpegts", ("h264", "h265"), frozenset({"aac", "mp3", "ac3"}), "aac", live=True),
-    "rtmp": Container("flv", ("h264",), frozenset({"aac", "mp3"}), "aac", live=True),
+    "udp": Container("mpegts", ("h264", "h265"), "aac", copies=frozenset({"aac", "mp3", "ac3"}), live=True),
+    "rtmp": Container("flv", ("h264",), "aac", copies=frozenset({"aac", "mp3"}), live=True),
 }
 _STREAMS |= {"srt": _STREAMS["udp"], "tcp": _STREAMS["udp"], "rtmps": _STREAMS["rtmp"]}
 

@@ -15,6 +15,7 @@ from av.stream import Disposition
 
 from ..errors import InputError
 from ..io.paths import is_url, number_in, numbered_files, video_file
+from ..options import AudioTrack
 
 NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of their own
 _OPEN, _READ = 10.0, 20.0  # timeouts of a network input, seconds
@@ -77,15 +78,42 @@ class Input:
             ) from None
 
 
-def picture_stream(container: InputContainer, name: str) -> av.VideoStream:
-    """The first video stream; InputError if there is none, or FFmpeg has no decoder for it."""
-    cover = Disposition.attached_pic  # cover art is no video
-    stream = next((s for s in container.streams.video if not s.disposition & cover), None)
-    if stream is None:
+def picture_streams(container: InputContainer) -> list[av.VideoStream]:
+    """The video streams, those marked default first; cover art is no video."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    return sorted(streams, key=_is_other)
+
+
+def picture_stream(container: InputContainer, name: str, number: int = 0) -> av.VideoStream:
+    """The `number`-th of `picture_streams`; InputError if there is none, or FFmpeg has no decoder for it."""
+    streams = picture_streams(container)
+    if number >= len(streams):
         raise InputError(name, "there is no picture in it, only sound or data", "give a video")
-    if stream.codec_context is None:
+    if streams[number].codec_context is None:
         raise InputError(name, "FFmpeg has no decoder for its pictures", "convert it to H.264")
-    return stream
+    return streams[number]
+
+
+def sound_streams(container: InputContainer, name: str, track: AudioTrack = None) -> list[av.AudioStream]:
+    """The sound tracks that `track` asks for, without those that FFmpeg cannot decode.
+
+    track: a number from 1 on, "all", "none", or None for the one marked default, else the first.
+    InputError if there is no track of that number.
+    """
+    tracks = list(container.streams.audio)
+    if isinstance(track, int):
+        if not 1 <= track <= len(tracks):
+            has = f"has {len(tracks) or 'no'} sound track{'' if len(tracks) == 1 else 's'}"
+            raise InputError(f"--audio-track {track}", f"{name} {has}", "choose one that it has, or none")
+        tracks = [tracks[track - 1]]
+    usable = [each for each in tracks if each.codec_context is not None]
+    if track == "none":
+        return []
+    return usable if track == "all" else sorted(usable, key=_is_other)[:1]
+
+
+def _is_other(stream: av.VideoStream | av.AudioStream) -> bool:
+    return not stream.disposition & Disposition.default
 
 
 def _numbered(path: Path) -> Input:

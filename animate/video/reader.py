@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
@@ -14,14 +15,24 @@ from av.error import FFmpegError
 
 from ..errors import InputError, Warn, ignore
 from ..io.timecode import Span, clock, exact
+from ..options import AudioTrack
+from .clock import (
+    SAMPLE,
+    SteadyClock,
+    beginning,
+    believable_rate,
+    duration,
+    has_no_times,
+    is_rate_plausible,
+    timed_by_decoding,
+)
 from .color import RgbConverter
 from .frame import Frame
-from .inputs import Camera, Input, picture_stream
+from .inputs import Camera, Input, picture_stream, sound_streams
 from .memory import tune_allocator
 from .salvage import Salvage
 from .webp import AnimatedWebp, is_webp
 
-_DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: the clock begins anywhere
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders drop their alpha
 
 
@@ -31,15 +42,19 @@ class VideoReader:
     path: a file, numbered images (frames/%05d.png), a URL, "-" for standard input, or a Camera.
     start, end: seconds after the beginning; exactly the frames with start <= time < end come.
     warn: told once if HDR or more than 8 bits are reduced.
-    InputError from the constructor if it cannot be read as a video or the range holds no frame.
+    audio_track: which sound a writer copies: a track's number from 1, "all", "none", or None for the one
+    marked default, else the first.
+    picture: which of several picture streams, from 0: those marked default come first.
+    InputError from the constructor if it cannot be read as a video, the range holds no frame or there is no
+    such track.
 
     Attributes:
-        name: for messages. size: (width, height) pixels after rotation. rate: frames a second, the
-        container's average. time_base: seconds a tick. frames: how many to expect, an estimate, or None.
-        origin: the time, seconds, that a writer subtracts: 0; with `start` the first frame's; where the
-        container's clock begins anywhere (MPEG-TS, live) its beginning.
-        zero: the video's own time at its beginning. until: its own time at which `end` cuts, or None.
-        ended: whether all frames were read.
+        name: for messages. size: (width, height) pixels after rotation. rate: frames a second, nominal.
+        time_base: seconds a tick. frames: how many to expect, an estimate, or None.
+        zero: the video's own time at its beginning, wherever its clock begins.
+        origin: the time, seconds, that a writer subtracts: `zero`, with `start` the first frame's.
+        until: its own time at which `end` cuts, or None. ended: whether all frames were read.
+        sounds: the sound tracks that are kept, of its own container.
     """
 
     def __init__(
@@ -48,6 +63,8 @@ class VideoReader:
         start: Fraction | float | None = None,
         end: Fraction | float | None = None,
         warn: Warn = ignore,
+        audio_track: AudioTrack = None,
+        picture: int = 0,
     ):
         tune_allocator()
         self.input = Input.of(path)
@@ -55,7 +72,9 @@ class VideoReader:
         self.name, self.path = self.input.name, self.input.path or Path(self.input.name)
         if start is not None and end is not None and end <= start:
             raise InputError(f"--end {clock(end)}", f"not after --start {clock(start)}", "give a later end")
+        self._track, self._picture = audio_track, picture
         self._container: InputContainer | None = None
+        self.sounds: list[av.AudioStream] = []
         self._salvage: Salvage | None = None
         self.sound_packets: deque[av.Packet] = deque()
         self._queue_sound = True
@@ -73,22 +92,28 @@ class VideoReader:
             raise
 
     def _open(self, container: InputContainer, start, end) -> None:
-        self._stream = stream = picture_stream(container, self.name)
+        self._stream = stream = picture_stream(container, self.name, self._picture)
+        self.sounds = sound_streams(container, self.name, self._track)
         assert stream.time_base is not None
         self.time_base: Fraction = stream.time_base
-        self.rate: Fraction = stream.average_rate or stream.base_rate or Fraction(25)
-        self.zero = Fraction(container.start_time or 0, av.time_base)
-        if stream.duration:
-            self._duration = stream.duration * self.time_base
-        else:
-            self._duration = Fraction(container.duration, av.time_base) if container.duration else None
+        self.zero = beginning(container, self.time_base)
+        self._duration = stream.duration * self.time_base if stream.duration else duration(container)
         self._count: int | None = stream.frames or None
         self._range(start, end)
         if self._from is not None and self.input.path:
             before = self._from - Fraction(1, 5)  # B-frames: a key frame may be stored before its time
             with suppress(FFmpegError):  # a stream without an index is read from its beginning
                 container.seek(int(before / self.time_base), stream=stream)
-        self._salvage = Salvage(self._demux(container), stream, self.rate, self._from, self._decoder())
+        early: list[av.Packet] = []
+        packets = self._demux(container)
+        if not self.input.live and not is_rate_plausible(stream):
+            early, packets = _look_ahead(packets)
+        by_decoding = timed_by_decoding(container)
+        times = [packet.dts if by_decoding or packet.pts is None else packet.pts for packet in early]
+        self.rate: Fraction = believable_rate(stream, [at for at in times if at is not None])
+        self._salvage = Salvage(
+            packets, stream, self.rate, self._from, self._decoder(), by_decoding
+        )
         self._decoded = self._decode(self._salvage)
 
     def _open_webp(self, animation: AnimatedWebp, start, end) -> None:
@@ -111,9 +136,9 @@ class VideoReader:
             raise InputError(self.name, f"there is no frame {asked}; it lasts {length}")
         height, width = self._first.image.shape[:2]
         self.size = (width, height)
-        self.origin = self._first.seconds if start is not None else Fraction(0)
-        if start is None and self._container and self._container.format.flags & _DISCONTINUOUS:
-            self.origin = round(self.zero / self.time_base) * self.time_base
+        if self._container and has_no_times(self._container):
+            self.zero = self._first.seconds
+        self.origin = self.zero if start is None else self._first.seconds
         self.frames = self._estimate()
 
     def __enter__(self) -> Self:
@@ -136,10 +161,9 @@ class VideoReader:
         self.ended = True
 
     @property
-    def sound(self) -> av.AudioStream | None:
-        """The first sound track that has a decoder."""
-        tracks = self._container.streams.audio if self._container else ()
-        return next((track for track in tracks if track.codec_context is not None), None)
+    def picture_index(self) -> int:
+        """The index of the picture stream in the file."""
+        return self._stream.index
 
     def drop_sound(self) -> None:
         """Queue no more sound: nobody is going to take it."""
@@ -147,17 +171,17 @@ class VideoReader:
         self.sound_packets.clear()
 
     def _demux(self, container: InputContainer) -> Iterator[av.Packet]:
-        """The video packets; of an input that can be read only once the sound packets are queued."""
-        sound = self.sound
-        if self.input.path or sound is None:
-            yield from container.demux(self._stream)
-            return
-        for packet in container.demux(self._stream, sound):
-            if packet.stream_index == sound.index:
-                if packet.dts is not None and self._queue_sound:
-                    self.sound_packets.append(packet)
-            else:
+        """The video packets on a steady clock; of an input that can be read only once the sound packets are
+        queued."""
+        clock = SteadyClock(container)
+        queued = {stream.index for stream in self.sounds} if not self.input.path else ()
+        read = [self._stream, *(container.streams.audio if clock.active else self.sounds if queued else ())]
+        for packet in container.demux(read):
+            clock(packet)
+            if packet.stream_index == self._stream.index:
                 yield packet
+            elif self._queue_sound and packet.size and packet.stream_index in queued:
+                self.sound_packets.append(packet)
 
     def _decoder(self) -> av.VideoCodecContext | None:
         name = self._stream.codec_context.codec.canonical_name
@@ -171,7 +195,7 @@ class VideoReader:
         last_pts: int | None = None
         convert = RgbConverter(self.name, self._stream.sample_aspect_ratio, self._warn)
         for decoded in salvage.frames():
-            pts = decoded.pts
+            pts = decoded.dts if decoded.pts is None else decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams
                 pts = 0 if last_pts is None else last_pts + max(1, round(1 / self.rate / self.time_base))
             last_pts = pts
@@ -198,11 +222,28 @@ class VideoReader:
         return tuple(spans)
 
     def _estimate(self) -> int | None:
-        if self._from is None and self.until is None and self._count:
-            return self._count
         if self._duration is None:
-            return None
+            return self._count if self._from is None and self.until is None else None
         begin = self.zero if self._from is None else self._from
         stop = self.zero + self._duration
         stop = stop if self.until is None else min(self.until, stop)
-        return max(1, round((stop - begin) * self.rate))
+        estimate = max(1, round((stop - begin) * self.rate))
+        if self._from is None and self.until is None and self._count:
+            close = abs(self._count - estimate) <= 2 + estimate // 10  # else an edit list, or another's count
+            return self._count if close else estimate
+        return estimate
+
+
+def _look_ahead(packets: Iterator[av.Packet]) -> tuple[list[av.Packet], Iterator[av.Packet]]:
+    """The first packets, and all of them again; damage is left to whoever reads them."""
+    early: list[av.Packet] = []
+    try:
+        early.extend(islice(packets, SAMPLE))
+    except FFmpegError as error:
+        return early, chain(early, _failing(error))
+    return early, chain(early, packets)
+
+
+def _failing(error: FFmpegError) -> Iterator[av.Packet]:
+    raise error
+    yield

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 import av
 from av.codec.context import Flags
@@ -29,18 +30,20 @@ class Salvage:
         rate: Fraction,
         start: Fraction | None = None,
         decoder: av.VideoCodecContext | None = None,
+        by_decoding: bool = False,
     ):
         """packets: the stream's, as they are read. start: report no loss before it, seconds. decoder: used
-        instead of the stream's own."""
+        instead of the stream's own. by_decoding: the packets have no times of presentation."""
         assert stream.time_base is not None
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= Flags.output_corrupt  # damaged frames come out, marked
         self._packets, self._stream, self._tick = packets, stream, stream.time_base
-        self._decoder = decoder
+        self._decoder, self._by_decoding = decoder, by_decoding
         self._usual = max(1, round(1 / rate / self._tick))  # ticks of a packet without a duration
-        self._waiting: list[tuple[int, int]] = []  # heap of (pts, ticks) of packets not yet decoded
+        self._longest = 0  # ticks from a frame to the next
+        self._waiting: list[_Waiting] = []  # heap of packets not yet decoded
         self._lost: list[Span] = []
-        self._passed: deque[tuple[int, int]] = deque(maxlen=32)  # more than any reordering
+        self._passed: deque[_Waiting] = deque(maxlen=32)  # more than any reordering
         self._missing = 0  # packets less frames
         self._errors = 0
         self._start = None if start is None else start / self._tick  # in ticks
@@ -50,15 +53,13 @@ class Salvage:
     def frames(self) -> Generator[av.VideoFrame]:
         """All frames that decode, in order."""
         for packet in self._read():
-            if packet.pts is not None and not packet.is_discard:
-                ticks = packet.duration or self._usual
-                heapq.heappush(self._waiting, (packet.pts, ticks))
-                self._missing += 1
-                self._last_end = max(self._last_end or 0, packet.pts + ticks)
+            waiting = self._expect(packet)
             try:
                 decoded = self._decoder.decode(packet) if self._decoder else packet.decode()
             except FFmpegError:
                 self._errors += 1
+                if self._by_decoding and waiting:
+                    self._lose(waiting)
                 continue
             for frame in decoded:
                 assert isinstance(frame, av.VideoFrame)
@@ -66,8 +67,23 @@ class Salvage:
                 yield frame
         while self._waiting:
             self._passed.append(heapq.heappop(self._waiting))
-            self._lose(*self._passed[-1])
+            self._lose(self._passed[-1])
         self._ran_out = True
+
+    def _expect(self, packet: av.Packet) -> "_Waiting | None":
+        """Note a packet that is to become a frame."""
+        if self._by_decoding:
+            packet.pts = None
+        at = packet.dts if self._by_decoding else packet.pts
+        if at is None or packet.is_discard:
+            return None
+        known = 8 * (packet.duration or 0) >= self._usual  # one tick is no frame's length
+        waiting = _Waiting(at, packet.duration if known and packet.duration else self._usual, known)
+        if not self._by_decoding:
+            heapq.heappush(self._waiting, waiting)
+        self._missing += 1
+        self._last_end = max(self._last_end or 0, at + waiting.ticks)
+        return waiting
 
     def lost(self) -> tuple[Span, ...]:
         """Times of the file that did not decode or came out damaged, as far as it has been read."""
@@ -76,7 +92,7 @@ class Salvage:
         spans = [] if complete and not self._errors else list(self._lost)
         if self._ran_out and self._stream.duration and self._last_end is not None:
             promised = (self._stream.start_time or 0) + self._stream.duration
-            if promised - self._last_end > 2 * self._usual:  # the file is shorter than its index says
+            if promised - self._last_end > 2 * max(self._usual, self._longest):  # shorter than its index says
                 spans.append(Span(self._last_end * self._tick, promised * self._tick))
                 spans.extend(self._gaps())
         return join_spans(spans)
@@ -97,26 +113,41 @@ class Salvage:
 
     def _gaps(self) -> Iterator[Span]:
         """Gaps among the last packets: where a file breaks off, frames stored after later ones are lost."""
-        for (pts, ticks), (following, _) in pairwise(self._passed):
-            if following - (pts + ticks) > ticks // 2:
+        for (pts, ticks, known), (following, *_) in pairwise(self._passed):
+            if known and following - (pts + ticks) > ticks // 2:
                 yield Span((pts + ticks) * self._tick, following * self._tick)
 
     def _account(self, frame: av.VideoFrame) -> None:
         self._missing -= 1
         self._errors += frame.is_corrupt
-        if frame.pts is None:
+        at = frame.dts if self._by_decoding else frame.pts
+        if at is None:
             return
-        while self._waiting and self._waiting[0][0] <= frame.pts:
-            pts, ticks = heapq.heappop(self._waiting)
-            if pts < frame.pts or frame.is_corrupt:
-                self._lose(pts, ticks)
-            self._passed.append((pts, ticks))
+        if self._by_decoding:
+            if frame.is_corrupt:
+                self._lose(_Waiting(at, self._usual, False))
+            return
+        while self._waiting and self._waiting[0].at <= at:
+            passed = heapq.heappop(self._waiting)
+            if passed.at < at or frame.is_corrupt:
+                self._lose(passed)
+            if self._passed:
+                self._longest = max(self._longest, passed.at - self._passed[-1].at)
+            self._passed.append(passed)
 
-    def _lose(self, pts: int, ticks: int) -> None:
-        if self._start is not None and pts < self._start:
+    def _lose(self, packet: "_Waiting") -> None:
+        if self._start is not None and packet.at < self._start:
             return
-        begin, end = pts * self._tick, (pts + ticks) * self._tick
+        begin, end = packet.at * self._tick, (packet.at + packet.ticks) * self._tick
         if self._lost and self._lost[-1].end >= begin:
             self._lost[-1] = Span(self._lost[-1].start, max(end, self._lost[-1].end))
         else:
             self._lost.append(Span(begin, end))
+
+
+class _Waiting(NamedTuple):
+    """A packet's time and length in ticks, and whether the container gave the length."""
+
+    at: int
+    ticks: int
+    known: bool

@@ -15,8 +15,8 @@ from ..io.paths import numbered_files
 from .container import ContainerSink
 from .formats import Encoding, Output
 from .frame import Frame
-from .nvenc import prefer_gpu
 from .reader import VideoReader
+from .support import prefer_gpu
 
 
 class VideoWriter:

@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from gfla.animate import Animator, Frame, VideoReader, VideoWriter
 from gfla.animate.streaming import render as film
 from gfla.animate.video.formats import CODECS, Codec, Encoding, Output
-from gfla.animate.video.nvenc import encodes, prefer_gpu
+from gfla.animate.video.support import encodes, prefer_gpu
 from gfla.models import CONFIGS, Generator
 
 SIZE = (160, 96)

@@ -1,0 +1,105 @@
+"""What of a container's times can be believed: its clock, its rate, its length.
+
+Recordings are glued together, cut and copied from container to container; what their headers say of it is
+often left over from before. The times of the packets themselves decide.
+"""
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+
+_DISCONTINUOUS, _NO_TIMES = 0x0200, 0x0080  # AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
+_INDEXED = "mov"  # its times come from an index and an edit list, which may step back on purpose
+_BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same for a break in the clock
+_PLAUSIBLE = 70  # frames a second up to which a container's average is believed unseen
+_TIMED_BY_DECODING = {"avi", "asf"}  # their packets carry no time of presentation
+
+SAMPLE = 60
+"""Packets whose times are looked at where the container's average rate is implausible."""
+
+
+def beginning(container: InputContainer, tick: Fraction) -> Fraction:
+    """The time, seconds, at which the container's content begins, a multiple of `tick`."""
+    return round(Fraction(container.start_time or 0, av.time_base) / tick) * tick
+
+
+def duration(container: InputContainer) -> Fraction | None:
+    """How long the container's content is, seconds; None if it does not say."""
+    if not container.duration:
+        return None
+    length = Fraction(container.duration, av.time_base)
+    start = Fraction(container.start_time or 0, av.time_base)
+    counts_from_zero = "matroska" in container.format.name  # to the end, not from the beginning
+    return length - start if counts_from_zero and length > start else length
+
+
+def has_no_times(container: InputContainer) -> bool:
+    """Whether it is a bare stream, timed by counting alone."""
+    return bool(container.format.flags & _NO_TIMES)
+
+
+def timed_by_decoding(container: InputContainer) -> bool:
+    """Whether its packets say when they are decoded only: a frame's time is its decoder's."""
+    return container.format.name in _TIMED_BY_DECODING or has_no_times(container)
+
+
+def is_rate_plausible(stream: av.VideoStream) -> bool:
+    """Whether the container's average rate may be taken without a look at the packets."""
+    return stream.average_rate is not None and 0 < stream.average_rate <= _PLAUSIBLE
+
+
+def believable_rate(stream: av.VideoStream, times: Iterable[int]) -> Fraction:
+    """Frames a second: the container's average, or what the first packets' `times` (ticks) say better."""
+    average = stream.average_rate
+    others = (stream.guessed_rate, stream.base_rate, stream.codec_context.framerate)
+    declared = [Fraction(rate) for rate in others if rate]
+    at = sorted(set(times))
+    if len(at) < 3 or stream.time_base is None:
+        plausible = [rate for rate in (average, *declared) if rate and rate <= _PLAUSIBLE]
+        return Fraction(next(iter(plausible), None) or average or next(iter(declared), 25))
+    measured = (len(at) - 1) / ((at[-1] - at[0]) * stream.time_base)
+    if average and average <= measured * 3 / 2:
+        return Fraction(average)
+    near = [rate for rate in declared if abs(rate / measured - 1) < Fraction(1, 20)]
+    return near[0] if near else measured.limit_denominator(1001)
+
+
+class SteadyClock:
+    """Moves packets to where they are played: a clock that jumps goes on instead.
+
+    Call it with every packet of pictures and sound in the file's order; it changes their times. Where a
+    recording begins again, its clock steps back; a broadcast's also leaps ahead. told: called once with the
+    time, seconds, of the first jump.
+    """
+
+    def __init__(self, container: InputContainer, told: Callable[[Fraction], object] | None = None):
+        self.active = _INDEXED not in container.format.name.split(",")
+        self._leaps = bool(container.format.flags & _DISCONTINUOUS)
+        self._next: dict[int, tuple[Fraction, Fraction]] = {}  # by stream: last time and end, seconds
+        self._shift = Fraction(0)
+        self._told = told
+
+    def __call__(self, packet: av.Packet) -> None:
+        """Shift the packet's times in place."""
+        if not self.active or packet.dts is None:
+            self._move(packet)
+            return
+        tick = packet.time_base
+        now = packet.dts * tick + self._shift
+        last, expected = self._next.get(packet.stream_index, (now, now))
+        if now + _BACK < last or (self._leaps and abs(now - expected) > _AHEAD):
+            self._shift += expected - now
+            now = expected
+            if self._told:
+                self._told(expected)
+                self._told = None
+        self._next[packet.stream_index] = (now, now + (packet.duration or 0) * tick)
+        self._move(packet)
+
+    def _move(self, packet: av.Packet) -> None:
+        if self._shift:
+            ticks = round(self._shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks

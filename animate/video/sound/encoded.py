@@ -1,0 +1,128 @@
+"""A sound track that is decoded, cut to the sample and encoded again, as its container holds it."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+
+from ..support import open_layout
+from .range import LEAD, SoundRange
+
+_JITTER = Fraction(1, 500)  # seconds by which times may be off: containers round them to a millisecond
+_BITS = {"aac": 96_000, "libopus": 96_000}  # a second and channel
+
+
+class EncodedTrack:
+    """Encodes what `source` sounds like within `within`, to the sample.
+
+    What an edit list leaves out is not heard; where parts overlap the later one is, and gaps are silent. As
+    many channels are kept as the encoder takes.
+
+    Attributes:
+        stream: of the output. written: seconds of the output up to which packets were made. mixed: says how
+        channels were mixed, "" if they were not.
+    """
+
+    def __init__(self, source: av.AudioStream, output: OutputContainer, encoder: str, within: SoundRange):
+        rates = av.Codec(encoder, "w").audio_rates or (48000,)
+        rate = source.rate if source.rate in rates else 48000
+        layout = open_layout(encoder, source.layout, rate)
+        made = output.add_stream(encoder, rate=rate)
+        assert isinstance(made, av.AudioStream)
+        made.layout = layout.name
+        made.codec_context.bit_rate = _BITS[encoder] * layout.nb_channels
+        self.stream, self._source, self._within = made, source, within
+        self._rate, self._layout = rate, layout.name
+        few, many = layout.nb_channels, source.channels
+        self.mixed = f"{many} channels mixed to {few}" if few < many else ""
+        self._resampler: av.AudioResampler | None = None
+        self._given: tuple[str, str, int] | None = None
+        self._held: np.ndarray | None = None  # (channels, samples) float32, not yet encoded
+        self._at = 0  # the sample of the output at which the held ones begin
+
+    @property
+    def written(self) -> Fraction:
+        return Fraction(self._at, self._rate)
+
+    def packets(self, packet: av.Packet) -> Iterator[av.Packet]:
+        """What the encoder makes of one packet of the source."""
+        within, tick = self._within, packet.time_base
+        if packet.pts is not None:
+            begin, length = packet.pts * tick, (packet.duration or 0) * tick
+            if within.until is not None and begin >= within.until:
+                return
+            if (within.cut_start or packet.is_discard) and begin + length <= within.origin - LEAD:
+                return
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            return
+        yield from self._encode(frames)
+
+    def rest(self) -> Iterator[av.Packet]:
+        """What decoder and encoder still hold."""
+        try:
+            frames = self._source.codec_context.decode(None)
+        except FFmpegError:
+            frames = []
+        yield from self._encode(frames)
+        yield from self._place(self._resampler.resample(None) if self._resampler else [])
+        yield from self._release()
+        yield from self.stream.encode(None)
+
+    def _encode(self, frames: list[av.AudioFrame]) -> Iterator[av.Packet]:
+        for frame in frames:
+            given = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if given != self._given:  # a broadcast may change them on its way
+                yield from self._place(self._resampler.resample(None) if self._resampler else [])
+                self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+                self._given = given
+            assert self._resampler
+            yield from self._place(self._resampler.resample(frame))
+
+    def _place(self, pieces: list[av.AudioFrame]) -> Iterator[av.Packet]:
+        """Put pieces of sound at their times, after what is held."""
+        for piece in pieces:
+            if not piece.samples:
+                continue
+            samples = piece.to_ndarray()
+            end = self._at + (0 if self._held is None else self._held.shape[1])
+            at = end
+            if piece.pts is not None and piece.time_base is not None:
+                at = round((piece.pts * piece.time_base - self._within.origin) * self._rate)
+            if abs(at - end) <= _JITTER * self._rate:
+                at = end
+            if at < self._at:  # before the range, or before what is encoded already
+                samples, at = samples[:, self._at - at :], self._at
+            if self._within.until is not None:
+                last = round((self._within.until - self._within.origin) * self._rate)
+                samples = samples[:, : max(0, last - at)]
+            if not samples.shape[1]:
+                continue
+            if at < end and self._held is not None:  # an overlap: the later part is heard
+                self._held = self._held[:, : at - self._at]
+            yield from self._release()
+            yield from self._silence(at)
+            self._held = samples
+
+    def _silence(self, until: int) -> Iterator[av.Packet]:
+        """Encode silence up to a sample, a second at a time."""
+        channels = self.stream.channels
+        while self._at < until:
+            count = min(self._rate, until - self._at)
+            self._held = np.zeros((channels, count), np.float32)
+            yield from self._release()
+
+    def _release(self) -> Iterator[av.Packet]:
+        """Encode what is held."""
+        held, self._held = self._held, None
+        if held is None or not held.shape[1]:
+            return
+        samples = np.ascontiguousarray(held, np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
+        frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._at
+        self._at += samples.shape[1]
+        yield from self.stream.encode(frame)

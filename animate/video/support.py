@@ -1,0 +1,75 @@
+"""What FFmpeg can do here, found out by trying it, because nothing else tells.
+
+FFmpeg lists a GPU's encoders wherever it was built with them: the first frame shows whether there is a driver
+and whether the GPU encodes at all (some that compute do not), in that size, one more video than now. And a
+container says that it holds a codec, but refuses it when its header is written, or the reverse.
+"""
+
+import io
+from fractions import Fraction
+
+import av
+from av.audio.layout import AudioLayout
+from av.error import FFmpegError
+
+from .formats import Codec, Container
+
+_STANDARD = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+def prefer_gpu(codec: Codec, size: tuple[int, int]) -> Codec:
+    """The GPU's encoder of `codec` if it encodes frames of `size` (width, height), else `codec`."""
+    return codec.gpu if codec.gpu and encodes(codec.gpu, size) else codec
+
+
+def encodes(codec: Codec, size: tuple[int, int]) -> bool:
+    """Whether the encoder takes a frame of `size` (width, height) here and now."""
+    try:
+        context = av.CodecContext.create(codec.encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width, context.height = size
+        context.pix_fmt, context.time_base = codec.pixels, Fraction(1, 25)
+        context.options = dict(codec.options)
+        frame = av.VideoFrame(*size, codec.pixels)
+        frame.pts = 0
+        return any(packet.size for packet in (*context.encode(frame), *context.encode(None)))
+    except (FFmpegError, ValueError):
+        return False
+
+
+def holds_sound(container: Container, source: av.AudioStream) -> bool:
+    """Whether packets of the sound track `source` can be copied into such a container."""
+    name = source.codec_context.codec.canonical_name
+    if container.copies is not None:
+        return name in container.copies
+    if any(name.startswith(kind) for kind in container.refuses):
+        return False
+    try:
+        with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
+            trial.add_stream_from_template(source)
+            trial.start_encoding()
+        return True
+    except (FFmpegError, ValueError):
+        return False
+
+
+def open_layout(encoder: str, layout: AudioLayout, rate: int) -> AudioLayout:
+    """The layout with which `encoder` keeps most of the channels: the same, the standard one of as many
+    channels, or stereo."""
+    standard = _STANDARD.get(layout.nb_channels)
+    for name in (layout.name, standard):
+        if name and _opens(encoder, name, rate):
+            return AudioLayout(name)
+    return AudioLayout("mono" if layout.nb_channels == 1 else "stereo")
+
+
+def _opens(encoder: str, layout: str, rate: int) -> bool:
+    try:
+        context = av.CodecContext.create(encoder, "w")
+        assert isinstance(context, av.AudioCodecContext)
+        context.layout, context.format, context.sample_rate = layout, "fltp", rate
+        context.time_base = Fraction(1, rate)
+        context.open()
+        return True
+    except (FFmpegError, ValueError):
+        return False
