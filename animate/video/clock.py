@@ -15,14 +15,15 @@ _INDEXED = "mov"  # its times come from an index and an edit list, which may ste
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same for a break in the clock
 _PLAUSIBLE = 70  # frames a second up to which a container's average is believed unseen
 _TIMED_BY_DECODING = {"avi", "asf"}  # their packets carry no time of presentation
+_TO_THE_END = {"matroska,webm", "nut"}  # their duration counts from 0, wherever they begin
 
 SAMPLE = 60
 """Packets whose times are looked at where the container's average rate is implausible."""
 
 
-def beginning(container: InputContainer, tick: Fraction) -> Fraction:
-    """The time, seconds, at which the container's content begins, a multiple of `tick`."""
-    return round(Fraction(container.start_time or 0, av.time_base) / tick) * tick
+def beginning(container: InputContainer) -> Fraction:
+    """When the container's content begins, seconds, rounded to a microsecond as FFmpeg has it."""
+    return Fraction(container.start_time or 0, av.time_base)
 
 
 def duration(container: InputContainer) -> Fraction | None:
@@ -30,9 +31,14 @@ def duration(container: InputContainer) -> Fraction | None:
     if not container.duration:
         return None
     length = Fraction(container.duration, av.time_base)
-    start = Fraction(container.start_time or 0, av.time_base)
-    counts_from_zero = "matroska" in container.format.name  # to the end, not from the beginning
+    start = beginning(container)
+    counts_from_zero = container.format.name in _TO_THE_END
     return length - start if counts_from_zero and length > start else length
+
+
+def length_slack(container: InputContainer) -> Fraction:
+    """By how many seconds a stream may be shorter than it says: in ASF all say how long the file is."""
+    return Fraction(container.format.name == "asf")
 
 
 def has_no_times(container: InputContainer) -> bool:

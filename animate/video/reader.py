@@ -51,7 +51,8 @@ class VideoReader:
     Attributes:
         name: for messages. size: (width, height) pixels after rotation. rate: frames a second, nominal.
         time_base: seconds a tick. frames: how many to expect, an estimate, or None.
-        zero: the video's own time at its beginning, wherever its clock begins.
+        zero: the video's own time at its beginning, wherever its clock begins, a multiple of time_base.
+        began: the same as the container says it, for sound, whose ticks are others.
         origin: the time, seconds, that a writer subtracts: `zero`, with `start` the first frame's.
         until: its own time at which `end` cuts, or None. ended: whether all frames were read.
         sounds: the sound tracks that are kept, of its own container.
@@ -96,7 +97,8 @@ class VideoReader:
         self.sounds = sound_streams(container, self.name, self._track)
         assert stream.time_base is not None
         self.time_base: Fraction = stream.time_base
-        self.zero = beginning(container, self.time_base)
+        self.began = beginning(container)
+        self.zero = round(self.began / self.time_base) * self.time_base
         self._duration = stream.duration * self.time_base if stream.duration else duration(container)
         self._count: int | None = stream.frames or None
         self._range(start, end)
@@ -111,13 +113,12 @@ class VideoReader:
         by_decoding = timed_by_decoding(container)
         times = [packet.dts if by_decoding or packet.pts is None else packet.pts for packet in early]
         self.rate: Fraction = believable_rate(stream, [at for at in times if at is not None])
-        self._salvage = Salvage(
-            packets, stream, self.rate, self._from, self._decoder(), by_decoding
-        )
+        self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding)
         self._decoded = self._decode(self._salvage)
 
     def _open_webp(self, animation: AnimatedWebp, start, end) -> None:
-        self.time_base, self.rate, self.zero = animation.time_base, animation.rate, Fraction(0)
+        self.time_base, self.rate = animation.time_base, animation.rate
+        self.zero = self.began = Fraction(0)
         self._duration, self._count = animation.duration, animation.count
         self._range(start, end)
         self._decoded = (frame for frame in animation.frames() if self._wanted(frame.seconds))
@@ -137,7 +138,7 @@ class VideoReader:
         height, width = self._first.image.shape[:2]
         self.size = (width, height)
         if self._container and has_no_times(self._container):
-            self.zero = self._first.seconds
+            self.zero = self.began = self._first.seconds
         self.origin = self.zero if start is None else self._first.seconds
         self.frames = self._estimate()
 

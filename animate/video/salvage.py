@@ -12,6 +12,7 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 
 from ..io.timecode import Span, join_spans
+from .clock import length_slack
 
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
 
@@ -92,7 +93,8 @@ class Salvage:
         spans = [] if complete and not self._errors else list(self._lost)
         if self._ran_out and self._stream.duration and self._last_end is not None:
             promised = (self._stream.start_time or 0) + self._stream.duration
-            if promised - self._last_end > 2 * max(self._usual, self._longest):  # shorter than its index says
+            slack = max(2 * self._usual, 2 * self._longest, length_slack(self._stream.container) / self._tick)
+            if promised - self._last_end > slack:  # the file is shorter than its index says
                 spans.append(Span(self._last_end * self._tick, promised * self._tick))
                 spans.extend(self._gaps())
         return join_spans(spans)

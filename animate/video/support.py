@@ -53,6 +53,11 @@ def holds_sound(container: Container, source: av.AudioStream) -> bool:
         return False
 
 
+def is_lossless(codec: str) -> bool:
+    """Whether a sound codec, by FFmpeg's name, loses nothing and can be encoded here."""
+    return codec in ("flac", "alac") or (codec.startswith("pcm_") and codec in av.codecs_available)
+
+
 def open_layout(encoder: str, layout: AudioLayout, rate: int) -> AudioLayout:
     """The layout with which `encoder` keeps most of the channels: the same, the standard one of as many
     channels, or stereo."""
@@ -67,7 +72,9 @@ def _opens(encoder: str, layout: str, rate: int) -> bool:
     try:
         context = av.CodecContext.create(encoder, "w")
         assert isinstance(context, av.AudioCodecContext)
-        context.layout, context.format, context.sample_rate = layout, "fltp", rate
+        taken = av.Codec(encoder, "w").audio_formats
+        context.layout, context.sample_rate = layout, rate
+        context.format = taken[0] if taken else "fltp"
         context.time_base = Fraction(1, rate)
         context.open()
         return True

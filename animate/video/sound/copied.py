@@ -1,5 +1,6 @@
 """A sound track whose packets are copied: in order, without those that are not to be heard."""
 
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -14,8 +15,9 @@ _JITTER = Fraction(1, 50)  # seconds by which packets may overlap unsaid: contai
 class CopiedTrack:
     """Copies the packets of `source` that overlap `within` and a little before it, which settles the decoder.
 
-    The container's edit list cuts inside a packet. Times that stand still or step back are moved on, and
-    `tell` is called with the time, seconds of the output, and what happens there.
+    The container's edit list cuts inside a packet. Times are those of samples again where the source's
+    container rounded them; those that stand still or step back are moved on, and `tell` is called with the
+    time, seconds of the output, and what happens there.
 
     Attributes:
         stream: of the output. written: seconds of the output up to which packets were made.
@@ -29,50 +31,72 @@ class CopiedTrack:
         tell: Callable[[Fraction, str], object],
     ):
         self.stream = output.add_stream_from_template(source)
-        self.written = Fraction(0)
         self._within, self._tell = within, tell
-        self._step = Fraction(1, source.rate or 48000)
-        self._last: int | None = None  # decoding time of the last packet, ticks of the input
+        self._rate, self._context = source.rate or 48000, source.codec_context
+        bits = re.fullmatch(r"pcm_[fsu](\d+)[lb]e", self._context.codec.canonical_name)
+        self._pcm_bits = int(bits[1]) * source.channels if bits else 0
+        self._full = 0  # samples of the last packet
+        self._last: int | None = None  # where the last packet begins, in samples of the output
+        self._end: int | None = None  # and where it ends
         self._heard = False
+
+    @property
+    def written(self) -> Fraction:
+        return Fraction(max(self._end or 0, 0), self._rate)
 
     def packets(self, packet: av.Packet) -> Iterator[av.Packet]:
         """What one packet of the source becomes, if anything."""
         within, tick = self._within, packet.time_base
-        if packet.pts is None and packet.dts is None:
+        pts = packet.dts if packet.pts is None else packet.pts
+        if pts is None or (packet.is_discard and self._heard):
             return
-        packet.pts = packet.dts if packet.pts is None else packet.pts
-        packet.dts = packet.pts if packet.dts is None else packet.dts
-        begin, length = packet.pts * tick, (packet.duration or 0) * tick
+        begin, (skipped, cut) = pts * tick, _trimming(packet)
+        count = self._samples(packet, cut)
         wanted_from = within.origin - LEAD if within.cut_start or packet.is_discard else None
-        if packet.is_discard and self._heard:
+        if wanted_from is not None and begin + Fraction(count, self._rate) <= wanted_from:
             return
-        if wanted_from is not None and begin + length <= wanted_from:
-            return
+        at = self._place(begin, tick, skipped)
         if within.until is not None:
             if begin >= within.until:
                 return
-            if begin + length > within.until:
-                packet.duration = max(1, round((within.until - begin) / tick))
+            count = min(count, max(1, round((within.until - within.origin) * self._rate) - at))
         self._heard = self._heard or not packet.is_discard
-        shift = round(within.origin / tick)
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-        self._order(packet)
-        packet.stream = self.stream
+        if self._last is not None and self._end is not None:
+            if Fraction(self._end - at, self._rate) > _JITTER:
+                reason = "overlaps what is before it; its packets are kept one after another"
+                self._tell(Fraction(at, self._rate), reason)
+            at = max(at, self._last + 1)  # as every container wants it
+        self._last, self._end = at, at + count
+        packet.time_base, packet.pts, packet.dts = Fraction(1, self._rate), at, at
+        packet.duration, packet.stream = count, self.stream
         yield packet
 
     def rest(self) -> Iterator[av.Packet]:
         """Nothing: every packet has been given out."""
         return iter(())
 
-    def _order(self, packet: av.Packet) -> None:
-        """Let the decoding time be later than the last packet's, as every container wants it."""
-        assert packet.dts is not None
-        assert packet.pts is not None
-        at = packet.dts * packet.time_base
-        if self._last is not None and packet.dts <= self._last:
-            packet.dts = self._last + max(1, -int(-self._step // packet.time_base))
-            packet.pts = max(packet.pts, packet.dts)
-        if self._last is not None and self.written - at > _JITTER:
-            self._tell(at, "overlaps what is before it; its packets are kept one after another")
-        self._last = packet.dts
-        self.written = max(self.written, at + (packet.duration or 0) * packet.time_base)
+    def _place(self, begin: Fraction, tick: Fraction, skipped: int) -> int:
+        """The sample of the output at which a packet begins whose time was rounded to a `tick`."""
+        exact = (begin - self._within.origin) * self._rate
+        likely = -skipped if self._end is None else self._end
+        return likely if abs(exact - likely) <= tick * self._rate else round(exact)
+
+    def _samples(self, packet: av.Packet, cut: int) -> int:
+        """How many of a packet are heard, of which `cut` are left out at the end."""
+        said = round((packet.duration or 0) * packet.time_base * self._rate)
+        if packet.time_base == Fraction(1, self._rate) and said:
+            return said
+        if self._pcm_bits:
+            return packet.size * 8 // self._pcm_bits
+        full = self._context.frame_size or (self._full if cut else said)
+        self._full = full
+        return max(1, full - cut)
+
+
+def _trimming(packet: av.Packet) -> tuple[int, int]:
+    """How many samples a decoder is to leave out at a packet's beginning and at its end."""
+    for data in packet.iter_sidedata():
+        if data.data_type == "skip_samples":
+            said = bytes(data)
+            return int.from_bytes(said[:4], "little"), int.from_bytes(said[4:8], "little")
+    return 0, 0

@@ -22,25 +22,28 @@ class EncodedTrack:
     many channels are kept as the encoder takes.
 
     Attributes:
-        stream: of the output. written: seconds of the output up to which packets were made. mixed: says how
-        channels were mixed, "" if they were not.
+        stream: of the output. codec: its encoder. written: seconds of the output up to which packets were
+        made. mixed: says how channels were mixed, "" if they were not.
     """
 
     def __init__(self, source: av.AudioStream, output: OutputContainer, encoder: str, within: SoundRange):
-        rates = av.Codec(encoder, "w").audio_rates or (48000,)
-        rate = source.rate if source.rate in rates else 48000
+        rates = av.Codec(encoder, "w").audio_rates
+        rate = source.rate if not rates or source.rate in rates else 48000
         layout = open_layout(encoder, source.layout, rate)
         made = output.add_stream(encoder, rate=rate)
         assert isinstance(made, av.AudioStream)
         made.layout = layout.name
-        made.codec_context.bit_rate = _BITS[encoder] * layout.nb_channels
+        if encoder in _BITS:
+            made.codec_context.bit_rate = _BITS[encoder] * layout.nb_channels
+        self.codec = encoder
+        self._format, self._kind = ("fltp", np.float32) if encoder in _BITS else ("dblp", np.float64)
         self.stream, self._source, self._within = made, source, within
         self._rate, self._layout = rate, layout.name
         few, many = layout.nb_channels, source.channels
         self.mixed = f"{many} channels mixed to {few}" if few < many else ""
         self._resampler: av.AudioResampler | None = None
         self._given: tuple[str, str, int] | None = None
-        self._held: np.ndarray | None = None  # (channels, samples) float32, not yet encoded
+        self._held: np.ndarray | None = None  # (channels, samples), not yet encoded
         self._at = 0  # the sample of the output at which the held ones begin
 
     @property
@@ -78,7 +81,7 @@ class EncodedTrack:
             given = (frame.format.name, frame.layout.name, frame.sample_rate)
             if given != self._given:  # a broadcast may change them on its way
                 yield from self._place(self._resampler.resample(None) if self._resampler else [])
-                self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+                self._resampler = av.AudioResampler(format=self._format, layout=self._layout, rate=self._rate)
                 self._given = given
             assert self._resampler
             yield from self._place(self._resampler.resample(frame))
@@ -113,7 +116,7 @@ class EncodedTrack:
         channels = self.stream.channels
         while self._at < until:
             count = min(self._rate, until - self._at)
-            self._held = np.zeros((channels, count), np.float32)
+            self._held = np.zeros((channels, count), self._kind)
             yield from self._release()
 
     def _release(self) -> Iterator[av.Packet]:
@@ -121,8 +124,8 @@ class EncodedTrack:
         held, self._held = self._held, None
         if held is None or not held.shape[1]:
             return
-        samples = np.ascontiguousarray(held, np.float32)
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
+        samples = np.ascontiguousarray(held, self._kind)
+        frame = av.AudioFrame.from_ndarray(samples, format=self._format, layout=self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._at
         self._at += samples.shape[1]
         yield from self.stream.encode(frame)

@@ -15,7 +15,7 @@ from ...io.timecode import clock
 from ..clock import SteadyClock
 from ..formats import Output
 from ..reader import VideoReader
-from ..support import holds_sound
+from ..support import holds_sound, is_lossless
 from .copied import CopiedTrack
 from .encoded import EncodedTrack
 from .range import LEAD, Edits, SoundRange
@@ -50,7 +50,8 @@ class Sound:
             self._own = reader.input.open()
             sources = [self._own.streams[stream.index] for stream in sources]
         self._told = False
-        self._range = SoundRange(reader.origin, reader.until, reader.origin > reader.zero)
+        cut = reader.origin > reader.zero
+        self._range = SoundRange(reader.origin if cut else reader.began, reader.until, cut)
         self._tracks: dict[int, CopiedTrack | EncodedTrack] = {}
         for source in sources:
             assert isinstance(source, av.AudioStream)
@@ -65,8 +66,8 @@ class Sound:
         self._complete = False  # whether all packets of a reader that is read once have come
 
     def _track(self, source: av.AudioStream, target: Output, first: bool) -> CopiedTrack | EncodedTrack:
-        edits = Edits.of(source)
-        reason = self._why_encode(source, target, edits)
+        edits, held = Edits.of(source), self._is_held(source, target)
+        reason = self._why_encode(source, target, edits, held)
         track: CopiedTrack | EncodedTrack
         if reason is None:
             end = edits.end if self._own else None
@@ -74,31 +75,39 @@ class Sound:
         else:
             encoder = target.container.sound
             assert encoder is not None
-            track = EncodedTrack(source, self._output, encoder, self._range)
-            into = encoder.removeprefix("lib")
+            codec = source.codec_context.codec.canonical_name
+            track = EncodedTrack(
+                source, self._output, codec if held and is_lossless(codec) else encoder, self._range
+            )
+            into = track.codec.removeprefix("lib")
+            done = "encoded again" if into == codec else f"turned into {into}"
             mixed = f", {track.mixed}" if track.mixed else ""
-            reason = f"{target.container.muxer} {reason}, so it is turned into {into}{mixed}"
-            self._warn(InputWarning(self._reader.name, reason))
+            self._warn(InputWarning(self._reader.name, f"{reason}, so it is {done}{mixed}"))
         for tag in _KEPT_TAGS:
             if (text := source.metadata.get(tag)) and text != "und":
                 track.stream.metadata[tag] = text
         track.stream.disposition = Disposition.default if first else Disposition(0)
         return track
 
-    def _why_encode(self, source: av.AudioStream, target: Output, edits: Edits) -> str | None:
-        """Why the packets cannot be copied; None if they can."""
+    def _is_held(self, source: av.AudioStream, target: Output) -> bool:
+        """Whether packets of the source's codec can be written to the target as they are."""
         context, container = source.codec_context, target.container
-        codec = context.codec.canonical_name
-        adts = codec == "aac" and not context.extradata  # described by its packets alone
-        if not holds_sound(container, source) or (
-            adts and target.path is None and container.muxer != "mpegts"
-        ):
-            return f"cannot hold {codec} sound"
+        adts = (
+            context.codec.canonical_name == "aac" and not context.extradata
+        )  # described by its packets alone
+        bare = adts and target.path is None and container.muxer != "mpegts"
+        return not bare and holds_sound(container, source)
+
+    def _why_encode(self, source: av.AudioStream, target: Output, edits: Edits, held: bool) -> str | None:
+        """Why the packets cannot be copied; None if they can."""
+        container, codec = target.container, source.codec_context.codec.canonical_name
+        if not held:
+            return f"{container.muxer} cannot hold {codec} sound"
         if edits.parts:
-            return f"cannot copy {codec} sound that an edit list takes apart"
+            return "its edit list takes the sound apart"
         trimmed = container.trims and codec in _TRIMMED
         cut = self._range.cut_start or self._range.until is not None or edits.cut_start
-        return f"cannot cut {codec} sound" if cut and not trimmed else None
+        return f"{container.muxer} cannot cut {codec} sound" if cut and not trimmed else None
 
     def copy_until(self, seconds: Fraction | None) -> None:
         """Mux the packets that begin before `seconds` of the input's clock, all that remain for None."""
