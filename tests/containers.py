@@ -150,7 +150,7 @@ def content(path: Path) -> Content:
 
 
 def edited(data: bytes, parts: Sequence[tuple[float, float]]) -> bytes:
-    """An mp4 whose index is at its end, with (start, seconds) `parts` of its media as every track's edit list."""
+    """An mp4 whose index is at its end, with (start, seconds) `parts` of its media as each track's edits."""
     moov = next(box for box in _boxes(data, 0, len(data)) if box[0] == b"moov")
     scale = _scale(data, next(box for box in _inside(data, moov) if box[0] == b"mvhd"))
     made = b""

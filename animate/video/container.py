@@ -1,9 +1,12 @@
 """A video that FFmpeg writes: frames and sound into a container, which is a file, a pipe or an address."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import av
 from av.error import FFmpegError
@@ -44,8 +47,8 @@ class ContainerSink:
         options = dict(container.options)
         options |= sound_options(container, audio_from)
         try:
-            url = f"file:{self._part}" if self._part else output.url
-            self._container = av.open(url, "w", format=container.muxer, options=options)
+            place = f"file:{self._part}" if self._part else _Pipe() if output.is_pipe else output.url
+            self._container = av.open(place, "w", format=container.muxer, options=options)
         except (FFmpegError, OSError) as error:
             raise InputError(output.name, f"cannot be opened for writing: {error.strerror}") from None
         self._sound: Sound | None = None
@@ -70,6 +73,8 @@ class ContainerSink:
         codec, options = self._output.codec, dict(self._output.codec.options)
         if self._output.container.live:
             options["g"] = str(round(rate) or 1)
+        if codec.fastest:  # nominal: each frame's own time counts
+            rate = min(rate, Fraction(codec.fastest))
         if codec.encoder == "gif":
             time_base = Fraction(1, 100)
         if codec.encoder == "libsvtav1":
@@ -108,8 +113,13 @@ class ContainerSink:
 
     def _encode(self, frame: av.VideoFrame | None) -> list[av.Packet]:
         """The packets that a frame completes; all that remain for None."""
-        with _same_priority():
-            return self._stream.encode(frame)
+        try:
+            with _same_priority():
+                return self._stream.encode(frame)
+        except (FFmpegError, ValueError) as error:
+            encoder = self._output.codec.encoder
+            reason = f"{encoder} does not encode {self._size[0]}x{self._size[1]} ({error})"
+            raise InputError(self._output.name, reason, "take another --codec") from error
 
     def _mux(self, packets: list[av.Packet]) -> None:
         with self._write_errors():
@@ -126,14 +136,18 @@ class ContainerSink:
         try:
             yield
         except (FFmpegError, OSError) as error:
-            raise InputError(self._output.name, f"cannot be written: {error.strerror}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(self._output.name, f"cannot be written: {reason}") from error
 
     def cut(self, seconds: Fraction) -> None:
         """Take no sound from `seconds` of the reader's clock on."""
         self._end = seconds
 
     def finish(self) -> None:
-        """Write what remains and close; a file gets its name."""
+        """Write what remains and close; a file gets its name.
+
+        Where only the name cannot be given the work is kept: InputError says where.
+        """
         last = self._encode(None)
         if self._output.codec.encoder == "libx265" and self._count < _X265_DELAY:
             for packet in last:
@@ -144,8 +158,16 @@ class ContainerSink:
             self._sound.close()
         with self._write_errors():
             self._container.close()
-            if self._part and self._output.path:
-                commit_part(self._part, self._output.path)
+        if self._part and self._output.path:
+            self._commit(self._part, self._output.path)
+
+    def _commit(self, part: Path, path: Path) -> None:
+        try:
+            commit_part(part, path)
+        except OSError as error:
+            kept, self._part = part, None
+            reason = f"cannot get its name: {error.strerror}"
+            raise InputError(self._output.name, reason, f"the whole video is in {kept}") from error
 
     def discard(self) -> None:
         """Close and leave no file."""
@@ -162,6 +184,19 @@ def sound_options(container: Container, audio_from: VideoReader | None) -> dict[
     if not container.trims or not audio_from or not audio_from.sounds:
         return {}
     return {"movie_timescale": str(audio_from.sounds[0].rate)}
+
+
+class _Pipe(io.RawIOBase):
+    """Standard output, for FFmpeg to write to: whoever reads it is told of an error, and at once."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(1, rest) :]
+        return len(data)
 
 
 class _GifPalette:

@@ -16,9 +16,9 @@ class Codec(NamedTuple):
     """How FFmpeg encodes.
 
     encoder: FFmpeg's name. pixels: pixel format; alpha_pixels: the one with transparency, None if there is
-    none. even: takes only even sizes. options: the encoder's; live: more of them for low latency. tag:
-    FourCC. full: YCbCr in all 256 levels, which smooth dark images need, where every player knows the tag.
-    gpu: the same by an NVIDIA GPU.
+    none. even: takes only even sizes. options: the encoder's; live: more of them for low latency; prompt: of
+    them those with which no frame waits for later ones, at the same quality. tag: FourCC. full: YCbCr in all 256 levels, which smooth dark images need, where every player knows the tag.
+    gpu: the same by an NVIDIA GPU. fastest: frames a second that it takes at most, None if it does not mind.
     """
 
     encoder: str
@@ -29,12 +29,18 @@ class Codec(NamedTuple):
     tag: str | None = None
     full: bool = False
     live: dict[str, str] | None = None
+    prompt: dict[str, str] | None = None
     gpu: "Codec | None" = None
+    fastest: int | None = None
 
     def low_latency(self) -> "Codec":
         """The same codec with its `live` options."""
         gpu = self.gpu.low_latency() if self.gpu else None
         return self._replace(options=self.options | (self.live or {}), gpu=gpu)
+
+    def without_delay(self) -> "Codec":
+        """The same codec with its `prompt` options."""
+        return self._replace(options=self.options | (self.prompt or {}))
 
 
 _LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
@@ -49,6 +55,7 @@ CODECS = {
         {"crf": "6", "preset": "faster"},
         full=True,
         live=_LIVE,
+        prompt={"tune": "zerolatency"},
         gpu=Codec("h264_nvenc", "yuv420p", None, True, _GPU | {"qp": "8"}, full=True, live=_GPU_LIVE),
     ),
     "h265": Codec(
@@ -59,9 +66,10 @@ CODECS = {
         {"crf": "14", "preset": "faster", "x265-params": "log-level=error"},
         "hvc1",
         live=_LIVE,
+        prompt={"tune": "zerolatency"},
         gpu=Codec("hevc_nvenc", "yuv420p", None, True, _GPU | {"qp": "14"}, "hvc1", live=_GPU_LIVE),
     ),
-    "av1": Codec("libsvtav1", "yuv420p", None, True, {"crf": "20", "preset": "8"}),
+    "av1": Codec("libsvtav1", "yuv420p", None, True, {"crf": "20", "preset": "8"}, prompt={"svtav1-params": "pred-struct=1:lookahead=0"}, fastest=240),
     "prores": Codec("prores_ks", "yuv444p10le", "yuva444p10le", False, {"profile": "4444"}),
     "vp9": Codec(
         "libvpx-vp9",
@@ -92,7 +100,11 @@ class Container(NamedTuple):
     options: tuple[tuple[str, str], ...] = ()
 
 
-_FRAGMENTED = (("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof"),)
+_FRAGMENTED = (
+    ("movflags", "frag_keyframe+empty_moov+delay_moov+default_base_moof"),
+    ("frag_duration", "500000"),  # microseconds: whoever reads the pipe has the first within a second
+    ("max_interleave_delta", "500000"),  # nor does it wait for sound that begins late
+)
 _INDEX_FIRST = (("movflags", "faststart"),)
 _MP4 = Container("mp4", ("h264", "h265", "av1"), "aac", refuses=("pcm_",), trims=True, options=_INDEX_FIRST)
 FILES = {
@@ -147,7 +159,8 @@ class Output(NamedTuple):
         InputError if it cannot be written, exists and `overwrite` is false, or does not hold `codec`.
         """
         if given == "-":
-            return cls("standard output", "pipe:1", None, _PIPE, _codec(given, _PIPE, codec))
+            prompt = _codec(given, _PIPE, codec).without_delay()
+            return cls("standard output", "pipe:1", None, _PIPE, prompt)
         if is_url(given):
             scheme = str(given).split(":", 1)[0]
             if scheme not in _STREAMS:
@@ -159,6 +172,11 @@ class Output(NamedTuple):
         path = new_file(given, overwrite)
         container = FILES[path.suffix.lower()]
         return cls(str(path), f"file:{path}", path, container, _codec(path, container, codec))
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it is standard output."""
+        return self.url == "pipe:1"
 
     @property
     def numbered(self) -> bool:

@@ -76,9 +76,8 @@ class Sound:
             encoder = target.container.sound
             assert encoder is not None
             codec = source.codec_context.codec.canonical_name
-            track = EncodedTrack(
-                source, self._output, codec if held and is_lossless(codec) else encoder, self._range
-            )
+            encoder = codec if held and is_lossless(codec) else encoder
+            track = EncodedTrack(source, self._output, encoder, self._range)
             into = track.codec.removeprefix("lib")
             done = "encoded again" if into == codec else f"turned into {into}"
             mixed = f", {track.mixed}" if track.mixed else ""
@@ -92,11 +91,9 @@ class Sound:
     def _is_held(self, source: av.AudioStream, target: Output) -> bool:
         """Whether packets of the source's codec can be written to the target as they are."""
         context, container = source.codec_context, target.container
-        adts = (
-            context.codec.canonical_name == "aac" and not context.extradata
-        )  # described by its packets alone
-        bare = adts and target.path is None and container.muxer != "mpegts"
-        return not bare and holds_sound(container, source)
+        adts = context.codec.canonical_name == "aac" and not context.extradata
+        alone = adts and target.path is None and container.muxer != "mpegts"  # only its packets describe it
+        return not alone and holds_sound(container, source)
 
     def _why_encode(self, source: av.AudioStream, target: Output, edits: Edits, held: bool) -> str | None:
         """Why the packets cannot be copied; None if they can."""
