@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, Stopped
+from ..io.once import as_file
 from ..io.paths import check_not_input, check_video_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
     options = _parser().parse_args(arguments)
-    return run(lambda: _animate(options))
+    return run(lambda: _with_source(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,6 +56,11 @@ def job_of(given: argparse.Namespace, where: str = "") -> "Job":
 
     options, model = read_options(AnimateOptions, given), read_options(ModelOptions, given)
     return Job(given.source, given.driving, given.output, options, model, given.save_motion, where)
+
+
+def _with_source(given: argparse.Namespace) -> None:
+    with as_file(given.source) as given.source:
+        _animate(given)
 
 
 def _animate(given: argparse.Namespace) -> None:

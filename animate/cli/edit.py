@@ -6,6 +6,7 @@ from contextlib import closing
 from fractions import Fraction
 
 from ..errors import InputError
+from ..io.once import as_file
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..io.timecode import parse_time
 from ..motion.controls import CONTROLS, check_control, key_frames
@@ -16,7 +17,7 @@ from .options import Bar, add_options, run, show_warning
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
     options = _parser().parse_args(arguments)
-    return run(lambda: _edit(options))
+    return run(lambda: _with_source(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser, ModelOptions, ("device",))
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
     return parser
+
+
+def _with_source(options: argparse.Namespace) -> None:
+    with as_file(options.source) as options.source:
+        _edit(options)
 
 
 def _edit(options: argparse.Namespace) -> None:

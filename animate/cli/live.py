@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 
 from ..errors import InputError
+from ..io.once import as_file
 from ..io.paths import check_not_input, check_video_input, existing_file, is_url
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
@@ -21,7 +22,7 @@ _KEYS = "keys: c calibrate, m mirror, s next source, q end"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
     options = _parser().parse_args(arguments)
-    return run(lambda: _live(options))
+    return run(lambda: _with_source(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
     add_options(parser, ModelOptions, ("device", "backend"))
     return parser
+
+
+def _with_source(options: argparse.Namespace) -> None:
+    with as_file(options.source) as options.source:
+        _live(options)
 
 
 def _live(options: argparse.Namespace) -> None:

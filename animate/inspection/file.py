@@ -102,6 +102,7 @@ class Inspection:
             "bits": media.bits,
             "hdr": media.hdr,
             "rotation": media.rotation,
+            "mirrored": media.mirrored,
             "pixel_shape": str(media.pixel),
             "start": float(media.start),
             "rate": rate.mean and float(rate.mean),
@@ -251,6 +252,8 @@ def _file_lines(media: Media, rate: FrameRate, lost: tuple[Span, ...]) -> Iterat
         facts.append(f"HDR ({media.hdr}), mapped to ordinary tones")
     if media.rotation:
         facts.append(f"turned by {media.rotation} degrees")
+    if media.mirrored:
+        facts.append("mirrored")
     if media.pixel != 1:
         facts.append(f"pixels {media.pixel} as wide as high, squared")
     yield f"  file: {', '.join(facts)}"
@@ -264,7 +267,7 @@ def _file_lines(media: Media, rate: FrameRate, lost: tuple[Span, ...]) -> Iterat
     if sound is None:
         yield "  no sound"
         return
-    kept = "copied" if sound.codec in FILES[".mp4"].copies else f"turned into {FILES['.mp4'].sound}"
+    kept = "copied" if sound.copied else f"turned into {FILES['.mp4'].sound}"
     lasts = "" if sound.duration is None else f", {clock(sound.duration)} long"
     after = sound.start - media.start
     begins = f", from {clock(after)}" if after > Fraction(1, 1000) else ""

@@ -12,6 +12,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from ..errors import InputWarning, Warn
 from .frame import Frame
+from .orientation import Orientation
 
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
@@ -40,8 +41,7 @@ class RgbConverter:
             self._size = (max(wide, 1), max(high, 1))
         has_alpha = decoded.format.has_palette or any(part.is_alpha for part in decoded.format.components)
         pixels = self._convert(decoded, "rgba" if has_alpha else "rgb24")
-        if turns := decoded.rotation // 90 % 4:
-            pixels = np.rot90(pixels, k=turns)
+        pixels = Orientation.of(decoded).apply(pixels)
         if not has_alpha:
             return np.ascontiguousarray(pixels), None
         alpha = np.ascontiguousarray(pixels[..., 3])

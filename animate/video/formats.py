@@ -16,9 +16,10 @@ class Codec(NamedTuple):
     """How FFmpeg encodes.
 
     encoder: FFmpeg's name. pixels: pixel format; alpha_pixels: the one with transparency, None if there is
-    none. even: takes only even sizes. options: the encoder's; live: more of them for low latency; prompt: of
-    them those with which no frame waits for later ones, at the same quality. tag: FourCC. full: YCbCr in all 256 levels, which smooth dark images need, where every player knows the tag.
-    gpu: the same by an NVIDIA GPU. fastest: frames a second that it takes at most, None if it does not mind.
+    none. even: takes only even sizes. options: the encoder's; live: more of them for low latency; prompt:
+    those with which no frame waits for later ones, at the same quality. tag: FourCC. full: YCbCr in all 256
+    levels, which smooth dark images need, where every player knows the tag. gpu: the same by an NVIDIA GPU.
+    fastest: frames a second that it takes at most, None if it does not mind.
     """
 
     encoder: str
@@ -69,7 +70,15 @@ CODECS = {
         prompt={"tune": "zerolatency"},
         gpu=Codec("hevc_nvenc", "yuv420p", None, True, _GPU | {"qp": "14"}, "hvc1", live=_GPU_LIVE),
     ),
-    "av1": Codec("libsvtav1", "yuv420p", None, True, {"crf": "20", "preset": "8"}, prompt={"svtav1-params": "pred-struct=1:lookahead=0"}, fastest=240),
+    "av1": Codec(
+        "libsvtav1",
+        "yuv420p",
+        None,
+        True,
+        {"crf": "20", "preset": "8"},
+        prompt={"svtav1-params": "pred-struct=1:lookahead=0"},
+        fastest=240,
+    ),
     "prores": Codec("prores_ks", "yuv444p10le", "yuva444p10le", False, {"profile": "4444"}),
     "vp9": Codec(
         "libvpx-vp9",

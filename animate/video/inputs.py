@@ -3,10 +3,13 @@
 Nothing is guessed: a name that is no URL is a file, and a missing file is an error, never a camera.
 """
 
+import io
 import os
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -14,10 +17,13 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from ..errors import InputError
+from ..io.once import index_is_last, keep, readable
 from ..io.paths import is_url, number_in, numbered_files, video_file
 from ..options import AudioTrack
 
 NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of their own
+_STANDARD_INPUT = "pipe:0"
+_HEAD = 64 << 10  # bytes of a download that are looked at
 _OPEN, _READ = 10.0, 20.0  # timeouts of a network input, seconds
 
 
@@ -49,7 +55,7 @@ class Input:
         if isinstance(given, Camera):
             return _camera(given)
         if given == "-":
-            return cls("standard input", "pipe:0")
+            return cls("standard input", _STANDARD_INPUT)
         if is_url(given):
             options = {"rtsp_transport": "tcp"} if str(given).startswith("rtsp") else {}
             return cls(str(given), str(given), live=True, options=options)
@@ -60,22 +66,41 @@ class Input:
 
     def open(self) -> InputContainer:
         """InputError if it does not exist or is no video."""
+        place: Any = self.url
+        if self.url == _STANDARD_INPUT:
+            place = readable(io.FileIO(0, closefd=False), self.name)
         try:
-            timeout = (_OPEN, _READ) if self.live else None
-            return av.open(
-                self.url,
-                format=self.format,
-                options=dict(self.options),
-                timeout=timeout,
-                metadata_errors="replace",  # old titles are not in UTF-8
-            )
+            return self._open(place)
         except (FFmpegError, ValueError) as error:
+            if (kept := self.open_kept()) is not None:
+                return kept
             reason = error.strerror if isinstance(error, OSError) else str(error)
             if self.live:
                 raise InputError(self.name, f"cannot be opened: {reason}") from None
             raise InputError(
                 self.name, "not a video, or one cut off before its index", "give a whole video file"
             ) from None
+
+    def _open(self, place: Any) -> InputContainer:
+        return av.open(
+            place,
+            format=self.format,
+            options=dict(self.options),
+            timeout=(_OPEN, _READ) if self.live and place is self.url else None,
+            metadata_errors="replace",  # old titles are not in UTF-8
+        )
+
+    def open_kept(self) -> InputContainer | None:
+        """What a server sends that cannot begin in the middle, if it is an mp4 with its index at its end:
+        FFmpeg could not read it as it comes. InputError if it is too long to be kept."""
+        if not self.url.startswith(("http:", "https:")):
+            return None
+        try:
+            with urllib.request.urlopen(self.url, timeout=_OPEN) as answer:
+                head = answer.read(_HEAD)
+                return self._open(keep(answer, self.name, head)) if index_is_last(head) else None
+        except (OSError, FFmpegError):
+            return None
 
 
 def picture_streams(container: InputContainer) -> list[av.VideoStream]:

@@ -12,19 +12,24 @@ from av.error import FFmpegError
 
 from ..errors import InputError
 from .color import HDR
+from .formats import FILES
 from .inputs import Input, picture_stream
+from .orientation import Orientation
+from .support import holds_sound
 from .webp import is_webp
 
 
 @dataclass(frozen=True)
 class SoundTrack:
-    """codec: FFmpeg's name. rate: samples a second. start, duration: seconds; duration None if unknown."""
+    """codec: FFmpeg's name. rate: samples a second. start, duration: seconds; duration None if unknown.
+    copied: whether an mp4 takes it as it is."""
 
     codec: str
     rate: int
     channels: int
     start: Fraction
     duration: Fraction | None
+    copied: bool
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,9 @@ class Media:
     """What a file says of its video.
 
     container, codec, pixels: FFmpeg's names. size: (width, height) as coded. rotation: degrees clockwise to
-    turn it for display. pixel: width over height of one. bits: per colour. hdr: PQ, HLG or None. start:
-    seconds on its own clock. sound: the first track with a decoder. tracks: the number of sound tracks.
+    turn it for display; mirrored: and then left to right. pixel: width over height of one. bits: per colour.
+    hdr: PQ, HLG or None. start: seconds on its own clock. sound: the track that is kept unless asked
+    otherwise. tracks: the number of sound tracks. pictures: the number of picture streams.
     """
 
     container: str
@@ -41,12 +47,14 @@ class Media:
     pixels: str
     size: tuple[int, int]
     rotation: int = 0
+    mirrored: bool = False
     pixel: Fraction = Fraction(1)
     bits: int = 8
     hdr: str | None = None
     start: Fraction = Fraction(0)
     sound: SoundTrack | None = None
     tracks: int = 0
+    pictures: int = 1
 
 
 def read_media(path: Path) -> Media:
@@ -64,19 +72,22 @@ def read_media(path: Path) -> Media:
         except (FFmpegError, StopIteration):
             raise InputError(path, "its first picture cannot be decoded") from None
         assert isinstance(frame, av.VideoFrame)
-        tracks = container.streams.audio
+        orientation = Orientation.of(frame)
+        kept = sound_streams(container, str(path))
         return Media(
             _name(container.format.name, path),
             stream.codec_context.codec.canonical_name,
             frame.format.name,
             (frame.width, frame.height),
-            rotation=-frame.rotation % 360,
+            rotation=orientation.rotation,
+            mirrored=orientation.mirrored,
             pixel=stream.sample_aspect_ratio or Fraction(1),
             bits=frame.format.components[0].bits,
             hdr=HDR.get(frame.color_trc),
             start=Fraction(container.start_time or 0, av.time_base),
-            sound=next((_sound(track) for track in tracks if track.codec_context is not None), None),
-            tracks=len(tracks),
+            sound=_sound(kept[0]) if kept else None,
+            tracks=len(container.streams.audio),
+            pictures=len(picture_streams(container)),
         )
 
 
@@ -95,4 +106,5 @@ def _sound(stream: av.AudioStream) -> SoundTrack:
         stream.channels,
         (stream.start_time or 0) * tick,
         None if stream.duration is None else stream.duration * tick,
+        holds_sound(FILES[".mp4"], stream),
     )

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from ..errors import InputError, Warn, ignore
+from ..io.memory import tune_allocator
 from ..io.timecode import Span, clock, exact
 from ..options import AudioTrack
 from .clock import (
@@ -29,7 +30,6 @@ from .clock import (
 from .color import RgbConverter
 from .frame import Frame
 from .inputs import Camera, Input, picture_stream, sound_streams
-from .memory import tune_allocator
 from .salvage import Salvage
 from .webp import AnimatedWebp, is_webp
 
@@ -86,6 +86,11 @@ class VideoReader:
             else:
                 self._container = self.input.open()
                 self._open(self._container, start, end)
+                if self._first is None and (kept := self.input.open_kept()):
+                    self._container.close()
+                    self.sound_packets.clear()
+                    self._container = kept
+                    self._open(kept, start, end)
             self._begin(start, end)
         except BaseException:
             if self._container:
@@ -115,6 +120,7 @@ class VideoReader:
         self.rate: Fraction = believable_rate(stream, [at for at in times if at is not None])
         self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding)
         self._decoded = self._decode(self._salvage)
+        self._first = next(self._decoded, None)
 
     def _open_webp(self, animation: AnimatedWebp, start, end) -> None:
         self.time_base, self.rate = animation.time_base, animation.rate
@@ -122,13 +128,13 @@ class VideoReader:
         self._duration, self._count = animation.duration, animation.count
         self._range(start, end)
         self._decoded = (frame for frame in animation.frames() if self._wanted(frame.seconds))
+        self._first = next(self._decoded, None)
 
     def _range(self, start: Fraction | float | None, end: Fraction | float | None) -> None:
         self._from = None if start is None else self.zero + exact(start)
         self.until = None if end is None else self.zero + exact(end)
 
     def _begin(self, start: Fraction | float | None, end: Fraction | float | None) -> None:
-        self._first = next(self._decoded, None)
         if self._first is None:
             if start is None and end is None:
                 raise InputError(self.name, "not one picture of it can be decoded", "give a whole video file")

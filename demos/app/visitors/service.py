@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 from gfla.animate import Animator, InputError
+from gfla.animate.io.memory import return_memory
 from gfla.animate.motion.presets import SHIPPED
-from gfla.animate.video.memory import return_memory
 from gfla.demos.app.ui.inputs import Sent
 from gfla.demos.app.ui.samples import make_samples
 from gfla.demos.app.visitors.limits import Limits

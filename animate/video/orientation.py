@@ -1,0 +1,57 @@
+"""How a decoded frame is to be turned and mirrored for display, as its display matrix says."""
+
+from typing import NamedTuple, Self
+
+import av
+import cv2
+import numpy as np
+
+_SNAP = 1.0  # degrees off a quarter turn that are a writer's rounding; FFmpeg takes the same
+
+
+class Orientation(NamedTuple):
+    """A display matrix's four numbers: a pixel at (x, y) is shown at (a x + c y, b x + d y), y downwards."""
+
+    a: float = 1.0
+    b: float = 0.0
+    c: float = 0.0
+    d: float = 1.0
+
+    @classmethod
+    def of(cls, decoded: av.VideoFrame) -> Self:
+        """Of a frame; upright if it does not say, or nonsense."""
+        for data in decoded.side_data:
+            if data.type.name == "DISPLAYMATRIX":
+                a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(data), np.int32)[:5])
+                if abs(a * d - b * c) > 1e-3:
+                    return cls(a, b, c, d)
+        return cls()
+
+    @property
+    def mirrored(self) -> bool:
+        return self.a * self.d - self.b * self.c < 0
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise, 0 to 359, to turn it for display, before it is mirrored left to right."""
+        sign = -1 if self.mirrored else 1
+        return round(np.degrees(np.arctan2(self.b * sign, self.a * sign))) % 360
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """The picture (H, W, channels) uint8 as it is shown, by quarter turns (W, H, channels); a rest of
+        more than a degree is turned too, black where nothing comes to lie."""
+        lying = abs(self.b) > abs(self.a)  # rows become columns
+        across, down = (self.c, self.b) if lying else (self.a, self.d)
+        off = np.degrees(np.arctan2(*sorted((abs(self.a), abs(self.b)))))
+        if off > _SNAP:
+            return self._warp(pixels, lying)
+        pixels = pixels.swapaxes(0, 1) if lying else pixels
+        return pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
+
+    def _warp(self, pixels: np.ndarray, lying: bool) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        to = (height, width) if lying else (width, height)
+        turn = np.array([[self.a, self.c], [self.b, self.d]])
+        turn /= np.hypot(self.a, self.b)
+        move = (np.array(to) - 1) / 2 - turn @ (np.array([width, height]) - 1) / 2
+        return cv2.warpAffine(np.ascontiguousarray(pixels), np.c_[turn, move], to, flags=cv2.INTER_LINEAR)
