@@ -16,6 +16,7 @@ from ..compositing.detail import Drawing
 from ..errors import InputError, InputWarning, Warn
 from ..io.atomic import file_lock
 from ..io.timecode import Span, clock, join_spans
+from ..motion.recording import no_face_at_all
 from ..source_video import Pair, SourceVideo, open_source, pair_frames
 from ..stages import Item
 from ..state import AnimationState, RetargetState
@@ -29,7 +30,6 @@ from ..streaming.render import (
     frame_time,
     loss_warnings,
     motion_warnings,
-    no_face_at_all,
     reads_twice,
 )
 from ..video import Encoding, Frame, VideoReader, VideoWriter
@@ -58,7 +58,10 @@ def write_segments(
     options = job.options
     for warning in options.warnings():
         hooks.warn(warning)
-    with open_source(job.source) as source, VideoReader(job.driving, options.start, options.end) as reader:
+    with (
+        open_source(job.source) as source,
+        VideoReader(job.driving, options.start, options.end, audio_track=options.audio_track) as reader,
+    ):
         start = _follow_driver(animator, job, reader, animator.prepare(source, options), motion_file)
         work = _SegmentRender(animator, job, segments, reader, start, hooks)
         if part and isinstance(source, SourceVideo):
@@ -85,7 +88,7 @@ def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> i
     if not any(segment.found for segment in whole):
         raise no_face_at_all(str(job.driving))
     options = job.options
-    with VideoReader(job.driving, options.start, options.end) as reader:
+    with VideoReader(job.driving, options.start, options.end, audio_track=options.audio_track) as reader:
         target = Output.of(job.output, options.codec, overwrite=True)
         join_segments(segments, reader, target, tag(weights), warn)
     away = join_spans(span for segment in whole for span in segment.away)

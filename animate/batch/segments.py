@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.error import FFmpegError
 
 from ..errors import InputError, Warn, ignore
 from ..io.atomic import atomic_file, commit_part
@@ -122,9 +123,10 @@ def join_segments(
                 if sound:
                     sound.close()
         commit_part(part, output)
-    except OSError as error:
+    except (OSError, FFmpegError) as error:
         part.unlink(missing_ok=True)
-        raise InputError(output, f"cannot be written: {error.strerror}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(output, f"cannot be written: {reason}") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

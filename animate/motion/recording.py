@@ -6,6 +6,7 @@ It comes from a video (`track_driver`), from curves of controls, or from a motio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,7 @@ from .smoothing import smooth, smooth_points
 Progress = Callable[[int, int | None], None]
 _SIDE = 256  # pixels: side to which each shot's face square is scaled
 _LIPS_ALIKE = 0.01  # model units: a difference of lips that counts like a head turned 8 degrees
+_GLANCE = 50  # frames of another picture stream that are looked at for a face
 _SHOT_GAP = 1000  # frames inserted between two shots, so that smoothing does not cross cuts
 
 
@@ -141,6 +143,28 @@ class DriverMotion:
         return Tracked(points[:68], points[68:], 1.0, signals)
 
 
+def no_face_at_all(name: str) -> InputError:
+    """Of a driving video that shows nobody."""
+    return InputError(name, "no face in any frame", "give a driving video that shows one")
+
+
+def look_elsewhere(reader: "VideoReader | MotionReader", landmarker: Landmarker) -> InputError:
+    """`no_face_at_all`, unless another of the video's picture streams shows somebody: then it says so."""
+    usual = no_face_at_all(reader.name)
+    if not isinstance(reader, VideoReader) or reader.input.path is None:
+        return usual
+    for number in range(1, reader.pictures):
+        try:
+            with VideoReader(reader.path, picture=number) as other:
+                seen = any(landmarker.find(frame.image) for frame in islice(other, _GLANCE))
+        except InputError:
+            continue
+        if seen:
+            reason = "no face in the picture stream that is taken, but another one in it shows a face"
+            return InputError(reader.name, reason, "give a file in which that stream is the default one")
+    return usual
+
+
 def track_driver(
     landmarker: Landmarker,
     reader: VideoReader,
@@ -177,7 +201,7 @@ def track_driver(
     if not len(seen) and cancel and cancel():
         raise Cancelled(reader.name, "stopped before the first face", "no file is left")
     if not len(seen):
-        raise InputError(reader.name, "no face in any frame", "give a driving video that shows one")
+        raise look_elsewhere(reader, landmarker)
     model, places = load_face_model(), cropped.array()
     shape, faces = fit(model, places)
     signals = read_signals(model, shape, faces, places)

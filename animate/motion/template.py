@@ -87,7 +87,8 @@ def load_motion(path: str | os.PathLike) -> DriverMotion:
         raise
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ZeroDivisionError):
         raise InputError(file, "not a whole motion template", "make one with --save-motion") from None
-    return DriverMotion(file, pts, time_base, rate, zero, found, cuts, signals, rest=rest)
+    pts -= round(zero / time_base)  # a video's clock may begin anywhere
+    return DriverMotion(file, pts, time_base, rate, Fraction(0), found, cuts, signals, rest=rest)
 
 
 def _pack(signals: FaceMotion, unit: float, origin: NDArray) -> dict[str, NDArray]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import Cancelled, InputError, InputWarning, Stopped, Warn, ignore
+from ..face.landmarks import Landmarker
 from ..io.paths import check_not_input, new_file
 from ..io.timecode import Span, clock, list_spans
 from ..motion.no_face import SAYS
 from ..motion.presets import SUFFIX
-from ..motion.recording import DriverMotion, MotionReader, track_driver
+from ..motion.recording import DriverMotion, MotionReader, look_elsewhere, track_driver
 from ..motion.template import open_motion
 from ..motion.template import save_motion as write_motion
 from ..networks import Networks
@@ -141,7 +142,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
             with Stream(pairs, stages, describe=frame_time, cancel=hooks.cancel) as stream:
                 interrupted = stream.run(count)
                 stats = stream.stats
-            count.check(stream.complete, interrupted)
+            count.check(stream.complete, interrupted, animator.networks.landmarker)
             for warning in count.warnings(options.no_face):
                 warn(warning)
             if isinstance(source, SourceVideo) and source.ended is not None:
@@ -208,7 +209,7 @@ class RenderProgress:
         """The time at which the last frame so far ends, seconds from the driving video's beginning."""
         return self._last + 1 / self._reader.rate
 
-    def check(self, complete: bool, interrupted: bool) -> None:
+    def check(self, complete: bool, interrupted: bool, landmarker: Landmarker) -> None:
         """Raise if there was no face at all: Stopped, Cancelled or InputError."""
         if self.found:
             return
@@ -216,7 +217,7 @@ class RenderProgress:
             raise Stopped("Stopped before the first face; no file is left.")
         if not complete:
             raise Cancelled(self._reader.name, "stopped before the first face", "no file is left")
-        raise no_face_at_all(self._reader.name)
+        raise look_elsewhere(self._reader, landmarker)
 
     def warnings(self, no_face: NoFace) -> list[InputWarning]:
         """What was lost."""
@@ -227,11 +228,6 @@ class RenderProgress:
         if self._away_since is not None:
             self._away.append(Span(self._away_since, at))
             self._away_since = None
-
-
-def no_face_at_all(name: str) -> InputError:
-    """Of a driving video that shows nobody."""
-    return InputError(name, "no face in any frame", "give a driving video that shows one")
 
 
 def loss_warnings(
@@ -266,7 +262,8 @@ def _open_driving(
 ) -> AbstractContextManager[VideoReader] | AbstractContextManager[MotionReader]:
     if driver is not None and driver.points is None:  # a motion without pictures
         return MotionReader(driver)
-    return VideoReader(job.driving, job.options.start, job.options.end)
+    options = job.options
+    return VideoReader(job.driving, options.start, options.end, audio_track=options.audio_track)
 
 
 def _record(animator: Renderer, job: Job, hooks: RenderHooks) -> DriverMotion:

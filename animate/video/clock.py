@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import av
-from av.container import InputContainer
+from av.container import Container, InputContainer
 
 _DISCONTINUOUS, _NO_TIMES = 0x0200, 0x0080  # AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
 _INDEXED = "mov"  # its times come from an index and an edit list, which may step back on purpose
@@ -36,7 +36,7 @@ def duration(container: InputContainer) -> Fraction | None:
     return length - start if counts_from_zero and length > start else length
 
 
-def length_slack(container: InputContainer) -> Fraction:
+def length_slack(container: Container) -> Fraction:
     """By how many seconds a stream may be shorter than it says: in ASF all say how long the file is."""
     return Fraction(container.format.name == "asf")
 

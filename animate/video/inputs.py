@@ -84,6 +84,7 @@ class Input:
     def _open(self, place: Any) -> InputContainer:
         return av.open(
             place,
+            "r",
             format=self.format,
             options=dict(self.options),
             timeout=(_OPEN, _READ) if self.live and place is self.url else None,

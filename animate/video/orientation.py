@@ -20,12 +20,11 @@ class Orientation(NamedTuple):
     @classmethod
     def of(cls, decoded: av.VideoFrame) -> Self:
         """Of a frame; upright if it does not say, or nonsense."""
-        for data in decoded.side_data:
-            if data.type.name == "DISPLAYMATRIX":
-                a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(data), np.int32)[:5])
-                if abs(a * d - b * c) > 1e-3:
-                    return cls(a, b, c, d)
-        return cls()
+        found = decoded.side_data.get("DISPLAYMATRIX")
+        if found is None:
+            return cls()
+        a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(found), np.int32)[:5])
+        return cls(a, b, c, d) if abs(a * d - b * c) > 1e-3 else cls()
 
     @property
     def mirrored(self) -> bool:
@@ -42,7 +41,8 @@ class Orientation(NamedTuple):
         more than a degree is turned too, black where nothing comes to lie."""
         lying = abs(self.b) > abs(self.a)  # rows become columns
         across, down = (self.c, self.b) if lying else (self.a, self.d)
-        off = np.degrees(np.arctan2(*sorted((abs(self.a), abs(self.b)))))
+        less, more = sorted((abs(self.a), abs(self.b)))
+        off = np.degrees(np.arctan2(less, more))
         if off > _SNAP:
             return self._warp(pixels, lying)
         pixels = pixels.swapaxes(0, 1) if lying else pixels

@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from ..errors import InputError
 from .color import HDR
 from .formats import FILES
-from .inputs import Input, picture_stream
+from .inputs import Input, picture_stream, picture_streams, sound_streams
 from .orientation import Orientation
 from .support import holds_sound
 from .webp import is_webp

@@ -29,7 +29,7 @@ from .clock import (
 )
 from .color import RgbConverter
 from .frame import Frame
-from .inputs import Camera, Input, picture_stream, sound_streams
+from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
 from .salvage import Salvage
 from .webp import AnimatedWebp, is_webp
 
@@ -73,7 +73,8 @@ class VideoReader:
         self.name, self.path = self.input.name, self.input.path or Path(self.input.name)
         if start is not None and end is not None and end <= start:
             raise InputError(f"--end {clock(end)}", f"not after --start {clock(start)}", "give a later end")
-        self._track, self._picture = audio_track, picture
+        self._track: AudioTrack = audio_track
+        self._picture = picture
         self._container: InputContainer | None = None
         self.sounds: list[av.AudioStream] = []
         self._salvage: Salvage | None = None
@@ -166,6 +167,11 @@ class VideoReader:
             yield first
         yield from self._decoded
         self.ended = True
+
+    @property
+    def pictures(self) -> int:
+        """How many picture streams the file has."""
+        return len(picture_streams(self._container)) if self._container else 1
 
     @property
     def picture_index(self) -> int:

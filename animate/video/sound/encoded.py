@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -124,7 +125,7 @@ class EncodedTrack:
         held, self._held = self._held, None
         if held is None or not held.shape[1]:
             return
-        samples = np.ascontiguousarray(held, self._kind)
+        samples: Any = np.ascontiguousarray(held, self._kind)
         frame = av.AudioFrame.from_ndarray(samples, format=self._format, layout=self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._at
         self._at += samples.shape[1]

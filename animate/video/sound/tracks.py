@@ -1,6 +1,6 @@
 """The sound tracks of a reader on their way into an output container, in step with the pictures."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from typing import Self
@@ -115,18 +115,18 @@ class Sound:
                 return
             self._next = None
             if (track := self._tracks.get(packet.stream_index)) is not None:
-                self._mux(packet.stream_index, lambda: track.packets(packet))
+                self._mux(packet.stream_index, track.packets(packet))
         if self._complete:
             for index, track in list(self._tracks.items()):
-                self._mux(index, track.rest)
+                self._mux(index, track.rest())
 
-    def _mux(self, index: int, made: Callable[[], Iterator[av.Packet]]) -> None:
+    def _mux(self, index: int, made: Iterator[av.Packet]) -> None:
         """Write what a track makes; the track ends if its packets are refused.
 
         A full disk or a broken line is an OSError and is raised: pictures could not be written either.
         """
         try:
-            for packet in made():
+            for packet in made:
                 self._output.mux(packet)
         except (FFmpegError, ValueError) as error:
             if isinstance(error, OSError):

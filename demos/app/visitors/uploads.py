@@ -10,6 +10,8 @@ from av.video.stream import VideoStream
 from gfla.animate import InputError
 from gfla.animate.io.paths import existing_file
 from gfla.animate.io.timecode import clock
+from gfla.animate.video.clock import duration
+from gfla.animate.video.inputs import picture_streams
 from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError
@@ -76,12 +78,12 @@ def _video(file: Path) -> tuple[int, int, float]:
     """Width, height and seconds of a video that FFmpeg reads."""
     try:
         with av.open(str(file)) as container:
-            video = next(iter(container.streams.video), None)
+            video = next(iter(picture_streams(container)), None)
             if video is None:
                 raise InputError(file.name, "there is no picture in it, only sound", "send a video")
-            if container.duration:
-                return video.width, video.height, container.duration / av.time_base
-            return video.width, video.height, _last_time(container, video)
+            length = duration(container)
+            seconds = _last_time(container, video) if length is None else float(length)
+            return video.width, video.height, seconds
     except InputError:
         raise
     except (FFmpegError, ValueError):
