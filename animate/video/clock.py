@@ -13,6 +13,7 @@ from av.container import Container, InputContainer
 _DISCONTINUOUS, _NO_TIMES = 0x0200, 0x0080  # AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
 _INDEXED = "mov"  # its times come from an index and an edit list, which may step back on purpose
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same for a break in the clock
+_OVERFLOW = Fraction(30 * 3600)  # seconds; it believes no leap of more in any container
 _PLAUSIBLE = 70  # frames a second up to which a container's average is believed unseen
 _TIMED_BY_DECODING = {"avi", "asf"}  # their packets carry no time of presentation
 _TO_THE_END = {"matroska,webm", "nut"}  # their duration counts from 0, wherever they begin
@@ -76,13 +77,13 @@ class SteadyClock:
     """Moves packets to where they are played: a clock that jumps goes on instead.
 
     Call it with every packet of pictures and sound in the file's order; it changes their times. Where a
-    recording begins again, its clock steps back; a broadcast's also leaps ahead. told: called once with the
-    time, seconds, of the first jump.
+    recording begins again its clock steps back, a broadcast's also leaps ahead, a counter overflows. told:
+    called once with the time, seconds, of the first jump.
     """
 
     def __init__(self, container: InputContainer, told: Callable[[Fraction], object] | None = None):
         self.active = _INDEXED not in container.format.name.split(",")
-        self._leaps = bool(container.format.flags & _DISCONTINUOUS)
+        self._ahead = _AHEAD if container.format.flags & _DISCONTINUOUS else _OVERFLOW
         self._next: dict[int, tuple[Fraction, Fraction]] = {}  # by stream: last time and end, seconds
         self._shift = Fraction(0)
         self._told = told
@@ -95,7 +96,7 @@ class SteadyClock:
         tick = packet.time_base
         now = packet.dts * tick + self._shift
         last, expected = self._next.get(packet.stream_index, (now, now))
-        if now + _BACK < last or (self._leaps and abs(now - expected) > _AHEAD):
+        if now + _BACK < last or abs(now - expected) > self._ahead:
             self._shift += expected - now
             now = expected
             if self._told:

@@ -82,14 +82,15 @@ class Input:
             ) from None
 
     def _open(self, place: Any) -> InputContainer:
-        return av.open(
+        opened = av.open(
             place,
-            "r",
             format=self.format,
             options=dict(self.options),
             timeout=(_OPEN, _READ) if self.live and place is self.url else None,
             metadata_errors="replace",  # old titles are not in UTF-8
         )
+        assert isinstance(opened, InputContainer)
+        return opened
 
     def open_kept(self) -> InputContainer | None:
         """What a server sends that cannot begin in the middle, if it is an mp4 with its index at its end:

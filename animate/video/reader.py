@@ -210,7 +210,8 @@ class VideoReader:
         for decoded in salvage.frames():
             pts = decoded.dts if decoded.pts is None else decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams
-                pts = 0 if last_pts is None else last_pts + max(1, round(1 / self.rate / self.time_base))
+                step = max(1, round(1 / self.rate / self.time_base))
+                pts = round(self.zero / self.time_base) if last_pts is None else last_pts + step
             last_pts = pts
             seconds = pts * self.time_base
             if self.until is not None and seconds >= self.until:

@@ -13,14 +13,15 @@ from ..support import open_layout
 from .range import LEAD, SoundRange
 
 _JITTER = Fraction(1, 500)  # seconds by which times may be off: containers round them to a millisecond
+_BACK = Fraction(1, 10)  # seconds that a clock which stood still may be behind the samples
 _BITS = {"aac": 96_000, "libopus": 96_000}  # a second and channel
 
 
 class EncodedTrack:
     """Encodes what `source` sounds like within `within`, to the sample.
 
-    What an edit list leaves out is not heard; where parts overlap the later one is, and gaps are silent. As
-    many channels are kept as the encoder takes.
+    What an edit list leaves out is not heard; where its parts overlap the later one is, and gaps are silent.
+    As many channels are kept as the encoder takes.
 
     Attributes:
         stream: of the output. codec: its encoder. written: seconds of the output up to which packets were
@@ -37,15 +38,16 @@ class EncodedTrack:
         if encoder in _BITS:
             made.codec_context.bit_rate = _BITS[encoder] * layout.nb_channels
         self.codec = encoder
-        self._format, self._kind = ("fltp", np.float32) if encoder in _BITS else ("dblp", np.float64)
+        self._format, self._kind = ("flt", np.float32) if encoder in _BITS else ("dbl", np.float64)
         self.stream, self._source, self._within = made, source, within
         self._rate, self._layout = rate, layout.name
         few, many = layout.nb_channels, source.channels
         self.mixed = f"{many} channels mixed to {few}" if few < many else ""
         self._resampler: av.AudioResampler | None = None
         self._given: tuple[str, str, int] | None = None
-        self._held: np.ndarray | None = None  # (channels, samples), not yet encoded
+        self._held: np.ndarray | None = None  # (samples, channels), not yet encoded
         self._at = 0  # the sample of the output at which the held ones begin
+        self._parted = False  # whether an edit list has left something out since the last piece
 
     @property
     def written(self) -> Fraction:
@@ -54,6 +56,7 @@ class EncodedTrack:
     def packets(self, packet: av.Packet) -> Iterator[av.Packet]:
         """What the encoder makes of one packet of the source."""
         within, tick = self._within, packet.time_base
+        self._parted = self._parted or packet.is_discard
         if packet.pts is not None:
             begin, length = packet.pts * tick, (packet.duration or 0) * tick
             if within.until is not None and begin >= within.until:
@@ -92,22 +95,24 @@ class EncodedTrack:
         for piece in pieces:
             if not piece.samples:
                 continue
-            samples = piece.to_ndarray()
-            end = self._at + (0 if self._held is None else self._held.shape[1])
+            samples = piece.to_ndarray().reshape(-1, self.stream.channels)
+            end = self._at + (0 if self._held is None else len(self._held))
             at = end
             if piece.pts is not None and piece.time_base is not None:
                 at = round((piece.pts * piece.time_base - self._within.origin) * self._rate)
-            if abs(at - end) <= _JITTER * self._rate:
+            doubled = not self._parted and 0 < end - at <= _BACK * self._rate  # its clock stood still
+            if doubled or abs(at - end) <= _JITTER * self._rate:
                 at = end
+            self._parted = False
             if at < self._at:  # before the range, or before what is encoded already
-                samples, at = samples[:, self._at - at :], self._at
+                samples, at = samples[self._at - at :], self._at
             if self._within.until is not None:
                 last = round((self._within.until - self._within.origin) * self._rate)
-                samples = samples[:, : max(0, last - at)]
-            if not samples.shape[1]:
+                samples = samples[: max(0, last - at)]
+            if not len(samples):
                 continue
             if at < end and self._held is not None:  # an overlap: the later part is heard
-                self._held = self._held[:, : at - self._at]
+                self._held = self._held[: at - self._at]
             yield from self._release()
             yield from self._silence(at)
             self._held = samples
@@ -117,16 +122,16 @@ class EncodedTrack:
         channels = self.stream.channels
         while self._at < until:
             count = min(self._rate, until - self._at)
-            self._held = np.zeros((channels, count), self._kind)
+            self._held = np.zeros((count, channels), self._kind)
             yield from self._release()
 
     def _release(self) -> Iterator[av.Packet]:
         """Encode what is held."""
         held, self._held = self._held, None
-        if held is None or not held.shape[1]:
+        if held is None or not len(held):
             return
-        samples: Any = np.ascontiguousarray(held, self._kind)
+        samples: Any = np.ascontiguousarray(held, self._kind).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(samples, format=self._format, layout=self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._at
-        self._at += samples.shape[1]
+        self._at += len(held)
         yield from self.stream.encode(frame)
