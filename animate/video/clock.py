@@ -37,6 +37,14 @@ def duration(container: InputContainer) -> Fraction | None:
     return length - start if counts_from_zero and length > start else length
 
 
+def promised_end(stream: av.VideoStream) -> int | None:
+    """Where a file says that the stream ends, in its ticks; None if it does not say."""
+    if not stream.duration:
+        return None
+    counted = stream.frames if stream.container.format.name == "avi" else 0  # of ticks; a cut file keeps it
+    return (stream.start_time or 0) + max(stream.duration, counted)
+
+
 def length_slack(container: Container) -> Fraction:
     """By how many seconds a stream may be shorter than it says: in ASF all say how long the file is."""
     return Fraction(container.format.name == "asf")

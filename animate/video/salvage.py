@@ -12,7 +12,7 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 
 from ..io.timecode import Span, join_spans
-from .clock import length_slack
+from .clock import length_slack, promised_end
 
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
 
@@ -91,8 +91,8 @@ class Salvage:
         counted = self._ran_out and self._stream.codec_context.name not in _HIDDEN_FRAMES
         complete = not counted or self._missing <= 0  # then times without a frame are the container's mistake
         spans = [] if complete and not self._errors else list(self._lost)
-        if self._ran_out and self._stream.duration and self._last_end is not None:
-            promised = (self._stream.start_time or 0) + self._stream.duration
+        promised = promised_end(self._stream) if self._ran_out else None
+        if promised is not None and self._last_end is not None:
             slack = max(2 * self._usual, 2 * self._longest, length_slack(self._stream.container) / self._tick)
             if promised - self._last_end > slack:  # the file is shorter than its index says
                 spans.append(Span(self._last_end * self._tick, promised * self._tick))
