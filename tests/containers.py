@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from gfla.animate import VideoReader, VideoWriter
+from gfla.animate.errors import InputWarning
 
 WIDTH, HEIGHT = 64, 48
 
@@ -118,6 +120,29 @@ def make(case: Case, folder: Path) -> Path:
     if case.edits:
         path.write_bytes(edited(path.read_bytes(), case.edits))
     return path
+
+
+def convert(source: Path, target: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
+    """By FFmpeg's binary."""
+    command = [ffmpeg(), "-v", "error", "-y", *before, "-i", source, *options, target]
+    subprocess.run(command, check=True, capture_output=True)
+    return target
+
+
+def through(source: Path | str, target: Path) -> tuple[list[Fraction], list[str]]:
+    """Times written and what was said, for reader and writer alone."""
+    warnings: list[InputWarning] = []
+    times = []
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(
+            target, reader.size, reader.rate, reader.time_base, audio_from=reader, warn=warnings.append
+        ) as writer,
+    ):
+        for frame in reader:
+            times.append(frame.seconds - reader.origin)
+            writer.write(frame)
+    return times, [warning.reason for warning in warnings]
 
 
 class Content(NamedTuple):
