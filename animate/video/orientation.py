@@ -1,5 +1,6 @@
 """How a decoded frame is to be turned and mirrored for display, as its display matrix says."""
 
+import math
 from typing import NamedTuple, Self
 
 import av
@@ -23,7 +24,7 @@ class Orientation(NamedTuple):
         found = decoded.side_data.get("DISPLAYMATRIX")
         if found is None:
             return cls()
-        a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(found), np.int32)[:5])
+        a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(found), np.int32)[:5].tolist())
         return cls(a, b, c, d) if abs(a * d - b * c) > 1e-3 else cls()
 
     @property
@@ -34,7 +35,7 @@ class Orientation(NamedTuple):
     def rotation(self) -> int:
         """Degrees clockwise, 0 to 359, to turn it for display, before it is mirrored left to right."""
         sign = -1 if self.mirrored else 1
-        return round(np.degrees(np.arctan2(self.b * sign, self.a * sign))) % 360
+        return round(math.degrees(math.atan2(self.b * sign, self.a * sign))) % 360
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The picture (H, W, channels) uint8 as it is shown, by quarter turns (W, H, channels); a rest of
@@ -42,7 +43,7 @@ class Orientation(NamedTuple):
         lying = abs(self.b) > abs(self.a)  # rows become columns
         across, down = (self.c, self.b) if lying else (self.a, self.d)
         less, more = sorted((abs(self.a), abs(self.b)))
-        off = np.degrees(np.arctan2(less, more))
+        off = math.degrees(math.atan2(less, more))
         if off > _SNAP:
             return self._warp(pixels, lying)
         pixels = pixels.swapaxes(0, 1) if lying else pixels

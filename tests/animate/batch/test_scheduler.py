@@ -105,7 +105,7 @@ def test_the_exit_status_counts_to_a_hundred(asked: dict, manifest):
 
 def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
     """The columns are gfla-animate's options but save-motion and stats, and each reaches the job."""
-    texts = {"flag": "yes", "time": "1.5", "number": "0.5", "count": "1", "parts": "eyes"}
+    texts = {"flag": "yes", "time": "1.5", "number": "0.5", "count": "1", "parts": "eyes", "track": "2"}
     options = [*list_options(ModelOptions), *list_options(AnimateOptions)]
     given = {
         option.flag: texts.get(option.kind) or next(c for c in option.choices if c != default)

@@ -92,12 +92,12 @@ def test_count_times_and_sound_agree(tmp_path: Path, make_video: MakeVideo, name
     source = make_video("in.mp4", **{"sound": "aac", **TABLE[name]})
     pass_through(source, tmp_path / "out.mp4")
     with VideoReader(source) as reader:
-        begin = reader.zero  # the output's clock begins where the content does, as FFmpeg's does
+        begin, sounds = reader.zero, reader.began  # the output's clock begins where the content does
         assert (begin > 0) == (name == "starts late")
     assert shown(tmp_path / "out.mp4") == [at - begin for at in shown(source)]
     assert len(shown(source)) == len(TABLE[name]["pts"])
     before, after = heard(source), heard(tmp_path / "out.mp4")
-    assert np.array_equal(before[round(begin * 48000) :][: len(after)], after)
+    assert np.array_equal(before[round(sounds * 48000) :][: len(after)], after)
     assert after.any()
 
 

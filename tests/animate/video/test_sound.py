@@ -1,12 +1,18 @@
 """Sound beside new frames: in order, copied wherever the container holds it, with all channels and tracks."""
 
 import itertools
+import subprocess
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from containers import content, convert, through
+from av.stream import Disposition
+from containers import content, convert, ffmpeg, through
+from gfla.animate import InputError, VideoReader, VideoWriter
+from gfla.animate.options import AudioTrack
+from gfla.animate.video.inputs import Input
+from gfla.animate.video.probe import read_media
 from gfla.animate.video.sound.copied import CopiedTrack
 
 
@@ -81,3 +87,159 @@ def test_sound_that_cannot_be_written_leaves_the_pictures(
     (reason,) = said
     assert reason.startswith("its sound from 0:01.0")
     assert "cannot be written" in reason
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "same"),
+    [
+        ("pcm_s32le", "out.mkv", True),
+        ("pcm_f64le", "out.mkv", True),
+        ("pcm_s16be", "out.mov", True),
+        ("pcm_f32le", "out.mov", True),
+        ("pcm_f32le", "out.mp4", False),  # players of mp4 do not play it
+        ("mp2", "out.mkv", True),
+        ("dca", "out.mkv", True),
+        ("truehd", "out.mkv", True),
+        ("eac3", "out.mp4", True),
+        ("alac", "out.mkv", True),
+        ("wavpack", "out.mkv", True),
+        ("flac", "out.mp4", True),
+        ("libvorbis", "out.webm", True),
+        ("libmp3lame", "out.webm", False),
+        ("wmav2", "out.mkv", False),
+    ],
+)
+def test_sound_is_copied_wherever_the_container_holds_it(
+    tmp_path: Path, talking: Path, codec: str, name: str, same: bool
+):
+    options = ("-t", "0.5", "-c:v", "copy", "-c:a", codec, "-ac", "2", "-strict", "-2")
+    source = convert(talking, tmp_path / "in.mkv", *options)
+    _, said = through(source, tmp_path / name)
+    before, after = packets(source), packets(tmp_path / name)
+    assert (before == after) == same
+    assert ["turned into" in reason for reason in said] == ([] if same else [True])
+
+
+def packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "kept", "said"),
+    [
+        ("5.1", "out.mp4", 6, ["aac"]),
+        ("5.1(side)", "out.webm", 6, ["opus"]),
+        ("7.1", "out.webm", 8, ["opus"]),
+        ("7.1(wide)", "out.mp4", 8, ["aac"]),
+        ("hexadecagonal", "out.mp4", 2, ["16 channels mixed to 2"]),
+        ("hexadecagonal", "out.mkv", 16, []),
+    ],
+)
+def test_channels_are_kept_and_a_downmix_is_said(
+    tmp_path: Path, talking: Path, layout: str, name: str, kept: int, said: list[str]
+):
+    spread = ("-filter_complex", f"[0:a]pan={layout}|c0=c0|c1=c0[a]", "-map", "0:v", "-map", "[a]")
+    source = convert(talking, tmp_path / "in.mkv", "-t", "0.5", "-c:v", "copy", *spread, "-c:a", "pcm_s16le")
+    _, reasons = through(source, tmp_path / name)
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams.audio[0].channels == kept
+    assert [reason.endswith(end) for reason, end in zip(reasons, said, strict=True)] == [True] * len(said)
+
+
+@pytest.fixture
+def three_tracks(tmp_path: Path, talking: Path) -> Path:
+    """German, French marked default, and a commentary in no language; each higher than the one before."""
+    tones = [f"sine=frequency={hertz}:duration=0.5:sample_rate=48000" for hertz in (300, 600, 900)]
+    inputs = [word for tone in tones for word in ("-f", "lavfi", "-i", tone)]
+    maps = [word for number in (1, 2, 3) for word in ("-map", f"{number}:a")]
+    tags = ("-metadata:s:a:0", "language=ger", "-metadata:s:a:1", "language=fre")
+    marks = ("-disposition:a:0", "0", "-disposition:a:1", "default", "-disposition:a:2", "0")
+    title = ("-metadata:s:a:2", "title=Commentary")
+    command = [ffmpeg(), "-v", "error", "-i", talking, *inputs, "-map", "0:v", *maps, "-c:v", "copy"]
+    target = tmp_path / "tracks.mkv"
+    subprocess.run([*command, "-t", "0.5", "-c:a", "aac", *tags, *title, *marks, target], check=True)
+    return target
+
+
+def tracks(path: Path) -> list[tuple[int, str | None, str | None, bool]]:
+    """Pitch in hertz, language, title and whether it is the default, of each sound track."""
+    found = []
+    with av.open(str(path)) as container:
+        for stream in container.streams.audio:
+            language, title = (stream.metadata.get(tag) for tag in ("language", "title"))
+            language = None if language == "und" else language
+            found.append((language, title, bool(stream.disposition & Disposition.default)))
+    pitches = []
+    for number in range(len(found)):
+        command = [ffmpeg(), "-v", "error", "-i", path, "-map", f"0:a:{number}", "-f", "f32le", "-"]
+        done = subprocess.run(command, capture_output=True, check=True)
+        heard = np.frombuffer(done.stdout, np.float32)[4800:19200]
+        pitches.append(round(int(np.argmax(np.abs(np.fft.rfft(heard)))) * 48000 / 14400))
+    return [(pitch, *rest) for pitch, rest in zip(pitches, found, strict=True)]
+
+
+GERMAN, FRENCH = (300, "ger", None), (600, "fre", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (None, [(*FRENCH, True)]),
+        (1, [(*GERMAN, True)]),
+        (3, [(900, None, "Commentary", True)]),
+        ("none", []),
+        ("all", [(*GERMAN, True), (*FRENCH, False), (900, None, "Commentary", False)]),
+    ],
+)
+@pytest.mark.parametrize("once", [False, True])
+def test_the_track_that_is_asked_for_is_kept_with_its_language(
+    tmp_path: Path,
+    three_tracks: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: AudioTrack,
+    kept: list,
+    once: bool,
+):
+    if once:  # as of a pipe
+        monkeypatch.setattr(Input, "of", lambda given: Input(str(given), f"file:{given}"))
+    target = tmp_path / "out.mkv"
+    with (
+        VideoReader(three_tracks, audio_track=asked) as reader,
+        VideoWriter(target, reader.size, reader.rate, reader.time_base, audio_from=reader) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    assert tracks(target) == kept
+
+
+def test_a_track_that_is_not_there_is_a_sentence(three_tracks: Path):
+    with pytest.raises(InputError, match=r"^--audio-track 4: .*tracks\.mkv has 3 sound tracks; choose one"):
+        VideoReader(three_tracks, audio_track=4)
+
+
+def test_the_picture_stream_marked_default_is_taken(tmp_path: Path, talking: Path):
+    other = ("-f", "lavfi", "-i", "color=red:size=128x80:rate=25:duration=0.5")
+    marks = ("-disposition:v:0", "0", "-disposition:v:1", "default")
+    target = tmp_path / "two.mkv"
+    command = [
+        ffmpeg(),
+        "-v",
+        "error",
+        "-i",
+        talking,
+        *other,
+        "-map",
+        "0:v",
+        "-map",
+        "1:v",
+        "-t",
+        "0.5",
+        *marks,
+    ]
+    subprocess.run([*command, "-c:v", "libx264", target], check=True)
+    with VideoReader(target) as reader:
+        assert (reader.size, reader.pictures) == ((128, 80), 2)
+    with VideoReader(target, picture=1) as reader:
+        assert reader.size == (96, 64)
+    assert read_media(target).size == (128, 80)
