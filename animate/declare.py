@@ -64,11 +64,11 @@ class Option(NamedTuple):
             return
         if self.choices and value not in self.choices:
             raise InputError(f"--{self.flag} {value}", "unknown", f"take {' or '.join(self.choices)}")
-        if self.kind == "track" and value not in _TRACKS and not (isinstance(value, int) and value >= 1):
-            raise InputError(
-                f"--{self.flag} {value}", "no track", f"give 1 or more, or {' or '.join(_TRACKS)}"
-            )
-        if self.kind in ("number", "count") and not self.least <= value <= self.most:
+        if self.kind == "track":
+            if value not in _TRACKS and not (isinstance(value, int) and value >= 1):
+                remedy = f"give 1 or more, or {' or '.join(_TRACKS)}"
+                raise InputError(f"--{self.flag} {value}", "no such track", remedy)
+        elif self.kind in ("number", "count") and not self.least <= value <= self.most:
             most = " or more" if self.most == float("inf") else f" to {self.most:g}"
             raise InputError(f"--{self.flag} {value:g}", "out of range", f"give {self.least:g}{most}")
 

@@ -122,7 +122,7 @@ def make(case: Case, folder: Path) -> Path:
     return path
 
 
-def convert(source: Path, target: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
+def convert(source: Path | str, target: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
     """By FFmpeg's binary."""
     command = [ffmpeg(), "-v", "error", "-y", *before, "-i", source, *options, target]
     subprocess.run(command, check=True, capture_output=True)

@@ -22,9 +22,9 @@ _HEAD = 64 << 10  # bytes in which the order of an mp4's parts must be seen
 _BEFORE = {b"ftyp", b"free", b"skip", b"wide", b"uuid", b"pdin", b"styp", b"sidx"}
 
 
-def readable(raw: io.RawIOBase, name: str) -> BinaryIO | io.RawIOBase:
-    """`raw` from its beginning, for FFmpeg: itself if it can seek; a temporary file, which is gone when it is
-    closed, if it is an mp4 with its index at its end; else as it comes.
+def readable(raw: io.RawIOBase, name: str) -> io.RawIOBase:
+    """`raw` from its beginning, for FFmpeg: itself if it can seek; a temporary file if it is an mp4 with its
+    index at its end; else as it comes.
 
     InputError, about `name`, if such an mp4 is longer than MOST or the disk is full.
     """
@@ -36,8 +36,11 @@ def readable(raw: io.RawIOBase, name: str) -> BinaryIO | io.RawIOBase:
     return keep(raw, name, head) if index_is_last(head) else _Continued(head, raw)
 
 
-def keep(raw: io.RawIOBase | IO[bytes], name: str, head: bytes = b"", most: int = MOST) -> BinaryIO:
-    """A temporary file of `head` and what follows in `raw`; InputError if that is more than `most` bytes."""
+def keep(raw: io.RawIOBase | IO[bytes], name: str, head: bytes = b"", most: int = MOST) -> io.RawIOBase:
+    """A temporary file of `head` and what follows in `raw`, which is gone when nobody needs it any more.
+
+    InputError if that is more than `most` bytes, or the disk is full.
+    """
     folder = tempfile.gettempdir()
     most = min(most, max(0, shutil.disk_usage(folder).free - _SPARE))
     file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
@@ -54,12 +57,12 @@ def keep(raw: io.RawIOBase | IO[bytes], name: str, head: bytes = b"", most: int 
             file.write(head)
             head = b""
         file.seek(0)
+        return _Kept(file)
     except BaseException as error:
         file.close()
         if isinstance(error, OSError):
             raise InputError(name, f"cannot be kept in {folder}: {error.strerror}") from error
         raise
-    return file
 
 
 def index_is_last(head: bytes) -> bool | None:
@@ -91,6 +94,29 @@ def as_file(path: str | os.PathLike) -> Iterator[Path]:
         shutil.copyfileobj(kept, file)
         file.flush()
         yield Path(file.name)
+
+
+class _Kept(io.RawIOBase):
+    """A file that is closed with it: whoever reads a video does not know that there is one."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        return self._file.readinto(buffer)  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _Continued(io.RawIOBase):

@@ -7,8 +7,10 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from gfla.animate import Animator, Frame, InputError, VideoReader
 from gfla.animate.errors import Cancelled
 from gfla.animate.face.morphable_model import load_face_model
@@ -110,6 +112,42 @@ def test_the_reference_frame_is_the_portrait_itself(
 def test_a_bad_reference_frame_is_one_sentence(animator, video, head_picture, frame: int, words: str):
     with pytest.raises(InputError, match=words):
         animator.follow(animator.prepare(head_picture(0)), animator.record(video), frame)
+
+
+def test_a_face_in_another_picture_stream_is_said(
+    animator: Animator, video: Path, make_video: MakeVideo, grey_picture: Picture, tmp_path: Path
+):
+    grey = make_video("grey.mp4", picture=grey_picture, size=(128, 128), pts=range(12))
+    both = tmp_path / "both.mkv"
+    with av.open(str(both), "w") as made:
+        for path in (grey, video):
+            with av.open(str(path)) as given:
+                stream = made.add_stream_from_template(given.streams.video[0])
+                stream.disposition = Disposition.default if path == grey else Disposition(0)
+        for stream, path in zip(made.streams, (grey, video), strict=True):
+            with av.open(str(path)) as given:
+                for packet in given.demux(video=0):
+                    if packet.dts is not None:
+                        packet.stream = stream
+                        made.mux(packet)
+    with pytest.raises(InputError, match=r"both\.mkv: no face in the picture stream that is taken, but"):
+        animator.record(both)
+    with pytest.raises(InputError, match=r"grey\.mp4: no face in any frame"):
+        animator.record(grey)
+
+
+@pytest.mark.parametrize("hours", [0, 10])
+def test_a_template_is_at_rest_with_its_clock(animator: Animator, video: Path, tmp_path: Path, hours: int):
+    """A template of a video whose clock begins late begins at 0."""
+    recording = animator.record(video).ready(1)
+    ticks = round(hours * 3600 / recording.time_base)
+    late = replace(recording, pts=recording.pts + ticks, zero=recording.zero + hours * 3600)
+    save_motion(late, tmp_path / "a.motion")
+    again = load_motion(tmp_path / "a.motion")
+    assert (again.zero, again.pts.tolist()) == (
+        0,
+        (recording.pts - round(recording.zero / recording.time_base)).tolist(),
+    )
 
 
 def test_a_template_goes_round(animator: Animator, video: Path, tmp_path: Path, face):

@@ -127,8 +127,8 @@ def test_a_true_high_rate_is_believed(make_video: MakeVideo, tmp_path: Path):
     fast = make_video("fast.mp4", pts=range(48), time_base=Fraction(1, 480), rate=Fraction(480))
     with VideoReader(fast) as reader:
         assert reader.rate == 480
-        target, options = tmp_path / "out.mp4", {"encoding": Encoding("av1")}
-        with VideoWriter(target, reader.size, reader.rate, reader.time_base, **options) as writer:
+        target, encoding = tmp_path / "out.mp4", Encoding("av1")
+        with VideoWriter(target, reader.size, reader.rate, reader.time_base, encoding=encoding) as writer:
             for frame in reader:
                 writer.write(frame)
     with VideoReader(tmp_path / "out.mp4") as again:

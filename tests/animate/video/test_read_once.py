@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,8 +47,9 @@ def noisy(make_video) -> Path:
 def test_an_index_at_the_end_on_standard_input(tmp_path: Path, noisy: Path, piped: bool):
     """Through a pipe, and from a file that standard input is."""
     command = ["python", "-c", READ, str(tmp_path / "out.mp4")]
-    given = {"input": noisy.read_bytes()} if piped else {"stdin": noisy.open("rb")}
-    done = subprocess.run(command, capture_output=True, check=False, **given)
+    with noisy.open("rb") as file:
+        given: Any = {"input": file.read()} if piped else {"stdin": file}
+        done = subprocess.run(command, capture_output=True, check=False, **given)
     assert done.stderr == b""
     with VideoReader(tmp_path / "out.mp4") as reader:
         assert len(list(reader)) == 50

@@ -4,7 +4,8 @@ import av
 import numpy as np
 import pytest
 from conftest import write_video
-from gfla.animate import InputError
+from containers import convert
+from gfla.animate import InputError, VideoReader
 from gfla.demos.app.visitors.limits import Limits
 from gfla.demos.app.visitors.uploads import check_driving, check_portrait
 from PIL import Image
@@ -65,6 +66,19 @@ def test_a_recording_that_does_not_say_its_length_is_measured(tmp_path):
     assert check_driving(tmp_path / "25.mkv", LIMITS).name == "25.mkv"
     with pytest.raises(InputError, match=r"100.mkv: this video is 0:03 long, and at most 0:01"):
         check_driving(tmp_path / "100.mkv", LIMITS)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "webm", "flv", "ts"])
+def test_a_clock_that_begins_late_is_no_length(tmp_path, ending):
+    """A second of video, at ten hours of its clock."""
+    codec = "libvpx-vp9" if ending == "webm" else "libx264"
+    picture_, options = "color=red:size=64x64:rate=25:duration=1", ("-output_ts_offset", "36000")
+    target = tmp_path / f"late.{ending}"
+    convert(picture_, target, "-c:v", codec, *options, before=("-f", "lavfi"))
+    assert check_driving(target, LIMITS) == target
+    with VideoReader(target) as reader:
+        assert reader.frames is not None
+        assert abs(reader.frames - 25) <= 2
 
 
 def test_a_webp_has_the_same_limits(tmp_path):
