@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from containers import convert, ffmpeg
+from containers import convert, ffmpeg, through
 from gfla.animate import VideoReader
 from gfla.animate.video.probe import read_media
 
@@ -44,3 +44,19 @@ def test_a_display_matrix_far_from_a_quarter_turn_is_turned_all_the_way(
         image = next(iter(reader)).image
     inside = (slice(20, 44), slice(20, 44))
     assert np.abs(first_picture(source, image.shape) - image)[inside].mean() < 3
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_rotation_is_applied(
+    tmp_path: Path, rotation: int, make_video: MakeVideo, moving_picture: Callable[..., np.ndarray]
+):
+    source = make_video("in.mp4", rotation=rotation, pts=range(4))
+    with VideoReader(source) as reader:
+        upright = next(iter(reader)).image
+        assert reader.size == ((96, 64) if rotation == 180 else (64, 96))
+    truth = np.rot90(moving_picture(0), k=rotation // 90)
+    assert upright.flags.c_contiguous
+    assert np.abs(upright.astype(int) - truth).mean() < 4
+    through(source, tmp_path / "out.mp4")
+    with VideoReader(tmp_path / "out.mp4") as reader:
+        assert np.abs(next(iter(reader)).image.astype(int) - truth).mean() < 5

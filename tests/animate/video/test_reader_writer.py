@@ -92,20 +92,6 @@ def test_reading_tells_size_rate_and_count(talking: Path, moving_picture: Pictur
     assert np.abs(frames[7].image.astype(int) - moving_picture(7)).mean() < 4
 
 
-@pytest.mark.parametrize("rotation", [90, -90, 180])
-def test_rotation_is_applied(tmp_path: Path, rotation: int, make_video: MakeVideo, moving_picture: Picture):
-    source = make_video("in.mp4", rotation=rotation, pts=range(4))
-    with VideoReader(source) as reader:
-        upright = next(iter(reader)).image
-        assert reader.size == ((96, 64) if rotation == 180 else (64, 96))
-    truth = np.rot90(moving_picture(0), k=rotation // 90)
-    assert upright.flags.c_contiguous
-    assert np.abs(upright.astype(int) - truth).mean() < 4
-    copy(source, tmp_path / "out.mp4")
-    with VideoReader(tmp_path / "out.mp4") as reader:
-        assert np.abs(next(iter(reader)).image.astype(int) - truth).mean() < 5
-
-
 def test_colours_survive_and_the_file_says_which_they_are(tmp_path: Path):
     colours = np.zeros((64, 96, 3), np.uint8)
     for index, colour in enumerate([(200, 30, 40), (20, 180, 60), (30, 50, 210), (180, 170, 90)]):
