@@ -107,6 +107,7 @@ def make(case: Case, folder: Path) -> Path:
         picture += ",select='not(mod(n,3))+eq(mod(n,7),1)'"
     tone = "aevalsrc='0.4*sin(2*PI*(300+200*t)*t)':sample_rate=48000:duration=1"
     command = [ffmpeg(), "-v", "error", "-y", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone]
+    command += ["-map", "1", "-map", "0"] if case.rate == 60 else []  # the sound as the first stream
     command += ["-c:v", case.video, "-c:a", case.sound, "-fps_mode", "passthrough", "-threads", "1"]
     command += ["-pix_fmt", "yuvj420p" if case.video == "mjpeg" else "yuv420p", "-strict", "-1"]
     command += ["-enc_time_base", "demux"] if not case.rate and case.video != "mpeg4" else []

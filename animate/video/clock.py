@@ -103,14 +103,14 @@ class SteadyClock:
             return
         tick = packet.time_base
         now = packet.dts * tick + self._shift
-        last, expected = self._next.get(packet.stream_index, (now, now))
+        last, expected = self._next.get(packet.stream.index, (now, now))
         if now + _BACK < last or abs(now - expected) > self._ahead:
             self._shift += expected - now
             now = expected
             if self._told:
                 self._told(expected)
                 self._told = None
-        self._next[packet.stream_index] = (now, now + (packet.duration or 0) * tick)
+        self._next[packet.stream.index] = (now, now + (packet.duration or 0) * tick)
         self._move(packet)
 
     def _move(self, packet: av.Packet) -> None:

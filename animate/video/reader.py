@@ -191,9 +191,9 @@ class VideoReader:
         read = [self._stream, *(container.streams.audio if clock.active else self.sounds if queued else ())]
         for packet in container.demux(read):
             clock(packet)
-            if packet.stream_index == self._stream.index:
+            if packet.stream.index == self._stream.index:  # its stream_index is wrong when it flushes
                 yield packet
-            elif self._queue_sound and packet.size and packet.stream_index in queued:
+            elif self._queue_sound and packet.size and packet.stream.index in queued:
                 self.sound_packets.append(packet)
 
     def _decoder(self) -> av.VideoCodecContext | None:

@@ -114,8 +114,8 @@ class Sound:
             if seconds is not None and (packet.pts or 0) * packet.time_base >= seconds:
                 return
             self._next = None
-            if (track := self._tracks.get(packet.stream_index)) is not None:
-                self._mux(packet.stream_index, track.packets(packet))
+            if (track := self._tracks.get(packet.stream.index)) is not None:
+                self._mux(packet.stream.index, track.packets(packet))
         if self._complete:
             for index, track in list(self._tracks.items()):
                 self._mux(index, track.rest())
@@ -177,5 +177,5 @@ class Sound:
                     stream.discard = Discard.all  # then they are not even read
         for packet in own.demux(read):
             clock(packet)
-            if packet.size and packet.stream_index in self._tracks:
+            if packet.size and packet.stream.index in self._tracks:
                 yield packet

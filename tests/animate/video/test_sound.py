@@ -240,6 +240,8 @@ def test_the_picture_stream_marked_default_is_taken(tmp_path: Path, talking: Pat
     subprocess.run([*command, "-c:v", "libx264", target], check=True)
     with VideoReader(target) as reader:
         assert (reader.size, reader.pictures) == ((128, 80), 2)
+        assert len(list(reader)) == 13
     with VideoReader(target, picture=1) as reader:
         assert reader.size == (96, 64)
+        assert len(list(reader)) == 13
     assert read_media(target).size == (128, 80)
