@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +33,7 @@ from .inputs import Camera, Input, picture_stream, picture_streams, sound_stream
 from .salvage import Salvage
 from .webp import AnimatedWebp, is_webp
 
+_KEPT = 64 << 20  # bytes of packets that are looked at beforehand
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders drop their alpha
 
 
@@ -252,7 +253,10 @@ def _look_ahead(packets: Iterator[av.Packet]) -> tuple[list[av.Packet], Iterator
     """The first packets, and all of them again; damage is left to whoever reads them."""
     early: list[av.Packet] = []
     try:
-        early.extend(islice(packets, SAMPLE))
+        for packet in packets:
+            early.append(packet)
+            if len(early) == SAMPLE or sum(each.size for each in early) > _KEPT:
+                break
     except FFmpegError as error:
         return early, chain(early, _failing(error))
     return early, chain(early, packets)
