@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-edit",
-        description="Change a portrait's pose and expression; 0 changes nothing; left and right: in the picture.",
+        description="Change a portrait's pose and expression; 0 changes nothing; sides are the picture's.",
     )
     parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
     parser.add_argument(
