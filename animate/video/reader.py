@@ -42,7 +42,7 @@ class VideoReader:
 
     path: a file, numbered images (frames/%05d.png), a URL, "-" for standard input, or a Camera.
     start, end: seconds after the beginning; exactly the frames with start <= time < end come.
-    warn: told once if HDR or more than 8 bits are reduced.
+    warn: called once if HDR or more than 8 bits are reduced.
     audio_track: which sound a writer copies: a track's number from 1, "all", "none", or None for the one
     marked default, else the first.
     picture: which of several picture streams, from 0: those marked default come first.
@@ -180,7 +180,7 @@ class VideoReader:
         return self._stream.index
 
     def drop_sound(self) -> None:
-        """Queue no more sound: nobody is going to take it."""
+        """Queue no more sound, because nothing will read it."""
         self._queue_sound = False
         self.sound_packets.clear()
 
