@@ -31,21 +31,39 @@ def duration(container: InputContainer) -> Fraction | None:
     """How long the container's content is, seconds; None if it does not say."""
     if not container.duration:
         return None
-    length = Fraction(container.duration, av.time_base)
-    start = beginning(container)
-    counts_from_zero = container.format.name in _TO_THE_END
-    return length - start if counts_from_zero and length > start else length
+    return _less_start(container, Fraction(container.duration, av.time_base), beginning(container))
 
 
-def promised_end(stream: av.VideoStream) -> int | None:
-    """Where a file says that the stream ends, in its ticks; None if it does not say."""
-    if not stream.duration:
+def stream_duration(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """How long the stream is, seconds, or else the container's content; None if neither says."""
+    if not stream.duration or not stream.time_base:
+        return duration(container)
+    start = (stream.start_time or 0) * stream.time_base
+    return _less_start(container, stream.duration * stream.time_base, start)
+
+
+def promised_end(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """When the stream is to end, seconds of its clock, as its header says; None if it does not."""
+    length = stream_duration(container, stream) if stream.duration else None
+    if length is None or not stream.time_base:
         return None
-    counted = stream.frames if stream.container.format.name == "avi" else 0  # of ticks; a cut file keeps it
-    return (stream.start_time or 0) + max(stream.duration, counted)
+    if container.format.name == "avi":  # a count of ticks, which a file that was cut off keeps
+        length = max(length, stream.frames * stream.time_base)
+    return (stream.start_time or 0) * stream.time_base + length
 
 
-def length_slack(container: Container) -> Fraction:
+def _less_start(container: InputContainer, length: Fraction, start: Fraction) -> Fraction:
+    """A container's `length`, without what lies before `start` where it counts from 0 of its clock."""
+    fragmented = _is_indexed(container) and not any(stream.frames for stream in container.streams.video)
+    from_zero = container.format.name in _TO_THE_END or fragmented
+    return length - start if from_zero and length > start else length
+
+
+def _is_indexed(container: Container) -> bool:
+    return _INDEXED in container.format.name.split(",")
+
+
+def length_slack(container: InputContainer) -> Fraction:
     """By how many seconds a stream may be shorter than it says: in ASF all say how long the file is."""
     return Fraction(container.format.name == "asf")
 
@@ -90,7 +108,7 @@ class SteadyClock:
     """
 
     def __init__(self, container: InputContainer, told: Callable[[Fraction], object] | None = None):
-        self.active = _INDEXED not in container.format.name.split(",")
+        self.active = not _is_indexed(container)
         self._ahead = _AHEAD if container.format.flags & _DISCONTINUOUS else _OVERFLOW
         self._next: dict[int, tuple[Fraction, Fraction]] = {}  # by stream: last time and end, seconds
         self._shift = Fraction(0)

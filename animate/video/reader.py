@@ -22,9 +22,9 @@ from .clock import (
     SteadyClock,
     beginning,
     believable_rate,
-    duration,
     has_no_times,
     is_rate_plausible,
+    stream_duration,
     timed_by_decoding,
 )
 from .color import RgbConverter
@@ -106,7 +106,7 @@ class VideoReader:
         self.time_base: Fraction = stream.time_base
         self.began = beginning(container)
         self.zero = round(self.began / self.time_base) * self.time_base
-        self._duration = stream.duration * self.time_base if stream.duration else duration(container)
+        self._duration = stream_duration(container, stream)
         self._count: int | None = stream.frames or None
         self._range(start, end)
         if self._from is not None and self.input.path:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import av
 from av.codec.context import Flags
+from av.container import InputContainer
 from av.error import FFmpegError
 
 from ..io.timecode import Span, join_spans
@@ -91,9 +92,12 @@ class Salvage:
         counted = self._ran_out and self._stream.codec_context.name not in _HIDDEN_FRAMES
         complete = not counted or self._missing <= 0  # then times without a frame are the container's mistake
         spans = [] if complete and not self._errors else list(self._lost)
-        promised = promised_end(self._stream) if self._ran_out else None
-        if promised is not None and self._last_end is not None:
-            slack = max(2 * self._usual, 2 * self._longest, length_slack(self._stream.container) / self._tick)
+        container = self._stream.container
+        assert isinstance(container, InputContainer)
+        end = promised_end(container, self._stream) if self._ran_out else None
+        if end is not None and self._last_end is not None:
+            promised = round(end / self._tick)
+            slack = max(2 * self._usual, 2 * self._longest, length_slack(container) / self._tick)
             if promised - self._last_end > slack:  # the file is shorter than its index says
                 spans.append(Span(self._last_end * self._tick, promised * self._tick))
                 spans.extend(self._gaps())

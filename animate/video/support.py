@@ -1,8 +1,8 @@
-"""What FFmpeg can do here, found out by trying it, because nothing else tells.
+"""What FFmpeg can do here, found out by trying it, because nothing else is reliable.
 
 FFmpeg lists a GPU's encoders wherever it was built with them: the first frame shows whether there is a driver
-and whether the GPU encodes at all (some that compute do not), in that size, one more video than now. And a
-container says that it holds a codec, but refuses it when its header is written, or the reverse.
+and whether the GPU encodes at all (some that compute do not), in that size, beside the videos that it already
+encodes. And a container may list a codec but refuse it when its header is written, or the reverse.
 """
 
 import io

@@ -29,7 +29,7 @@ _STEPS = "goes on where its clock steps back or leaps: recordings glued together
 class Sound:
     """The sound tracks that a reader keeps.
 
-    What sounds in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
+    The sound in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
     -origin. Packets are copied; a cut inside one is left to the container's edit list. Where the container
     cannot hold the codec, or cannot cut it, and where an edit list takes more than one part, the sound is
     re-encoded, with a warning. Sound that cannot be written ends there, with a warning: the pictures go on.

@@ -47,6 +47,31 @@ def test_a_name_that_cannot_be_given_keeps_the_video(tmp_path: Path, talking: Pa
     assert len(content(kept).times) == 50
 
 
+def test_fragments_of_a_stream_that_has_been_on_for_hours(tmp_path: Path, talking: Path):
+    """They say when they are, and the header's length counts from the beginning of the stream."""
+    whole = tmp_path / "fragments.mp4"
+    convert(talking, whole, "-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof+dash")
+    with VideoReader(whole) as reader:
+        wanted = [frame.seconds for frame in reader]
+    data, at = bytearray(whole.read_bytes()), -1
+    with av.open(str(whole)) as container:
+        ticks = {number + 1: stream.time_base for number, stream in enumerate(container.streams)}
+    while (at := data.find(b"tfdt", at + 1)) >= 0:
+        track = data.rfind(b"tfhd", 0, at)
+        tick = ticks[int.from_bytes(data[track + 8 : track + 12])]
+        assert tick
+        moved = int.from_bytes(data[at + 8 : at + 16]) + round(7200 / tick)
+        data[at + 8 : at + 16] = moved.to_bytes(8)
+    late = tmp_path / "late.mp4"
+    late.write_bytes(data)
+    times, said = through(late, tmp_path / "out.mp4")
+    assert (times, said) == (wanted, [])
+    with VideoReader(late) as reader:
+        assert reader.frames is not None
+        assert abs(reader.frames - len(list(reader))) <= 3
+        assert (reader.zero, reader.lost) == (7200, ())
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "rate", "options"),
     [

@@ -59,7 +59,7 @@ def test_an_index_at_the_end_on_standard_input(tmp_path: Path, noisy: Path, pipe
 class _Server(SimpleHTTPRequestHandler):
     """It has no ranges."""
 
-    def log_message(self, *_) -> None:
+    def log_message(self, format: str, *given) -> None:
         pass
 
 

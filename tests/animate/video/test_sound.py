@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.error import ArgumentError
 from av.stream import Disposition
 from containers import content, convert, ffmpeg, through
 from gfla.animate import InputError, VideoReader, VideoWriter
@@ -78,7 +79,7 @@ def test_sound_that_cannot_be_written_leaves_the_pictures(
 
     def packets(self: CopiedTrack, packet: av.Packet):
         if packet.pts is not None and packet.pts > 48000:
-            raise av.error.ArgumentError(22, "Invalid argument")
+            raise ArgumentError(22, "Invalid argument")
         yield from made(self, packet)
 
     monkeypatch.setattr(CopiedTrack, "packets", packets)

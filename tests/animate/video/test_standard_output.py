@@ -36,7 +36,7 @@ def test_the_first_fragment_leaves_within_a_second(codec: str):
         assert process.stdin
         assert process.stdout
         os.set_blocking(process.stdout.fileno(), False)
-        data = b""
+        data, number = b"", 0
         for number in range(1, 26):
             assert process.stderr
             while process.stderr.readline().strip() != b"%d" % number:
