@@ -146,8 +146,18 @@ class ContainerSink:
     def finish(self) -> None:
         """Write what remains and close; a file gets its name.
 
-        Where only the name cannot be given the work is kept: InputError says where.
+        If that fails the pictures' work is kept as far as it can be played: InputError says where.
         """
+        try:
+            self._write_rest()
+        except InputError as error:
+            if (kept := self._keep_part()) is None:
+                raise
+            raise InputError(error.subject, error.reason, f"what could be written is in {kept}") from error
+        if self._part and self._output.path:
+            self._commit(self._part, self._output.path)
+
+    def _write_rest(self) -> None:
         last = self._encode(None)
         if self._output.codec.encoder == "libx265" and self._count < _X265_DELAY:
             for packet in last:
@@ -158,8 +168,18 @@ class ContainerSink:
             self._sound.close()
         with self._write_errors():
             self._container.close()
-        if self._part and self._output.path:
-            self._commit(self._part, self._output.path)
+
+    def _keep_part(self) -> Path | None:
+        """The file that could not be finished, if it shows a picture: it stays."""
+        with suppress(FFmpegError, OSError, ValueError):
+            self._container.close()
+        try:
+            with av.open(f"file:{self._part}") as written:
+                next(written.decode(video=0))
+        except (FFmpegError, OSError, ValueError, IndexError, StopIteration):
+            return None
+        kept, self._part = self._part, None
+        return kept
 
     def _commit(self, part: Path, path: Path) -> None:
         try:

@@ -6,12 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from containers import content, convert, ffmpeg, through
 from gfla.animate import VideoReader, VideoWriter
 from gfla.animate.errors import InputError
 from gfla.animate.io.timecode import Span
-from gfla.animate.video import Encoding
+from gfla.animate.video import Encoding, Frame
 
 MakeVideo = Callable[..., Path]
 VARIABLE = ("-vf", "select='not(mod(n,3))+eq(mod(n,7),1)'", "-fps_mode", "vfr")
@@ -70,6 +71,30 @@ def test_fragments_of_a_stream_that_has_been_on_for_hours(tmp_path: Path, talkin
         assert reader.frames is not None
         assert abs(reader.frames - len(list(reader))) <= 3
         assert (reader.zero, reader.lost) == (7200, ())
+
+
+def test_a_disk_that_is_full_at_the_last_step_keeps_what_plays(tmp_path: Path):
+    """The encoder holds all frames until then; Matroska needs no index to be played."""
+    resource = pytest.importorskip("resource")
+    before, noise = resource.getrlimit(resource.RLIMIT_FSIZE), np.random.default_rng(0)
+
+    def fill() -> None:
+        with VideoWriter(tmp_path / "out.mkv", (128, 128), Fraction(25), Fraction(1, 25)) as writer:
+            for pts in range(12):
+                writer.write(Frame(noise.integers(0, 256, (128, 128, 3), np.uint8), pts, Fraction(1, 25)))
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(
+            InputError, match=r"out\.mkv: cannot be written: .*; what could be written is in"
+        ) as caught:
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    kept = Path(caught.value.remedy.removeprefix("what could be written is in "))
+    with VideoReader(kept) as reader:
+        assert 1 <= len(list(reader)) < 12
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 @pytest.mark.parametrize(
