@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
+from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, Layers
 from .compositing.closeups import draw_closeups, encode_closeups
-from .compositing.detail import Canvas, Closeup, Drawing
+from .compositing.detail import Canvas, Closeup, Drawing, Field
+from .compositing.matte import background_plate, portrait_matte
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
@@ -28,13 +29,15 @@ from .structure import edges_only, image_edges, structure_map
 class Generated(NamedTuple):
     """What the generator made of a target, still on the device.
 
-    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S) and mask: (1, 1, S, S), see `Drawing`. target: of it.
+    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S), mask and cover: (1, 1, S, S), see `Drawing`. target:
+    of it.
     """
 
     image: Tensor
     flow: Tensor
     mask: Tensor
     target: Target
+    cover: Tensor | None = None
 
 
 class Networks:
@@ -71,11 +74,16 @@ class Networks:
     ) -> Portrait:
         """The portrait of the face `found` in `image` (H, W, 3) uint8, cropped to `square`."""
         face, places = crop(image, square, self.size), to_crop(found.places, square, self.size)
+        matte = plate = None
+        if self.generator.config.layered:
+            matte = portrait_matte(image)
+            plate = background_plate(image, matte)
         with self.arithmetic():
             points = self._tensor(places[:68])
             structure = self._structure(points, face, guidance)
-            reference = self.generator.encode_reference(self._picture(face), structure, points)
-        canvas = Canvas.of(image, square, self.size)
+            layers = self._layers(matte, plate, square)
+            reference = self.generator.encode_reference(self._picture(face), structure, points, layers)
+        canvas = Canvas.of(image, square, self.size, plate)
         closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
         return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
 
@@ -113,7 +121,7 @@ class Networks:
             if finite or self.precision == torch.float32:
                 break
         flow, mask = (field[:, 0] for field in output.motions[-1])
-        generated = Generated(output.image, flow, mask, target)
+        generated = Generated(output.image, flow, mask, target, output.cover)
         return generated, GeneratorMemory(newest if finite else ())
 
     def close_up(self, target: Target, portrait: Portrait) -> tuple[Closeup, ...]:
@@ -125,11 +133,12 @@ class Networks:
     def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:
         """What was generated, as arrays."""
         with self.arithmetic():
-            fields = (field.float().nan_to_num() for field in generated[:3])
-            face, flow, mask = (field.permute(0, 2, 3, 1) for field in fields)
+            made = (*generated[:3], *(() if generated.cover is None else (generated.cover,)))
+            fields = (field.float().nan_to_num() for field in made)
+            face, *rest = (field.permute(0, 2, 3, 1) for field in fields)
             face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            face, flow, mask = (x[0] for x in to_host((face, flow, mask)))
-        return Drawing(face, flow, mask[..., 0], closeups)
+            face, flow, mask, *cover = (x[0] for x in to_host((face, *rest)))
+        return Drawing(face, flow, mask[..., 0], closeups, cover[0][..., 0] if cover else None)
 
     @contextmanager
     def arithmetic(self, fast: bool = True) -> Iterator[None]:
@@ -144,6 +153,13 @@ class Networks:
                 return structure_map(points, size=self.size)
             edges = image_edges(self._picture(face) / 2 + 0.5)
             return edges_only(structure_map(points, size=self.size, edges=edges))
+
+    def _layers(self, matte: Field | None, plate: Image | None, square: FaceSquare) -> Layers | None:
+        if matte is None or plate is None:
+            return None
+        own = crop(np.repeat(np.rint(matte * 255).astype(np.uint8)[..., None], 3, 2), square, self.size)
+        shares = to_device(own[..., :1], self.device).permute(2, 0, 1)[None].float() / 255
+        return Layers(shares, self._picture(crop(plate, square, self.size)))
 
     def _picture(self, image: Image) -> Tensor:
         """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""

@@ -4,7 +4,8 @@ from .attention_flow import AttentionFlow
 from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
-from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
+from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
+from .generator import Generator
 from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "GeneratorMemory",
+    "Layers",
     "Motion",
     "Reference",
     "WeightsError",

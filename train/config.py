@@ -75,6 +75,10 @@ class Augmentation:
     mirror: float = 0.5
     first_frame: float = 0.0
     """The reference is the clip's first frame instead of a random one (faces)."""
+    far: float = 0.0
+    """Of single frames: the one of five whose landmarks are furthest from the reference's (faces)."""
+    moved: float = 0.0
+    """Of single frames: the reference itself with its head moved, half of them portraits (layered faces)."""
     blur: float = 0.0
     jpeg: float = 0.0
     background: float = 0.0

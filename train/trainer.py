@@ -27,7 +27,7 @@ from ..models import (
     new_generator,
     save_generator,
 )
-from ..models.generator import FrameOutput, GeneratorMemory, Reference
+from ..models.frames import FrameOutput, GeneratorMemory, Layers, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
@@ -206,7 +206,8 @@ class Trainer:
 
     def sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
         """One optimiser step for each chunk of the sample."""
-        batch = Batch(*(tensor.to(self.device) for tensor in batch))
+        batch = Batch(*(None if tensor is None else tensor.to(self.device) for tensor in batch))  # type: ignore[arg-type]
+        layers = None if batch.matte is None or batch.plate is None else Layers(batch.matte, batch.plate)
         source = batch.images[:, 0]
         task = self.generator.config.task
         structures = draw_structures(task, batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
@@ -218,7 +219,9 @@ class Trainer:
             target = Target(task, source, truth, points, batch.flow[:, part], batch.flow_weight[:, part])
             outputs: list[FrameOutput] = []
             with self._autocast():
-                reference = self.generator.encode_reference(source, structures[:, 0], batch.points[:, 0])
+                reference = self.generator.encode_reference(
+                    source, structures[:, 0], batch.points[:, 0], layers
+                )
                 if stage.flow_only:
                     moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
                     terms = flow_terms(stage, moved, target, self.features)

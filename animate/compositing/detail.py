@@ -30,13 +30,15 @@ class Drawing(NamedTuple):
 
     face: (S, S, 3) uint8. flow: (S, S, 2) float32, pixels of S, x then y, backward, into the source's crop.
     mask: (S, S) float32 in [0, 1], the weight of the source's own pixels in `face`. closeups: mouth and eyes,
-    drawn at their own resolution, to be pasted on the finished face.
+    drawn at their own resolution, to be pasted on the finished face. cover: (S, S) float32 in [0, 1], where
+    the person hides the background plate; None if nothing is known of either.
     """
 
     face: Image
     flow: Field
     mask: Field
     closeups: "tuple[Closeup, ...]" = ()
+    cover: Field | None = None
 
 
 class Canvas(NamedTuple):
@@ -44,21 +46,23 @@ class Canvas(NamedTuple):
 
     large: the face square's own pixels, (side, side, 3) uint8. small: (S, S, 3) float32, the crop that the
     network sees. room: `crop.room` of the square, (S, S) pixels of S, None if no side lies within the
-    photograph. weight: `feather` of it.
+    photograph. weight: `feather` of it. plate: as `large`, what is behind the person, if known.
     """
 
     large: Image
     small: Field
     room: Field | None
     weight: Field
+    plate: Image | None = None
 
     @classmethod
-    def of(cls, image: Image, square: FaceSquare, size: int) -> Self:
-        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`."""
+    def of(cls, image: Image, square: FaceSquare, size: int, plate: Image | None = None) -> Self:
+        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`; plate: (H, W, 3)."""
         space = room(square, (image.shape[1], image.shape[0]), size)
         large = crop(image, square, square.side)
         small = crop(image, square, size).astype(np.float32)
-        return cls(large, small, space if np.isfinite(space).any() else None, feather(space))
+        behind = None if plate is None else crop(plate, square, square.side)
+        return cls(large, small, space if np.isfinite(space).any() else None, feather(space), behind)
 
 
 class Closeup(NamedTuple):
@@ -94,9 +98,11 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     base = own[..., None] * drawing.face
     share = 1 - own
     moved = carry(canvas.large, flow)
+    if canvas.plate is not None and drawing.cover is not None:
+        moved = _over(canvas.plate, moved, 1 - own * (1 - drawing.cover))
     if sharpen:
         there = side == size and flow is drawing.flow  # the same pixels and the same flow
-        low = moved.astype(np.float32) if there else carry(canvas.small, drawing.flow)
+        low = moved.astype(np.float32) if there else _carried(drawing, canvas)
         admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
         trust = own * admitted * (strength * trusted(drawing, low))
         low = drawing.face + _soft(low - drawing.face, min(_FINEST[0], _FINEST[1] * size / side))
@@ -134,6 +140,21 @@ def carry(image: NDArray, flow: Field) -> NDArray:
     places[..., 0] += np.arange(side, dtype=np.float32)
     places[..., 1] += np.arange(side, dtype=np.float32)[:, None]
     return cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+def _carried(drawing: Drawing, canvas: Canvas) -> Field:
+    """The crop that the network sees, moved by the drawing's flow over its plate; (S, S, 3)."""
+    low, size = carry(canvas.small, drawing.flow), len(drawing.face)
+    if canvas.plate is None or drawing.cover is None:
+        return low  # type: ignore[return-value]
+    plate = _resize(canvas.plate, size).astype(np.float32)
+    return plate + drawing.cover[..., None] * (low - plate)
+
+
+def _over(plate: Image, person: NDArray, cover: Field) -> Image:
+    """`person` over `plate`, both (side, side, 3), by `cover` (S, S)."""
+    share = _resize(cover, len(plate), cv2.INTER_LINEAR).clip(0, 1)
+    return cv2.blendLinear(person, plate, share, 1 - share)
 
 
 def _resting(flow: Field, space: Field) -> Field:

@@ -20,14 +20,19 @@ Points = NDArray[np.float32]
 
 
 def augment(
-    images: Images, points: Points, size: int, rng: np.random.Generator, extra: Augmentation
-) -> tuple[Images, Points]:
+    images: Images,
+    points: Points,
+    size: int,
+    rng: np.random.Generator,
+    extra: Augmentation,
+    matte: Images | None = None,
+) -> tuple[Images, Points, Images | None]:
     """Turn `images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) into a sample of side `size`: a random
     similarity and change of colours always, mirroring and the rest of `extra` sometimes, jitter on the
-    points."""
+    points. matte: (S, S) of the reference, which follows it."""
     side = images.shape[1]
     if rng.random() < extra.mirror:
-        images = images[:, :, ::-1]
+        images, matte = images[:, :, ::-1], None if matte is None else matte[:, ::-1]
         points = points[:, MIRROR[:68]] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
     centre = ((side - 1) / 2, (side - 1) / 2)
@@ -37,6 +42,10 @@ def augment(
         images,
         lambda image: cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101),
     )
+    if matte is not None:
+        matte = cv2.warpAffine(
+            np.ascontiguousarray(matte), matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101
+        )  # type: ignore[assignment]
     points = points @ matrix[:, :2].T + matrix[:, 2]
     gain, shift = rng.uniform(0.8, 1.2, 3) * rng.uniform(0.75, 1.2), rng.uniform(-20, 20)
     table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
@@ -50,7 +59,7 @@ def augment(
     if extra.jpeg and rng.random() < extra.jpeg:
         quality = int(rng.integers(40, 95))
         images = _each(images, lambda image: _through_jpeg(image, quality))
-    return images, (points + jitter).astype(np.float32)
+    return images, (points + jitter).astype(np.float32), matte
 
 
 def move_background(images: Images, points: NDArray[np.floating], shift: NDArray[np.floating]) -> Images:

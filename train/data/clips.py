@@ -14,16 +14,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
 from ...animate.io.atomic import atomic_file
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
@@ -31,7 +33,10 @@ from ...models.config import Task
 from ..config import Augmentation
 from .augment import augment
 from .flow_teacher import teach_flow
+from .layers import moved_head
 
+MATTE_STEP = 20
+"""The person is known in each frame of a clip whose number this divides."""
 REPEATED = 0.3
 """Mean difference from the frame before, in grey levels of 255, below which a frame repeats it."""
 
@@ -41,7 +46,8 @@ class Clip:
     """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32.
 
     moving: (M,) the frames that do not repeat the one before them, in order. irises: (T, 2, 2) float32, of
-    the eyes 36-41 and 42-47, the lids' middles where nobody labelled them.
+    the eyes 36-41 and 42-47, the lids' middles where nobody labelled them. mattes: (N, size, size) uint8, the
+    person in frames 0, MATTE_STEP, 2 MATTE_STEP ...; None if not asked for.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Clip:
     points: np.ndarray
     moving: np.ndarray
     irises: np.ndarray
+    mattes: np.ndarray | None = None
 
 
 class Batch(NamedTuple):
@@ -62,6 +69,8 @@ class Batch(NamedTuple):
         guidance: (B,) int64: 0 landmarks, 1 landmarks and edges, 2 edges alone.
         flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture.
         flow_weight: (B, T, 1, H/4, W/4) in [0, 1]; see `flow_teacher`.
+        matte, plate: (B, 1, H, W) in [0, 1] and (B, 3, H, W) in [-1, 1], the references' `Layers`; None
+            without layers.
     """
 
     images: Tensor
@@ -69,10 +78,13 @@ class Batch(NamedTuple):
     guidance: Tensor
     flow: Tensor
     flow_weight: Tensor
+    matte: Tensor | None = None
+    plate: Tensor | None = None
 
 
-Sample = tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]
-"""Images (1 + T, H, W, 3) uint8, points, guidance, flow and flow weight, as in `Batch`."""
+Sample = tuple[Any, ...]
+"""Images (1 + T, H, W, 3) uint8, points, guidance, flow and flow weight, as in `Batch`; with layers then the
+matte (H, W) uint8 and the plate (H, W, 3) uint8."""
 
 
 def find_dataset(folder: Path | None) -> Path:
@@ -109,9 +121,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str
     return rows
 
 
-def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
-    """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. InputError
-    if there are none."""
+def load_clips(data: Path, split: str, cache: Path, mattes: bool = False) -> list[Clip]:
+    """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. mattes:
+    whether their persons are needed. InputError if there are none."""
     index = data / "index.csv"
     listed = read_table(index, ("file", "split", "kind", "identity"))
     rows = [row for _, row in listed if row["split"] == split and row["kind"] == "clip"]
@@ -124,7 +136,32 @@ def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(index, f"files are missing: {', '.join(missing[:3])}{more}")
     cache.mkdir(parents=True, exist_ok=True)
-    return [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
+    clips = [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
+    if mattes:
+        names = [cache / _cached_name(path, data) for path, _ in files]
+        clips = [
+            replace(c, mattes=np.load(n.with_suffix(".mattes.npy"), mmap_mode="r"))
+            for c, n in zip(clips, names, strict=True)
+        ]
+    return clips
+
+
+def load_portraits(data: Path, split: str, cache: Path) -> list[Clip]:
+    """The portraits of `split` with their persons, as clips of one frame; perhaps none."""
+    rows = [row for _, row in read_table(data / "index.csv", ("file", "split", "kind", "identity"))]
+    portraits = []
+    for row in rows:
+        path = data / row["file"]
+        stored = cache / f"{path.stem}.portrait.mattes.npy"
+        if row["split"] != split or row["kind"] != "portrait" or not stored.is_file():
+            continue
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+        points = np.load(path.with_suffix(".npz"))["lmk68"][None].astype(np.float32)
+        zero = np.zeros(1, int)
+        portraits.append(
+            Clip(path.stem, row["identity"], image[None], points, zero, points[:, :2], np.load(stored))
+        )
+    return portraits
 
 
 def clip_points(path: Path) -> np.ndarray:
@@ -222,9 +259,14 @@ def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor
 
 def collate(samples: list[Sample]) -> Batch:
     """A batch of B samples."""
-    images, points, guidance, flow, weight = (np.stack(part) for part in zip(*samples, strict=True))
+    images, points, guidance, flow, weight, *layers = (np.stack(part) for part in zip(*samples, strict=True))
     pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
-    return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+    batch = Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+    if not layers:
+        return batch
+    matte, plate = map(torch.from_numpy, layers)
+    plate = plate.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return batch._replace(matte=matte[:, None].float().div_(255), plate=plate)
 
 
 def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
@@ -261,9 +303,10 @@ class Sampler:
         rank: int = 0,
         extra: Augmentation | None = None,
         edges: bool = True,
+        portraits: list[Clip] | None = None,
     ):
         self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
-        self.extra, self.edges = extra or Augmentation(), edges
+        self.extra, self.edges, self.portraits = extra or Augmentation(), edges, portraits or []
         self.people: dict[str, list[Clip]] = {}
         for clip in clips:
             if len(clip.moving) > length:
@@ -283,21 +326,40 @@ class Sampler:
     def _sample(self, rng: np.random.Generator) -> Sample:
         clips = self.people[self.names[rng.integers(len(self.names))]]
         clip = clips[rng.choice(len(clips), p=_probabilities(clips))]
+        layered = clip.mattes is not None
+        moved = layered and self.length == 1 and rng.random() < self.extra.moved
+        if moved and self.portraits and rng.random() < 0.5:
+            clip = self.portraits[rng.integers(len(self.portraits))]
+        order = self._frames(clip, rng)
+        images, points = np.stack([clip.frames[i] for i in order]), clip.points[order]
+        matte = clip.mattes[order[0] // MATTE_STEP] if clip.mattes is not None else None
+        if moved and matte is not None:
+            target, places = moved_head(images[0], matte, points[0], rng)
+            images, points = np.stack((images[0], target)), np.stack((points[0], places))
+        images, points, matte = augment(images, points, self.size, rng, self.extra, matte)
+        guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
+        sample = (images, points, guidance, *teach_flow(images, points, layered=layered))
+        if matte is None:
+            return sample
+        return (*sample, matte, background_plate(images[0], matte.astype(np.float32) / 255))
+
+    def _frames(self, clip: Clip, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Numbers of the reference and of `length` frames."""
         count = len(clip.moving)
         stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
-        start = int(rng.integers(count - stride * (self.length - 1)))
-        reference = int(rng.integers(count))
+        start = int(rng.integers(max(count - stride * (self.length - 1), 1)))
+        reference = int(clip.moving[rng.integers(count)])
+        if clip.mattes is not None:
+            reference = MATTE_STEP * int(rng.integers(len(clip.mattes)))
         # Drawn only if asked for, so that all other runs keep their random numbers.
         if self.extra.first_frame and rng.random() < self.extra.first_frame:
             reference = 0
-        order = clip.moving[[reference, *range(start, start + stride * self.length, stride)]]
-        if rng.random() < 0.3:
-            order[1:] = order[:0:-1].copy()
-        images, points = augment(
-            np.stack([clip.frames[i] for i in order]), clip.points[order], self.size, rng, self.extra
-        )
-        guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
-        return images, points, guidance, *teach_flow(images, points)
+        if self.length == 1 and self.extra.far and rng.random() < self.extra.far:
+            others = clip.moving[rng.integers(count, size=5)]
+            away = np.abs(clip.points[others] - clip.points[reference]).mean((1, 2))
+            return np.array((reference, others[away.argmax()]))
+        frames = clip.moving[start : start + stride * (self.length - 1) + 1 : stride]
+        return np.concatenate(((reference,), frames[::-1] if rng.random() < 0.3 else frames))
 
 
 def _probabilities(clips: list[Clip]) -> np.ndarray:

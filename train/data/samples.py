@@ -10,7 +10,7 @@ from typing import Protocol
 from ...animate.errors import InputError
 from ...models import GeneratorConfig
 from ..config import CONFIGS, Stage, TrainConfig
-from .clips import Batch, Sampler, load_clips
+from .clips import Batch, Sampler, load_clips, load_portraits
 from .closeups import CloseupSampler
 from .pairs import PairSampler, open_pairs
 
@@ -43,12 +43,13 @@ def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None,
         return lambda stage, rank: PairSampler(pairs, stage.batch, config.seed, rank=rank)
     if data is None:
         raise InputError("--data", "faces are learnt from clips", "name their folder")
-    clips = load_clips(data, "train", cache)
+    clips = load_clips(data, "train", cache, mattes=model.layered)
     if model.task == "closeup":
         return lambda stage, rank: CloseupSampler(
             clips, stage.batch, stage.length, model.size, config.seed, rank=rank
         )
     edges = find_spec("kornia") is not None  # image edges need it; without it landmarks are the only guidance
+    portraits = load_portraits(data, "train", cache) if model.layered and config.augmentation.moved else []
     return lambda stage, rank: Sampler(
         clips,
         stage.batch,
@@ -58,4 +59,5 @@ def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None,
         rank=rank,
         extra=config.augmentation,
         edges=edges,
+        portraits=portraits,
     )
