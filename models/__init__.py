@@ -5,10 +5,12 @@ from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, Generator
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
+from .matte import MATTES, MatteConfig, MatteNet, load_matte_net, save_matte_net
 from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
+    "MATTES",
     "Ahead",
     "AttentionFlow",
     "AttentionFlowConfig",
@@ -18,13 +20,17 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "GeneratorMemory",
+    "MatteConfig",
+    "MatteNet",
     "Motion",
     "Reference",
     "WeightsError",
     "frame_residuals",
     "load_generator",
+    "load_matte_net",
     "new_generator",
     "read_weights",
     "save_generator",
+    "save_matte_net",
     "save_weights",
 ]

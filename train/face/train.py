@@ -83,7 +83,7 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
             group["lr"] = rate * min(1.0, (step + 1) / 200, max(0.0, (steps - step) / (0.3 * steps)))
         crops, points, real = map(list, zip(*(sampler.aligned() for _ in range(ALIGNED)), strict=True))
         for k in range(min(HARD, len(hard) // 50)):
-            crops[k] = sampler.photo(hard[int(sampler.rng.integers(len(hard)))])
+            crops[k] = photo(hard[int(sampler.rng.integers(len(hard)))], sampler.rng)
             real[k] = 0.0
 
         with fast_arithmetic(torch.device(device)):
