@@ -126,7 +126,9 @@ class Trainer:
     def start_from(self, weights: str) -> None:
         """Start from a weights file (or shipped name) of the same configuration, close-ups also of a face's;
         InputError if it does not fit."""
-        loaded = load_matte_net(weights, self.device) if self.is_matte else load_generator(weights, self.device)
+        loaded = (
+            load_matte_net(weights, self.device) if self.is_matte else load_generator(weights, self.device)
+        )
         if self.generator.config.task == "closeup" and loaded.config.task == "face":
             loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...animate.compositing.plate import background_plate
+from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
 from .clips import ahead, read_table
 from .photo import photo, texture
