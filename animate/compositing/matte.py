@@ -23,9 +23,10 @@ _GUIDE = 640  # longer side, pixels, at which the guided filter is fitted
 _WINDOW, _NOISE = 0.012, 1e-4  # of that side; variance of a picture in [0, 1] that counts as none
 _SURE = 0.02  # a matte this near to 0 or 1 all around is left as the network says
 _SMALL = 96  # longer side, pixels, of the picture in which a plate is filled
-_RIM = 0.012  # of the longer side: how far the person's colours reach past its matte
+_RIM = 0.018  # of the longer side: how far the person's colours reach past its matte
 _PERSON = 0.02  # a matte above this shows the person
 _NECK = 0.9  # from the chin to where nothing goes with the head, in the way from eyes to chin
+_SHOULDER = 0.3  # that way grows with the distance from the head's axis: shoulders reach as high as the chin
 _BESIDE = (1.9, 2.7)  # from the head's axis, in the same: whole and none goes with the head, as a raised arm
 
 
@@ -52,7 +53,7 @@ def background_plate(image: Image, matte: Grey) -> Image:
     """The background as if the person were not there, smooth behind it: (H, W, 3) uint8.
 
     image: (H, W, 3) uint8 RGB. matte: (H, W) float32 in [0, 1], one on the person. The plate is `image`, bit
-    for bit, further than 4 % of the longer side from where the matte is above 0.02; nearer there could be
+    for bit, further than 8 % of the longer side from where the matte is above 0.02; nearer there could be
     colours of the person. If that is nowhere, the plate has the picture's mean colour.
     """
     longer = max(matte.shape)
@@ -85,6 +86,7 @@ def head_share(landmarks: NDArray[np.floating], matte: Grey) -> Grey:
     below = ((xs - chin[0]) * down[0] + (ys - chin[1]) * down[1]) / unit
     beside = np.abs((xs - eyes[0]) * across[0] + (ys - eyes[1]) * across[1]) / unit
     neck = _neck(matte, below, beside)
+    below += _SHOULDER * np.maximum(beside - 0.9, 0) ** 2
     lower = _falling(below, 0.0, neck)
     return (lower * _falling(beside, *_BESIDE)).astype(np.float32)
 
@@ -134,19 +136,20 @@ def _refined(image: Image, seen: Grey) -> Grey:
     return np.clip((matte - _SURE) / (1 - 2 * _SURE), 0, 1).astype(np.float32)
 
 
-def _filled(image: Image, hole: NDArray[np.uint8], scale: float) -> NDArray[np.float32]:
-    """The picture with its hole (H, W), nonzero inside, filled at a small size: (H, W, 3) float32."""
-    height, width = hole.shape
+def _filled(image: Image, missing: NDArray[np.uint8], scale: float) -> NDArray[np.float32]:
+    """The picture filled where `missing` (H, W) is not zero, at a small size: (H, W, 3) float32."""
+    height, width = missing.shape
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    there = (hole == 0).astype(np.float32)
+    there = (missing == 0).astype(np.float32)
     small = cv2.resize(image * there[..., None], size, interpolation=cv2.INTER_AREA)
     seen = cv2.resize(there, size, interpolation=cv2.INTER_AREA)
     known = seen >= min(0.25, float(seen.max()))
     mean = np.clip(small / np.maximum(seen, 1e-3)[..., None], 0, 255).astype(np.uint8)
     filled = cv2.inpaint(mean, (~known).astype(np.uint8), 4, cv2.INPAINT_TELEA).astype(np.float32)
-    smooth = cv2.GaussianBlur(filled, (0, 0), 3)
-    deep = cv2.GaussianBlur((~known).astype(np.float32), (0, 0), 2)[..., None] * ~known[..., None]
-    filled += deep * (smooth - filled)
+    hole = (~known).astype(np.float32)[..., None]
+    for reach in (2, 5):  # the deeper in the hole, the smoother
+        deep = cv2.GaussianBlur(hole, (0, 0), reach)[..., None] ** 2 * hole
+        filled += deep * (cv2.GaussianBlur(filled, (0, 0), reach) - filled)
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255)
 
 

@@ -31,6 +31,7 @@ from ...models.layers import channels_last
 from ...models.tracker import Tracker, read_cells
 from ...models.weights import read_weights, save_weights
 from ..checkpoint import load_checkpoint, save_checkpoint
+from ..data.photo import photo
 from ..losses.landmarks import LOWER, UPPER
 from .faces import Image, load_faces
 from .samples import Sampler
