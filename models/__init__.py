@@ -6,10 +6,12 @@ from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
 from .generator import Generator
+from .matte import MATTES, MatteConfig, MatteNet, load_matte_net, save_matte_net
 from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
+    "MATTES",
     "Ahead",
     "AttentionFlow",
     "AttentionFlowConfig",
@@ -20,13 +22,17 @@ __all__ = [
     "GeneratorConfig",
     "GeneratorMemory",
     "Layers",
+    "MatteConfig",
+    "MatteNet",
     "Motion",
     "Reference",
     "WeightsError",
     "frame_residuals",
     "load_generator",
+    "load_matte_net",
     "new_generator",
     "read_weights",
     "save_generator",
+    "save_matte_net",
     "save_weights",
 ]

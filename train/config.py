@@ -57,6 +57,10 @@ class Stage:
     """Weight of the error of the changes between a chunk's frames."""
     adversarial: float = 0.0
     temporal: float = 0.0
+    entropy: float = 0.0
+    """Weight of the cross entropy of mattes."""
+    slopes: float = 0.0
+    """Weight of L1 of the mattes' slopes, at two sizes: their edges."""
 
     @property
     def needs_flow(self) -> bool:
@@ -181,6 +185,12 @@ CLOSEUP = TrainConfig(
 )
 """Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it begins ahead. They
 have no previous frames: these cost two fifths of the time, and in a still eye a quarter of the sharpness."""
+MATTE = TrainConfig(
+    stages=(Stage(name="matte", steps=12_000, batch=16, rate=1e-3, l1=1.0, entropy=1.0, slopes=2.0),),
+    ema=0.999,
+    clip_gradient=5.0,
+)
+"""The person in a portrait (`models.matte`)."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
@@ -274,6 +284,8 @@ CONFIGS: dict[str, TrainConfig] = {
     "tiny": TINY.scaled(600),
     "closeup-96": CLOSEUP,
     "closeup-tiny": TINY,
+    "matte-256": MATTE,
+    "matte-tiny": MATTE.scaled(40),
     "person-256": PAPER_PAIRS,
     "person-128x64": PAPER_PAIRS,
     "person-96": PAIRS,

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 from ...animate.errors import InputError
-from ...models import GeneratorConfig
+from ...models import GeneratorConfig, MatteConfig
 from ..config import CONFIGS, Stage, TrainConfig
 from .clips import Batch, Sampler, load_clips, load_portraits
 from .closeups import CloseupSampler
+from .mattes import MatteBatch, MatteSampler, load_portraits
 from .pairs import PairSampler, open_pairs
 
 
 class Samples(Protocol):
     """An endless, seeded stream of batches."""
 
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
+    def ahead(self, first: int, last: int) -> Iterator[Batch] | Iterator[MatteBatch]:
         """Batches `first` to `last - 1`, made ahead of their use."""
         ...
 
@@ -27,9 +28,16 @@ StageSamples = Callable[[Stage, int], Samples]
 """The samples of a stage, for the process of this rank."""
 
 
-def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
+def open_samples(
+    model: GeneratorConfig | MatteConfig, config: TrainConfig, data: Path | None, cache: Path
+) -> StageSamples:
     """The samples of a run. data: the dataset, None for puppets. cache: folder of decoded clips. InputError
     if the data cannot be used."""
+    if isinstance(model, MatteConfig):
+        if data is None:
+            raise InputError("--data", "mattes are learnt from portraits", "name their folder")
+        people = load_portraits(data, "train")
+        return lambda stage, rank: MatteSampler(people, stage.batch, model.size, config.seed, rank=rank)
     if model.task not in ("face", "closeup"):
         if data is not None and any(stage.needs_flow for stage in config.stages):
             others = [name for name in CONFIGS if name.startswith(model.task)]
