@@ -8,7 +8,8 @@ import torch
 from gfla.animate.ibug68 import MIRROR
 from gfla.models import load_generator
 from gfla.train.cli import main
-from gfla.train.data.clips import Sampler, load_clips
+from gfla.train.data.clips import load_clips
+from gfla.train.data.faces import Sampler
 from gfla.train.data.flow_teacher import teach_flow
 from gfla.train.losses.perceptual import PerceptualFeatures, perceptual_distance
 

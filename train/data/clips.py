@@ -22,18 +22,15 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
-from ...animate.compositing.matte import background_plate
+from ...animate.compositing.matte import portrait_matte
 from ...animate.errors import InputError
 from ...animate.io.atomic import atomic_file
+from ...animate.io.image import read_image
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
 from ...models.config import Task
-from ..config import Augmentation
-from .augment import augment
-from .flow_teacher import teach_flow
-from .layers import moved_head
 
 MATTE_STEP = 20
 """The person is known in each frame of a clip whose number this divides."""
@@ -121,9 +118,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str
     return rows
 
 
-def load_clips(data: Path, split: str, cache: Path, mattes: bool = False) -> list[Clip]:
+def load_clips(data: Path, split: str, cache: Path, *, mattes: bool = False) -> list[Clip]:
     """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. mattes:
-    whether their persons are needed. InputError if there are none."""
+    whether the persons in them are needed, too. InputError if there are no clips."""
     index = data / "index.csv"
     listed = read_table(index, ("file", "split", "kind", "identity"))
     rows = [row for _, row in listed if row["split"] == split and row["kind"] == "clip"]
@@ -136,41 +133,43 @@ def load_clips(data: Path, split: str, cache: Path, mattes: bool = False) -> lis
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(index, f"files are missing: {', '.join(missing[:3])}{more}")
     cache.mkdir(parents=True, exist_ok=True)
-    clips = [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
-    if mattes:
-        names = [cache / _cached_name(path, data) for path, _ in files]
-        clips = [
-            replace(c, mattes=np.load(n.with_suffix(".mattes.npy"), mmap_mode="r"))
-            for c, n in zip(clips, names, strict=True)
-        ]
+    clips = []
+    for path, identity in tqdm(files, "clips", disable=not mattes, leave=False):
+        stored = cache / _cached_name(path, data)
+        clip = _load_clip(path, identity, stored)
+        clips.append(replace(clip, mattes=_load_mattes(clip.frames, stored)) if mattes else clip)
     return clips
 
 
-def load_portraits(data: Path, split: str, cache: Path) -> list[Clip]:
-    """The portraits of `split` with their persons, as clips of one frame; perhaps none."""
+def load_stills(data: Path, split: str, cache: Path) -> list[Clip]:
+    """The portraits of `split` with their persons, as clips of one frame; there may be none. InputError if
+    one cannot be read."""
     rows = [row for _, row in read_table(data / "index.csv", ("file", "split", "kind", "identity"))]
     portraits = []
     for row in rows:
         path = data / row["file"]
-        stored = cache / f"{path.stem}.portrait.mattes.npy"
-        if row["split"] != split or row["kind"] != "portrait" or not stored.is_file():
+        if row["split"] != split or row["kind"] != "portrait":
             continue
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-        points = np.load(path.with_suffix(".npz"))["lmk68"][None].astype(np.float32)
-        zero = np.zeros(1, int)
+        frames, points = read_image(path)[0][None], clip_points(path, portrait=True)
+        if frames.shape[1] != frames.shape[2]:
+            raise InputError(path, "not a square picture of a face", "crop it")
+        mattes = _load_mattes(frames, cache / _cached_name(path, data))
+        first = np.zeros(1, np.intp)
         portraits.append(
-            Clip(path.stem, row["identity"], image[None], points, zero, points[:, :2], np.load(stored))
+            Clip(path.stem, row["identity"], frames, points, first, clip_irises(path, points), mattes)
         )
     return portraits
 
 
-def clip_points(path: Path) -> np.ndarray:
-    """The landmarks (T, 68, 2) float32 beside a clip; InputError if they are missing or wrong."""
+def clip_points(path: Path, *, portrait: bool = False) -> np.ndarray:
+    """The landmarks (T, 68, 2) float32 beside a clip, or (1, 68, 2) beside a portrait; InputError if they are
+    missing or wrong."""
     beside = path.with_suffix(".npz")
     try:
         points = np.load(beside)["lmk68"].astype(np.float32)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(beside, f"no landmarks lmk68 ({error})") from None
+    points = points[None] if portrait else points
     if points.ndim != 3 or points.shape[1:] != (68, 2):
         raise InputError(beside, f"lmk68 has the shape {points.shape}, not (frames, 68, 2)")
     if not np.isfinite(points).all():
@@ -182,9 +181,9 @@ def clip_irises(path: Path, points: np.ndarray) -> np.ndarray:
     """The irises (T, 2, 2) float32 beside a clip of landmarks `points` (T, 68, 2), else the lids' middles."""
     with np.load(path.with_suffix(".npz")) as arrays:
         if "iris" in arrays:
-            return arrays["iris"].astype(np.float32)
+            return arrays["iris"].astype(np.float32).reshape(-1, 2, 2)
         if "mesh" in arrays:
-            return arrays["mesh"][:, (468, 473), :2].astype(np.float32)
+            return arrays["mesh"].reshape(-1, 478, 3)[:, (468, 473), :2].astype(np.float32)
     return np.stack([points[:, eye].mean(1) for eye in (slice(36, 42), slice(42, 48))], axis=1)
 
 
@@ -211,6 +210,17 @@ def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     if not moving.is_file():
         _store(moving, moving_frames(frames))
     return Clip(path.stem, identity, frames, points, np.load(moving), clip_irises(path, points))
+
+
+def _load_mattes(frames: np.ndarray, stored: Path) -> np.ndarray:
+    """The persons (N, size, size) uint8 in every MATTE_STEP-th of `frames`, found by the shipped network and
+    kept beside the decoded frames `stored`."""
+    path = stored.with_suffix(".mattes.npy")
+    if not path.is_file():
+        mattes = [portrait_matte(np.ascontiguousarray(frame)) for frame in frames[::MATTE_STEP]]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _store(path, np.rint(255 * np.stack(mattes)).astype(np.uint8))
+    return np.load(path, mmap_mode="r")
 
 
 def moving_frames(frames: np.ndarray) -> np.ndarray:
@@ -283,85 +293,3 @@ def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch
         finally:
             for future in queue:
                 future.cancel()
-
-
-class Sampler:
-    """An endless, seeded stream of batches: identities evenly, one clip of each, a reference and T frames.
-
-    Item i of batch n depends only on (seed, n, i): a resumed run continues where it stopped, and the
-    processes of a group, each with its `rank`, draw what one process with the whole batch would.
-    """
-
-    def __init__(
-        self,
-        clips: list[Clip],
-        batch: int,
-        length: int,
-        size: int,
-        seed: int,
-        *,
-        rank: int = 0,
-        extra: Augmentation | None = None,
-        edges: bool = True,
-        portraits: list[Clip] | None = None,
-    ):
-        self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
-        self.extra, self.edges, self.portraits = extra or Augmentation(), edges, portraits or []
-        self.people: dict[str, list[Clip]] = {}
-        for clip in clips:
-            if len(clip.moving) > length:
-                self.people.setdefault(clip.identity, []).append(clip)
-        self.names = sorted(self.people)
-        if not self.names:
-            raise InputError("the clips", f"none has more than {length} moving frames", "give longer ones")
-
-    def __call__(self, number: int) -> Batch:
-        first = self.rank * self.batch
-        seeds = ((self.seed, number, first + i) for i in range(self.batch))
-        return collate([self._sample(np.random.default_rng(seed)) for seed in seeds])
-
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        return ahead(self, first, last)
-
-    def _sample(self, rng: np.random.Generator) -> Sample:
-        clips = self.people[self.names[rng.integers(len(self.names))]]
-        clip = clips[rng.choice(len(clips), p=_probabilities(clips))]
-        layered = clip.mattes is not None
-        moved = layered and self.length == 1 and rng.random() < self.extra.moved
-        if moved and self.portraits and rng.random() < 0.5:
-            clip = self.portraits[rng.integers(len(self.portraits))]
-        order = self._frames(clip, rng)
-        images, points = np.stack([clip.frames[i] for i in order]), clip.points[order]
-        matte = clip.mattes[order[0] // MATTE_STEP] if clip.mattes is not None else None
-        if moved and matte is not None:
-            target, places = moved_head(images[0], matte, points[0], rng)
-            images, points = np.stack((images[0], target)), np.stack((points[0], places))
-        images, points, matte = augment(images, points, self.size, rng, self.extra, matte)
-        guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
-        sample = (images, points, guidance, *teach_flow(images, points, layered=layered))
-        if matte is None:
-            return sample
-        return (*sample, matte, background_plate(images[0], matte.astype(np.float32) / 255))
-
-    def _frames(self, clip: Clip, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Numbers of the reference and of `length` frames."""
-        count = len(clip.moving)
-        stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
-        start = int(rng.integers(max(count - stride * (self.length - 1), 1)))
-        reference = int(clip.moving[rng.integers(count)])
-        if clip.mattes is not None:
-            reference = MATTE_STEP * int(rng.integers(len(clip.mattes)))
-        # Drawn only if asked for, so that all other runs keep their random numbers.
-        if self.extra.first_frame and rng.random() < self.extra.first_frame:
-            reference = 0
-        if self.length == 1 and self.extra.far and rng.random() < self.extra.far:
-            others = clip.moving[rng.integers(count, size=5)]
-            away = np.abs(clip.points[others] - clip.points[reference]).mean((1, 2))
-            return np.array((reference, others[away.argmax()]))
-        frames = clip.moving[start : start + stride * (self.length - 1) + 1 : stride]
-        return np.concatenate(((reference,), frames[::-1] if rng.random() < 0.3 else frames))
-
-
-def _probabilities(clips: list[Clip]) -> np.ndarray:
-    lengths = np.sqrt([len(clip.moving) for clip in clips])
-    return lengths / lengths.sum()

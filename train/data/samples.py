@@ -10,8 +10,9 @@ from typing import Protocol
 from ...animate.errors import InputError
 from ...models import GeneratorConfig, MatteConfig
 from ..config import CONFIGS, Stage, TrainConfig
-from .clips import Batch, Sampler, load_clips, load_portraits
+from .clips import Batch, load_clips, load_stills
 from .closeups import CloseupSampler
+from .faces import Sampler
 from .mattes import MatteBatch, MatteSampler, load_portraits
 from .pairs import PairSampler, open_pairs
 
@@ -57,7 +58,7 @@ def open_samples(
             clips, stage.batch, stage.length, model.size, config.seed, rank=rank
         )
     edges = find_spec("kornia") is not None  # image edges need it; without it landmarks are the only guidance
-    portraits = load_portraits(data, "train", cache) if model.layered and config.augmentation.moved else []
+    portraits = load_stills(data, "train", cache) if model.layered and config.augmentation.moved else []
     return lambda stage, rank: Sampler(
         clips,
         stage.batch,

@@ -9,7 +9,8 @@ import pytest
 from gfla.animate.errors import InputError
 from gfla.train.config import FACE, TINY, Augmentation
 from gfla.train.data.augment import augment, move_background
-from gfla.train.data.clips import Clip, Sampler, clip_points, load_clips, moving_frames
+from gfla.train.data.clips import Clip, clip_points, load_clips, moving_frames
+from gfla.train.data.faces import Sampler
 
 
 def test_repeated_frames_are_known_and_never_sampled(face):
