@@ -5,8 +5,9 @@ B batch, R references (the source first), H W the picture, h w a level's grid, N
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -58,13 +59,7 @@ class Reference(NamedTuple):
     layers: LayerPyramid | None = None
 
     def detach(self) -> Reference:
-        return Reference(
-            self.image.detach(),
-            self.points.detach(),
-            self.flow_half.detach(),
-            (self.features[0].detach(), self.features[1].detach()),
-            (self.attention_halves[0].detach(), self.attention_halves[1].detach()),
-        )
+        return map_tensors(Tensor.detach, self)
 
 
 @dataclass(frozen=True)
@@ -139,3 +134,13 @@ class Deformed(NamedTuple):
 
     flows: tuple[Tensor, ...]
     attended: tuple[Tensor, ...] = ()
+
+
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`change` of every tensor in nested tuples."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if value is None:
+        return None
+    parts = [map_tensors(change, part) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

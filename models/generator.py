@@ -27,7 +27,7 @@ from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .flow_prior import PosePrior, pose_prior
 from .frames import Ahead, Deformed, FrameOutput, GeneratorMemory, LayerPyramid, Layers, Reference
-from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals
+from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, without_combs
 from .ops import warp
 
 _SURE = 2e-3  # a matte is that sure at most, so that a correction can have its way
@@ -245,12 +245,6 @@ def _covers(layers: LayerPyramid | None, motion: FlowOutput) -> tuple[Tensor, ..
     moved = (warp(m.float(), flow[:, 0]) for m, flow in zip(layers.mattes, motion.flows, strict=True))
     pairs = zip(moved, motion.covers, strict=True)
     return tuple((matte.clamp(_SURE, 1 - _SURE).logit() + cover).sigmoid() for matte, cover in pairs)
-
-
-def without_combs(painted: Tensor) -> Tensor:
-    """`painted` (B, C, H, W) smoothed by 1-2-1 both ways, which removes patterns that alternate from pixel to
-    pixel: critics reward them, cameras do not make them."""
-    return F.avg_pool2d(F.avg_pool2d(F.pad(painted, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
 
 
 def _target_half(attention: LocalAttention | None, x: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ def test_a_clip_s_first_frame_can_be_the_reference_and_the_mirror_left_out(face)
 
 
 def test_processes_share_one_batch(drawn, tmp_path):
-    clips = load_clips(drawn, "train", tmp_path)
+    clips = load_clips(drawn, "train", tmp_path, mattes=True)
     whole = Sampler(clips, batch=4, length=2, size=64, seed=1, edges=False)(5)
     halves = [Sampler(clips, batch=2, length=2, size=64, seed=1, edges=False, rank=r)(5) for r in range(2)]
     for part, (a, b) in zip(whole, zip(*halves, strict=True), strict=True):
@@ -63,8 +63,8 @@ def test_augmentation_changes_all_frames_alike(face):
     rng = np.random.default_rng(1)
     images = np.stack([rng.integers(0, 256, (256, 256, 3)).astype(np.uint8)] * 3)
     points = np.stack([face()] * 3)
-    plain, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation())
-    changed, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation(blur=1, jpeg=1))
+    plain, _, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation())
+    changed, _, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation(blur=1, jpeg=1))
     assert changed.shape == plain.shape == (3, 128, 128, 3)
     assert np.array_equal(changed[0], changed[1])
     assert (
