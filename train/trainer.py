@@ -31,7 +31,7 @@ from ..models import (
     save_generator,
     save_matte_net,
 )
-from ..models.frames import FrameOutput, GeneratorMemory, Layers, Reference
+from ..models.frames import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
@@ -45,13 +45,12 @@ from .losses.landmarks import LandmarkJudge
 from .losses.matte import matte_terms
 from .losses.objective import Target, flow_terms, picture_terms, window
 from .losses.perceptual import load_features
-from .muon import Muon
+from .muon import new_optimisers
 from .processes import average_gradients, defer_sigint, lock_run
 from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
 MAX_SKIPPED = 3  # a run stops after this many gradients in a row that are not finite
-HEADS = ("head8", "head4", "paint", "taps", "leave")  # output layers: trained by AdamW, not Muon
 
 
 class Step(NamedTuple):
@@ -102,14 +101,7 @@ class Trainer:
             "critic": self.critic,
             "temporal": self.temporal,
         }
-        kernels, rest = [], []
-        for name, parameter in self.generator.named_parameters():
-            hidden = parameter.ndim == 4 and not any(head in name for head in HEADS)
-            (kernels if hidden else rest).append(parameter)
-        self.generator_optimisers = {
-            "kernel_optimiser": Muon(kernels),
-            "generator_optimiser": torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=1e-4),
-        }
+        self.generator_optimisers = new_optimisers(self.generator)
         self.optimisers = self.generator_optimisers | {
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
@@ -226,8 +218,7 @@ class Trainer:
                 logits = cast(MatteNet, self.generator)(images)
             yield Step(self._step(stage, matte_terms(logits, mattes)), images, mattes, None)
             return
-        batch = Batch(*(None if tensor is None else tensor.to(self.device) for tensor in batch))  # type: ignore[arg-type]
-        layers = None if batch.matte is None or batch.plate is None else Layers(batch.matte, batch.plate)
+        batch = batch.to(self.device)
         source = batch.images[:, 0]
         task = self.generator.config.task
         structures = draw_structures(task, batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
@@ -240,7 +231,7 @@ class Trainer:
             outputs: list[FrameOutput] = []
             with self._autocast():
                 reference = self.generator.encode_reference(
-                    source, structures[:, 0], batch.points[:, 0], layers
+                    source, structures[:, 0], batch.points[:, 0], batch.layers()
                 )
                 if stage.flow_only:
                     moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)

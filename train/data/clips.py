@@ -30,6 +30,7 @@ from ...animate.errors import InputError
 from ...animate.io.atomic import atomic_file
 from ...animate.io.image import read_image
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
+from ...models import Layers
 from ...models.config import Task
 
 MATTE_STEP = 20
@@ -77,6 +78,13 @@ class Batch(NamedTuple):
     flow_weight: Tensor
     matte: Tensor | None = None
     plate: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(None if tensor is None else tensor.to(device) for tensor in self))  # type: ignore[arg-type]
+
+    def layers(self) -> Layers | None:
+        """Of the references."""
+        return None if self.matte is None or self.plate is None else Layers(self.matte, self.plate)
 
 
 Sample = tuple[Any, ...]

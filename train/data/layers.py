@@ -18,7 +18,7 @@ Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
 _TURN, _GROW, _SHIFT = 14.0, 0.16, 0.13  # degrees, log scale and shift over S of a moved head at most
-_NECK = (0.06, 1.0)  # below the chin, in the face's height: where the head ends, where the body rests
+_NECK = (0.06, 0.55)  # below the chin, in the face's height: where the head ends, where the body rests
 
 
 def moved_head(image: Image, matte: Image, points: Points, rng: np.random.Generator) -> tuple[Image, Points]:

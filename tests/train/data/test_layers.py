@@ -14,11 +14,14 @@ from gfla.train.data.layers import moved_head
 def portrait():
     """A drawn face (256, 256, 3), its landmarks, and a matte: an ellipse over the head, a block under it."""
     image, points = TalkingHead(3).render(Pose())[:2]
-    matte = np.zeros(image.shape[:2], np.uint8)
-    centre = points[:68].mean(0)
-    cv2.ellipse(matte, (int(centre[0]), int(centre[1]) - 20), (75, 100), 0, 0, 360, 255, -1)
-    matte[210:] = 255
-    return image, points[:68].astype(np.float32), matte
+    matrix = np.array([[0.6, 0, 50], [0, 0.6, 20]])
+    image = cv2.warpAffine(image, matrix, (256, 256), borderMode=cv2.BORDER_REPLICATE)
+    points = points[:68] @ matrix[:, :2].T + matrix[:, 2]
+    matte = np.zeros((256, 256), np.uint8)
+    centre = points.mean(0)
+    cv2.ellipse(matte, (int(centre[0]), int(centre[1]) - 12), (48, 64), 0, 0, 360, 255, -1)
+    matte[200:] = 255
+    return image, points.astype(np.float32), matte
 
 
 def test_a_moved_head_is_where_its_landmarks_are(portrait):
