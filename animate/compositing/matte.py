@@ -19,12 +19,13 @@ Image = NDArray[np.uint8]
 Grey = NDArray[np.float32]
 
 _CELLS = 32  # the network halves a picture five times
-_GUIDE = 640  # longer side, pixels, at which the guided filter is fitted
+_GUIDE = 512  # longer side, pixels, at which the guided filter is fitted
 _WINDOW, _NOISE = 0.012, 1e-4  # of that side; variance of a picture in [0, 1] that counts as none
 _SURE = 0.02  # a matte this near to 0 or 1 all around is left as the network says
 _SMALL = 96  # longer side, pixels, of the picture in which a plate is filled
 _RIM = 0.018  # of the longer side: how far the person's colours reach past its matte
 _PERSON = 0.02  # a matte above this shows the person
+_NOTHING = 0.98  # of the picture: more than this cannot be the person alone
 _NECK = 0.9  # from the chin to where nothing goes with the head, in the way from eyes to chin
 _SHOULDER = 0.3  # that way grows with the distance from the head's axis: shoulders reach as high as the chin
 _BESIDE = (1.9, 2.7)  # from the head's axis, in the same: whole and none goes with the head, as a raised arm
@@ -59,6 +60,8 @@ def background_plate(image: Image, matte: Grey) -> Image:
     longer = max(matte.shape)
     rim = max(1, round(_RIM * longer))
     grown = cv2.dilate((matte > _PERSON).astype(np.uint8), _disc(rim))
+    if grown.mean() > _NOTHING:  # the network is not sure of anything
+        grown = cv2.dilate((matte > 0.5).astype(np.uint8), _disc(rim))
     if not grown.any():
         return image.copy()
     if grown.all():
@@ -116,18 +119,31 @@ def _refined(image: Image, seen: Grey) -> Grey:
     def mean(values: NDArray) -> NDArray:
         return cv2.blur(values, window)
 
-    centre, level = mean(guide), mean(coarse)
-    pairs = mean((guide[..., :, None] * guide[..., None, :]).reshape(*coarse.shape, 9)).reshape(
-        *coarse.shape, 3, 3
+    red, green, blue = cv2.split(guide)
+    colours = (red, green, blue)
+    centre = mean(guide)
+    level = mean(coarse)
+    r, g, b = cv2.split(centre)
+    rr, gg, bb = (mean(x * x) - m * m + _NOISE for x, m in zip(colours, (r, g, b), strict=True))
+    rg, rb, gb = mean(red * green) - r * g, mean(red * blue) - r * b, mean(green * blue) - g * b
+    with_red, with_green, with_blue = (
+        mean(x * coarse) - m * level for x, m in zip(colours, (r, g, b), strict=True)
     )
-    spread = pairs - centre[..., :, None] * centre[..., None, :] + _NOISE * np.eye(3, dtype=np.float32)
-    together = mean(guide * coarse[..., None]) - centre * level[..., None]
-    slope = np.linalg.solve(spread, together[..., None])[..., 0]
-    offset = level - (slope * centre).sum(-1)
-    fitted = mean(np.dstack((slope, offset)))
+    # The inverse of the symmetric 3 x 3 matrix of the colours' covariance, by its minors.
+    m_rr, m_gg, m_bb = gg * bb - gb * gb, rr * bb - rb * rb, rr * gg - rg * rg
+    m_rg, m_rb, m_gb = gb * rb - rg * bb, rg * gb - gg * rb, rg * rb - rr * gb
+    whole_size = rr * m_rr + rg * m_rg + rb * m_rb
+    slopes = (
+        (m_rr * with_red + m_rg * with_green + m_rb * with_blue) / whole_size,
+        (m_rg * with_red + m_gg * with_green + m_gb * with_blue) / whole_size,
+        (m_rb * with_red + m_gb * with_green + m_bb * with_blue) / whole_size,
+    )
+    offset = level - slopes[0] * r - slopes[1] * g - slopes[2] * b
     whole = (width, height)
-    fitted = cv2.resize(fitted, whole, interpolation=cv2.INTER_LINEAR)
-    edge = (image.astype(np.float32) / 255 * fitted[..., :3]).sum(-1) + fitted[..., 3]
+    *slopes, offset = (cv2.resize(mean(x), whole, interpolation=cv2.INTER_LINEAR) for x in (*slopes, offset))
+    edge = offset
+    for slope, channel in zip(slopes, cv2.split(image), strict=True):
+        edge = edge + slope * channel * np.float32(1 / 255)
     near = _disc(radius)
     low, high = cv2.erode(coarse, near), cv2.dilate(coarse, near)
     unsure = mean(((high > _SURE) & (low < 1 - _SURE)).astype(np.float32))
@@ -146,10 +162,9 @@ def _filled(image: Image, missing: NDArray[np.uint8], scale: float) -> NDArray[n
     known = seen >= min(0.25, float(seen.max()))
     mean = np.clip(small / np.maximum(seen, 1e-3)[..., None], 0, 255).astype(np.uint8)
     filled = cv2.inpaint(mean, (~known).astype(np.uint8), 4, cv2.INPAINT_TELEA).astype(np.float32)
-    hole = (~known).astype(np.float32)[..., None]
-    for reach in (2, 5):  # the deeper in the hole, the smoother
-        deep = cv2.GaussianBlur(hole, (0, 0), reach)[..., None] ** 2 * hole
-        filled += deep * (cv2.GaussianBlur(filled, (0, 0), reach) - filled)
+    for window in (17, 9, 5, 3):  # inpainting leaves creases: relax them to the smoothest picture
+        for _ in range(24):
+            filled = np.where(known[..., None], filled, cv2.blur(filled, (window, window)))
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255)
 
 
