@@ -16,7 +16,7 @@ from torch import Tensor
 from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, Layers
 from ..models.frames import map_tensors
 from .compositing.closeups import draw_closeups, encode_closeups
-from .compositing.detail import Canvas, Closeup, Drawing, Field
+from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
 from .compositing.matte import background_plate, portrait_matte
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
@@ -70,16 +70,15 @@ class Networks:
     ) -> Portrait:
         """The portrait of the face `found` in `image` (H, W, 3) uint8, cropped to `square`."""
         face, places = crop(image, square, self.size), to_crop(found.places, square, self.size)
-        matte = plate = None
+        canvas, layers = Canvas.of(image, square, self.size), None
         if self.generator.config.layered:
-            matte = portrait_matte(image)
-            plate = background_plate(image, matte)
+            matte = portrait_matte(canvas.large)
+            canvas = canvas._replace(plate=background_plate(canvas.large, matte))
+            layers = self._layers(matte, canvas)
         with self.arithmetic():
             points = self._tensor(places[:68])
             structure = self._structure(points, face, guidance)
-            layers = self._layers(matte, plate, square)
             reference = self.generator.encode_reference(self._picture(face), structure, points, layers)
-        canvas = Canvas.of(image, square, self.size, plate)
         closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
         return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
 
@@ -150,12 +149,11 @@ class Networks:
             edges = image_edges(self._picture(face) / 2 + 0.5)
             return edges_only(structure_map(points, size=self.size, edges=edges))
 
-    def _layers(self, matte: Field | None, plate: Image | None, square: FaceSquare) -> Layers | None:
-        if matte is None or plate is None:
-            return None
-        own = crop(np.repeat(np.rint(matte * 255).astype(np.uint8)[..., None], 3, 2), square, self.size)
-        shares = to_device(own[..., :1], self.device).permute(2, 0, 1)[None].float() / 255
-        return Layers(shares, self._picture(crop(plate, square, self.size)))
+    def _layers(self, matte: Field, canvas: Canvas) -> Layers:
+        """The person and the plate of a canvas, at the network's size."""
+        assert canvas.plate is not None
+        share, plate = resize(matte, self.size), resize(canvas.plate, self.size)
+        return Layers(to_device(share, self.device)[None, None], self._picture(plate))
 
     def _picture(self, image: Image) -> Tensor:
         """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""

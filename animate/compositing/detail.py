@@ -56,13 +56,12 @@ class Canvas(NamedTuple):
     plate: Image | None = None
 
     @classmethod
-    def of(cls, image: Image, square: FaceSquare, size: int, plate: Image | None = None) -> Self:
-        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`; plate: (H, W, 3)."""
+    def of(cls, image: Image, square: FaceSquare, size: int) -> Self:
+        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`, without a plate."""
         space = room(square, (image.shape[1], image.shape[0]), size)
         large = crop(image, square, square.side)
         small = crop(image, square, size).astype(np.float32)
-        behind = None if plate is None else crop(plate, square, square.side)
-        return cls(large, small, space if np.isfinite(space).any() else None, feather(space), behind)
+        return cls(large, small, space if np.isfinite(space).any() else None, feather(space))
 
 
 class Closeup(NamedTuple):
@@ -89,7 +88,7 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     side, size = canvas.large.shape[0], drawing.face.shape[0]
     sharpen = strength > 0 and side >= size
     if not sharpen and canvas.room is None:
-        return _resize(drawing.face, side)
+        return resize(drawing.face, side)
     flow, own = drawing.flow, canvas.weight
     if canvas.room is not None:
         flow = _resting(flow, canvas.room)
@@ -108,7 +107,7 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
         low = drawing.face + _soft(low - drawing.face, min(_FINEST[0], _FINEST[1] * size / side))
         base -= trust[..., None] * low
         share = share + trust
-    parts = _resize(np.dstack((base, share)).astype(np.float32), side)
+    parts = resize(np.dstack((base, share)).astype(np.float32), side)
     out = parts[..., :3] + parts[..., 3:] * moved
     return np.rint(out, out=out).clip(0, 255, out=out).astype(np.uint8)
 
@@ -136,7 +135,7 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
 def carry(image: NDArray, flow: Field) -> NDArray:
     """`image` (side, side, 3) warped by the backward `flow` (S, S, 2) in pixels of S; the border repeats."""
     side, size = image.shape[0], flow.shape[0]
-    places = _resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size)
+    places = resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size)
     places[..., 0] += np.arange(side, dtype=np.float32)
     places[..., 1] += np.arange(side, dtype=np.float32)[:, None]
     return cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
@@ -147,13 +146,13 @@ def _carried(drawing: Drawing, canvas: Canvas) -> Field:
     low, size = carry(canvas.small, drawing.flow), len(drawing.face)
     if canvas.plate is None or drawing.cover is None:
         return low  # type: ignore[return-value]
-    plate = _resize(canvas.plate, size).astype(np.float32)
+    plate = resize(canvas.plate, size).astype(np.float32)
     return plate + drawing.cover[..., None] * (low - plate)
 
 
 def _over(plate: Image, person: NDArray, cover: Field) -> Image:
     """`person` over `plate`, both (side, side, 3), by `cover` (S, S)."""
-    share = _resize(cover, len(plate), cv2.INTER_LINEAR).clip(0, 1)
+    share = resize(cover, len(plate), cv2.INTER_LINEAR).clip(0, 1)
     return cv2.blendLinear(person, plate, share, 1 - share)
 
 
@@ -169,7 +168,8 @@ def _soft(field: NDArray, deviation: float = _SOFT) -> NDArray:
     return cv2.GaussianBlur(field, (0, 0), deviation)
 
 
-def _resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
+def resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
+    """A square picture at another side; by `enlarge` if that is larger."""
     if image.shape[0] == side:
         return image.copy()
     how = cv2.INTER_AREA if side < image.shape[0] else enlarge

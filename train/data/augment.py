@@ -51,8 +51,6 @@ def augment(
     table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
     images = _each(images, lambda image: cv2.LUT(image, table[None]))
     jitter = rng.normal(0, rng.uniform(0, 0.6) * size / 256, points.shape)
-    if extra.background and rng.random() < extra.background:
-        images = move_background(images, points, rng.uniform(-0.06, 0.06, 2) * size)
     if extra.blur and rng.random() < extra.blur:
         sigma = rng.uniform(0.3, 1.2) * size / 256
         images = _each(images, lambda image: cv2.GaussianBlur(image, (0, 0), sigma))
@@ -62,33 +60,8 @@ def augment(
     return images, (points + jitter).astype(np.float32), matte
 
 
-def move_background(images: Images, points: NDArray[np.floating], shift: NDArray[np.floating]) -> Images:
-    """Move the background of every frame but the reference by `shift` pixels (x, y); the border repeats.
-    `points` (1 + T, 68, 2) locate the head."""
-    size = images.shape[1]
-    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
-    moved = [images[0]]
-    for image, face in zip(images[1:], points[1:], strict=True):
-        shifted = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        keep = _head(face, size)[..., None]
-        moved.append(np.rint(shifted + keep * (image.astype(np.float32) - shifted)).astype(np.uint8))
-    return np.stack(moved)
-
-
 def _each(images: Images, change: Callable[[Images], Any]) -> Images:
     return np.stack([change(image) for image in images])
-
-
-def _head(points: NDArray[np.floating], size: int) -> NDArray[np.float32]:
-    """(size, size) in [0, 1]: one in an ellipse around face, hair and neck, with a soft rim."""
-    low, high = points.min(0), points.max(0)
-    face = high - low
-    centre = (low + high) / 2 - (0, 0.15 * face[1])
-    axes = np.maximum(face * (0.8, 1.0), 1)
-    mask = np.zeros((size, size), np.float32)
-    ellipse = (tuple(centre.round().astype(int).tolist()), tuple(axes.round().astype(int).tolist()))
-    cv2.ellipse(mask, *ellipse, 0, 0, 360, 1.0, -1)
-    return cv2.GaussianBlur(mask, (0, 0), max(size / 40, 1))  # type: ignore[return-value]
 
 
 def _through_jpeg(image: Images, quality: int) -> Images:

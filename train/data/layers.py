@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.compositing.matte import background_plate
+from ...animate.compositing.matte import background_plate, head_share
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
 _TURN, _GROW, _SHIFT = 14.0, 0.16, 0.13  # degrees, log scale and shift over S of a moved head at most
-_NECK = (0.06, 0.55)  # below the chin, in the face's height: where the head ends, where the body rests
 
 
 def moved_head(image: Image, matte: Image, points: Points, rng: np.random.Generator) -> tuple[Image, Points]:
@@ -26,28 +25,20 @@ def moved_head(image: Image, matte: Image, points: Points, rng: np.random.Genera
 
     matte: (S, S) uint8, the person.
     """
-    size = len(image)
-    eyes, chin = points[36:48].mean(0), points[8]
-    down = chin - eyes
-    height = float(np.linalg.norm(down)) * 1.6
+    size, soft = len(image), matte.astype(np.float32) / 255
     angle, scale = rng.uniform(-_TURN, _TURN), float(np.exp(rng.uniform(-_GROW, _GROW)))
-    pivot = chin if rng.random() < 0.5 else points.mean(0)
+    pivot = points[8] if rng.random() < 0.5 else points.mean(0)
     matrix = cv2.getRotationMatrix2D((float(pivot[0]), float(pivot[1])), angle, scale)
     matrix[:, 2] += rng.uniform(-_SHIFT, _SHIFT, 2) * size * rng.random()
-    back = cv2.invertAffineTransform(matrix)
+    moved = points @ matrix[:, :2].T + matrix[:, 2]
+    share, back = head_share(moved, soft), cv2.invertAffineTransform(matrix)
     y, x = np.mgrid[:size, :size].astype(np.float32)
-    moved_chin, moved_eyes = (matrix[:, :2] @ place + matrix[:, 2] for place in (chin, eyes))
-    along = (moved_chin - moved_eyes) / max(float(np.linalg.norm(moved_chin - moved_eyes)), 1e-3)
-    below = ((x - moved_chin[0]) * along[0] + (y - moved_chin[1]) * along[1]) / (height * scale)
-    ramp = np.clip((below - _NECK[0]) / (_NECK[1] - _NECK[0]), 0, 1)
-    share = 1 - ramp * ramp * (3 - 2 * ramp)
     places = [
         (here + share * (row[0] * x + row[1] * y + row[2] - here)).astype(np.float32)
         for here, row in zip((x, y), back, strict=True)
     ]
-    plate = background_plate(image, matte.astype(np.float32) / 255)
+    plate = background_plate(image, soft)
     person = cv2.remap(image, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     cover = cv2.remap(matte, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[..., None] / 255
     mixed = plate + cover * (person.astype(np.float32) - plate)
-    moved = points @ matrix[:, :2].T + matrix[:, 2]
     return np.rint(mixed).clip(0, 255).astype(np.uint8), moved.astype(np.float32)

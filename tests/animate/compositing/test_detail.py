@@ -142,7 +142,7 @@ def test_the_resting_flow_never_folds():
 def test_where_the_person_went_away_the_plate_is_seen(side):
     """The left half is uncovered: there is the plate, at the square's own resolution, and no ghost."""
     image, behind = fine(side), fine(side)[::-1].copy()
-    canvas = Canvas.of(image, FaceSquare(0, 0, side), SIZE, behind)
+    canvas = Canvas.of(image, FaceSquare(0, 0, side), SIZE)._replace(plate=behind)
     cover = np.ones((SIZE, SIZE), np.float32)
     cover[:, :32] = 0
     seen = np.asarray(canvas.small)
@@ -157,7 +157,8 @@ def test_where_the_person_went_away_the_plate_is_seen(side):
 
 def test_at_the_squares_sides_the_photograph_goes_on_even_where_the_plate_would_be_seen():
     photograph, behind = smooth(400), smooth(400, seed=1)
-    canvas = Canvas.of(photograph, FaceSquare(80, 60, 256), SIZE, behind)
+    canvas = Canvas.of(photograph, FaceSquare(80, 60, 256), SIZE)
+    canvas = canvas._replace(plate=behind[60:316, 80:336])
     plate = cv2.resize(behind[60:316, 80:336], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     gone = drawing(plate)._replace(cover=np.zeros((SIZE, SIZE), np.float32))
     out = finish(gone, canvas)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gfla.animate.errors import InputError
 from gfla.train.config import FACE, TINY, Augmentation
-from gfla.train.data.augment import augment, move_background
+from gfla.train.data.augment import augment
 from gfla.train.data.clips import Clip, clip_points, load_clips, moving_frames
 from gfla.train.data.faces import Sampler
 
@@ -71,15 +71,6 @@ def test_augmentation_changes_all_frames_alike(face):
         np.abs(np.diff(changed[0].astype(int), axis=0)).mean()
         < np.abs(np.diff(plain[0].astype(int), axis=0)).mean()
     )
-
-
-def test_the_background_moves_and_the_head_does_not(face):
-    images = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3)).astype(np.uint8)
-    images[1] = images[0]
-    moved = move_background(images, np.stack([face()] * 2), np.array([5.0, 0.0]))
-    assert np.array_equal(moved[0], images[0]), "the reference stays"
-    assert np.array_equal(moved[1, 140:170, 110:140], images[1, 140:170, 110:140])
-    assert np.array_equal(moved[1, :30, 5:30], images[1, :30, :25])
 
 
 def test_runs_have_the_length_that_is_asked():
