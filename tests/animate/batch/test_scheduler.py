@@ -257,6 +257,7 @@ def test_a_batch_begun_anew_finds_nothing_of_the_old(tmp_path: Path):
     assert [path.exists() for path in (*left, *others)] == [False, False, True]
 
 
+@pytest.mark.slow
 def test_a_job_that_changed_is_made_again_on_resume(tmp_path: Path):
     """In one piece too: what an earlier attempt made is replaced without being asked for."""
     folder = tmp_path / "work"
