@@ -5,7 +5,7 @@ from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, Generator
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
-from .matte import MATTES, MatteConfig, MatteNet, load_matte_net, save_matte_net
+from .matte import MATTES, MatteConfig, MatteNet, load_matte_net
 from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
@@ -31,6 +31,5 @@ __all__ = [
     "new_generator",
     "read_weights",
     "save_generator",
-    "save_matte_net",
     "save_weights",
 ]

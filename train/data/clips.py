@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import cv2
@@ -32,6 +32,7 @@ from ..config import Augmentation
 from .augment import augment
 from .flow_teacher import teach_flow
 
+Made = TypeVar("Made")
 REPEATED = 0.3
 """Mean difference from the frame before, in grey levels of 255, below which a frame repeats it."""
 
@@ -227,7 +228,7 @@ def collate(samples: list[Sample]) -> Batch:
     return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
 
 
-def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Made], first: int, last: int) -> Iterator[Made]:
     """Batches `first` to `last - 1`, made ahead of their use by half of the cores."""
     workers = max(1, min(8, (os.cpu_count() or 1) // 2))
     with ThreadPoolExecutor(workers) as pool:
