@@ -41,7 +41,7 @@ class Networks:
     """A generator and a landmarker on a device; they hold weights, never the state of a stream.
 
     precision: of the generator's arithmetic. size: S, the side of its picture. closeups: the generator of
-    mouth and eyes, None if nothing draws them closer.
+    mouth and eyes, None without close-ups.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Networks:
         return generated, GeneratorMemory(newest if finite else ())
 
     def close_up(self, target: Target, portrait: Portrait) -> tuple[Closeup, ...]:
-        """Mouth and eyes of a target, drawn closer; none without a network for it."""
+        """The close-ups of a target's mouth and eyes; none without a network for them."""
         if self.closeups is None or portrait.closeups is None:
             return ()
         return draw_closeups(self.closeups, portrait.closeups, target.places)

@@ -34,7 +34,7 @@ class Stage:
     window: float = 0.875
     """Side of the crop that perceptual losses see, of the picture's."""
     central: bool = False
-    """That crop lies about the middle, not anywhere."""
+    """That crop is centred instead of random."""
     generated: float = 0.3
     """Weight of the painted picture's own losses; without them the decoder relies on the warped pixels."""
     warped: float = 0.3

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .options import BAD_INPUT, Bar, run
+from ..options import ModelOptions
+from .options import BAD_INPUT, Bar, add_options, run
 
 if TYPE_CHECKING:
     from ..animator import Animator
@@ -33,18 +34,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("files", metavar="FILES", nargs="*", help="pictures and videos")
     parser.add_argument(
-        "--system", action="store_true", help="say what this machine has: device, versions, codecs, weights"
+        "--system", action="store_true", help="list what this machine has: device, versions, codecs, weights"
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FOLDER",
         type=Path,
-        help="write there NAME.faces.png, the faces numbered, "
+        help="write there NAME.faces.png, with numbered faces, "
         "and NAME.layers.png, the largest one's person, background and head",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON list instead of text")
-    parser.add_argument("--landmarks", choices=("builtin", "face-alignment"), default="builtin")
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of text")
+    add_options(parser, ModelOptions, ("landmarks",))
     parser.add_argument("--overwrite", action="store_true", help="replace pictures that exist")
     return parser
 

@@ -1,6 +1,6 @@
-"""One frame of a stream looked into: what the network made on the way to its picture, shown and explained.
+"""One frame of a stream explained: what the network computed on the way to its picture.
 
-It runs the very step that `Animator.step` runs, so what is seen is how that frame came about.
+It runs the same step as `Animator.step`, so it shows how that frame was made.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
 
 
 def panels(inside: Inside) -> list[Panel]:
-    """How the frame came about, in the order in which it did."""
+    """How the frame was made, step by step."""
     output, side = inside.output, inside.side
     flow, mask = output.motions[2].flow[0, 0], output.motions[2].mask[0, 0, 0]
     longest = longest_flow(flow)
