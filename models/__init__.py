@@ -6,7 +6,7 @@ from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
 from .generator import Generator
-from .matte import MATTES, MatteConfig, MatteNet, load_matte_net, save_matte_net
+from .matte import MATTES, MatteConfig, MatteNet, load_matte_net
 from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
@@ -33,6 +33,5 @@ __all__ = [
     "new_generator",
     "read_weights",
     "save_generator",
-    "save_matte_net",
     "save_weights",
 ]

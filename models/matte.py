@@ -7,7 +7,7 @@ B batch, S side in pixels.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .config import config_from_json
 from .layers import Down, Residual, activate, channels_last, conv, double
-from .weights import WeightsError, read_weights, save_weights, weights_file
+from .weights import WeightsError, read_weights, weights_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +74,6 @@ class MatteNet(nn.Module):
                 x = self.mix[level - 1](x)
         x = self.leave(activate(self.smooth(activate(x))))
         return F.pixel_shuffle(x, 2).float()
-
-
-def save_matte_net(path: str | Path, net: MatteNet) -> None:
-    """Write the parameters in float16 and the configuration, as `load_matte_net` reads them."""
-    save_weights(path, net, asdict(net.config))
 
 
 def load_matte_net(name: str | Path = "matte-256", device: str | torch.device = "cpu") -> MatteNet:

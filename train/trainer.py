@@ -29,7 +29,6 @@ from ..models import (
     load_matte_net,
     new_generator,
     save_generator,
-    save_matte_net,
 )
 from ..models.frames import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
@@ -89,7 +88,7 @@ class Trainer:
         network = MatteNet(model) if isinstance(model, MatteConfig) else (build or new_generator)(model)
         self.generator = self._place(cast(Generator | AttentionFlow, network))  # or the network of mattes
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        task = "face" if isinstance(model, MatteConfig) else model.task  # critics of mattes are not used
+        task = "face" if isinstance(model, MatteConfig) else model.task  # mattes use no critics
         self.critic, self.temporal = map(self._place, new_critics(task, config.critic_levels))
         has_features = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if has_features else None
@@ -118,11 +117,12 @@ class Trainer:
     def start_from(self, weights: str) -> None:
         """Start from a weights file (or shipped name) of the same configuration, close-ups also of a face's;
         InputError if it does not fit."""
-        loaded = (
-            load_matte_net(weights, self.device) if self.is_matte else load_generator(weights, self.device)
-        )
-        if self.generator.config.task == "closeup" and loaded.config.task == "face":
-            loaded = looked_closer(loaded, self.generator.config)
+        if self.is_matte:
+            loaded = cast(Generator | AttentionFlow, load_matte_net(weights, self.device))
+        else:
+            loaded = load_generator(weights, self.device)
+            if self.generator.config.task == "closeup" and loaded.config.task == "face":
+                loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
             raise InputError(weights, f"of another configuration: {loaded.config}")
         for module in (self.generator, self.average):
@@ -178,10 +178,7 @@ class Trainer:
         }
         save_checkpoint(self.checkpoint, self.modules, self.optimisers, loop)
         with name_file_in_errors(self.weights):
-            if isinstance(self.average, MatteNet):
-                save_matte_net(self.weights, self.average)
-            else:
-                save_generator(self.weights, self.average)
+            save_generator(self.weights, self.average)
 
     def _train_stage(
         self, samples: StageSamples, journal: Journal, bar: tqdm, interrupted: Callable[[], bool]
@@ -215,8 +212,8 @@ class Trainer:
         if isinstance(batch, MatteBatch):
             images, mattes = (tensor.to(self.device) for tensor in batch)
             with self._autocast():
-                logits = cast(MatteNet, self.generator)(images)
-            yield Step(self._step(stage, matte_terms(logits, mattes)), images, mattes, None)
+                terms = matte_terms(cast(MatteNet, self.generator)(images), mattes)
+            yield Step(self._step(stage, terms), images, mattes, None)
             return
         batch = batch.to(self.device)
         source = batch.images[:, 0]

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         metavar="FOLDER",
         type=Path,
-        help="write there NAME.faces.png, the faces numbered, "
+        help="write there NAME.faces.png, with numbered faces, "
         "and NAME.layers.png, the largest one's person, background and head",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of text")

@@ -50,7 +50,7 @@ def portrait_matte(image: Image, net: MatteNet | None = None) -> Grey:
     return _refined(image, seen)
 
 
-def background_plate(image: Image, matte: Grey) -> Image:
+def background_plate(image: Image, matte: NDArray[np.floating]) -> Image:
     """The background as if the person were not there, smooth behind it: (H, W, 3) uint8.
 
     image: (H, W, 3) uint8 RGB. matte: (H, W) float32 in [0, 1], one on the person. The plate is `image`, bit
@@ -72,7 +72,7 @@ def background_plate(image: Image, matte: Grey) -> Image:
     return np.rint(image + weight * (fill - image)).astype(np.uint8)
 
 
-def head_share(landmarks: NDArray[np.floating], matte: Grey) -> Grey:
+def head_share(landmarks: NDArray[np.floating], matte: NDArray[np.floating]) -> Grey:
     """How far each place goes with the head: (H, W) float32 in [0, 1].
 
     One on the face, hair, ears and hat; from the chin to the shoulders it falls to zero. It goes on smoothly
@@ -152,7 +152,7 @@ def _refined(image: Image, seen: Grey) -> Grey:
     return np.clip((matte - _SURE) / (1 - 2 * _SURE), 0, 1).astype(np.float32)
 
 
-def _filled(image: Image, missing: NDArray[np.uint8], scale: float) -> NDArray[np.float32]:
+def _filled(image: Image, missing: NDArray, scale: float) -> NDArray[np.float32]:
     """The picture filled where `missing` (H, W) is not zero, at a small size: (H, W, 3) float32."""
     height, width = missing.shape
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
@@ -168,7 +168,7 @@ def _filled(image: Image, missing: NDArray[np.uint8], scale: float) -> NDArray[n
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255)
 
 
-def _neck(matte: Grey, below: Grey, beside: Grey) -> float:
+def _neck(matte: NDArray[np.floating], below: Grey, beside: Grey) -> float:
     """How far below the chin the shoulders begin, in the way from eyes to chin: where the person is twice as
     wide as just below the chin, if there is such a place."""
     steps = np.linspace(0.1, _NECK, 17)
@@ -184,4 +184,4 @@ def _neck(matte: Grey, below: Grey, beside: Grey) -> float:
 def _falling(values: Grey, whole: float, none: float) -> Grey:
     """One up to `whole`, zero from `none` on, smooth between."""
     ramp = np.clip((values - whole) / (none - whole), 0, 1)
-    return 1 - ramp * ramp * (3 - 2 * ramp)
+    return (1 - ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

@@ -1,8 +1,10 @@
 """The network of mattes: its shapes, its size on disk, and what is said of wrong weights."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
-from gfla.models import MATTES, MatteNet, WeightsError, load_matte_net, save_matte_net
+from gfla.models import MATTES, MatteNet, WeightsError, load_matte_net, save_weights
 from gfla.models.weights import weights_file
 
 
@@ -15,7 +17,7 @@ def test_logits_have_the_pictures_size():
 
 def test_weights_come_back_as_they_were(tmp_path):
     net = MatteNet(MATTES["matte-tiny"]).eval()
-    save_matte_net(tmp_path / "m.safetensors", net)
+    save_weights(tmp_path / "m.safetensors", net, asdict(net.config))
     loaded = load_matte_net(tmp_path / "m.safetensors")
     assert loaded.config == net.config
     for saved, mine in zip(loaded.parameters(), net.parameters(), strict=True):

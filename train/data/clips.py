@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import cv2
@@ -33,6 +33,7 @@ from ...animate.structure import edges_only, image_edges, pose_structure, struct
 from ...models import Layers
 from ...models.config import Task
 
+Made = TypeVar("Made")
 MATTE_STEP = 20
 """The person is known in each frame of a clip whose number this divides."""
 REPEATED = 0.3
@@ -287,7 +288,7 @@ def collate(samples: list[Sample]) -> Batch:
     return batch._replace(matte=matte[:, None].float().div_(255), plate=plate)
 
 
-def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Made], first: int, last: int) -> Iterator[Made]:
     """Batches `first` to `last - 1`, made ahead of their use by half of the cores."""
     workers = max(1, min(8, (os.cpu_count() or 1) // 2))
     with ThreadPoolExecutor(workers) as pool:

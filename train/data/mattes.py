@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,8 +25,8 @@ from ...animate.errors import InputError
 from .clips import ahead, read_table
 from .photo import photo, texture
 
-Image = NDArray[np.uint8]
-Grey = NDArray[np.float32]
+Image = NDArray[Any]  # uint8 RGB
+Grey = NDArray[Any]  # float32 in [0, 1]
 Rng = np.random.Generator
 
 _SIDE = 256  # pixels: the size of the pictures in memory
@@ -138,7 +138,7 @@ class MatteSampler:
         portraits = self.people[rng.integers(len(self.people))]
         return portraits[rng.integers(len(portraits))]
 
-    def _place(self, matte: Grey, rng: Rng) -> tuple[NDArray[np.float64], int]:
+    def _place(self, matte: Grey, rng: Rng) -> tuple[NDArray[Any], int]:
         """A matrix (2, 3) from the picture to the sample, and what lies outside: mostly sizes that a portrait
         has, also parts of it and small ones. Where the picture's edge cuts the person, the sample's edge
         mostly does so, too."""

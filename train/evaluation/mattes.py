@@ -30,7 +30,7 @@ from ...models import load_matte_net
 from ..data.clips import find_dataset
 from ..data.mattes import Portrait, load_portraits
 
-Grey = NDArray[np.float32]
+Grey = NDArray[np.floating]
 Method = Callable[[NDArray[np.uint8]], Grey]
 
 COLUMNS = ("IoU", "MAE", "edge")
