@@ -77,7 +77,7 @@ def test_runs_have_the_length_that_is_asked():
     for steps in (1, 2, 3, 7, 100, 4121):
         assert FACE.scaled(steps).steps == steps
         assert TINY.scaled(steps).steps == steps
-    assert [stage.name for stage in FACE.scaled(100).stages] == ["flow", "image", "video"]
+    assert [stage.name for stage in FACE.scaled(100).stages] == ["flow", "image", "sharp", "video"]
     with pytest.raises(ValueError, match="one step"):
         FACE.scaled(0)
 
