@@ -173,15 +173,18 @@ def looked_closer(face: Generator | AttentionFlow, config: GeneratorConfig) -> G
     """The generator of close-ups that does what that of `face` does: the same widths, and zero weights for
     channels that only a map of close-ups has. ValueError if it has other widths."""
     closer = new_generator(config)
-    own = {name: getattr(config, name) for name in ("task", "size", "structure_channels", "previous")}
+    names = ("task", "size", "structure_channels", "previous", "layered")
+    own = {name: getattr(config, name) for name in names}
     if replace(face.config, **own) != config or config.previous > face.config.previous:
         raise ValueError(f"These weights are of another configuration: {face.config}.")
     tensors = face.state_dict()
+    fitted = {}
+    for name, value in closer.state_dict().items():  # what previous frames and layers need comes last
+        fitted[name] = tensors[name][tuple(slice(0, side) for side in value.shape)]
     name = "structure_encoder.enter.weight"
-    known = closer.state_dict()[name].zero_()
-    known[:, :EDGE_CHANNEL] = tensors[name][:, :EDGE_CHANNEL]
-    kinds = tensors["flow.kind"][: 1 + config.previous]
-    closer.load_state_dict(tensors | {name: known, "flow.kind": kinds})
+    fitted[name] = closer.state_dict()[name].zero_()
+    fitted[name][:, :EDGE_CHANNEL] = tensors[name][:, :EDGE_CHANNEL]
+    closer.load_state_dict(fitted)
     return closer
 
 
