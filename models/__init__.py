@@ -1,15 +1,25 @@
 """Networks: tensors in, tensors out. They know no video, keep no state and read no files but weights."""
 
 from .attention_flow import AttentionFlow
-from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
+from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig, OriginalConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
-from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
+from .original import Original, OriginalAhead, OriginalReference
+from .weights import (
+    AnyGenerator,
+    WeightsError,
+    load_generator,
+    new_generator,
+    read_weights,
+    save_generator,
+    save_weights,
+)
 
 __all__ = [
     "CONFIGS",
     "Ahead",
+    "AnyGenerator",
     "AttentionFlow",
     "AttentionFlowConfig",
     "Discriminator",
@@ -19,6 +29,10 @@ __all__ = [
     "GeneratorConfig",
     "GeneratorMemory",
     "Motion",
+    "Original",
+    "OriginalAhead",
+    "OriginalConfig",
+    "OriginalReference",
     "Reference",
     "WeightsError",
     "frame_residuals",

@@ -15,9 +15,9 @@ MAY_IMPORT = {
 }
 ORDER = {
     "models": [
-        "openvino, tracker, variants, discriminator",
+        "openvino, tracker, variants, discriminator, released",
         "weights",
-        "attention_flow",
+        "attention_flow, original",
         "generator",
         "attention, flow",
         "flow_prior",
