@@ -158,13 +158,15 @@ def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: i
     return structure_map(points, shape[0], stride=stride)
 
 
-def joint_maps(joints: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """A Gaussian of height 1 around each of `joints` (B, 18, 2), pixels of a picture of `shape`, x then y;
-    zero for NaN: (B, 18, h, w). Sigma is the 6 pixels of GFLA's code at a height of 256, proportional to the
-    height, at least one cell."""
-    sigma = max(6 * shape[0] / 256, float(stride))
+def joint_maps(
+    joints: Tensor, shape: tuple[int, int], stride: int = STRIDE, sigma: float | None = None
+) -> Tensor:
+    """A Gaussian of height 1 around each of `joints` (B, N, 2), pixels of a picture of `shape`, x then y;
+    zero for NaN: (B, N, h, w). Sigma, in pixels, is by default the 6 of GFLA's code at a height of 256,
+    proportional to the height, at least one cell."""
+    sigma = sigma or max(6 * shape[0] / 256, float(stride))
     y, x = (torch.arange(side // stride, device=joints.device) * stride + (stride - 1) / 2 for side in shape)
-    across = joints[..., 0, None].float() - x  # (B, 18, w)
+    across = joints[..., 0, None].float() - x  # (B, N, w)
     down = joints[..., 1, None].float() - y  # (B, 18, h)
     near = torch.exp(-(across.square()[:, :, None] + down.square()[..., None]) / (2 * sigma**2))
     return torch.nan_to_num(near, nan=0.0)

@@ -69,6 +69,8 @@ class OriginalConfig(GeneratorConfig):
 
     network: Network = "pose"
     """Which of theirs: persons without and with (`dance`) previous frames, faces, or views."""
+    shown: tuple[int, int] | None = None
+    """(height, width) of the pictures, on white, that were squashed to the network's shape in training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "view-256": replace(_VIEW, **_PAPER),
     "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
     "view-tiny": replace(_VIEW, **_TINY),
-    "authors-deepfashion": _AUTHORS_POSE,
+    "authors-deepfashion": replace(_AUTHORS_POSE, shown=(256, 176)),
     "authors-market": replace(_AUTHORS_POSE, size=128, width=64, kernel_sizes=(0, 3)),
     "authors-face": OriginalConfig(**_AUTHORS, structure_channels=16, network="face"),
     "authors-dance": OriginalConfig(**_AUTHORS, task="person", structure_channels=20, network="dance"),

@@ -19,7 +19,7 @@ S structure channels, H W the picture, N points of a pose (landmarks, joints or 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,12 +62,13 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True)
 class GeneratorMemory:
-    """What one frame leaves to the next: the previous generated frames as references, newest first.
+    """What one frame leaves to the next: the previous generated frames as references of its generator's kind,
+    newest first.
 
     `GeneratorMemory()` starts a stream, or starts again after a cut.
     """
 
-    previous: tuple[Reference, ...] = ()
+    previous: tuple[Any, ...] = ()
 
     def detach(self) -> GeneratorMemory:
         return GeneratorMemory(tuple(reference.detach() for reference in self.previous))

@@ -136,7 +136,10 @@ def _maker(config: OriginalConfig) -> Callable[[], Original]:
 
 
 _NETWORKS: dict[str, Callable[[], Original | SkeletonCleaner]] = {
-    name: _maker(config)
-    for name, config in CONFIGS.items()
-    if isinstance(config, OriginalConfig) and name != "authors-chair"  # the same network as authors-car
-} | {CLEANER: SkeletonCleaner}
+    CLEANER: SkeletonCleaner,
+    **{
+        name: _maker(config)
+        for name, config in CONFIGS.items()
+        if isinstance(config, OriginalConfig) and name != "authors-chair"  # the same network as authors-car
+    },
+}

@@ -38,6 +38,7 @@ ORDER = {
         "compute",
         "video, synthetic",
         "io",
+        "authors",
         "options, structure",
         "ibug68, errors, lazy",
     ],

@@ -23,6 +23,7 @@ from ..models import (
     AttentionFlow,
     Generator,
     GeneratorConfig,
+    Original,
     load_generator,
     new_generator,
     save_generator,
@@ -118,7 +119,8 @@ class Trainer:
         """Start from a weights file (or shipped name) of the same configuration, close-ups also of a face's;
         InputError if it does not fit."""
         loaded = load_generator(weights, self.device)
-        if self.generator.config.task == "closeup" and loaded.config.task == "face":
+        closer = self.generator.config.task == "closeup" and loaded.config.task == "face"
+        if closer and not isinstance(loaded, Original):
             loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
             raise InputError(weights, f"of another configuration: {loaded.config}")

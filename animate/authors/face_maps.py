@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..structure import EDGES, PARTS
 
 SIDE = 256
-"""Side of the maps in pixels."""
+"""Side of the network's maps in pixels."""
 
 _MEETING = 254 / 255  # where a curve and an edge of the picture meet: two bytes of 255 were added
 _STEEPEST = 1.0  # a fitted parabola whose square term is larger is left out
@@ -23,28 +23,28 @@ _GREY = np.array((0.299, 0.587, 0.114), np.float32)
 
 
 def face_maps(
-    points: NDArray[np.floating], size: tuple[int, int], edges: NDArray[np.bool_]
+    points: NDArray[np.floating], size: tuple[int, int], edges: NDArray[np.bool_], side: int = SIDE
 ) -> NDArray[np.float32]:
     """Draw a frame's guidance.
 
     Args:
         points: (68, 2) landmarks, pixels of a picture of `size` (height, width), x then y; cut to integers.
-        edges: (256, 256) of the picture, as `picture_edges` finds them; those on the face are dropped.
+        edges: (side, side) of the picture, as `picture_edges` finds them; those on the face are dropped.
 
     Returns:
-        (16, 256, 256): channel 0 curves and edges, 1 or nearly; 1-14 the distance to each curve, pixels over
-        765; 15 the part, 0 to 6.
+        (16, side, side): channel 0 curves and edges, 1 or nearly; 1-14 the distance to each curve, pixels
+        over 765; 15 the part, 0 to 6.
     """
     whole = points.astype(np.int64)
-    label = face_label(whole, size)
-    scaled = (_with_forehead(whole) * (SIDE / size[1], SIDE / size[0])).astype(np.int64)
-    maps = np.zeros((2 + len(EDGES), SIDE, SIDE), np.float32)
-    drawn = np.zeros((SIDE, SIDE), bool)
+    label = face_label(whole, size, side)
+    scaled = (_with_forehead(whole) * (side / size[1], side / size[0])).astype(np.int64)
+    maps = np.zeros((2 + len(EDGES), side, side), np.float32)
+    drawn = np.zeros((side, side), bool)
     for channel, edge in zip(maps[1:-1], EDGES, strict=True):
-        away = np.full((SIDE, SIDE), 255, np.uint8)
+        away = np.full((side, side), 255, np.uint8)
         for first in range(0, len(edge) - 1, 2):
             x, y = _fitted(scaled[list(edge[first : first + 3])])
-            inside = (x >= 0) & (x < SIDE) & (y >= 0) & (y < SIDE)
+            inside = (x >= 0) & (x < side) & (y >= 0) & (y < side)
             away[y[inside], x[inside]] = 0
         drawn |= away == 0
         channel[:] = (cv2.distanceTransform(away, cv2.DIST_L1, 3) / 3).clip(0, 255).astype(np.uint8)
@@ -55,27 +55,28 @@ def face_maps(
     return maps
 
 
-def face_label(points: NDArray[np.integer], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(256, 256) the part of the face at each pixel, 0 outside; arguments as of `face_maps`."""
+def face_label(points: NDArray[np.int64], size: tuple[int, int], side: int = SIDE) -> NDArray[np.uint8]:
+    """(side, side) the part of the face at each pixel, 0 outside; arguments as of `face_maps`."""
     label = np.zeros(size, np.uint8)
     places = _with_forehead(points)
     for part, polygon in PARTS:
         cv2.fillPoly(label, [places[list(polygon)].astype(np.int32)], part)
-    return cv2.resize(label, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)
+    return cv2.resize(label, (side, side), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)
 
 
-def picture_edges(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Canny edges (256, 256) of `image` (H, W, 3) RGB."""
-    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+def picture_edges(image: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.bool_]:
+    """Canny edges (side, side) of `image` (H, W, 3) RGB."""
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     smooth = cv2.GaussianBlur(small @ _GREY, (0, 0), 1)
     slopes = (cv2.Sobel(smooth, cv2.CV_32F, *axis) * _FINENESS for axis in ((1, 0), (0, 1)))
-    slopes = [np.rint(slope).astype(np.int16) for slope in slopes]  # all that cv2.Canny takes
-    found = cv2.Canny(*slopes, *(_FINENESS * threshold for threshold in _CANNY), L2gradient=True) > 0
+    across, down = (np.rint(slope).astype(np.int16) for slope in slopes)  # all that cv2.Canny takes
+    low, high = (_FINENESS * threshold for threshold in _CANNY)
+    found = np.asarray(cv2.Canny(across, down, low, high, L2gradient=True)) > 0
     found[[0, -1]] = found[:, [0, -1]] = False
     return found
 
 
-def _with_forehead(points: NDArray[np.integer]) -> NDArray[np.int64]:
+def _with_forehead(points: NDArray[np.int64]) -> NDArray[np.int64]:
     """Append 15 forehead points in whole pixels: the jaw mirrored at the ears' height, two thirds as far."""
     base = (points[0, 1] + points[16, 1]) / 2
     jaw = points[15:0:-1]

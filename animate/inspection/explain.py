@@ -82,7 +82,8 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     with restore_thread_count(), networks.arithmetic():
         set_thread_count(stages.threads.most)
         structure, points = target.structure[:, None], target.points[:, None]
-        (output,), _ = networks.generator.animate(structure, points, source.portrait.reference, memory)
+        reference = source.portrait.reference
+        (output,), _ = networks.generator.animate(structure, points, reference, memory)  # type: ignore[arg-type]
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.image, motion.square, face.shape[0])

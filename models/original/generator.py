@@ -161,13 +161,16 @@ def _flow_input(reference: OriginalReference, structure: Tensor) -> Tensor:
 
 
 def _motions(flows: list[Flows]) -> tuple[Motion, Motion, Motion]:
-    """As of a `FrameOutput`. At H their flow is that of H/4, enlarged; where H/8 has no flow, that of H/4,
-    halved, and nothing is taken."""
+    """As of a `FrameOutput`: shares of the summed blends are masks over their number. At H the flow to the
+    source is that of H/4, enlarged, and its whole mask; where H/8 has no flow, it is that of H/4, halved, and
+    nothing is taken."""
     flow4, mask4 = (torch.stack([f[part][1] for f in flows], dim=1) for part in (0, 1))
-    if flows[0].flows[0] is None:
+    flows8 = [flow for flow, _ in (f.flows for f in flows) if flow is not None]
+    masks8 = [mask for mask, _ in (f.masks for f in flows) if mask is not None]
+    if not flows8:
         flow8 = F.avg_pool2d(flow4.flatten(0, 1), 2).unflatten(0, flow4.shape[:2]) / 2
         mask8 = torch.zeros_like(flow8[:, :, :1])
     else:
-        flow8, mask8 = (torch.stack([f[part][0] for f in flows], dim=1) for part in (0, 1))
+        flow8, mask8 = torch.stack(flows8, dim=1), torch.stack(masks8, dim=1)
     full = Motion(4 * double(double(flow4[:, 0]))[:, None], double(double(mask4[:, 0]))[:, None])
-    return Motion(flow8, mask8), Motion(flow4, mask4), full
+    return Motion(flow8, mask8 / len(flows)), Motion(flow4, mask4 / len(flows)), full

@@ -180,21 +180,27 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int, hidden: int, kernel: int):
         super().__init__()
-        self.fully_connect_layer = nn.Sequential(
-            nn.Conv2d(2 * channels, hidden, kernel), act(), nn.Conv2d(hidden, kernel * kernel, 1)
+        self.fully_connect_layer = nn.ModuleDict(
+            {"0": nn.Conv2d(2 * channels, hidden, kernel), "2": nn.Conv2d(hidden, kernel * kernel, 1)}
         )
 
     def encode_reference(self, features: Tensor) -> Tensor:
         """See `attention.LocalAttention.encode_reference`."""
-        return convolve_source(features, self.fully_connect_layer[0].weight.chunk(2, dim=1)[1])
+        return convolve_source(features, self._halves()[1])
 
     def forward(self, x: Tensor, features: Tensor, half: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         """Target (B, C, h, w), a reference's features and its half, flow: the sampled features, divided by
         k * k as theirs are, and the weights (B, k * k, h, w)."""
-        first, _, taps = self.fully_connect_layer
-        hidden = convolve_target(x, first.weight.chunk(2, dim=1)[0], first.bias)
-        sampled, weights = attend(features, half, hidden, flow, taps.weight.flatten(1), taps.bias, SLOPE)
+        bias, taps = self._parameter("0.bias"), self._parameter("2.weight").flatten(1)
+        hidden = convolve_target(x, self._halves()[0], bias)
+        sampled, weights = attend(features, half, hidden, flow, taps, self._parameter("2.bias"), SLOPE)
         return sampled / weights.shape[1], weights
+
+    def _halves(self) -> tuple[Tensor, ...]:
+        return self._parameter("0.weight").chunk(2, dim=1)
+
+    def _parameter(self, name: str) -> Tensor:
+        return self.fully_connect_layer.get_parameter(name)
 
 
 class Decoder(nn.Module):

@@ -69,7 +69,9 @@ def differences(network: str, model: Original, given: dict[str, torch.Tensor]) -
             value = output.image
         else:
             number = 1 if "previous" in parts else 0
-            value = getattr(output.motions[{"8": 0, "4": 1}[parts[-1]]], parts[0])[:, number]
+            motion = output.motions[{"8": 0, "4": 1}[parts[-1]]]
+            value = motion.flow if parts[0] == "flow" else motion.mask * motion.mask.shape[1]
+            value = value[:, number]
         found[name] = float((value - expected).abs().max())
     return found
 
