@@ -66,7 +66,7 @@ class Animator:
         landmarks: str = "builtin",
         backend: str = "torch",
     ) -> Self:
-        """Load weights by shipped name or path. The other arguments: see `options.ModelOptions`.
+        """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
 
         InputError if any of them is not there.
         """

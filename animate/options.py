@@ -15,7 +15,7 @@ MotionKind = Literal["relative", "absolute", "copy"]
 Guidance = Literal["landmarks", "edges"]
 NoFace = Literal["hold", "passthrough", "fade", "fail"]
 SourceMotion = Literal["keep", "replace"]
-Kind = Literal["choice", "flag", "time", "fraction", "gain", "number", "parts"]
+Kind = Literal["choice", "flag", "time", "fraction", "gain", "number", "parts", "text"]
 
 PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 """The parts of the motion, each with a gain of its own."""
@@ -26,7 +26,7 @@ class Option(NamedTuple):
 
     flag: its name on the command line, without the dashes, and as a manifest's column. kind: what its text
     is: one of `choices`, a flag without a value, a time (seconds or h:mm:ss), a fraction (0 to 1), a gain,
-    a whole number, or names of parts. help, group, metavar: for `--help`.
+    a whole number, names of parts, or any text. help, group, metavar: for `--help`.
     """
 
     flag: str
@@ -184,8 +184,15 @@ class AnimateOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """What computes: the arguments of `Animator.from_pretrained` beside the weights' name."""
+    """What computes: the arguments of `Animator.from_pretrained`."""
 
+    name: str = _option(
+        "face-256",
+        "text",
+        "the generator: a shipped name or a weights file, as of gfla-train or gfla-import (default: face-256)",
+        flag="weights",
+        metavar="FILE",
+    )
     device: str = _option(
         "auto", "choice", "where the network is computed", choices=("auto", "cpu", "cuda", "mps")
     )

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mirror", action="store_true", help="turn the driver's left and right, as a mirror")
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
-    add_options(parser, ModelOptions, ("device", "backend"))
+    add_options(parser, ModelOptions, ("weights", "device", "backend"))
     return parser
 
 

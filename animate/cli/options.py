@@ -146,6 +146,7 @@ def _reading(option: Option) -> dict[str, Any]:
         "gain": float,
         "number": int,
         "parts": parts_option,
+        "text": str,
     }
     if option.kind == "choice":
         return {"choices": option.choices}
