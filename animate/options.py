@@ -189,7 +189,7 @@ class ModelOptions:
     name: str = _option(
         "face-256",
         "text",
-        "the generator: a shipped name or a weights file, as of gfla-train or gfla-import (default: face-256)",
+        "the generator: a weights file of gfla-train or gfla-import (default: the shipped face-256)",
         flag="weights",
         metavar="FILE",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...models import FrameOutput
@@ -53,7 +54,8 @@ class Panel(NamedTuple):
 class Inside(NamedTuple):
     """What one frame was made of, in the network's own square of side S.
 
-    driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for.
+    driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for; of
+    the authors' network (17, S, S), its 16 channels as ours.
     references: what it looked at, (S, S, 3) uint8: the source, then the frame before, if it had one.
     output: all that it made of it.
     """
@@ -87,7 +89,14 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.image, motion.square, face.shape[0])
-    return Inside(driving, target.structure[0], (face, *previous), output)
+    return Inside(driving, _comparable(target.structure[0]), (face, *previous), output)
+
+
+def _comparable(structure: Tensor) -> Tensor:
+    """A structure map with a seventeenth channel and parts from 0 to 1, as ours has them."""
+    if len(structure) > EDGE_CHANNEL:
+        return structure
+    return torch.cat((structure[:-1], structure[-1:] / 6, torch.zeros_like(structure[:1])))
 
 
 def panels(inside: Inside) -> list[Panel]:
