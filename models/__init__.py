@@ -4,7 +4,9 @@ from .attention_flow import AttentionFlow
 from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig, OriginalConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
-from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
+from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
+from .generator import Generator
+from .matte import MATTES, MatteConfig, MatteNet, load_matte_net
 from .original import Original, OriginalAhead, OriginalReference
 from .weights import (
     AnyGenerator,
@@ -18,6 +20,7 @@ from .weights import (
 
 __all__ = [
     "CONFIGS",
+    "MATTES",
     "Ahead",
     "AnyGenerator",
     "AttentionFlow",
@@ -28,6 +31,9 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "GeneratorMemory",
+    "Layers",
+    "MatteConfig",
+    "MatteNet",
     "Motion",
     "Original",
     "OriginalAhead",
@@ -37,6 +43,7 @@ __all__ = [
     "WeightsError",
     "frame_residuals",
     "load_generator",
+    "load_matte_net",
     "new_generator",
     "read_weights",
     "save_generator",

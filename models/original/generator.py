@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ..config import OriginalConfig
 from ..flow import Motion
-from ..generator import FrameOutput, GeneratorMemory
+from ..frames import FrameOutput, GeneratorMemory, Layers
 from ..layers import double
 from ..ops import warp
 from .layers import Decoder, Encoder, FlowNet, Flows
@@ -106,9 +106,11 @@ class Original(nn.Module):
             outputs.append(output)
         return outputs, GeneratorMemory(previous)
 
-    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> OriginalReference:
+    def encode_reference(
+        self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
+    ) -> OriginalReference:
         """Encode the source, once per stream: `image` (B, 3, H, W) in [-1, 1], `structure` (B, S, H, W) or a
-        view's code (B, S, 8, 8). Flows follow from these alone: `points` are not read."""
+        view's code (B, S, 8, 8). Flows follow from these alone: `points` and `layers` are not read."""
         if not self.config.previous:
             return self._encode(image, structure, 0)
         first = self._encode(image, structure, 1)
