@@ -15,7 +15,7 @@ from typing import Self
 
 import torch
 
-from ..models import AttentionFlow, Generator, load_generator
+from ..models import AnyGenerator, Generator, load_generator
 from .compositing.closeups import NAME, load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
@@ -46,7 +46,7 @@ class Animator:
 
     def __init__(
         self,
-        generator: Generator | AttentionFlow,
+        generator: AnyGenerator,
         landmarker: Landmarker,
         *,
         device: str | torch.device = "cpu",
@@ -66,7 +66,7 @@ class Animator:
         landmarks: str = "builtin",
         backend: str = "torch",
     ) -> Self:
-        """Load weights by shipped name or path. The other arguments: see `options.ModelOptions`.
+        """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
 
         InputError if any of them is missing.
         """
@@ -207,7 +207,7 @@ class Animator:
             return track_driver(self.networks.landmarker, reader, driving_face, progress, cancel)
 
 
-def rehearse(generator: Generator | AttentionFlow, closeups: Generator | None = None) -> None:
+def rehearse(generator: AnyGenerator, closeups: Generator | None = None) -> None:
     """Run the networks on the calibration scenes as a stream does: every part of them gets typical input."""
     animator = Animator(generator, load_landmarker("builtin"), closeups=closeups)
     for source, frames in calibration_scenes():

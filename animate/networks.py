@@ -13,8 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, Layers
+from ..models import (
+    Ahead,
+    AnyGenerator,
+    FrameOutput,
+    Generator,
+    GeneratorMemory,
+    Layers,
+    OriginalAhead,
+    OriginalConfig,
+)
 from ..models.frames import map_tensors
+from .authors.face_guidance import guidance_of, guidance_towards
 from .compositing.closeups import draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
 from .compositing.matte import background_plate, portrait_matte
@@ -49,7 +59,7 @@ class Networks:
 
     def __init__(
         self,
-        generator: Generator | AttentionFlow,
+        generator: AnyGenerator,
         landmarker: Landmarker,
         device: str | torch.device,
         closeups: Generator | None = None,
@@ -77,28 +87,42 @@ class Networks:
             layers = self._layers(matte, canvas)
         with self.arithmetic():
             points = self._tensor(places[:68])
-            structure = self._structure(points, face, guidance)
+            if isinstance(self.generator.config, OriginalConfig):
+                structure = self._tensor(guidance_of(places[:68], face))
+            else:
+                structure = self._structure(points, face, guidance)
             reference = self.generator.encode_reference(self._picture(face), structure, points, layers)
         closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
         return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
 
     def target(
-        self, places: NDArray[np.float32], driving: Image | None = None, guidance: Guidance = "landmarks"
+        self,
+        places: NDArray[np.float32],
+        portrait: Portrait,
+        driving: Image | None = None,
+        guidance: Guidance = "landmarks",
     ) -> Target:
-        """The target of retargeted points (70, 2). driving: the driver's crop, for edges."""
+        """The target of retargeted points (70, 2) of `portrait`. driving: the driver's crop, for edges."""
         with self.arithmetic():
             points = self._tensor(places[:68])
-            return Target(points, self._structure(points, driving, guidance), places)
+            if not isinstance(self.generator.config, OriginalConfig):
+                return Target(points, self._structure(points, driving, guidance), places)
+            if guidance == "edges" and driving is not None:
+                drawn = guidance_of(places[:68], driving)
+            else:
+                drawn = guidance_towards(places[:68], portrait.points, portrait.face)
+            return Target(points, self._tensor(drawn), places)
 
     def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
         """A target between the portrait's own points (`motion` 0) and `target` (1)."""
         places = portrait.places + float(motion) * (target.places - portrait.places)
-        return self.target(places.astype(np.float32))
+        return self.target(places.astype(np.float32), portrait)
 
-    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput:
+    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput | OriginalAhead:
         """The part of the generator that needs no frame before this one, a third of its work."""
         with self.arithmetic():
-            return self.generator.look_ahead(target.structure, target.points, portrait.reference)
+            reference = portrait.reference
+            return self.generator.look_ahead(target.structure, target.points, reference)  # type: ignore[arg-type]
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
@@ -110,7 +134,7 @@ class Networks:
                 if not fast:
                     reference, previous = (map_tensors(Tensor.float, x) for x in (reference, previous))
                 if ahead is None or not fast:
-                    ahead = self.generator.look_ahead(target.structure, target.points, reference)
+                    ahead = self.generator.look_ahead(target.structure, target.points, reference)  # type: ignore
                 output, newest = self.generator.frame(ahead, reference, previous)  # type: ignore[arg-type]
                 finite = bool(output.image.sum().isfinite())
             if finite or self.precision == torch.float32:

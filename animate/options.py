@@ -191,8 +191,15 @@ class AnimateOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """What computes: the arguments of `Animator.from_pretrained` beside the weights' name."""
+    """What computes: the arguments of `Animator.from_pretrained`."""
 
+    name: str = option(
+        "face-256",
+        "text",
+        "the generator: a weights file of gfla-train or gfla-import (default: the shipped face-256)",
+        flag="weights",
+        metavar="FILE",
+    )
     device: str = option("auto", "choice", "where the network runs", choices=("auto", "cpu", "cuda", "mps"))
     backend: str = option(
         "torch",

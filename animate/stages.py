@@ -101,7 +101,7 @@ class Stages:
             moved, motion = follow_driver(driving, motion, known)
             edges = options.guidance == "edges"
             face = crop(frame.image, square, self.networks.size) if edges else None
-            target = self.networks.target(moved.points, face, options.guidance)
+            target = self.networks.target(moved.points, source.portrait, face, options.guidance)
         state = RetargetState(motion, square, target, presence)
         drawn = target if source.visible and (found or fading or source.is_video) else None
         if drawn is not None and options.no_face == "fade" and presence.share < 1:

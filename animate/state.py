@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, FrameOutput, GeneratorMemory, Reference
+from ..models import Ahead, FrameOutput, GeneratorMemory, OriginalAhead, OriginalReference, Reference
 from .compositing.closeups import CloseupReferences
 from .compositing.detail import Canvas, Drawing
 from .errors import InputError
@@ -44,7 +44,7 @@ class Portrait:
     canvas: Canvas
     face: Image
     places: NDArray[np.float32]
-    reference: Reference
+    reference: Reference | OriginalReference
     alpha: Image | None = None
     closeups: CloseupReferences | None = None
 
@@ -58,14 +58,14 @@ class Target(NamedTuple):
     """What the network is to draw, on its device.
 
     points: (1, 68, 2) float32 landmarks in pixels of the source's crop. structure: (1, 17, S/4, S/4), their
-    structure map. places: (70, 2) float32, the landmarks here and the irises. ahead: what `look_ahead`
-    computed.
+    structure map; for the authors' network (1, 16, S, S). places: (70, 2) float32, the landmarks here and the
+    irises. ahead: what `look_ahead` computed.
     """
 
     points: Tensor
     structure: Tensor
     places: NDArray[np.float32]
-    ahead: Ahead | FrameOutput | None = None
+    ahead: Ahead | FrameOutput | OriginalAhead | None = None
 
 
 @dataclass(frozen=True, eq=False)

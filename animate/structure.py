@@ -26,7 +26,7 @@ STRIDE = 4
 _LINE_WIDTH = 1.0  # of the drawn edges, in grid cells
 
 _FOREHEAD = range(68, 83)  # the points that `_with_forehead` adds
-_EDGES: tuple[tuple[int, ...], ...] = (
+EDGES: tuple[tuple[int, ...], ...] = (
     (*JAW, *_FOREHEAD, JAW[0]),
     *(tuple(brow) for brow in BROWS),
     (28, NOSTRILS[0]),
@@ -38,7 +38,7 @@ _EDGES: tuple[tuple[int, ...], ...] = (
     tuple(INNER_LIPS[:5]),
     (*INNER_LIPS[4:], INNER_LIPS[0]),
 )
-_PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
+PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
     (1, (*JAW, *_FOREHEAD)),
     *((2, tuple(brow)) for brow in BROWS),
     (3, (28, *NOSTRILS)),
@@ -50,7 +50,7 @@ _PARTS: tuple[tuple[int, tuple[int, ...]], ...] = (
 # Of a close-up, whose eye is always 36-41, as polygons and as pairs of edges.
 _LIDS, _LIPS = slice(36, 42), slice(48, 68)
 _FINE_PARTS = ((5, tuple(OUTER_LIPS)), (6, tuple(INNER_LIPS)), (4, tuple(EYES[0])))
-_FINE_EDGES = (*_EDGES[10:14], *_EDGES[6:8])
+_FINE_EDGES = (*EDGES[10:14], *EDGES[6:8])
 _RAMP = 3.0  # pixels
 _IRIS = 0.075  # radius over what eyes and nose measure: human irises are alike in size
 
@@ -77,10 +77,10 @@ def structure_map(
     points = _with_forehead(points.float())
     cells = size // stride
     centres = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
-    distances = _distances(points, centres, _EDGES)
+    distances = _distances(points, centres, EDGES)
     drawn = (_LINE_WIDTH - distances.amin(dim=1, keepdim=True) / stride).clamp(0, 1)
     label = torch.zeros_like(drawn)
-    for (part, _), inside in zip(_PARTS, _insides(points, centres, _PARTS), strict=True):
+    for (part, _), inside in zip(PARTS, _insides(points, centres, PARTS), strict=True):
         label = label.masked_fill(inside[:, None], part / 6)
     channels = torch.cat((drawn, (distances / (reach or size / 4)).clamp(max=1), label), dim=1)
     image_channel = channels.new_zeros(len(points), 1, cells, cells)
@@ -158,13 +158,15 @@ def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: i
     return structure_map(points, shape[0], stride=stride)
 
 
-def joint_maps(joints: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """A Gaussian of height 1 around each of `joints` (B, 18, 2), pixels of a picture of `shape`, x then y;
-    zero for NaN: (B, 18, h, w). Sigma is the 6 pixels of GFLA's code at a height of 256, proportional to the
-    height, at least one cell."""
-    sigma = max(6 * shape[0] / 256, float(stride))
+def joint_maps(
+    joints: Tensor, shape: tuple[int, int], stride: int = STRIDE, sigma: float | None = None
+) -> Tensor:
+    """A Gaussian of height 1 around each of `joints` (B, N, 2), pixels of a picture of `shape`, x then y;
+    zero for NaN: (B, N, h, w). Sigma, in pixels, is by default the 6 of GFLA's code at a height of 256,
+    proportional to the height, at least one cell."""
+    sigma = sigma or max(6 * shape[0] / 256, float(stride))
     y, x = (torch.arange(side // stride, device=joints.device) * stride + (stride - 1) / 2 for side in shape)
-    across = joints[..., 0, None].float() - x  # (B, 18, w)
+    across = joints[..., 0, None].float() - x  # (B, N, w)
     down = joints[..., 1, None].float() - y  # (B, 18, h)
     near = torch.exp(-(across.square()[:, :, None] + down.square()[..., None]) / (2 * sigma**2))
     return torch.nan_to_num(near, nan=0.0)

@@ -1,18 +1,28 @@
 """Networks: tensors in, tensors out. They know no video, keep no state and read no files but weights."""
 
 from .attention_flow import AttentionFlow
-from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
+from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig, OriginalConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
 from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
 from .generator import Generator
 from .matte import MATTES, MatteConfig, MatteNet, load_matte_net
-from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
+from .original import Original, OriginalAhead, OriginalReference
+from .weights import (
+    AnyGenerator,
+    WeightsError,
+    load_generator,
+    new_generator,
+    read_weights,
+    save_generator,
+    save_weights,
+)
 
 __all__ = [
     "CONFIGS",
     "MATTES",
     "Ahead",
+    "AnyGenerator",
     "AttentionFlow",
     "AttentionFlowConfig",
     "Discriminator",
@@ -25,6 +35,10 @@ __all__ = [
     "MatteConfig",
     "MatteNet",
     "Motion",
+    "Original",
+    "OriginalAhead",
+    "OriginalConfig",
+    "OriginalReference",
     "Reference",
     "WeightsError",
     "frame_residuals",

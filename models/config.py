@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 Config = TypeVar("Config")
 Task = Literal["face", "person", "view", "closeup"]
+Network = Literal["pose", "view", "face", "dance"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,17 @@ class AttentionFlowConfig(GeneratorConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OriginalConfig(GeneratorConfig):
+    """A generator as the paper's authors released it (`original`); common settings mean the same as of ours,
+    but structure maps have the picture's full size."""
+
+    network: Network = "pose"
+    """Which of theirs: persons without and with (`dance`) previous frames, faces, or views."""
+    shown: tuple[int, int] | None = None
+    """(height, width) of the pictures, on white, that were squashed to the network's shape in training."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig:
     """A patch critic: over images (3 channels) or over residuals between consecutive frames."""
 
@@ -90,6 +102,14 @@ _PAPER: dict[str, Any] = {
     "flow_channels": (64, 128, 256, 256),
     "attention_hidden": 128,
 }
+_AUTHORS: dict[str, Any] = {
+    "channels": (64, 128, 256),
+    "blocks": (1, 1, 1),
+    "flow_channels": (64, 128, 256, 256),
+    "attention_hidden": 128,
+}
+_AUTHORS_POSE = OriginalConfig(**_AUTHORS, task="person", structure_channels=18, previous=0)
+_AUTHORS_VIEW = OriginalConfig(**_AUTHORS, task="view", structure_channels=21, previous=0, network="view")
 _SMALL: dict[str, Any] = {
     "size": 96,
     "channels": (16, 32, 64),
@@ -121,6 +141,12 @@ CONFIGS: dict[str, GeneratorConfig] = {
     "view-256": replace(_VIEW, **_PAPER),
     "view-64": replace(_VIEW, **{**_SMALL, "size": 64}),
     "view-tiny": replace(_VIEW, **_TINY),
+    "authors-deepfashion": replace(_AUTHORS_POSE, shown=(256, 176)),
+    "authors-market": replace(_AUTHORS_POSE, size=128, width=64, kernel_sizes=(0, 3)),
+    "authors-face": OriginalConfig(**_AUTHORS, structure_channels=16, network="face"),
+    "authors-dance": OriginalConfig(**_AUTHORS, task="person", structure_channels=20, network="dance"),
+    "authors-car": _AUTHORS_VIEW,
+    "authors-chair": _AUTHORS_VIEW,
 }
 """The named configurations.
 
@@ -128,4 +154,5 @@ CONFIGS: dict[str, GeneratorConfig] = {
 - `person-96` and `view-64` are small, for puppets.
 - `*-tiny` are for tests and for trying a training command.
 - `*-attention-flow` are paper 2's model.
+- `authors-*` are the networks of the paper's released checkpoints, which `gfla-import` reads.
 """

@@ -64,12 +64,13 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True)
 class GeneratorMemory:
-    """What one frame leaves to the next: the previous generated frames as references, newest first.
+    """What one frame leaves to the next: the previous generated frames as references of its generator's kind,
+    newest first.
 
     `GeneratorMemory()` starts a stream, or starts again after a cut.
     """
 
-    previous: tuple[Reference, ...] = ()
+    previous: tuple[Any, ...] = ()
 
     def detach(self) -> GeneratorMemory:
         return GeneratorMemory(tuple(reference.detach() for reference in self.previous))

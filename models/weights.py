@@ -13,9 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from .attention_flow import AttentionFlow
-from .config import ADDED_SETTINGS, AttentionFlowConfig, GeneratorConfig, Task, config_from_json
+from .config import (
+    ADDED_SETTINGS,
+    AttentionFlowConfig,
+    GeneratorConfig,
+    OriginalConfig,
+    Task,
+    config_from_json,
+)
 from .generator import Generator
 from .layers import channels_last
+from .original import Original
+
+AnyGenerator = Generator | AttentionFlow | Original
+"""A model that draws frames: whoever only runs it takes any of them."""
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -41,17 +52,25 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def save_weights(path: str | Path, module: nn.Module, config: dict) -> None:
-    """Write `module`'s parameters in float16 and `config` (JSON-able); whole or not at all."""
+def save_weights(
+    path: str | Path, module: nn.Module, config: dict, *, exact: str | None = None, licence: str = ""
+) -> None:
+    """Write `module`'s parameters in float16 and `config` (JSON-able); whole or not at all.
+
+    exact: parameters whose names begin so keep their precision. licence: for the metadata, if it is not ours.
+    """
     from safetensors.torch import save_file
 
     path = Path(path)
     tensors = {
-        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        name: value.detach().cpu().contiguous()
+        if (exact and name.startswith(exact)) or not value.is_floating_point()
+        else value.detach().cpu().half().contiguous()
         for name, value in module.state_dict().items()
     }
+    metadata = {"config": json.dumps(config)} | ({"licence": licence} if licence else {})
     with whole_file(path) as part:
-        save_file(tensors, part, metadata={"config": json.dumps(config)})
+        save_file(tensors, part, metadata=metadata)
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -73,7 +92,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     return floats, json.loads(metadata["config"])
 
 
-def save_generator(path: str | Path, generator: Generator | AttentionFlow) -> None:
+def save_generator(path: str | Path, generator: AnyGenerator) -> None:
     """Write a model's parameters in float16 and its config, as `load_generator` reads them."""
     save_weights(path, generator, asdict(generator.config))
 
@@ -91,20 +110,22 @@ def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
 
 def load_generator(
     name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
-) -> Generator | AttentionFlow:
+) -> AnyGenerator:
     """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
     file. task: what the weights must be for. WeightsError if it cannot be used."""
     tensors, values = read_weights(weights_file(name))
     values = ADDED_SETTINGS | values
-    known, others = ({f.name for f in fields(kind)} for kind in (GeneratorConfig, AttentionFlowConfig))
-    if set(values) not in (known, others):
+    kinds = (GeneratorConfig, AttentionFlowConfig, OriginalConfig)
+    kind = next((kind for kind in kinds if {f.name for f in fields(kind)} == set(values)), None)
+    if kind is None:
+        known = sorted(f.name for f in fields(GeneratorConfig))
         raise WeightsError(
-            name, f"written by another version: its settings are {sorted(values)}, ours {sorted(known)}"
+            name, f"written by another version: its settings are {sorted(values)}, ours {known}"
         )
     if task and values["task"] != task:
         raise WeightsError(name, f"weights for a {values['task']}, not for a {task}")
-    kind = AttentionFlowConfig if set(values) == others else GeneratorConfig
-    generator = new_generator(config_from_json(kind, values))
+    config = config_from_json(kind, values)
+    generator = Original(config) if isinstance(config, OriginalConfig) else new_generator(config)
     try:
         generator.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

@@ -15,9 +15,9 @@ MAY_IMPORT = {
 }
 ORDER = {
     "models": [
-        "openvino, tracker, variants, discriminator, matte",
+        "openvino, tracker, variants, discriminator, matte, released",
         "weights",
-        "attention_flow",
+        "attention_flow, original",
         "generator",
         "attention, frames",
         "flow",
@@ -41,6 +41,7 @@ ORDER = {
         "options",
         "declare",
         "io",
+        "authors",
         "structure",
         "ibug68, errors, lazy",
     ],

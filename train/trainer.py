@@ -25,6 +25,7 @@ from ..models import (
     GeneratorConfig,
     MatteConfig,
     MatteNet,
+    Original,
     load_generator,
     load_matte_net,
     new_generator,
@@ -121,7 +122,8 @@ class Trainer:
             loaded = cast(Generator | AttentionFlow, load_matte_net(weights, self.device))
         else:
             loaded = load_generator(weights, self.device)
-            if self.generator.config.task == "closeup" and loaded.config.task == "face":
+            closer = self.generator.config.task == "closeup" and loaded.config.task == "face"
+            if closer and not isinstance(loaded, Original):
                 loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
             raise InputError(weights, f"of another configuration: {loaded.config}")

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--mirror", action="store_true", help="swap the driver's left and right, as a mirror does"
     )
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
-    add_options(parser, ModelOptions, ("device", "backend"))
+    add_options(parser, ModelOptions, ("weights", "device", "backend"))
     return parser
 
 

@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-pose",
         description="Draw a person in other poses: a picture for one pose, a video for several. The weights "
-        "that we ship know drawn puppets alone; for photographs train person-256.",
+        "that we ship know drawn puppets alone; for photographs train person-256 or import the authors'.",
     )
     parser.add_argument(
         "source", metavar="SOURCE", help="a picture of a person; puppet or puppet:7 draws one"
@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--weights", default="person-96", help="a shipped name or a file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cleaner",
+        metavar="FILE",
+        help="with the authors' dance weights: their skeleton cleaner, as gfla-import wrote it",
     )
     parser.add_argument(
         "--as-is",
@@ -65,6 +70,7 @@ def _pose(options: argparse.Namespace) -> None:
     check_not_input(output, options.source)
 
     from ..io.image import read_image, write_image
+    from ..pose_transfer.dance import clean_poses, open_cleaner
     from ..pose_transfer.pose_files import read_poses
     from ..pose_transfer.poser import Poser, follow_person
     from ..streaming.provenance import tag
@@ -79,6 +85,10 @@ def _pose(options: argparse.Namespace) -> None:
     if not options.as_is:
         poses = follow_person(poses, own)
     poser = Poser.from_pretrained(options.weights, "person", options.device)
+    if options.cleaner is not None:
+        if not poser.dances:
+            raise InputError("--cleaner", "it is for the authors' dance weights alone", "leave it out")
+        poses = clean_poses(poses, (image.shape[1], image.shape[0]), open_cleaner(options.cleaner))
     state = poser.prepare(image, own)
     if output.suffix.lower() in PICTURES and len(poses) == 1:
         write_image(poser.step(poses[0], state)[0], output, tag(poser.name))

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import torch
 
-from ...models import AttentionFlow, Generator
+from ...models import AnyGenerator, Generator
 from ..errors import InputError
 from .devices import ThreadCounts, choose_device, fast_precision, restore_thread_count, set_thread_count
 
@@ -34,11 +34,11 @@ def place(backend: str, asked: str) -> tuple[str, str]:
 
 
 def compile_for_backend(
-    generator: Generator | AttentionFlow,
+    generator: AnyGenerator,
     backend: str,
     name: str,
     rehearse: Callable[[Generator], object],
-) -> Generator | AttentionFlow:
+) -> AnyGenerator:
     """`generator` as `backend` computes it. name: of its weights, for errors. rehearse: runs a generator on
     typical pictures, to measure the ranges of its activations. InputError if the model is not supported."""
     if backend == "torch":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...models import FrameOutput
@@ -54,7 +55,8 @@ class Panel(NamedTuple):
 class Inside(NamedTuple):
     """What one frame was made of, in the network's own square of side S.
 
-    driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for.
+    driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for; of
+    the authors' network (17, S, S), its 16 channels as ours.
     references: what it looked at, (S, S, 3) uint8: the source, then the frame before, if it had one.
     output: all that it made of it. layers: the source taken apart.
     """
@@ -84,12 +86,20 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     with restore_thread_count(), networks.arithmetic():
         set_thread_count(stages.threads.most)
         structure, points = target.structure[:, None], target.points[:, None]
-        (output,), _ = networks.generator.animate(structure, points, source.portrait.reference, memory)
+        reference = source.portrait.reference
+        (output,), _ = networks.generator.animate(structure, points, reference, memory)  # type: ignore[arg-type]
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.image, motion.square, face.shape[0])
     layers = take_apart(face, source.portrait.points)
-    return Inside(driving, target.structure[0], (face, *previous), output, layers)
+    return Inside(driving, _comparable(target.structure[0]), (face, *previous), output, layers)
+
+
+def _comparable(structure: Tensor) -> Tensor:
+    """A structure map with a seventeenth channel and parts from 0 to 1, as ours has them."""
+    if len(structure) > EDGE_CHANNEL:
+        return structure
+    return torch.cat((structure[:-1], structure[-1:] / 6, torch.zeros_like(structure[:1])))
 
 
 def panels(inside: Inside) -> list[Panel]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +54,39 @@ _NO_KEYPOINTS = "neither OpenPose's nor COCO's keypoints"
 def read_poses(path: str | os.PathLike) -> list[Joints]:
     """The poses of a file, or of a folder of OpenPose's files in order of names: one a frame.
 
-    The largest person of a frame is taken; a frame without people is all NaN. The frames of a COCO file are
-    its images in order of their ids. InputError if nothing can be read.
+    The largest person of a frame is taken; a frame without people is all NaN, and so is one whose file is
+    missing between numbered files. The frames of a COCO file are its images in order of their ids. InputError
+    if nothing can be read.
     """
     if Path(path).is_dir():
-        files = sorted(Path(path).glob("*.json"))
-        if not files:
-            raise InputError(path, "a folder without .json files", "name one of OpenPose's")
-        poses = [pose for file in files for pose in _read(file)]
+        poses = [pose for file in _numbered(Path(path)) for pose in (_read(file) if file else [_unknown()])]
     else:
         poses = _read(existing_file(path))
     if all(np.isnan(pose).all() for pose in poses):
         raise InputError(path, "there is nobody in it")
     return poses
+
+
+def _numbered(folder: Path) -> list[Path | None]:
+    """The folder's .json files in order of the last number in their names, or of the names; None for each
+    that is missing between two."""
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise InputError(folder, "a folder without .json files", "name one of OpenPose's")
+    found = [re.findall(r"\d+", file.stem) for file in files]
+    numbers = [int(digits[-1]) for digits in found if digits]
+    if len(set(numbers)) < len(files):
+        return list(files)
+    by_number = dict(sorted(zip(numbers, files, strict=True)))
+    step = min((b - a for a, b in pairwise(by_number)), default=1)
+    frames = range(min(numbers), max(numbers) + 1, step)
+    if len(frames) > 2 * len(files) or not by_number.keys() <= set(frames):  # these number something else
+        return list(by_number.values())
+    return [by_number.get(number) for number in frames]
+
+
+def _unknown() -> Joints:
+    return np.full((18, 2), np.nan, np.float32)
 
 
 def _read(path: Path) -> list[Joints]:
@@ -114,5 +136,5 @@ def _unscored_to_nan(rows: NDArray[np.float32]) -> Joints:
 def _largest(people: list[Joints]) -> Joints:
     people = [joints for joints in people if not np.isnan(joints).all()]
     if not people:
-        return np.full((18, 2), np.nan, np.float32)
+        return _unknown()
     return max(people, key=lambda joints: float(np.ptp(joints[~np.isnan(joints[:, 0])], axis=0).prod()))

@@ -19,8 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...models import AttentionFlow, Generator, GeneratorMemory, Reference, load_generator
+from ...models import (
+    AnyGenerator,
+    GeneratorMemory,
+    OriginalConfig,
+    OriginalReference,
+    Reference,
+    load_generator,
+)
 from ...models.config import Task
+from ..authors.guidance import original_structure
+from ..authors.skeletons import coco17, human36m
 from ..compute.devices import choose_device, fast_arithmetic, fast_precision
 from ..errors import InputError, Stopped, Warn, ignore
 from ..streaming.pipeline import Stage, Stream
@@ -33,17 +42,18 @@ Points = NDArray[np.float32]
 
 
 class Fit(NamedTuple):
-    """Where a picture is placed in the network's input: scaled by `scale`, in the rectangle `inner`, (top,
-    bottom, left, right) pixels."""
+    """Where a picture is placed in the network's input: scaled by `scale`, across by `stretch` times that, in
+    the rectangle `inner`, (top, bottom, left, right) pixels."""
 
     scale: float
     inner: tuple[int, int, int, int]
+    stretch: float = 1.0
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of that rectangle."""
+        """(width, height) of that rectangle, not stretched."""
         top, bottom, left, right = self.inner
-        return right - left, bottom - top
+        return round((right - left) / self.stretch), bottom - top
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +64,7 @@ class PoseState:
     unknown pose (all NaN) repeats it.
     """
 
-    reference: Reference
+    reference: Reference | OriginalReference
     fit: Fit
     points: Points
     memory: GeneratorMemory = field(default_factory=GeneratorMemory)
@@ -68,13 +78,17 @@ class PoseState:
 class Poser:
     """Draws a source picture in given poses with one generator; keeps no state between poses."""
 
-    def __init__(
-        self, generator: Generator | AttentionFlow, *, device: str | torch.device = "cpu", name: str = ""
-    ):
+    def __init__(self, generator: AnyGenerator, *, device: str | torch.device = "cpu", name: str = ""):
         self.device = torch.device(device)
         self.generator = generator.to(self.device).eval()
         self.task: Task = generator.config.task
+        self.original = generator.config if isinstance(generator.config, OriginalConfig) else None
         self.name, self.precision = name, fast_precision(self.device)
+
+    @property
+    def dances(self) -> bool:
+        """Whether it is the authors' dance network, whose skeletons have 17 joints."""
+        return self.original is not None and self.original.network == "dance"
 
     @classmethod
     def from_pretrained(cls, name: str | Path, task: Task, device: str = "auto") -> Self:
@@ -90,22 +104,28 @@ class Poser:
     def prepare(self, image: Image, points: Points) -> PoseState:
         """The state before the first pose. image: (h, w, 3) uint8 RGB. points: the person's joints in it,
         (18, 2) pixels, or the view of the object, (1, 2) degrees."""
-        fit = fit_picture(image.shape[:2], self.generator.config.shape)
+        shown = self.original.shown if self.original else None
         height, width = self.generator.config.shape
+        fit = fit_picture(image.shape[:2], (height, width), shown)
         method = cv2.INTER_AREA if fit.scale < 1 else cv2.INTER_LINEAR
-        scaled = cv2.resize(image, fit.size, interpolation=method)
         top, bottom, left, right = fit.inner
+        scaled = cv2.resize(image, (right - left, bottom - top), interpolation=method)
         edges = (top, height - bottom, left, width - right)
-        picture = cv2.copyMakeBorder(scaled, *edges, cv2.BORDER_REPLICATE)
+        how = cv2.BORDER_CONSTANT if shown else cv2.BORDER_REPLICATE
+        picture = cv2.copyMakeBorder(scaled, *edges, how, value=(255, 255, 255))
         points = self._fitted(points, fit)
         with self._fast():
             pixels = torch.from_numpy(picture).to(self.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-            places = self._tensor(points)
-            reference = self.generator.encode_reference(pixels, self._structure(places), places)
-        return PoseState(reference, fit, points)
+            places = self._tensor(coco17(points) if self.dances else points)
+            structure = self._structure(places, source=True)
+            reference = self.generator.encode_reference(pixels, structure, places)
+        return PoseState(reference, fit, human36m(points) if self.dances else points)
 
     def step(self, points: Points, state: PoseState) -> tuple[Image, PoseState]:
-        """The source in the pose `points`, given in the source picture's pixels, and the next state."""
+        """The source in the pose `points`, given in the source picture's pixels, and the next state. For the
+        dance network a pose may be (17, 2) joints of Human3.6M too, as `dance.clean_poses` gives them."""
+        if self.dances and len(points) == 18:
+            points = human36m(points)
         fitted = self._fitted(points, state.fit)
         if np.isnan(fitted).all():
             fitted = state.points
@@ -113,11 +133,16 @@ class Poser:
             places = self._tensor(fitted)
             structure = self._structure(places)
             images, memory, _ = self.generator(
-                structure[:, None], places[:, None], state.reference, state.memory
+                structure[:, None],
+                places[:, None],
+                state.reference,  # type: ignore[arg-type]
+                state.memory,
             )
             drawn = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
         top, bottom, left, right = state.fit.inner
         image = drawn[:, top:bottom, left:right].permute(1, 2, 0).contiguous().cpu().numpy()
+        if state.fit.stretch != 1:
+            image = cv2.resize(image, state.size, interpolation=cv2.INTER_AREA)
         return image, replace(state, points=fitted, memory=memory)
 
     def animate(self, state: PoseState, poses: Iterable[Points]) -> Iterator[Image]:
@@ -180,11 +205,16 @@ class Poser:
     def _fitted(self, points: Points, fit: Fit) -> Points:
         if self.task != "person":
             return points.astype(np.float32)
-        top, _, left, _ = fit.inner  # pixel centres are at integers
-        return ((points + 0.5) * fit.scale - 0.5 + (left, top)).astype(np.float32)
+        top, _, left, _ = fit.inner
+        scale, half = (fit.scale * fit.stretch, fit.scale), 0.5  # pixel centres are at integers
+        if self.original:  # the authors scaled their numbers as they were
+            half = 0.0
+        return ((points + half) * scale - half + (left, top)).astype(np.float32)
 
-    def _structure(self, points: Tensor) -> Tensor:
+    def _structure(self, points: Tensor, *, source: bool = False) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):
+            if self.original:
+                return original_structure(self.original, points, source=source)
             return pose_structure(self.task, points, self.generator.config.shape)
 
     def _tensor(self, points: Points) -> Tensor:
@@ -196,16 +226,20 @@ class Poser:
             yield
 
 
-def fit_picture(size: tuple[int, ...], shape: tuple[int, int]) -> Fit:
-    """The largest undistorted placement of a picture of `size` (height, width), centred in `shape`.
+def fit_picture(size: tuple[int, ...], shape: tuple[int, int], shown: tuple[int, int] | None = None) -> Fit:
+    """The largest undistorted placement of a picture of `size` (height, width), centred in `shape`; or in a
+    picture of `shown`, which is then stretched across to `shape`.
 
     >>> fit_picture((100, 50), (64, 64))
-    Fit(scale=0.64, inner=(0, 64, 16, 48))
+    Fit(scale=0.64, inner=(0, 64, 16, 48), stretch=1.0)
+    >>> fit_picture((128, 88), (256, 256), (256, 176)).inner
+    (0, 256, 0, 256)
     """
-    scale = min(shape[0] / size[0], shape[1] / size[1])
-    height, width = round(size[0] * scale), round(size[1] * scale)
+    stretch = 1.0 if shown is None else shape[1] * shown[0] / (shape[0] * shown[1])
+    scale = min(shape[0] / size[0], shape[1] / (size[1] * stretch))
+    height, width = round(size[0] * scale), round(size[1] * scale * stretch)
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
-    return Fit(scale, (top, top + height, left, left + width))
+    return Fit(scale, (top, top + height, left, left + width), stretch)
 
 
 def follow_person(poses: list[Points], own: Points) -> list[Points]:

@@ -36,7 +36,7 @@ ALL = AnimateOptions(
     sidecar=True,
 )
 
-OTHERS = ModelOptions(device="cpu", backend="openvino", landmarks="face-alignment")
+OTHERS = ModelOptions(name="w.safetensors", device="cpu", backend="openvino", landmarks="face-alignment")
 
 
 def parse(kind: type, *arguments: str):
