@@ -12,13 +12,12 @@ from fractions import Fraction
 from typing import NamedTuple, Self
 
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 
 from .errors import InputError
 from .face.crop import FaceSquare, crop, face_square, to_crop
 from .face.tracking import sight
 from .io.paths import existing_file
+from .io.picture_files import is_picture
 from .motion.retarget import fit_source
 from .networks import Networks
 from .options import AnimateOptions
@@ -118,12 +117,7 @@ def pair_frames(frames: Iterable[Frame], source: object) -> Iterator[Pair]:
 def is_video(path: str | os.PathLike) -> bool:
     """Whether it is no picture but a video that can be read from the file; InputError if there is none."""
     path = existing_file(path)
-    try:
-        with PillowImage.open(path):
-            return False
-    except UnidentifiedImageError:
-        pass
-    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError):
+    if is_picture(path):
         return False
     try:
         VideoReader(path).close()
