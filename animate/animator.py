@@ -20,7 +20,7 @@ from .compositing.closeups import NAME, load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
 from .compute.devices import restore_thread_count
-from .errors import InputError
+from .errors import InputError, Warn, ignore
 from .face.crop import face_square, to_crop
 from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker
@@ -99,11 +99,13 @@ class Animator:
         precision = str(self.networks.precision).removeprefix("torch.")
         return {"device": self.device.type, "precision": precision, "backend": self.backend}
 
-    def prepare(self, source: Source | SourceVideo, options: AnimateOptions | None = None) -> AnimationState:
+    def prepare(
+        self, source: Source | SourceVideo, options: AnimateOptions | None = None, warn: Warn = ignore
+    ) -> AnimationState:
         """Find the source's face and encode it: the state before the first frame.
 
-        source: a picture's path, RGB (H, W, 3) uint8, or an open video. InputError if it cannot be read or
-        shows no such face.
+        source: a picture's path, RGB (H, W, 3) uint8, or an open video. warn: told of what is wrong with it.
+        InputError if it cannot be read or shows no such face.
         """
         options = options or AnimateOptions()
         if options.guidance == "edges" and find_spec("kornia") is None:
@@ -111,7 +113,7 @@ class Animator:
         if isinstance(source, SourceVideo):
             image, alpha, name = source.first, None, str(source.path)
         else:
-            image, alpha, name = read_source(source)
+            image, alpha, name = read_source(source, warn)
         landmarker = self.networks.landmarker
         found = choose_face(landmarker, image, options.source_face, name, "--source-face")
         if found is None:

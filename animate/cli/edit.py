@@ -67,7 +67,7 @@ def _edit(options: argparse.Namespace) -> None:
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
         recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
-        state = animator.follow(animator.prepare(source, asked), recording)
+        state = animator.follow(animator.prepare(source, asked, show_warning), recording)
         (driving,) = MotionReader(recording)
         frame, state = animator.step(driving, state)
         for warning in motion_warnings("edit", state):

@@ -80,7 +80,8 @@ def _live(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))
         animator = Animator.from_pretrained(**vars(read_options(ModelOptions, options)))
-        states = [animator.prepare(source, AnimateOptions(crop_only=options.crop_only)) for source in sources]
+        asked = AnimateOptions(crop_only=options.crop_only)
+        states = [animator.prepare(source, asked, show_warning) for source in sources]
         size = states[0].size
         for source, state in zip(sources, states, strict=True):
             if state.size != size:
