@@ -111,7 +111,7 @@ class Animator:
         if options.guidance == "edges" and find_spec("kornia") is None:
             raise InputError("--guidance edges", "it needs kornia", "install it: pip install 'gfla[edges]'")
         if isinstance(source, SourceVideo):
-            image, alpha, name = source.first, None, str(source.path)
+            image, alpha, name = source.first, source.alpha, str(source.path)
         else:
             image, alpha, name = read_source(source, warn)
         landmarker = self.networks.landmarker

@@ -85,11 +85,11 @@ class Stages:
         """
         frame, source, recropped = pair.frame, state.source, False
         if pair.source is not None:
-            source, recropped = follow_source(self.networks, pair.source, source, self.options)
+            source, recropped = follow_source(self.networks, pair, source, self.options)
         if self.driver is not None:
             seen = self.driver.sighting(frame.pts)
         else:
-            seen = self.networks.track(frame.image, state.driver, self.options.driving_face)
+            seen = self.networks.track(frame.on_white(), state.driver, self.options.driving_face)
         if seen.landmarks is None and self.options.no_face == "fail":
             raise MissingFaceError(frame.seconds)
         item = Item(frame, source, seen.landmarks, seen.cut, recropped)
@@ -113,7 +113,7 @@ class Stages:
             driving = to_crop(found.places, square, self.networks.size)
             moved, motion = follow_driver(driving, motion, known)
             edges = options.guidance == "edges"
-            face = crop(frame.image, square, self.networks.size) if edges else None
+            face = crop(frame.on_white(), square, self.networks.size) if edges else None
             target = self.networks.target(moved.points, face, options.guidance)
         state = RetargetState(motion, square, target, presence)
         drawn = target if source.visible and (found or fading or source.is_video) else None

@@ -85,7 +85,7 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
         (output,), _ = networks.generator.animate(structure, points, source.portrait.reference, memory)
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
-    driving = crop(frame.image, motion.square, face.shape[0])
+    driving = crop(frame.on_white(), motion.square, face.shape[0])
     return Inside(driving, target.structure[0], (face, *previous), output)
 
 

@@ -203,9 +203,10 @@ def _inspect_video(
     for frame in reader:
         rate.add(frame.pts)
         now = frame.seconds - reader.zero
-        seen = sight(landmarker, frame.image, seen, None)
+        shown = frame.on_white()
+        seen = sight(landmarker, shown, seen, None)
         if image is None or (not faces and seen.landmarks is not None):
-            image, faces = frame.image, tuple(number_faces(landmarker.find(frame.image)))
+            image, faces = shown, tuple(number_faces(landmarker.find(shown)))
         if seen.cut:
             cuts.append(now)
             fitted = None

@@ -1,4 +1,4 @@
-"""The colours that a picture's file declares, as sRGB: an ICC profile, or codes and numbers in its headers."""
+"""The colours that a picture's file declares, as sRGB: an ICC profile, or numbers in its headers."""
 
 import re
 import struct

@@ -125,4 +125,3 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
     else:
         scale = 255 / (65535 if highest <= 65535 else 2**31 - 1)
     return np.rint(numbers * scale).clip(0, 255).astype(np.uint8)
-

@@ -163,7 +163,7 @@ def track_driver(
     for frame in reader:
         if cancel and cancel():
             break
-        last = sight(landmarker, frame.image, last, number)
+        last = sight(landmarker, frame.on_white(), last, number)
         pts.append(frame.pts)
         found.append(last.landmarks is not None)
         cuts.append(last.cut)

@@ -229,7 +229,7 @@ def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[F
 
 
 def _excess(turn: Floats, own: Floats) -> float:
-    """Degrees by which a head's rotation (1, 3, 3) is beyond what can be drawn of a portrait with its `own`."""
+    """Degrees by which a head's rotation (1, 3, 3) exceeds what can be drawn of a portrait with its `own`."""
     now, before = angles(turn)[0], angles(own)[0]
     far = np.abs(now) - np.maximum(_TURNS, np.abs(before))
     roll = abs((now[2] - before[2] + 180) % 360 - 180) - _ROLL

@@ -21,7 +21,10 @@ _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
 
 
 class RgbConverter:
-    """Converts decoded frames to upright 8-bit RGB with square pixels; the first sets the size of all."""
+    """Converts decoded frames to upright 8-bit RGB with square pixels; the first sets the size of all.
+
+    has_alpha: whether the last frame's format has transparency.
+    """
 
     def __init__(self, name: str, pixel: Fraction | None, warn: Warn):
         """name: of the file, for warnings. pixel: width over height of one, or None."""
@@ -30,6 +33,7 @@ class RgbConverter:
         self._size: tuple[int, int] | None = None
         self._told: set[str] = set()
         self._reformatter = VideoReformatter()
+        self.has_alpha = False
 
     def __call__(self, decoded: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """RGB (H, W, 3) uint8 and alpha (H, W) uint8, None where all is opaque."""
@@ -38,11 +42,12 @@ class RgbConverter:
             wide = round(wide * self._pixel) if self._pixel > 1 else wide
             high = round(high / self._pixel) if self._pixel < 1 else high
             self._size = (max(wide, 1), max(high, 1))
-        has_alpha = decoded.format.has_palette or any(part.is_alpha for part in decoded.format.components)
-        pixels = self._convert(decoded, "rgba" if has_alpha else "rgb24")
+        given = decoded.format
+        self.has_alpha = given.has_palette or any(part.is_alpha for part in given.components)
+        pixels = self._convert(decoded, "rgba" if self.has_alpha else "rgb24")
         if turns := decoded.rotation // 90 % 4:
             pixels = np.rot90(pixels, k=turns)
-        if not has_alpha:
+        if not self.has_alpha:
             return np.ascontiguousarray(pixels), None
         alpha = np.ascontiguousarray(pixels[..., 3])
         return np.ascontiguousarray(pixels[..., :3]), alpha if alpha.min() < 255 else None

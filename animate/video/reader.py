@@ -39,7 +39,7 @@ class VideoReader:
         origin: the time, seconds, that a writer subtracts: 0; with `start` the first frame's; where the
         container's clock begins anywhere (MPEG-TS, live) its beginning.
         zero: the video's own time at its beginning. until: its own time at which `end` cuts, or None.
-        ended: whether all frames were read.
+        ended: whether all frames were read. has_alpha: whether frames may be transparent.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class VideoReader:
         self.sound_packets: deque[av.Packet] = deque()
         self._queue_sound = True
         self.ended = False
+        self.has_alpha = False
         try:
             if self.input.path and is_webp(self.input.path):
                 self._open_webp(AnimatedWebp(self.input.path), start, end)
@@ -96,6 +97,7 @@ class VideoReader:
         self._duration, self._count = animation.duration, animation.count
         self._range(start, end)
         self._decoded = (frame for frame in animation.frames() if self._wanted(frame.seconds))
+        self.has_alpha = animation.has_alpha
 
     def _range(self, start: Fraction | float | None, end: Fraction | float | None) -> None:
         self._from = None if start is None else self.zero + exact(start)
@@ -180,6 +182,7 @@ class VideoReader:
                 break
             if self._wanted(seconds):
                 image, alpha = convert(decoded)
+                self.has_alpha = convert.has_alpha
                 yield Frame(image, pts, self.time_base, alpha)
 
     def _wanted(self, seconds: Fraction) -> bool:

@@ -25,7 +25,7 @@ class AnimatedWebp:
     """The frames of a WebP file; InputError if it cannot be decoded.
 
     time_base: milliseconds. count: frames. duration: seconds, unknown (None) before they are read. rate: from
-    the first frame's duration.
+    the first frame's duration. has_alpha: whether frames may be transparent.
     """
 
     time_base = Fraction(1, 1000)
@@ -39,6 +39,7 @@ class AnimatedWebp:
             raise InputError(path, "a damaged WebP picture", "give a whole file") from None
         self.count: int = getattr(self._picture, "n_frames", 1)
         self.rate = Fraction(1000, self._milliseconds())
+        self.has_alpha = self._picture.has_transparency_data
 
     def frames(self) -> Generator[Frame]:
         """All frames in order; a damaged file gives those before the damage."""
