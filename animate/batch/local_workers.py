@@ -86,7 +86,9 @@ class LocalWorkers:
 
 def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, length: int, count: int) -> None:
     """A worker process: tasks from the pipe until it closes, as it does when the parent dies in any way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to act upon
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the parent to act upon, whose end ends the pipe
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     import torch
 
     from ..animator import Animator

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .options import BAD_INPUT, Bar, run
+from .options import BAD_INPUT, Bar, add_quiet, run
 
 if TYPE_CHECKING:
     from ..animator import Animator
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
     bad: list[InputError] = []
-    return run(lambda: _inspect(options, bad)) or (BAD_INPUT if bad else 0)
+    return run(lambda: _inspect(_parser().parse_args(arguments), bad)) or (BAD_INPUT if bad else 0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="a JSON list instead of text")
     parser.add_argument("--landmarks", choices=("builtin", "face-alignment"), default="builtin")
     parser.add_argument("--overwrite", action="store_true", help="replace pictures that exist")
+    add_quiet(parser)
     return parser
 
 
@@ -81,7 +81,7 @@ def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputErro
     for file in options.files:
         try:
             picture = _picture(options, file)
-            with closing(Bar(str(file))) as bar:
+            with closing(Bar(str(file), quiet=options.quiet)) as bar:
                 inspection = inspect_file(file, animator.networks.landmarker, bar)
         except InputError as error:
             bad.append(error)

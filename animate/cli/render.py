@@ -14,7 +14,9 @@ from ..errors import InputError
 from ..options import AnimateOptions, ModelOptions
 from ..streaming.job import Job
 from .animate import job_of
-from .options import INTERRUPTED, add_options, count_option, run
+from .options import INTERRUPTED, add_options, add_quiet, count_option, run
+from .progress import ProgressLines
+from .terminal import has_terminal
 
 _FAILED = 10
 _MOST = 100
@@ -31,9 +33,8 @@ Exit status: 0 if every job is done; {_FAILED} plus the number of jobs that fail
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
     status = [0]
-    return run(lambda: status.append(_render(options))) or status[-1]
+    return run(lambda: status.append(_render(_parser().parse_args(arguments)))) or status[-1]
 
 
 def jobs_of(rows: Sequence[Row], arguments: Sequence[str] = ()) -> list[Job]:
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument(
         "--ray", metavar="ADDRESS", help="work on this Ray cluster (needs: pip install 'gfla[cluster]')"
     )
+    add_quiet(batch)
     _add_job_options(parser)
     return parser
 
@@ -85,7 +87,7 @@ def _render(options: argparse.Namespace) -> int:
 
     from ..batch.scheduler import render_batch
 
-    with closing(_BatchProgress(jobs)) as progress:
+    with closing(_BatchProgress(jobs, options.quiet)) as progress:
         try:
             report = render_batch(
                 jobs,
@@ -174,13 +176,16 @@ class _RowParser(argparse.ArgumentParser):
 
 
 class _BatchProgress:
-    """Progress of the batch and of each job under way: bars on a terminal, else a line when a job ends."""
+    """Progress of the batch and of each job under way: bars on a terminal, else a line every few seconds and
+    when a job ends; warnings and failures alone if `quiet`."""
 
-    def __init__(self, jobs: Sequence[Job]):
+    def __init__(self, jobs: Sequence[Job], quiet: bool = False):
+        self._quiet = quiet
         self._names = {job.key: Path(job.output).name for job in jobs}
         self._unfinished = set(self._names)
-        self._live = sys.stderr.isatty()
+        self._live = has_terminal() and not quiet
         self._bars: dict[str, Any] = {}
+        self._lines: dict[str, ProgressLines] = {}
 
     def __call__(self, event: Event) -> None:
         from tqdm import tqdm
@@ -196,6 +201,8 @@ class _BatchProgress:
             if bar := self._bars.get(event.key):
                 bar.total = event.expected
                 bar.update(event.frames - bar.n)
+            elif not self._quiet:
+                self._lines.setdefault(event.key, ProgressLines(name))(event.frames, event.expected)
         elif event.kind == "warning":
             tqdm.write(event.text, file=sys.stderr)
         else:
@@ -212,7 +219,7 @@ class _BatchProgress:
             bar.update(ended - bar.n)
         if event.kind == "failed":
             tqdm.write(f"failed: {event.text}", file=sys.stderr)
-        elif not self._live:
+        elif not self._live and not self._quiet:
             print(f"{ended}/{len(self._names)} {name}: {event.frames} frames", file=sys.stderr)
 
     def left(self) -> int:
