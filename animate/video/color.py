@@ -1,6 +1,7 @@
 """Decoded frames to upright RGB with square pixels, and RGB to what an encoder takes, as the color tags say.
 
-Ten and more bits become eight by rounding; HDR (PQ and HLG) is mapped to the tones and primaries of BT.709.
+Ten and more bits become eight by rounding; HDR (PQ and HLG) is mapped to the tones and primaries of BT.709,
+and other video of wide primaries (Display P3, DCI-P3, BT.2020) to those of BT.709.
 """
 
 from fractions import Fraction
@@ -11,11 +12,11 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from ..errors import InputWarning, Warn
+from ..io.primaries import HDR, WIDE, to_bt709, transfer_curves
 from .frame import Frame
 
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
-HDR = {16: "PQ", 18: "HLG"}
 _ASPECTS = (Fraction(1, 8), Fraction(8))  # a pixel shape beyond these is damage, not intent
 _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
 
@@ -45,6 +46,10 @@ class RgbConverter:
         given = decoded.format
         self.has_alpha = given.has_palette or any(part.is_alpha for part in given.components)
         pixels = self._convert(decoded, "rgba" if self.has_alpha else "rgb24")
+        if decoded.color_primaries in WIDE and decoded.color_trc not in HDR:
+            curves = transfer_curves(decoded.color_trc, "bt709")
+            narrow = to_bt709(pixels[..., :3], WIDE[decoded.color_primaries], *curves)
+            pixels = np.dstack([narrow, pixels[..., 3]]) if self.has_alpha else narrow
         if turns := decoded.rotation // 90 % 4:
             pixels = np.rot90(pixels, k=turns)
         if not self.has_alpha:

@@ -3,6 +3,7 @@
 Nothing is guessed: a name that is no URL is a file, and a missing file is an error, never a camera.
 """
 
+import errno
 import os
 import sys
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from ..errors import InputError
-from ..io.paths import is_url, number_in, numbered_files, video_file
+from ..io.paths import is_url, number_in, numbered_files, plain_scheme, video_file
 
 NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of their own
 _OPEN, _READ = 10.0, 20.0  # timeouts of a network input, seconds
@@ -50,8 +51,8 @@ class Input:
         if given == "-":
             return cls("standard input", "pipe:0")
         if is_url(given):
-            options = {"rtsp_transport": "tcp"} if str(given).startswith("rtsp") else {}
-            return cls(str(given), str(given), live=True, options=options)
+            options = {"rtsp_transport": "tcp"} if str(given).lower().startswith("rtsp") else {}
+            return cls(str(given), plain_scheme(given), live=True, options=options)
         path = video_file(given)
         if not path.exists():
             return _numbered(path)
@@ -69,7 +70,9 @@ class Input:
                 metadata_errors="replace",  # old titles are not in UTF-8
             )
         except (FFmpegError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            if getattr(error, "errno", None) == errno.ENOMEM:
+                raise MemoryError from None
+            reason = getattr(error, "strerror", None) or str(error)
             if self.live:
                 raise InputError(self.name, f"cannot be opened: {reason}") from None
             raise InputError(

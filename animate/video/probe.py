@@ -11,7 +11,7 @@ import av
 from av.error import FFmpegError
 
 from ..errors import InputError
-from .color import HDR
+from ..io.primaries import HDR
 from .inputs import Input, picture_stream
 from .webp import is_webp
 

@@ -1,5 +1,6 @@
 """Decoding that continues past damage and reports it: a packet that never became a frame is lost time."""
 
+import errno
 import heapq
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -13,6 +14,11 @@ from av.error import FFmpegError
 from ..io.timecode import Span, join_spans
 
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
+
+
+def _check_memory(error: FFmpegError) -> None:
+    if error.errno == errno.ENOMEM:  # no fault of the video
+        raise MemoryError from None
 
 
 class Salvage:
@@ -57,7 +63,8 @@ class Salvage:
                 self._last_end = max(self._last_end or 0, packet.pts + ticks)
             try:
                 decoded = self._decoder.decode(packet) if self._decoder else packet.decode()
-            except FFmpegError:
+            except FFmpegError as error:
+                _check_memory(error)
                 self._errors += 1
                 continue
             for frame in decoded:
@@ -87,7 +94,8 @@ class Salvage:
                 packet = next(self._packets)
             except StopIteration:
                 return
-            except FFmpegError:  # demuxing cannot go on: flush the decoder
+            except FFmpegError as error:  # demuxing cannot go on: flush the decoder
+                _check_memory(error)
                 self._errors += 1
                 packet = av.Packet()
                 packet.stream = self._stream
