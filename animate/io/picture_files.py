@@ -1,9 +1,13 @@
 """Picture files recognised and opened: what Pillow reads, HEIC where its extra is installed, float TIFF."""
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,8 +35,7 @@ def open_picture(path: Path, formats: tuple[str, ...] | None = None) -> Image.Im
 
         pillow_heif.register_heif_opener(thumbnails=False)
     try:
-        with warnings.catch_warnings():  # a photograph of 100 million pixels is no attack
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with _quiet_decoders():
             return Image.open(path, formats=formats)
     except Image.DecompressionBombError:
         raise InputError(path, "the picture is too large", "scale it down first") from None
@@ -44,7 +47,7 @@ def read_upright(path: Path, warn: Warn) -> tuple[Image.Image, Image.Image]:
     warn: told of a JPEG whose last bytes are missing. InputError if it is none or cannot be decoded.
     """
     try:
-        with open_picture(path) as opened:
+        with _quiet_decoders(), open_picture(path) as opened:
             try:
                 opened.load()
             except OSError:
@@ -73,7 +76,7 @@ def is_picture(path: Path) -> bool:
     except UnidentifiedImageError:
         with open(path, "rb") as file:
             return file.read(4) in _TIFF
-    except (OSError, SyntaxError, ValueError, EOFError):
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError):
         return True
 
 
@@ -86,6 +89,23 @@ def is_heic(path: Path) -> bool:
     box = head[8 : min(int.from_bytes(head[:4], "big"), 64)]
     brands = {box[at : at + 4] for at in range(0, len(box), 4) if at != 4}
     return bool(brands & _HEIC) or (b"mif1" in brands and not brands & _AVIF)
+
+
+@contextmanager
+def _quiet_decoders() -> Iterator[None]:
+    """Damage is told in one sentence of ours; a photograph of 100 million pixels is no attack."""
+    log: Any = cv2.utils.logging
+    logger, before = logging.getLogger("PIL"), log.getLogLevel()
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+        log.setLogLevel(before)
 
 
 def _read_cut_jpeg(path: Path) -> Image.Image:
@@ -102,10 +122,8 @@ def _read_float_tiff(path: Path) -> Image.Image:
     values = None
     if is_tiff:
         data = np.frombuffer(path.read_bytes(), np.uint8)
-        try:
+        with suppress(cv2.error), _quiet_decoders():
             values = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            values = None
     if values is None or values.ndim != 3 or values.shape[2] not in (3, 4):
         reason = "a TIFF of an unknown kind" if is_tiff else "not a picture"
         raise InputError(path, reason, "give a portrait as jpg, png or webp") from None

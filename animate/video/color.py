@@ -13,8 +13,10 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from ..errors import InputWarning, Warn
 from ..io.primaries import HDR, WIDE, to_bt709, transfer_curves
+from .crop import Crop
 from .frame import Frame
 
+_WHOLE = Crop()
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
 _ASPECTS = (Fraction(1, 8), Fraction(8))  # a pixel shape beyond these is damage, not intent
@@ -27,9 +29,10 @@ class RgbConverter:
     has_alpha: whether the last frame's format has transparency.
     """
 
-    def __init__(self, name: str, pixel: Fraction | None, warn: Warn):
-        """name: of the file, for warnings. pixel: width over height of one, or None."""
-        self._name, self._warn = name, warn
+    def __init__(self, name: str, pixel: Fraction | None, warn: Warn, crop: Crop = _WHOLE):
+        """name: of the file, for warnings. pixel: width over height of one, or None. crop: what is cut off
+        the coded pictures."""
+        self._name, self._warn, self._crop = name, warn, crop
         self._pixel = pixel if pixel and _ASPECTS[0] <= pixel <= _ASPECTS[1] else Fraction(1)
         self._size: tuple[int, int] | None = None
         self._told: set[str] = set()
@@ -50,6 +53,8 @@ class RgbConverter:
             curves = transfer_curves(decoded.color_trc, "bt709")
             narrow = to_bt709(pixels[..., :3], WIDE[decoded.color_primaries], *curves)
             pixels = np.dstack([narrow, pixels[..., 3]]) if self.has_alpha else narrow
+        if any(self._crop):
+            pixels = self._cropped(pixels, decoded.width, decoded.height)
         if turns := decoded.rotation // 90 % 4:
             pixels = np.rot90(pixels, k=turns)
         if not self.has_alpha:
@@ -82,6 +87,13 @@ class RgbConverter:
         return self._reformatter.reformat(
             decoded, **size, format=to, src_colorspace=matrix, threads=1
         ).to_ndarray()
+
+    def _cropped(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+        """pixels: of a picture coded as `width` by `height`, with its pixels squared."""
+        high, wide = pixels.shape[:2]
+        left, right = (round(cut * wide / width) for cut in (self._crop.left, self._crop.right))
+        top, bottom = (round(cut * high / height) for cut in (self._crop.top, self._crop.bottom))
+        return pixels[top : max(high - bottom, top + 1), left : max(wide - right, left + 1)]
 
     def _warn_once(self, reason: str) -> None:
         if reason not in self._told:

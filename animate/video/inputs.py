@@ -3,7 +3,6 @@
 Nothing is guessed: a name that is no URL is a file, and a missing file is an error, never a camera.
 """
 
-import errno
 import os
 import sys
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from av.stream import Disposition
 
 from ..errors import InputError
 from ..io.paths import is_url, number_in, numbered_files, plain_scheme, video_file
+from .memory import check_memory
 
 NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of their own
 _OPEN, _READ = 10.0, 20.0  # timeouts of a network input, seconds
@@ -70,8 +70,8 @@ class Input:
                 metadata_errors="replace",  # old titles are not in UTF-8
             )
         except (FFmpegError, ValueError) as error:
-            if getattr(error, "errno", None) == errno.ENOMEM:
-                raise MemoryError from None
+            if isinstance(error, FFmpegError):
+                check_memory(error)
             reason = getattr(error, "strerror", None) or str(error)
             if self.live:
                 raise InputError(self.name, f"cannot be opened: {reason}") from None

@@ -7,13 +7,17 @@ allocates and frees megabytes then faults its pages in again: 3000 to 4500 a fra
 """
 
 import ctypes
+import errno
 import sys
 from functools import cache
+
+from av.error import FFmpegError
 
 LEAST = 2 << 20
 """Bytes from which an allocation is mmapped: below an image of 720 lines, above a network layer's."""
 KEPT = 64 << 20
 """Bytes that stay free at the heap's end: many times what a frame takes."""
+_LEFT = 128 << 20  # bytes; with less there are no frames
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
@@ -21,12 +25,20 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 def tune_allocator() -> None:
     """Set both limits, once for the process; does nothing outside Linux with glibc."""
     _call("mallopt", _MMAP_THRESHOLD, LEAST)
-    _call("mallopt", _TRIM_THRESHOLD, KEPT)
+    _call("mallopt", _LEFT = 128 << 20  # bytes; with less there are no frames
+_TRIM_THRESHOLD, KEPT)
 
 
 def return_memory() -> None:
     """Return unused heap to the system: after a job of a process that goes on."""
     _call("malloc_trim", 0)
+
+
+def check_memory(error: FFmpegError) -> None:
+    """MemoryError if FFmpeg failed because no memory is left; a damaged file may ask for any amount of it."""
+    if error.errno != errno.ENOMEM:
+        return
+    bytearray(_LEFT)
 
 
 def _call(name: str, *arguments: int) -> None:

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from ..errors import InputError, Warn, ignore
 from ..io.timecode import Span, clock, exact
 from .color import RgbConverter
+from .crop import declared_crop
 from .frame import Frame
 from .inputs import Camera, Input, picture_stream
 from .memory import tune_allocator
@@ -171,7 +172,10 @@ class VideoReader:
 
     def _decode(self, salvage: Salvage) -> Generator[Frame]:
         last_pts: int | None = None
-        convert = RgbConverter(self.name, self._stream.sample_aspect_ratio, self._warn)
+        stream = self._stream
+        number = stream.container.streams.video.index(stream)
+        crop = declared_crop(self.input.path, number, (stream.width, stream.height))
+        convert = RgbConverter(self.name, stream.sample_aspect_ratio, self._warn, crop)
         for decoded in salvage.frames():
             pts = decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams

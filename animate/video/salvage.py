@@ -1,6 +1,5 @@
 """Decoding that continues past damage and reports it: a packet that never became a frame is lost time."""
 
-import errno
 import heapq
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -12,13 +11,9 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 
 from ..io.timecode import Span, join_spans
+from .memory import check_memory
 
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
-
-
-def _check_memory(error: FFmpegError) -> None:
-    if error.errno == errno.ENOMEM:  # no fault of the video
-        raise MemoryError from None
 
 
 class Salvage:
@@ -64,7 +59,7 @@ class Salvage:
             try:
                 decoded = self._decoder.decode(packet) if self._decoder else packet.decode()
             except FFmpegError as error:
-                _check_memory(error)
+                check_memory(error)
                 self._errors += 1
                 continue
             for frame in decoded:
@@ -95,7 +90,7 @@ class Salvage:
             except StopIteration:
                 return
             except FFmpegError as error:  # demuxing cannot go on: flush the decoder
-                _check_memory(error)
+                check_memory(error)
                 self._errors += 1
                 packet = av.Packet()
                 packet.stream = self._stream

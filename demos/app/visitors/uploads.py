@@ -47,7 +47,7 @@ def check_portrait(path: str | Path, limits: Limits) -> Path:
             width, height = image.size
     except InputError as error:
         raise InputError(file.name, error.reason, error.remedy) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, RuntimeError):
         raise InputError(file.name, "this is not a picture that we can read", "send a JPEG or PNG") from None
     _check_side(file, width, height, limits)
     return file
