@@ -25,8 +25,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 def tune_allocator() -> None:
     """Set both limits, once for the process; does nothing outside Linux with glibc."""
     _call("mallopt", _MMAP_THRESHOLD, LEAST)
-    _call("mallopt", _LEFT = 128 << 20  # bytes; with less there are no frames
-_TRIM_THRESHOLD, KEPT)
+    _call("mallopt", _TRIM_THRESHOLD, KEPT)
 
 
 def return_memory() -> None:
