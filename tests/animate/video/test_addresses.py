@@ -5,6 +5,7 @@ import http.server
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from gfla.animate import InputError, VideoReader
@@ -44,7 +45,7 @@ def test_a_scheme_in_capitals(server: str, make_video: MakeVideo):
 @pytest.mark.parametrize("scheme", ["file://", "FILE://", "File://localhost"])
 def test_a_file_s_address_is_the_file(scheme: str, make_video: MakeVideo, tmp_path: Path):
     path = make_video("a b\xe9.mp4", pts=range(3))
-    address = f"{scheme}{str(path).replace(' ', '%20').replace('\xe9', '%C3%A9')}"
+    address = f"{scheme}{quote(str(path))}"
     assert not is_url(address)
     assert local_path(address) == path
     assert existing_file(address) == path
