@@ -16,7 +16,7 @@ import av
 import numpy as np
 from color_profiles import rgb_profile
 from conftest import moving_picture, write_video
-from gfla.animate import Frame, InputError, VideoReader, VideoWriter, read_image
+from gfla.animate import InputError, VideoReader, VideoWriter, read_image
 from gfla.animate.io.primaries import WIDE
 from gfla.animate.motion.template import open_motion
 from gfla.animate.source_video import is_video
@@ -116,10 +116,10 @@ def read(path: Path, output: Path) -> None:
             output, size, reader.rate, reader.time_base, audio_from=reader, overwrite=True
         ) as out:
             for number, frame in enumerate(reader):
-                out.write(Frame(frame.image, frame.pts, frame.time_base, frame.alpha))
+                out.write(frame)
                 if number > 60:  # a damaged clock may promise thousands
+                    out.cut(frame.seconds + Fraction(1, 10))
                     break
-            out.cut(frame.seconds + Fraction(1, 10))
         assert reader.lost is not None
 
 

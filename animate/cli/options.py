@@ -167,9 +167,9 @@ class Bar:
                 self._bar = tqdm(unit=" frames", dynamic_ncols=True)
             else:
                 self._plain = ProgressLines()
-        if self._plain:
+        if self._plain is not None:
             self._plain(done, expected)
-        else:
+        elif self._bar is not None:
             self._bar.total = expected
             self._bar.update(done - self._bar.n)
 

@@ -5,6 +5,7 @@ import struct
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -66,7 +67,8 @@ def _by_profile(colors: Image.Image, profile: bytes) -> np.ndarray | None:
 def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform, bool]:
     """Pillow's mode of the profile's colours, the way from them to sRGB, and whether they are sRGB."""
     given = ImageCms.ImageCmsProfile(BytesIO(profile))
-    mode = _MODES[given.profile.xcolor_space.strip()]
+    profile_of: Any = given.profile
+    mode = _MODES[profile_of.xcolor_space.strip()]
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
     srgb = ImageCms.createProfile("sRGB")
     transform = ImageCms.buildTransform(given, srgb, mode, "RGB", renderingIntent=intent)

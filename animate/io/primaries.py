@@ -3,7 +3,7 @@
 FFmpeg's scaler takes seconds to build its tables for this, and is off by 3 levels in YCbCr.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import cv2
@@ -65,7 +65,7 @@ def to_bt709(
     return out
 
 
-@cache
+@lru_cache(maxsize=16)  # a damaged PNG declares any primaries
 def _tables(primaries: Primaries, curve: Curve, shown: Curve) -> tuple[NDArray, NDArray, NDArray]:
     """Light of each number (256,) float32, matrix (3, 3) float32, number of each level of light uint8."""
     light = _to_light(np.arange(256) / 255, curve).astype(np.float32)

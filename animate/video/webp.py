@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError
+from ..io.color_profile import to_srgb
 from .frame import Frame
 
 DEFAULT_MS = 100
@@ -32,6 +33,7 @@ class AnimatedWebp:
     duration: Fraction | None = None
 
     def __init__(self, path: Path):
+        self._path = path
         try:
             self._picture = Image.open(path)
             self._picture.load()
@@ -48,12 +50,13 @@ class AnimatedWebp:
             for index in range(self.count):
                 try:
                     picture.seek(index)
-                    rgba = np.asarray(picture.convert("RGBA"))
+                    shown = picture.convert("RGBA")
+                    colors, rgba = to_srgb(shown.convert("RGB"), picture, self._path), np.asarray(shown)
                 except (OSError, EOFError, SyntaxError, ValueError):
                     return
                 transparent = rgba[..., 3].min() < 255
                 alpha = np.ascontiguousarray(rgba[..., 3]) if transparent else None
-                yield Frame(np.ascontiguousarray(rgba[..., :3]), at, self.time_base, alpha)
+                yield Frame(colors, at, self.time_base, alpha)
                 at += self._milliseconds()
 
     def _milliseconds(self) -> int:

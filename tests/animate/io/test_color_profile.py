@@ -4,6 +4,7 @@ import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,9 @@ def error(image: np.ndarray, wanted: np.ndarray) -> float:
 
 def by_image_cms(picture: Image.Image, profile: bytes) -> np.ndarray:
     given, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(picture, given, srgb, renderingIntent=1, outputMode="RGB")
+    converted = ImageCms.profileToProfile(
+        picture, given, srgb, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
+    )
     assert converted is not None
     return np.asarray(converted)
 
@@ -33,7 +36,11 @@ def by_image_cms(picture: Image.Image, profile: bytes) -> np.ndarray:
 @pytest.mark.parametrize(("primaries", "gamma"), [(P3, 2.4), (ADOBE_RGB, 2.2), (PRO_PHOTO, 1.8)])
 def test_profiles_are_converted(tmp_path: Path, name: str, primaries: Primaries, gamma: float):
     profile = rgb_profile(primaries, gamma)
-    exact = {"a.webp": {"lossless": True}, "a.jpg": {"quality": 100, "subsampling": 0}, "a.avif": {}}
+    exact: dict[str, dict[str, Any]] = {
+        "a.webp": {"lossless": True},
+        "a.jpg": {"quality": 100, "subsampling": 0},
+        "a.avif": {},
+    }
     Image.fromarray(PICTURE).save(tmp_path / name, icc_profile=profile, **exact.get(name, {}))
     stored = Image.open(tmp_path / name).convert("RGB")
     wanted = by_image_cms(stored, profile)
@@ -84,7 +91,7 @@ def test_cmyk_follows_its_profile(tmp_path: Path, name: str):
         lab[mixture] = (lightness, 60 * magenta - 30 * cyan, 80 * yellow - 40 * cyan)
     profile = cmyk_profile(lab)
     inks = Image.fromarray(np.dstack([PICTURE, PICTURE[..., 0] // 3]), mode="CMYK")
-    inks.save(tmp_path / name, icc_profile=profile, **({"quality": 100} if name == "a.jpg" else {}))
+    inks.save(tmp_path / name, icc_profile=profile, quality=100)
     stored = Image.open(tmp_path / name)
     wanted = by_image_cms(stored, profile)
     assert error(wanted, np.asarray(stored.convert("RGB"))) > 10

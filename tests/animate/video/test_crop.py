@@ -42,6 +42,7 @@ def with_clean_aperture(path: Path, crop: Crop, size: tuple[int, int]) -> Path:
     right, down = crop.left - crop.right, crop.top - crop.bottom
     box = struct.pack(">I4s8i", 40, b"clap", wide, 1, high, 1, right, 2, down, 2)
     names = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1")
+    place = 0
     for name in names:
         at = data.index(name, data.rindex(b"moov")) - 4
         data[at : at + 4] = struct.pack(">I", struct.unpack_from(">I", data, at)[0] + len(box))

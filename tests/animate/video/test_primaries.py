@@ -42,7 +42,9 @@ def test_the_matrix_is_that_of_a_colour_profile():
         picture = Image.fromarray(SMOOTH)
         target = rgb_profile(BT709, 2.2)
         converted = ImageCms.profileToProfile(
-            picture, *(ImageCms.ImageCmsProfile(BytesIO(p)) for p in (given, target)), renderingIntent=1
+            picture,
+            *(ImageCms.ImageCmsProfile(BytesIO(p)) for p in (given, target)),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         )
         ours = to_bt709(SMOOTH, WIDE[number], 2.2, 2.2)
         assert np.abs(ours.astype(int) - np.asarray(converted)).mean() < 0.6

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gfla.demos.app.visitors.folder import server_folder
@@ -13,6 +14,7 @@ from gfla.demos.app.visitors.folder import server_folder
 SERVER = """
 import signal, sys
 from pathlib import Path
+from typing import Any
 from gfla.animate.cli.options import run
 from gfla.demos.app.visitors.folder import server_folder
 def work():
@@ -30,7 +32,11 @@ def test_what_a_killed_server_left_is_deleted_by_the_next(tmp_path: Path, monkey
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", SERVER]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.DEVNULL,
+    }
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "inside").mkdir(parents=True)
     (elsewhere / "server.lock").touch()
