@@ -13,6 +13,7 @@ from gfla.animate import read_image
 from gfla.animate.io.primaries import ADOBE_RGB, BT709, WIDE, Primaries, to_bt709
 from PIL import ExifTags, Image, ImageCms
 
+RELATIVE = ImageCms.Intent.RELATIVE_COLORIMETRIC
 P3 = WIDE[12]
 PRO_PHOTO = Primaries((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001), (0.3457, 0.3585))
 _Y, _X = np.mgrid[0:48, 0:64]
@@ -25,9 +26,7 @@ def error(image: np.ndarray, wanted: np.ndarray) -> float:
 
 def by_image_cms(picture: Image.Image, profile: bytes) -> np.ndarray:
     given, srgb = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(
-        picture, given, srgb, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
-    )
+    converted = ImageCms.profileToProfile(picture, given, srgb, renderingIntent=RELATIVE, outputMode="RGB")
     assert converted is not None
     return np.asarray(converted)
 

@@ -12,6 +12,7 @@ from gfla.animate.io.primaries import BT709, WIDE, Curve, to_bt709
 from PIL import Image, ImageCms
 
 MakeVideo = Callable[..., Path]
+RELATIVE = ImageCms.Intent.RELATIVE_COLORIMETRIC
 SMOOTH = np.stack(
     [70 + np.mgrid[0:64, 0:96][1], 90 + np.mgrid[0:64, 0:96][0], np.full((64, 96), 120)], 2
 ).astype(np.uint8)
@@ -44,7 +45,7 @@ def test_the_matrix_is_that_of_a_colour_profile():
         converted = ImageCms.profileToProfile(
             picture,
             *(ImageCms.ImageCmsProfile(BytesIO(p)) for p in (given, target)),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            renderingIntent=RELATIVE,
         )
         ours = to_bt709(SMOOTH, WIDE[number], 2.2, 2.2)
         assert np.abs(ours.astype(int) - np.asarray(converted)).mean() < 0.6
