@@ -20,7 +20,7 @@ from gfla.animate import InputError, VideoReader, VideoWriter, read_image
 from gfla.animate.io.primaries import WIDE
 from gfla.animate.motion.template import open_motion
 from gfla.animate.source_video import is_video
-from gfla.animate.video.memory import tune_allocator
+from gfla.animate.video.memory import return_memory, tune_allocator
 from PIL import Image
 
 HANG = 40  # seconds of computing for one case; a usual one takes a twentieth of one, HDR eight
@@ -157,6 +157,7 @@ def run(folder: Path, first: int, count: int, seconds: float) -> None:
             signal.setitimer(signal.ITIMER_PROF, 0)
         done += 1
         if done % 200 == 0:
+            return_memory()
             held.append(resident())
     print(json.dumps({"done": done, "held": held}), flush=True)
 
