@@ -1,4 +1,4 @@
-"""Worker processes on this machine: the crash of one costs its job another try, and the others nothing."""
+"""Worker processes on this machine: if one crashes, its job is tried again and the others go on."""
 
 import queue
 import signal
@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from .tasks import Event, Task
 
 TRIES = 2
@@ -67,8 +68,8 @@ class LocalWorkers:
                     if lost == TRIES:
                         code = self._processes[index].exitcode or 0
                         how = f"signal {-code}" if code < 0 else f"exit status {code}"
-                        text = f"{task.job.output}: the worker died of {how}, {TRIES} times."
-                        self._events.put(Event("failed", task.job.key, text=text))
+                        error = InputError(task.job.output, f"the worker died of {how}, {TRIES} times")
+                        self._events.put(Event("failed", task.job.key, note=error))
         if pipe is not None:
             pipe.close()
 
@@ -79,14 +80,14 @@ class LocalWorkers:
         process.start()
         theirs.close()
         self._processes[index] = process
-        if self._closed:  # meanwhile; who closed could not see it
+        if self._closed:  # closed meanwhile, before the process was listed
             process.kill()
         return ours
 
 
 def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, length: int, count: int) -> None:
-    """A worker process: tasks from the pipe until it closes, as it does when the parent dies in any way."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the parent to act upon, whose end ends the pipe
+    """A worker process: tasks from the pipe until it closes, which also happens when the parent dies."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent handles them, and its end closes the pipe
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     import torch
@@ -101,7 +102,7 @@ def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, leng
         try:
             pipe.send(event)
         except OSError:
-            raise SystemExit(1) from None  # nobody is left to work for
+            raise SystemExit(1) from None  # the parent is gone
 
     while True:
         try:

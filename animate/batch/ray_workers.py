@@ -1,4 +1,4 @@
-"""The jobs of a batch as tasks on a Ray cluster: where they run and run again is Ray's business, not ours."""
+"""The jobs of a batch as tasks on a Ray cluster: Ray decides where they run and runs them again."""
 
 import logging
 import os
@@ -70,14 +70,14 @@ class RayWorkers:
         try:
             return self._ray.get(ref)
         except self._lost as error:
-            text = f"{task.job.output}: the cluster lost its worker {TRIES} times ({type(error).__name__})."
-            return Event("failed", task.job.key, text=text)
+            reason = f"the cluster lost its worker {TRIES} times ({type(error).__name__})"
+            return Event("failed", task.job.key, note=InputError(task.job.output, reason))
 
 
 def _answers(address: str) -> None:
-    """InputError if nobody listens there: Ray itself would ask for minutes."""
+    """InputError if nobody listens there: Ray itself would keep trying for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
-    if not port.isdecimal():  # "auto": it knows
+    if not port.isdecimal():  # "auto": Ray finds it
         return
     try:
         socket.create_connection((host, int(port)), timeout=5).close()

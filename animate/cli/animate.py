@@ -41,20 +41,20 @@ def _parser() -> argparse.ArgumentParser:
         help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
         "output; udp://, rtmp:// and srt:// send it",
     )
-    parser.add_argument("--save-motion", metavar="OUT.motion", help="keep the motion: numbers, no picture")
+    parser.add_argument("--save-motion", metavar="OUT.motion", help="save the motion: numbers, no picture")
     add_quiet(parser)
-    parser.add_argument("--stats", action="store_true", help="say in the end what each stage took")
+    parser.add_argument("--stats", action="store_true", help="print how long each stage took")
     add_options(parser, ModelOptions)
     add_options(parser, AnimateOptions)
     return parser
 
 
-def job_of(given: argparse.Namespace, where: str = "") -> "Job":
-    """The job that parsed arguments ask for. where: its place in a manifest."""
+def job_of(given: argparse.Namespace) -> "Job":
+    """The job that parsed arguments ask for."""
     from ..streaming.job import Job
 
     options, model = read_options(AnimateOptions, given), read_options(ModelOptions, given)
-    return Job(given.source, given.driving, given.output, options, model, given.save_motion, where)
+    return Job(given.source, given.driving, given.output, options, model, given.save_motion)
 
 
 def _animate(given: argparse.Namespace) -> None:
