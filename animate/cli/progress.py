@@ -31,7 +31,7 @@ class ProgressLines:
     def _say(self) -> None:
         self._said, self._last = time.monotonic(), self._done
         rate = self._done / max(self._said - self._began, 1e-6)
-        whole = f" of {self._expected}" if self._expected else ""
+        whole = f"/{self._expected}" if self._expected else ""
         left = ""
         if self._expected and self._expected > self._done and rate:
             left = f", {clock((self._expected - self._done) / rate).partition('.')[0]} left"

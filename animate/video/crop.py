@@ -42,7 +42,7 @@ def declared_crop(path: Path | None, number: int, size: tuple[int, int]) -> Crop
                 crops = list(_mp4(file, size))
             else:
                 return Crop()
-        except (struct.error, IndexError, ZeroDivisionError, OverflowError):
+        except (struct.error, IndexError, ZeroDivisionError, OverflowError, OSError):
             return Crop()
     crop = crops[number] if number < len(crops) else Crop()
     inside = crop.left + crop.right < size[0] and crop.top + crop.bottom < size[1] and min(crop) >= 0

@@ -137,7 +137,7 @@ def test_progress_without_a_terminal_is_plain_lines():
     said = shell("").stderr.decode()
     assert "\r" not in said
     assert "\x1b" not in said
-    assert "device: x\n3 of 3 frames, " in said
+    assert "device: x\n3/3 frames, " in said
     assert shell("", "--quiet").stderr == b"a library's message"
 
 
@@ -153,8 +153,8 @@ def test_a_line_every_few_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert lines == [
         "",
         "41 frames, 8.2 frames/s",
-        "81 of 200 frames, 8.1 frames/s, 0:14 left",
-        "100 of 200 frames, 8.1 frames/s, 0:12 left",
+        "81/200 frames, 8.1 frames/s, 0:14 left",
+        "100/200 frames, 8.1 frames/s, 0:12 left",
     ]
 
 

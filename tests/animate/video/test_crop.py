@@ -94,3 +94,5 @@ def test_damaged_headers_are_no_crop(make_video: MakeVideo):
         for length in (4, 9, 40, 300):
             path.write_bytes(data[:length])
             assert declared_crop(path, 0, (96, 64)) == Crop()
+    path.write_bytes(b"\x1a\x45\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xf0")  # a length beyond any file
+    assert declared_crop(path, 0, (96, 64)) == Crop()
