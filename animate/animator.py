@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 
 from ..models import AnyGenerator, Generator, load_generator
@@ -20,10 +21,11 @@ from .compositing.closeups import NAME, load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
 from .compute.devices import restore_thread_count
-from .errors import InputError
+from .errors import InputError, InputWarning, Warn, ignore
 from .face.crop import face_square, to_crop
 from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker
+from .face.search import TURNED, find_in_tiles, quarter_turns
 from .face.tracking import Sighting, choose_face
 from .motion.recording import DriverMotion, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source
@@ -99,21 +101,31 @@ class Animator:
         precision = str(self.networks.precision).removeprefix("torch.")
         return {"device": self.device.type, "precision": precision, "backend": self.backend}
 
-    def prepare(self, source: Source | SourceVideo, options: AnimateOptions | None = None) -> AnimationState:
+    def prepare(
+        self, source: Source | SourceVideo, options: AnimateOptions | None = None, warn: Warn = ignore
+    ) -> AnimationState:
         """Find the source's face and encode it: the state before the first frame.
 
-        source: a picture's path, RGB (H, W, 3) uint8, or an open video. InputError if it cannot be read or
-        shows no such face.
+        source: a picture's path, RGB (H, W, 3) uint8, or an open video. warn: told of what is wrong with it.
+        InputError if it cannot be read or shows no such face.
         """
         options = options or AnimateOptions()
         if options.guidance == "edges" and find_spec("kornia") is None:
             raise InputError("--guidance edges", "it needs kornia", "install it: pip install 'gfla[edges]'")
         if isinstance(source, SourceVideo):
-            image, alpha, name = source.first, None, str(source.path)
+            image, alpha, name = source.first, source.alpha, str(source.path)
         else:
-            image, alpha, name = read_source(source)
-        landmarker = self.networks.landmarker
-        found = choose_face(landmarker, image, options.source_face, name, "--source-face")
+            image, alpha, name = read_source(source, warn)
+        find = partial(find_in_tiles, self.networks.landmarker)
+        choose = partial(choose_face, find, number=options.source_face, name=name, option="--source-face")
+        found = choose(image)
+        if found is None and (turns := quarter_turns(self.networks.landmarker.find, image)):
+            if isinstance(source, SourceVideo):
+                raise InputError(name, f"the face in it is turned by {TURNED[turns]}", "turn the video first")
+            warn(InputWarning(name, f"the face in it is turned by {TURNED[turns]}", "it is set upright"))
+            image = np.ascontiguousarray(np.rot90(image, turns))
+            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, turns))
+            found = choose(image)
         if found is None:
             raise InputError(name, "no face found", "give a portrait that shows one, from the front")
         square = face_square(found, (image.shape[1], image.shape[0]))

@@ -12,13 +12,12 @@ from fractions import Fraction
 from typing import NamedTuple, Self
 
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 
 from .errors import InputError
 from .face.crop import FaceSquare, crop, face_square, to_crop
 from .face.tracking import sight
 from .io.paths import existing_file
+from .io.picture_files import is_picture
 from .motion.retarget import fit_source
 from .networks import Networks
 from .options import AnimateOptions
@@ -30,17 +29,20 @@ _GROWN = 1.2  # how much larger or smaller its best square may be
 
 
 class Pair(NamedTuple):
-    """A driving frame; and the source's picture (H, W, 3) uint8, if it is not that of the frame before."""
+    """A driving frame; and the source's picture (H, W, 3) uint8, on white where it is transparent, with its
+    alpha (H, W) uint8 if it has any, if it is not that of the frame before."""
 
     frame: Frame
     source: Image | None = None
+    alpha: Image | None = None
 
 
 class SourceVideo:
     """The frames of a source video by time; use it with `with`.
 
-    path: Path. first: its first picture, (H, W, 3) uint8 RGB. ended: seconds, set once the video was asked
-    for more than it has.
+    path: Path. first, alpha: its first picture, (H, W, 3) uint8 RGB, on white where it is transparent, and
+    its alpha (H, W) uint8; all frames have one or none does. ended: seconds, set once the video was asked for
+    more than it has.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -50,7 +52,8 @@ class SourceVideo:
         first = next(self._frames)
         self._next: Frame | None = first
         self._zero = self._last = first.seconds
-        self._image = self.first = first.image
+        self._frame = first
+        self.first, self.alpha = first.on_white(), self._alpha()
         self.ended: Fraction | None = None
 
     def __enter__(self) -> Self:
@@ -64,38 +67,50 @@ class SourceVideo:
         begin = None
         for frame in frames:
             begin = frame.seconds if begin is None else begin
-            yield Pair(frame, self._image if self._advance(frame.seconds - begin) else None)
+            if self._advance(frame.seconds - begin):
+                yield Pair(frame, self._frame.on_white(), self._alpha())
+            else:
+                yield Pair(frame)
 
     def _advance(self, seconds: Fraction) -> bool:
         """Go to the last frame that is due at `seconds`; whether it is another one than before."""
-        image = self._image
+        before = self._frame
         while self._next is not None and self._next.seconds - self._zero <= seconds:
-            self._image, self._last = self._next.image, self._next.seconds
+            self._frame, self._last = self._next, self._next.seconds
             self._next = next(self._frames, None)
         end = self._last - self._zero + 1 / self._reader.rate
         if self._next is None and self.ended is None and seconds >= end:
             self.ended = end
-        return self._image is not image
+        return self._frame is not before
+
+    def _alpha(self) -> Image | None:
+        if not self._reader.has_alpha:
+            return None
+        opaque = self._frame.image.shape[:2]
+        return np.full(opaque, 255, np.uint8) if self._frame.alpha is None else self._frame.alpha
 
 
 def follow_source(
-    networks: Networks, image: Image, state: SourceState, options: AnimateOptions
+    networks: Networks, pair: Pair, state: SourceState, options: AnimateOptions
 ) -> tuple[SourceState, bool]:
-    """The source's state at its next picture, and whether the face's square is another one.
+    """The source's state at the next picture of `pair`, and whether the face's square is another one.
 
     The square stays while the face fits it, so that nothing swims; after a cut it is set again. A picture
     without a face is shown as it is. With `source_motion` "replace" the head stays where it is in each
     frame, but turns, tilts and speaks as the driver does from the shot's first pose.
     """
+    image = pair.source
+    assert image is not None
     seen = sight(networks.landmarker, image, state.seen, None)
     square = state.portrait.square
     if seen.landmarks is None:
         face = crop(image, square, len(state.portrait.face))
-        portrait = replace(state.portrait, image=image, face=face)
+        portrait = replace(state.portrait, image=image, face=face, alpha=pair.alpha)
         return replace(state, portrait=portrait, seen=seen, visible=False), False
     best = face_square(seen.landmarks, (image.shape[1], image.shape[0]))
     recropped = seen.cut or not state.visible or not _fits(square, best)
-    portrait = networks.encode(image, seen.landmarks, best if recropped else square, options.guidance)
+    square = best if recropped else square
+    portrait = networks.encode(image, seen.landmarks, square, options.guidance, pair.alpha)
     pose = to_crop(seen.landmarks.places, portrait.square, len(portrait.face))
     rest = pose if seen.cut or state.rest is None else state.rest
     if options.source_motion == "replace":
@@ -118,12 +133,7 @@ def pair_frames(frames: Iterable[Frame], source: object) -> Iterator[Pair]:
 def is_video(path: str | os.PathLike) -> bool:
     """Whether it is no picture but a video that can be read from the file; InputError if there is none."""
     path = existing_file(path)
-    try:
-        with PillowImage.open(path):
-            return False
-    except UnidentifiedImageError:
-        pass
-    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError):
+    if is_picture(path):
         return False
     try:
         VideoReader(path).close()

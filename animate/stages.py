@@ -71,12 +71,12 @@ class Stages:
         set_thread_count(self.threads.few)
         frame, source, recropped = pair.frame, state.source, False
         if pair.source is not None:
-            source, recropped = follow_source(self.networks, pair.source, source, self.options)
+            source, recropped = follow_source(self.networks, pair, source, self.options)
         if self.driver is not None:
             seen = self.driver.sighting(frame.pts)
         else:
             number = self.options.driving_face
-            seen = sight(self.networks.landmarker, frame.image, state.driver, number)
+            seen = sight(self.networks.landmarker, frame.on_white(), state.driver, number)
         if seen.landmarks is None and self.options.no_face == "fail":
             raise MissingFaceError(frame.seconds)
         item = Item(frame, source, seen.landmarks, seen.cut, recropped)
@@ -100,7 +100,7 @@ class Stages:
             driving = to_crop(found.places, square, self.networks.size)
             moved, motion = follow_driver(driving, motion, known)
             edges = options.guidance == "edges"
-            face = crop(frame.image, square, self.networks.size) if edges else None
+            face = crop(frame.on_white(), square, self.networks.size) if edges else None
             target = self.networks.target(moved.points, source.portrait, face, options.guidance)
         state = RetargetState(motion, square, target, presence)
         drawn = target if source.visible and (found or fading or source.is_video) else None

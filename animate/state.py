@@ -15,7 +15,7 @@ from torch import Tensor
 from ..models import Ahead, FrameOutput, GeneratorMemory, OriginalAhead, OriginalReference, Reference
 from .compositing.closeups import CloseupReferences
 from .compositing.detail import Canvas, Drawing
-from .errors import InputError
+from .errors import InputError, Warn, ignore
 from .face.crop import FaceSquare
 from .face.landmarks import Landmarks
 from .face.tracking import Sighting
@@ -139,12 +139,13 @@ class AnimationState:
         return image.shape[1], image.shape[0]
 
 
-def read_source(source: Source) -> tuple[Image, Image | None, str]:
-    """The picture, over white where it is transparent; its alpha; its name. InputError if it is none."""
+def read_source(source: Source, warn: Warn = ignore) -> tuple[Image, Image | None, str]:
+    """The picture, over white where it is transparent; its alpha; its name. warn: told of damage. InputError
+    if it is none."""
     if isinstance(source, np.ndarray):
         if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
             shape = f"{source.shape} {source.dtype}"
             raise InputError("source", f"an array of RGB (H, W, 3) uint8 is needed, not {shape}")
         return source, None, "source"
-    image, alpha = read_image(source)
+    image, alpha = read_image(source, warn)
     return image if alpha is None else on_white(image, alpha), alpha, str(source)

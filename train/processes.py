@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as distributed
 
+from ..animate.cli.terminal import STOPS, StopSignal
 from ..animate.errors import InputError
 from ..animate.io.atomic import file_lock
 
@@ -47,22 +48,31 @@ def average_gradients(world: int, *modules: torch.nn.Module) -> None:
 
 @contextmanager
 def defer_sigint(*, alone: bool) -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C only sets a flag, which the yielded function reads; the second stops at once.
-    In a group (not `alone`) the first one stops too, since the other processes would wait for this one."""
+    """Inside, the first Ctrl-C or signal of the kind only sets a flag, which the yielded function reads; the
+    second stops at once. In a group (not `alone`) the first one stops too, since the other processes would
+    wait for this one."""
     asked = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    ours = alone and before is signal.default_int_handler
-    ours = ours and threading.current_thread() is threading.main_thread()
+    together = StopSignal()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *STOPS)}
+    before = {
+        number: handler
+        for number, handler in handlers.items()
+        if handler is signal.default_int_handler or isinstance(handler, StopSignal)
+    }
+    ours = alone and threading.current_thread() is threading.main_thread()
 
-    def note(*_: object) -> None:
-        signal.signal(signal.SIGINT, before)
+    def note(number: int, _: object) -> None:
+        if together.is_repeated() and number != signal.SIGINT:
+            return
+        if asked.is_set():
+            raise KeyboardInterrupt
         asked.set()
         os.write(2, b"\nStopping after this sample; Ctrl-C again stops at once.\n")  # print may be under way
 
-    if ours:
-        signal.signal(signal.SIGINT, note)
+    for number in before if ours else ():
+        signal.signal(number, note)
     try:
         yield asked.is_set
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items() if ours else ():
+            signal.signal(number, handler)

@@ -87,7 +87,9 @@ class LocalWorkers:
 
 def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, length: int, count: int) -> None:
     """A worker process: tasks from the pipe until it closes, which also happens when the parent dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent handles them, and its end closes the pipe
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     import torch
 
     from ..animator import Animator

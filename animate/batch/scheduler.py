@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..io.atomic import file_lock
+from ..io.atomic import clear_parts, file_lock
 from ..streaming.job import Job, stamp
 from ..video.formats import Output
 from .ledger import Ledger
@@ -65,7 +65,15 @@ def render_batch(
         batch = _Batch(folder, ledger, crew, watch)
         for task in _tasks(jobs, todo, folder.absolute(), options):
             batch.submit(task)
-        batch.run()
+        try:
+            batch.run()
+        except BaseException:
+            crew.close()
+            if options.ray is None:  # nobody writes any more
+                for output in (Path(job.output) for job in todo):
+                    if output.parent.is_dir():
+                        clear_parts(output)
+            raise
         return Report(batch.done, earlier, batch.failed)
 
 

@@ -62,7 +62,8 @@ def write_segments(
         open_source(job.source) as source,
         VideoReader(job.driving, options.start, options.end, audio_track=options.audio_track) as reader,
     ):
-        start = _follow_driver(animator, job, reader, animator.prepare(source, options), motion_file)
+        state = animator.prepare(source, options, hooks.warn)
+        start = _follow_driver(animator, job, reader, state, motion_file)
         work = _SegmentRender(animator, job, segments, reader, start, hooks)
         if part and isinstance(source, SourceVideo):
             if part.index:  # a source video is paired in order: the first part does all

@@ -12,7 +12,7 @@ from ..io.once import as_file
 from ..io.paths import check_not_input, check_video_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
-from .options import Bar, add_options, read_options, run, show_warning
+from .options import Bar, add_options, add_quiet, read_options, run, show_warning
 
 if TYPE_CHECKING:
     from ..streaming.job import Job
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _with_source(options))
+    return run(lambda: _with_source(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         "output; udp://, rtmp:// and srt:// send it",
     )
     parser.add_argument("--save-motion", metavar="OUT.motion", help="save the motion: numbers, no picture")
+    add_quiet(parser)
     parser.add_argument("--stats", action="store_true", help="print how long each stage took")
     add_options(parser, ModelOptions)
     add_options(parser, AnimateOptions)
@@ -85,7 +85,9 @@ def _animate(given: argparse.Namespace) -> None:
     animator = Animator.from_pretrained(**vars(job.model))
     by = animator.computed_by()
     device = f"device: {by['device']} ({animator.device_reason}; {by['precision']}, {by['backend']})"
-    tracking, bar = Bar("looking at the driver"), Bar(device, f"weights: {animator.name}")
+    quiet = given.quiet
+    tracking = Bar("looking at the driver", quiet=quiet)
+    bar = Bar(device, f"weights: {animator.name}", quiet=quiet)
     result: RenderResult | None = None
     try:
         with closing(tracking), closing(bar):

@@ -11,13 +11,12 @@ from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..io.timecode import parse_time
 from ..motion.controls import CONTROLS, check_control, key_frames
 from ..options import AnimateOptions, ModelOptions
-from .options import Bar, add_options, run, show_warning
+from .options import Bar, add_options, add_quiet, run, show_warning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _with_source(options))
+    return run(lambda: _with_source(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(parser, ModelOptions, ("device",))
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
+    add_quiet(parser)
     return parser
 
 
@@ -73,7 +73,7 @@ def _edit(options: argparse.Namespace) -> None:
     animator = Animator.from_pretrained(device=options.device)
     if not keys:
         recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
-        state = animator.follow(animator.prepare(source, asked), recording)
+        state = animator.follow(animator.prepare(source, asked, show_warning), recording)
         (driving,) = MotionReader(recording)
         frame, state = animator.step(driving, state)
         for warning in motion_warnings("edit", state):
@@ -84,7 +84,7 @@ def _edit(options: argparse.Namespace) -> None:
         count = len(next(iter(curves.values())))
         steady = {name: np.full(count, value) for name, value in values.items()}
         recording = motion_of_curves({**steady, **curves}, "edit")
-        with closing(Bar(f"weights: {animator.name}")) as bar:
+        with closing(Bar(f"weights: {animator.name}", quiet=options.quiet)) as bar:
             hooks = RenderHooks(progress=bar, warn=show_warning, driver=recording)
             animator.render(source, "edit", output, asked, hooks)
     print(output)

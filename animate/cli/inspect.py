@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..options import ModelOptions
-from .options import BAD_INPUT, Bar, add_options, run
+from .options import BAD_INPUT, Bar, add_options, add_quiet, run
 
 if TYPE_CHECKING:
     from ..animator import Animator
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
     bad: list[InputError] = []
-    return run(lambda: _inspect(options, bad)) or (BAD_INPUT if bad else 0)
+    return run(lambda: _inspect(_parser().parse_args(arguments), bad)) or (BAD_INPUT if bad else 0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of text")
     add_options(parser, ModelOptions, ("landmarks",))
     parser.add_argument("--overwrite", action="store_true", help="replace pictures that exist")
+    add_quiet(parser)
     return parser
 
 
@@ -86,7 +86,7 @@ def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputErro
     for file in options.files:
         try:
             pictures = _pictures(options, file)
-            with closing(Bar(str(file))) as bar:
+            with closing(Bar(str(file), quiet=options.quiet)) as bar:
                 inspection = inspect_file(file, animator.networks.landmarker, bar)
         except InputError as error:
             bad.append(error)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
@@ -13,7 +14,9 @@ from ..io.once import as_file
 from ..io.paths import check_not_input, check_video_input, existing_file, is_url
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
-from .options import add_options, read_options, run, show_warning
+from .options import add_options, add_quiet, read_options, run, show_warning
+from .progress import EVERY
+from .terminal import has_terminal
 
 _CAMERA = "camera"  # the name of a virtual camera as a sink
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
@@ -21,8 +24,7 @@ _KEYS = "keys: c calibrate, m mirror, s next source, q end"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _with_source(options))
+    return run(lambda: _with_source(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
     add_options(parser, ModelOptions, ("weights", "device", "backend"))
+    add_quiet(parser)
     return parser
 
 
@@ -90,7 +93,8 @@ def _live(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))
         animator = Animator.from_pretrained(**vars(read_options(ModelOptions, options)))
-        states = [animator.prepare(source, AnimateOptions(crop_only=options.crop_only)) for source in sources]
+        asked = AnimateOptions(crop_only=options.crop_only)
+        states = [animator.prepare(source, asked, show_warning) for source in sources]
         size = states[0].size
         for source, state in zip(sources, states, strict=True):
             if state.size != size:
@@ -124,14 +128,21 @@ def _live(options: argparse.Namespace) -> None:
                 warn=show_warning,
             )
         stack.callback(sink.close)
-        print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
-        if options.sink is None:
+        if not options.quiet:
+            print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
+        if options.sink is None and not options.quiet:
             print(_KEYS, file=sys.stderr)
 
+        drawn, said = has_terminal(), time.monotonic()
+
         def watch(count: LiveCount) -> None:
-            nonlocal shown
+            nonlocal shown, said
             shown = count
-            print(f"\r{count}  ", end="", file=sys.stderr, flush=True)
+            if drawn and not options.quiet:
+                print(f"\r{count}  ", end="", file=sys.stderr, flush=True)
+            elif not options.quiet and time.monotonic() - said >= EVERY:
+                said = time.monotonic()
+                print(count, file=sys.stderr)
 
         step = partial(animator.step, alone=True)
         try:
@@ -139,7 +150,9 @@ def _live(options: argparse.Namespace) -> None:
             animate_live(step, states[0], frames, [sink], controls, watch, budget, show_warning)
         except KeyboardInterrupt:
             controls.stop.set()
-    print(f"\r{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)
+    if not options.quiet:
+        begin = "\r" if drawn else ""
+        print(f"{begin}{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)
 
 
 def _milliseconds(text: str) -> int:

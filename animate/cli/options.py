@@ -7,9 +7,15 @@ from typing import Any
 
 from ..declare import Option, list_options, make_options
 from ..errors import InputError, InputWarning, Stopped
+from .memory import lacks_memory
+from .progress import ProgressLines
+from .terminal import at_terminal, has_terminal
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+_NO_MEMORY = InputError(
+    "memory", "there is not enough of it", "close other programs, raise the limit, or give something smaller"
+)
 
 
 def add_options(parser: argparse.ArgumentParser, kind: type, only: Collection[str] | None = None) -> None:
@@ -53,32 +59,56 @@ def seeded(text: str, word: str) -> int | None:
 
 def run(command: Callable[[], None]) -> int:
     """The exit code of a command: 0, 2 for bad input with its one sentence on stderr, 130 for Ctrl-C."""
-    try:
-        command()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt as stop:
-        print(stop if isinstance(stop, Stopped) else "Stopped; no file is left.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    with at_terminal():
+        try:
+            _run_whole(command)
+        except InputError as error:
+            print(error, file=sys.stderr)
+            return BAD_INPUT
+        except KeyboardInterrupt as stop:
+            print(stop if isinstance(stop, Stopped) else "Stopped; no file is left.", file=sys.stderr)
+            return INTERRUPTED
+        except Exception as error:
+            if not lacks_memory(error):
+                raise
+            print(_NO_MEMORY, file=sys.stderr)
+            return BAD_INPUT
+        return 0
 
 
 def run_command(name: str, work: Callable[[], None]) -> int:
     """The exit code of a training command: 0, 2 with one sentence on stderr, 130 for Ctrl-C."""
+    with at_terminal():
+        try:
+            _run_whole(work)
+        except (FileExistsError, NotADirectoryError) as error:  # of folders that are made
+            reason = "a file is where a folder should be; name another."
+            print(f"{name}: {error.filename}: {reason}", file=sys.stderr)
+            return BAD_INPUT
+        except KeyboardInterrupt as stop:
+            left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
+            print(f"{name}: {left}", file=sys.stderr)
+            return INTERRUPTED
+        except Exception as error:
+            known = isinstance(error, (ValueError, OSError, FloatingPointError))
+            if not known and not lacks_memory(error):
+                raise
+            print(f"{name}: {_NO_MEMORY if lacks_memory(error) else error}", file=sys.stderr)
+            return BAD_INPUT
+        return 0
+
+
+def _run_whole(work: Callable[[], None]) -> None:
     try:
         work()
-    except (FileExistsError, NotADirectoryError) as error:  # of folders that are made
-        print(f"{name}: {error.filename}: a file is where a folder should be; name another.", file=sys.stderr)
-        return BAD_INPUT
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt as stop:
-        left = stop if isinstance(stop, Stopped) else "stopped; what was finished stays."
-        print(f"{name}: {left}", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def add_quiet(parser: argparse._ActionsContainer) -> None:
+    """Give `parser` the option --quiet."""
+    parser.add_argument("--quiet", action="store_true", help="no progress, only results, warnings and errors")
 
 
 def show_warning(warning: InputWarning) -> None:
@@ -89,27 +119,39 @@ def show_warning(warning: InputWarning) -> None:
 
 
 class Bar:
-    """A progress bar with frames a second and time to go; `lines` go before it.
+    """A progress bar with frames a second and time to go; `lines` go before it. Without a terminal a line
+    every few seconds; nothing at all if `quiet`.
 
     Nothing is shown before the first frame: bad input is to be one sentence.
     """
 
-    def __init__(self, *lines: str) -> None:
-        self._lines = lines
+    def __init__(self, *lines: str, quiet: bool = False) -> None:
+        self._lines, self._quiet = lines, quiet
         self._bar: Any = None
+        self._plain: ProgressLines | None = None
 
     def __call__(self, done: int, expected: int | None) -> None:
-        if self._bar is None:
-            from tqdm import tqdm
-
+        if self._quiet:
+            return
+        if self._bar is None and self._plain is None:
             print(*self._lines, sep="\n", file=sys.stderr)
-            self._bar = tqdm(unit=" frames", dynamic_ncols=True)
-        self._bar.total = expected
-        self._bar.update(done - self._bar.n)
+            if has_terminal():
+                from tqdm import tqdm
+
+                self._bar = tqdm(unit=" frames", dynamic_ncols=True)
+            else:
+                self._plain = ProgressLines()
+        if self._plain is not None:
+            self._plain(done, expected)
+        elif self._bar is not None:
+            self._bar.total = expected
+            self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+        if self._plain is not None:
+            self._plain.close()
 
 
 def _reading(option: Option) -> dict[str, Any]:

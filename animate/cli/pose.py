@@ -10,15 +10,14 @@ from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
 from ..synthetic.puppets import SEQUENCES
-from .options import Bar, add_options, run, seeded, show_warning
+from .options import Bar, add_options, add_quiet, run, seeded, show_warning
 
 PICTURES = (".png", ".jpg", ".webp")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _pose(options))
+    return run(lambda: _pose(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=Fraction, default=Fraction(25), help="poses a second (default: 25)")
     add_options(parser, ModelOptions, ("device",))
     add_options(parser, AnimateOptions, ("overwrite",))
+    add_quiet(parser)
     return parser
 
 
@@ -95,7 +95,7 @@ def _pose(options: argparse.Namespace) -> None:
     elif output.suffix.lower() in (".png", ".jpg"):
         raise InputError(output, f"{options.poses} has {len(poses)} poses", "name a video such as out.mp4")
     else:
-        with closing(Bar(f"weights: {poser.name}")) as bar:
+        with closing(Bar(f"weights: {poser.name}", quiet=options.quiet)) as bar:
             poser.render(
                 state,
                 poses,

@@ -12,7 +12,9 @@ from ..batch.tasks import BatchOptions, Event
 from ..errors import InputError
 from ..options import AnimateOptions, ModelOptions
 from ..streaming.job import Job
-from .options import INTERRUPTED, add_options, read_options, run
+from .options import INTERRUPTED, add_options, add_quiet, read_options, run
+from .progress import ProgressLines
+from .terminal import has_terminal
 
 _FAILED = 10
 _MOST = 100
@@ -29,9 +31,8 @@ Exit status: 0 if every job is done; {_FAILED} plus the number of jobs that fail
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
     status = [0]
-    return run(lambda: status.append(_render(options))) or status[-1]
+    return run(lambda: status.append(_render(_parser().parse_args(arguments)))) or status[-1]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for kind in (BatchOptions, ModelOptions, AnimateOptions):
         add_options(parser, kind)
+    add_quiet(parser)
     return parser
 
 
@@ -59,7 +61,7 @@ def _render(options: argparse.Namespace) -> int:
 
     from ..batch.scheduler import render_batch
 
-    with closing(_BatchProgress(jobs)) as progress:
+    with closing(_BatchProgress(jobs, options.quiet)) as progress:
         try:
             report = render_batch(jobs, folder, asked, progress)
         except KeyboardInterrupt:
@@ -94,13 +96,16 @@ def _rows(options: argparse.Namespace) -> tuple[list[Row], Path]:
 
 
 class _BatchProgress:
-    """Progress of the batch and of each job under way: bars on a terminal, else a line when a job ends."""
+    """Progress of the batch and of each job under way: bars on a terminal, else a line every few seconds and
+    when a job ends; warnings and failures alone if `quiet`."""
 
-    def __init__(self, jobs: Sequence[Job]):
+    def __init__(self, jobs: Sequence[Job], quiet: bool = False):
+        self._quiet = quiet
         self._names = {job.key: Path(job.output).name for job in jobs}
         self._unfinished = set(self._names)
-        self._live = sys.stderr.isatty()
+        self._live = has_terminal() and not quiet
         self._bars: dict[str, Any] = {}
+        self._lines: dict[str, ProgressLines] = {}
 
     def __call__(self, event: Event) -> None:
         from tqdm import tqdm
@@ -116,6 +121,8 @@ class _BatchProgress:
             if bar := self._bars.get(event.key):
                 bar.total = event.expected
                 bar.update(event.frames - bar.n)
+            elif not self._quiet:
+                self._lines.setdefault(event.key, ProgressLines(name))(event.frames, event.expected)
         elif event.kind == "warning":
             tqdm.write(str(event.note), file=sys.stderr)
         else:
@@ -132,7 +139,7 @@ class _BatchProgress:
             bar.update(ended - bar.n)
         if event.kind == "failed":
             tqdm.write(f"failed: {event.note}", file=sys.stderr)
-        elif not self._live:
+        elif not self._live and not self._quiet:
             print(f"{ended}/{len(self._names)} {name}: {event.frames} frames", file=sys.stderr)
 
     def left(self) -> int:

@@ -8,13 +8,12 @@ from fractions import Fraction
 from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
-from .options import Bar, add_options, run, seeded
+from .options import Bar, add_options, add_quiet, run, seeded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _turn(options))
+    return run(lambda: _turn(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_options(parser, ModelOptions, ("device",))
     add_options(parser, AnimateOptions, ("overwrite",))
+    add_quiet(parser)
     return parser
 
 
@@ -66,7 +66,7 @@ def _turn(options: argparse.Namespace) -> None:
     state = poser.prepare(image, np.array([[options.azimuth, options.elevation]], np.float32))
     steps = options.azimuth + 360 * np.arange(options.frames) / options.frames
     views = [np.array([[azimuth % 360, options.elevation]], np.float32) for azimuth in steps]
-    with closing(Bar(f"weights: {poser.name}")) as bar:
+    with closing(Bar(f"weights: {poser.name}", quiet=options.quiet)) as bar:
         poser.render(
             state,
             views,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .landmarks import Landmarker, Landmarks
 from .pose import face_pose
+from .search import Find
 
 Image = NDArray[np.uint8]
 
@@ -57,12 +58,10 @@ def number_faces(faces: list[Landmarks]) -> list[Landmarks]:
     return sorted(faces, key=lambda face: face_pose(face.points).x)
 
 
-def choose_face(
-    landmarker: Landmarker, image: Image, number: int | None, name: str, option: str
-) -> Landmarks | None:
-    """The largest face of `image`, or face `number`; None if there is no face at all. InputError, naming the
-    picture and the option, if there are fewer faces."""
-    faces = landmarker.find(image)
+def choose_face(find: Find, image: Image, number: int | None, name: str, option: str) -> Landmarks | None:
+    """The largest face of `image` that `find` finds, or face `number`; None if there is no face at all.
+    InputError, naming the picture and the option, if there are fewer faces."""
+    faces = find(image)
     if not faces or number is None:
         return faces[0] if faces else None
     if not 1 <= number <= len(faces):
@@ -83,13 +82,13 @@ def sight(landmarker: Landmarker, image: Image, last: Sighting | None, number: i
     no face `number`; after a cut such a frame counts as one without a face.
     """
     if last is None:
-        return Sighting.first(image, choose_face(landmarker, image, number, _FIRST, "--driving-face"))
+        return Sighting.first(image, choose_face(landmarker.find, image, number, _FIRST, "--driving-face"))
     thumbnail = _thumbnail(image)
     alike = _similarity(last.thumbnail, thumbnail)
     if thumbnail.std() < _FLAT:  # a black frame between two shots must not hide that they differ
         thumbnail = last.thumbnail
     if last.place is None and alike > _ALIKE:
-        found = choose_face(landmarker, image, number, _FIRST, "--driving-face")
+        found = choose_face(landmarker.find, image, number, _FIRST, "--driving-face")
         return Sighting(found, thumbnail, place=found)
     found = _follow(landmarker, image, last, number)
     if alike > _ALIKE or (alike > _OTHER and not _jumped(last.place, found)):

@@ -90,7 +90,7 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
         (output,), _ = networks.generator.animate(structure, points, reference, memory)  # type: ignore[arg-type]
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
-    driving = crop(frame.image, motion.square, face.shape[0])
+    driving = crop(frame.on_white(), motion.square, face.shape[0])
     layers = take_apart(face, source.portrait.points)
     return Inside(driving, _comparable(target.structure[0]), (face, *previous), output, layers)
 

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..face.landmarks import Landmarker, Landmarks
 from ..face.morphable_model import Faces, angles, fit, load_face_model
 from ..face.pose import face_pose
+from ..face.search import TURNED, find_in_tiles, quarter_turns
 from ..face.tracking import Sighting, number_faces, sight
 from ..io.paths import existing_file
 from ..io.timecode import Span, clock, list_spans
@@ -49,6 +50,8 @@ class Inspection:
         reference: number (from 0) and seconds of the frame whose face is nearest to neutral: straight ahead
         and without expression. None without a face.
         media, frame_rate: of a video. lost: times that are damaged. looked: seconds that the pass took.
+        turns: quarter turns anticlockwise that set a picture upright in which a face lay on its side; `image`
+        and `faces` are upright.
     """
 
     path: Path
@@ -63,6 +66,7 @@ class Inspection:
     frame_rate: FrameRate | None = None
     lost: tuple[Span, ...] = ()
     looked: float = 0.0
+    turns: int = 0
 
     @property
     def coverage(self) -> float:
@@ -85,6 +89,7 @@ class Inspection:
             "frames": self.frames,
             "coverage": round(self.coverage, 4),
             "away": [[float(span.start), float(span.end)] for span in self.away],
+            "turned": -90 * self.turns % 360,
             "cuts": [float(cut) for cut in self.cuts],
             "reference": None if at is None else {"frame": at[0], "seconds": float(at[1])},
             **self._file_json(),
@@ -127,6 +132,8 @@ class Inspection:
         for number, face in enumerate(self.faces, 1):
             pose = face_pose(face.points)
             yield f"  face {number}: {pose.size:.0f} pixels, at {pose.x:.0f}, {pose.y:.0f}"
+        if self.turns:
+            yield f"  turned by {TURNED[self.turns]}: shown here upright, as a render sets it"
         if self.media and self.frame_rate:
             yield from _file_lines(self.media, self.frame_rate, self.lost)
         if self.frames == 1:
@@ -152,8 +159,12 @@ def inspect_file(
         with VideoReader(file) as reader:
             return _inspect_video(file, media, reader, landmarker, progress)
     image, *_ = read_source(file)
-    faces = tuple(number_faces(landmarker.find(image)))
-    return Inspection(file, image, faces, frames=1, found=min(len(faces), 1))
+    faces, turns = find_in_tiles(landmarker, image), 0
+    if not faces and (turns := quarter_turns(landmarker.find, image)):
+        image = np.ascontiguousarray(np.rot90(image, turns))
+        faces = landmarker.find(image)
+    numbered = tuple(number_faces(faces))
+    return Inspection(file, image, numbered, frames=1, found=min(len(faces), 1), turns=turns)
 
 
 def draw_face_numbers(inspection: Inspection) -> Image:
@@ -204,9 +215,10 @@ def _inspect_video(
     for frame in reader:
         rate.add(frame.pts)
         now = frame.seconds - reader.zero
-        seen = sight(landmarker, frame.image, seen, None)
+        shown = frame.on_white()
+        seen = sight(landmarker, shown, seen, None)
         if image is None or (not faces and seen.landmarks is not None):
-            image, faces = frame.image, tuple(number_faces(landmarker.find(frame.image)))
+            image, faces = shown, tuple(number_faces(landmarker.find(shown)))
         if seen.cut:
             cuts.append(now)
             fitted = None

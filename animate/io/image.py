@@ -1,37 +1,32 @@
-"""Image files in and out by Pillow: upright 8-bit RGB, laid on white where they are transparent."""
+"""Image files in and out by Pillow: upright 8-bit sRGB, laid on white where they are transparent."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from ..errors import InputError
+from ..errors import InputError, Warn, ignore
 from .atomic import atomic_file
+from .color_profile import to_srgb
 from .paths import existing_file
+from .picture_files import read_upright, to_bytes
 
 
-def read_image(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read a jpg, png or webp file, rotated as its EXIF tag says.
+def read_image(path: str | os.PathLike, warn: Warn = ignore) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a jpg, png, webp, avif, tiff or, with its extra, heic file, rotated as its EXIF tag says.
 
     Returns RGB (H, W, 3) uint8 and alpha (H, W) uint8, or None where the file has no transparency.
-    16-bit grey is scaled to 8 bits, palettes and CMYK become RGB; an animation gives its first frame.
-    InputError if there is no such file or Pillow cannot decode it.
+    Colours become sRGB by the file's profile or tags; 16 bits and floats are scaled to 8 bits, palettes and
+    CMYK become RGB; an animation gives its first frame. warn: told of a JPEG without its end.
+    InputError if there is no such file or it cannot be decoded.
     """
     path = existing_file(path)
-    try:
-        with Image.open(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-    except UnidentifiedImageError:
-        raise InputError(path, "not a picture", "give a portrait as jpg, png or webp") from None
-    except Image.DecompressionBombError:
-        raise InputError(path, "the picture is too large", "scale it down first") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(path, f"the picture is damaged and cannot be decoded ({error})") from None
-    return _to_rgb(upright)
+    upright, opened = read_upright(path, warn)
+    colors, alpha = _apart(upright)
+    return to_srgb(colors, opened, path), alpha
 
 
 def write_image(image: np.ndarray, path: Path, comment: str | None = None) -> None:
@@ -74,14 +69,15 @@ def off_white(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.rint((image - 255 * (1 - opacity)) / opacity).clip(0, 255).astype(np.uint8)
 
 
-def _to_rgb(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+def _apart(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+    """Colours of mode L, RGB, CMYK or LAB, and alpha (H, W) uint8."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # Pillow would clip, not scale
-        grey = np.asarray(image).astype(np.float64)
-        if image.mode != "F" or grey.max(initial=0) > 255:
-            grey = grey / 257
-        grey = np.rint(grey).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2), None
+        return Image.fromarray(to_bytes(np.asarray(image))), None
+    alpha = None
     if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        return np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
-    return np.array(image.convert("RGB")), None
+        alpha = np.array(image.convert("RGBA").getchannel("A"))
+        image = image.convert("RGBA") if image.mode not in ("L", "LA") else image.convert("LA")
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    if image.mode == "1":
+        image = image.convert("L")
+    return image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB"), alpha

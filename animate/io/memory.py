@@ -7,13 +7,17 @@ allocates and frees megabytes then faults its pages in again: 3000 to 4500 a fra
 """
 
 import ctypes
+import errno
 import sys
 from functools import cache
+
+from av.error import FFmpegError
 
 LEAST = 2 << 20
 """Bytes from which an allocation is mmapped: below an image of 720 lines, above a network layer's."""
 KEPT = 64 << 20
 """Bytes that stay free at the heap's end: many times what a frame takes."""
+_LEFT = 128 << 20  # bytes; with less there are no frames
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
@@ -27,6 +31,13 @@ def tune_allocator() -> None:
 def return_memory() -> None:
     """Return unused heap to the system: after a job in a long-running process."""
     _call("malloc_trim", 0)
+
+
+def check_memory(error: FFmpegError) -> None:
+    """MemoryError if FFmpeg failed because no memory is left; a damaged file may ask for any amount of it."""
+    if error.errno != errno.ENOMEM:
+        return
+    bytearray(_LEFT)
 
 
 def _call(name: str, *arguments: int) -> None:

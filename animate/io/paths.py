@@ -5,6 +5,7 @@ import re
 import stat
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from ..errors import InputError
 from .atomic import MAX_NAME
@@ -13,9 +14,15 @@ OUTPUTS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".gif", ".webp")
 _RENAME = "give the output another name"
 
 
+def local_path(name: str | os.PathLike) -> Path:
+    """The path that `name` is or, as file:///path, addresses; percent signs of an address are decoded."""
+    found = re.fullmatch(r"file://(?:localhost)?(/.*)", name, re.I | re.S) if isinstance(name, str) else None
+    return Path(os.fsdecode(unquote_to_bytes(found[1]))) if found else Path(name)
+
+
 def existing_file(path: str | os.PathLike) -> Path:
     """`path` as a Path; InputError if it is missing, empty, unreadable or no regular file."""
-    path = Path(path)
+    path = local_path(path)
     try:
         kind = path.stat().st_mode
     except FileNotFoundError:
@@ -36,8 +43,16 @@ def existing_file(path: str | os.PathLike) -> Path:
 
 
 def is_url(name: str | os.PathLike) -> bool:
-    """Whether this is an address such as https://host/video.mp4."""
-    return isinstance(name, str) and re.match(r"[a-z][a-z0-9+.-]+://", name) is not None
+    """Whether this is an address such as https://host/video.mp4; file:///path is a file."""
+    if not isinstance(name, str) or re.match(r"file://(localhost)?/", name, re.I):
+        return False
+    return re.match(r"[a-z][a-z0-9+.-]+://", name, re.I) is not None
+
+
+def plain_scheme(address: str | os.PathLike) -> str:
+    """The address with its scheme in small letters, as FFmpeg knows it."""
+    scheme, separator, rest = str(address).partition("://")
+    return f"{scheme.lower()}{separator}{rest}"
 
 
 def is_pattern(name: str | os.PathLike) -> bool:
@@ -47,7 +62,7 @@ def is_pattern(name: str | os.PathLike) -> bool:
 
 def video_file(path: str | os.PathLike) -> Path:
     """A video file, or a pattern of numbered images whose folder exists; InputError if neither."""
-    path = Path(path)
+    path = local_path(path)
     if is_pattern(path) and not path.exists():
         if not path.parent.is_dir():
             raise InputError(path, f"the folder {path.parent} does not exist")
@@ -64,7 +79,7 @@ def check_video_input(given: str) -> None:
 def new_file(path: str | os.PathLike, overwrite: bool = False, suffixes: tuple[str, ...] = OUTPUTS) -> Path:
     """`path` as a Path of an output, by default a video; InputError if it cannot be written there, does not
     end in one of `suffixes`, or exists and `overwrite` is false."""
-    path = Path(path)
+    path = local_path(path)
     if path.is_dir():
         example = path / f"out{suffixes[0]}"
         raise InputError(path, "a directory", f"name the output file, for example {example}")
@@ -101,7 +116,7 @@ def number_in(pattern: Path, path: Path) -> int | None:
 
 def input_files(name: str | os.PathLike) -> list[Path]:
     """The files of an input: the existing ones of a pattern, else the one named."""
-    path = Path(name)
+    path = local_path(name)
     if is_pattern(path) and not os.path.exists(path) and os.path.isdir(path.parent):
         return numbered_files(path)
     return [path]
@@ -114,7 +129,7 @@ def check_not_input(output: Path, *inputs: Any) -> None:
     for given in inputs:
         if not isinstance(given, str | os.PathLike):
             continue
-        if output.absolute() == Path(given).absolute():  # a pattern is no file
+        if output.absolute() == local_path(given).absolute():  # a pattern is no file
             raise InputError(output, "this is an input", _RENAME)
         for path in input_files(given) if replaced else []:
             if _identity(path) in replaced:

@@ -43,6 +43,19 @@ def limit_deformation(
     return target if share == 1 else rigid + share * rest
 
 
+def limit_roll(target: NDArray, source: NDArray, most: float) -> tuple[NDArray, bool]:
+    """`target` (P, 2) turned back about its centre until it is rolled by at most `most` degrees from
+    `source` (P, 2), and whether it was turned back at all. The first 68 points decide."""
+    turn = _similarity(source[_STEADY], target[_STEADY])
+    roll = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
+    excess = np.radians(roll - np.clip(roll, -most, most))
+    if excess == 0:
+        return target, False
+    cos, sin = np.cos(excess), np.sin(excess)
+    centre = target[:68].mean(0)
+    return centre + (target - centre) @ np.array([[cos, -sin], [sin, cos]]), True
+
+
 def _similarity(before: NDArray, after: NDArray) -> NDArray:
     """(2, 2) rotation times scale that best maps `before` to `after` about their centres (least squares)."""
     a, b = before - before.mean(0), after - after.mean(0)

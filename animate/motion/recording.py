@@ -17,6 +17,7 @@ from ..errors import Cancelled, InputError
 from ..face.crop import FaceSquare, face_square, to_crop
 from ..face.landmarks import Landmarker, Landmarks
 from ..face.morphable_model import Faces, draw, fit, load_face_model
+from ..face.search import TURNED, quarter_turns
 from ..face.tracking import Sighting, sight
 from ..io.timecode import Span
 from ..video import Frame, VideoReader
@@ -182,10 +183,13 @@ def track_driver(
     found, cuts = [], []
     last: Sighting | None = None
     square: FaceSquare | None = None
+    ends: tuple[NDArray[np.uint8], ...] = ()  # first and last frame while there is no face
     for frame in reader:
         if cancel and cancel():
             break
-        last = sight(landmarker, frame.image, last, number)
+        image = frame.on_white()
+        ends = (*ends[:1], image) if not len(seen) else ()
+        last = sight(landmarker, image, last, number)
         pts.append(frame.pts)
         found.append(last.landmarks is not None)
         cuts.append(last.cut)
@@ -199,6 +203,10 @@ def track_driver(
     if not len(seen) and cancel and cancel():
         raise Cancelled(reader.name, "stopped before the first face", "no file is left")
     if not len(seen):
+        for image in ends:
+            if turns := quarter_turns(landmarker.find, image):
+                reason = f"the face in it is turned by {TURNED[turns]}"
+                raise InputError(reader.name, reason, "turn the video first")
         raise look_elsewhere(reader, landmarker)
     model, places = load_face_model(), cropped.array()
     shape, faces = fit(model, places)

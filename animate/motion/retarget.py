@@ -3,6 +3,7 @@
 Points are pixels of square crops of side `size`, x then y: the 68 in iBUG order, then the two irises.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
@@ -25,13 +26,14 @@ from ..face.morphable_model import (
 )
 from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
-from .limits import limit_deformation, triangles
+from .limits import limit_deformation, limit_roll, triangles
 from .parameters import FaceMotion, calibrate, lid_range, read_signals
 from .smoothing import OneEuro, smooth_next, smooth_points_next
 
 Points = NDArray[np.float32]
 
 _TURNS = np.array([45.0, 30.0, 60.0])  # limits of yaw, pitch, roll in degrees: the model's training range
+_ROLL = 42.0  # limit of roll from the portrait's own, degrees: beyond it the generator's faces melt
 _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = (0.05, 0.1)  # (soft, hard) limit of head translation, fraction of the crop
@@ -126,8 +128,8 @@ def follow_driver(
 
     signals: the driver's motion in this frame, if it was read and smoothed before. With `relative`, the
     reference frame gives exactly the source's own points. All kinds limit the deformation so that no triangle
-    folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), and keep the points
-    within half a crop's side of the crop.
+    folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most 42
+    degrees from the source, and keep the points within half a crop's side of the crop.
     """
     if state.options.kind == "copy":
         source = state.source
@@ -135,8 +137,11 @@ def follow_driver(
             driving, smoothing = smooth_points_next(driving, state.smooth, state.options.smoothing)
             state = replace(state, smooth=smoothing)
         limited = limit_deformation(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
-        copied = _bounded(np.concatenate([limited, driving[68:]]), state.size)
-        return Moved(copied, np.zeros((2, 2), np.float32)), state
+        whole = np.concatenate([limited, driving[68:]])
+        upright, rolled = limit_roll(whole, source.points, _ROLL)
+        if rolled:
+            state = _held_back(state, {"the turn of the head"})
+        return Moved(_bounded(upright, state.size), np.zeros((2, 2), np.float32)), state
     if signals is None:
         driver, unsmoothed = _read(np.asarray(driving, np.float64), state.driver)
         smoothed, smoothing = smooth_next(unsmoothed, state.smooth, state.options.smoothing)
@@ -147,7 +152,11 @@ def follow_driver(
     assert state.reference is not None
     target, look, beyond = _target(load_face_model(), signals, state.reference, state)
     moved = Moved(_bounded(target, state.size), look.astype(np.float32))
-    return moved, replace(state, beyond=tuple(sorted(beyond.union(state.beyond))))
+    return moved, _held_back(state, beyond)
+
+
+def _held_back(state: MotionState, parts: Collection[str]) -> MotionState:
+    return replace(state, beyond=tuple(sorted({*parts, *state.beyond})))
 
 
 def unlikeness(signals: FaceMotion, person: Person) -> Floats:
@@ -213,15 +222,15 @@ def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[F
     """The source's pose and own expression in the target, and the parts that were limited."""
     own, gain, beyond = state.source.face, state.options.gain("head"), set()
     change = now.turn @ reference.turn.transpose(0, 2, 1)
-    limit = np.maximum(_TURNS, np.abs(angles(own.turn))) + 1e-6
     turn = turn_by(change, gain) @ own.turn
-    if (np.abs(angles(turn)) > limit).any():
-        beyond.update({"the turn of the head"} if (np.abs(angles(turn)) > limit + 2).any() else ())
+    excess = _excess(turn, own.turn)
+    if excess > 0:
+        beyond.update({"the turn of the head"} if excess > 2 else ())
         low, high = 0.0, gain
         for _ in range(12):  # bisection: the largest part of the turn within the limits
             middle = (low + high) / 2
             turn = turn_by(change, middle) @ own.turn
-            low, high = (low, middle) if (np.abs(angles(turn)) > limit).any() else (middle, high)
+            low, high = (low, middle) if _excess(turn, own.turn) > 0 else (middle, high)
         turn = turn_by(change, low) @ own.turn
     growth = (now.scale / reference.scale) ** gain
     shift = gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
@@ -231,6 +240,14 @@ def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[F
     if (np.abs(inside - own.shift - shift) > 4).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
         beyond.add("the way of the head")
     return Faces(turn, own.scale * growth.clip(*_SIZES), inside, own.expression), beyond
+
+
+def _excess(turn: Floats, own: Floats) -> float:
+    """Degrees by which a head's rotation (1, 3, 3) exceeds what can be drawn of a portrait with its `own`."""
+    now, before = angles(turn)[0], angles(own)[0]
+    far = np.abs(now) - np.maximum(_TURNS, np.abs(before))
+    roll = abs((now[2] - before[2] + 180) % 360 - 180) - _ROLL
+    return float(max(far.max(), roll)) - 1e-6
 
 
 def _soft_limit(length: float, size: int) -> float:

@@ -69,7 +69,7 @@ class Renderer(Protocol):
     def computed_by(self) -> dict[str, str]: ...
 
     def prepare(
-        self, source: Source | SourceVideo, options: AnimateOptions | None = None
+        self, source: Source | SourceVideo, options: AnimateOptions | None = None, warn: Warn = ignore
     ) -> AnimationState: ...
 
     def follow(
@@ -107,7 +107,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
         warn(warning)
     driver = hooks.driver or open_motion(job.driving, options.start, options.end)
     with open_source(job.source) as source, _open_driving(job, driver) as reader:
-        state = animator.prepare(source, options)
+        state = animator.prepare(source, options, warn)
         if driver is None and reads_twice(options, reader, bool(job.save_motion)):
             driver = _record(animator, job, hooks)
         if driver is not None:

@@ -1,6 +1,7 @@
 """Decoded frames to upright RGB with square pixels, and RGB to what an encoder takes, as the color tags say.
 
-Ten and more bits become eight by rounding; HDR (PQ and HLG) is mapped to the tones and primaries of BT.709.
+Ten and more bits become eight by rounding; HDR (PQ and HLG) is mapped to the tones and primaries of BT.709,
+and other video of wide primaries (Display P3, DCI-P3, BT.2020) to those of BT.709.
 """
 
 from fractions import Fraction
@@ -11,26 +12,33 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from ..errors import InputWarning, Warn
+from ..io.primaries import HDR, WIDE, to_bt709, transfer_curves
+from .crop import Crop
 from .frame import Frame
 from .orientation import Orientation
 
+_WHOLE = Crop()
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
-HDR = {16: "PQ", 18: "HLG"}
 _ASPECTS = (Fraction(1, 8), Fraction(8))  # a pixel shape beyond these is damage, not intent
 _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
 
 
 class RgbConverter:
-    """Converts decoded frames to upright 8-bit RGB with square pixels; the first sets the size of all."""
+    """Converts decoded frames to upright 8-bit RGB with square pixels; the first sets the size of all.
 
-    def __init__(self, name: str, pixel: Fraction | None, warn: Warn):
-        """name: of the file, for warnings. pixel: width over height of one, or None."""
-        self._name, self._warn = name, warn
+    has_alpha: whether the last frame's format has transparency.
+    """
+
+    def __init__(self, name: str, pixel: Fraction | None, warn: Warn, crop: Crop = _WHOLE):
+        """name: of the file, for warnings. pixel: width over height of one, or None. crop: what is cut off
+        the coded pictures."""
+        self._name, self._warn, self._crop = name, warn, crop
         self._pixel = pixel if pixel and _ASPECTS[0] <= pixel <= _ASPECTS[1] else Fraction(1)
         self._size: tuple[int, int] | None = None
         self._told: set[str] = set()
         self._reformatter = VideoReformatter()
+        self.has_alpha = False
 
     def __call__(self, decoded: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
         """RGB (H, W, 3) uint8 and alpha (H, W) uint8, None where all is opaque."""
@@ -39,10 +47,17 @@ class RgbConverter:
             wide = round(wide * self._pixel) if self._pixel > 1 else wide
             high = round(high / self._pixel) if self._pixel < 1 else high
             self._size = (max(wide, 1), max(high, 1))
-        has_alpha = decoded.format.has_palette or any(part.is_alpha for part in decoded.format.components)
-        pixels = self._convert(decoded, "rgba" if has_alpha else "rgb24")
+        given = decoded.format
+        self.has_alpha = given.has_palette or any(part.is_alpha for part in given.components)
+        pixels = self._convert(decoded, "rgba" if self.has_alpha else "rgb24")
+        if decoded.color_primaries in WIDE and decoded.color_trc not in HDR:
+            curves = transfer_curves(decoded.color_trc, "bt709")
+            narrow = to_bt709(pixels[..., :3], WIDE[decoded.color_primaries], *curves)
+            pixels = np.dstack([narrow, pixels[..., 3]]) if self.has_alpha else narrow
+        if any(self._crop):
+            pixels = self._cropped(pixels, decoded.width, decoded.height)
         pixels = Orientation.of(decoded).apply(pixels)
-        if not has_alpha:
+        if not self.has_alpha:
             return np.ascontiguousarray(pixels), None
         alpha = np.ascontiguousarray(pixels[..., 3])
         return np.ascontiguousarray(pixels[..., :3]), alpha if alpha.min() < 255 else None
@@ -72,6 +87,13 @@ class RgbConverter:
         return self._reformatter.reformat(
             decoded, **size, format=to, src_colorspace=matrix, threads=1
         ).to_ndarray()
+
+    def _cropped(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+        """pixels: of a picture coded as `width` by `height`, with its pixels squared."""
+        high, wide = pixels.shape[:2]
+        left, right = (round(cut * wide / width) for cut in (self._crop.left, self._crop.right))
+        top, bottom = (round(cut * high / height) for cut in (self._crop.top, self._crop.bottom))
+        return pixels[top : max(high - bottom, top + 1), left : max(wide - right, left + 1)]
 
     def _warn_once(self, reason: str) -> None:
         if reason not in self._told:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
-from ..io.paths import is_pattern, is_url, new_file
+from ..io.paths import is_pattern, is_url, new_file, plain_scheme
 
 
 class Codec(NamedTuple):
@@ -171,12 +171,13 @@ class Output(NamedTuple):
             prompt = _codec(given, _PIPE, codec).without_delay()
             return cls("standard output", "pipe:1", None, _PIPE, prompt)
         if is_url(given):
-            scheme = str(given).split(":", 1)[0]
+            address = plain_scheme(given)
+            scheme = address.split(":", 1)[0]
             if scheme not in _STREAMS:
                 known = ", ".join(f"{name}://" for name in _STREAMS)
                 raise InputError(given, "video is not sent that way", f"take one of {known}")
             container = _STREAMS[scheme]
-            url = f"{given}?pkt_size=1316" if scheme == "udp" and "?" not in str(given) else str(given)
+            url = f"{address}?pkt_size=1316" if scheme == "udp" and "?" not in address else address
             return cls(str(given), url, None, container, _codec(given, container, codec))
         path = new_file(given, overwrite)
         container = FILES[path.suffix.lower()]

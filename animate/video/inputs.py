@@ -17,8 +17,9 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from ..errors import InputError
+from ..io.memory import check_memory
 from ..io.once import index_is_last, keep, readable
-from ..io.paths import is_url, number_in, numbered_files, video_file
+from ..io.paths import is_url, number_in, numbered_files, plain_scheme, video_file
 from ..options import AudioTrack
 
 NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of their own
@@ -57,8 +58,8 @@ class Input:
         if given == "-":
             return cls("standard input", _STANDARD_INPUT)
         if is_url(given):
-            options = {"rtsp_transport": "tcp"} if str(given).startswith("rtsp") else {}
-            return cls(str(given), str(given), live=True, options=options)
+            options = {"rtsp_transport": "tcp"} if str(given).lower().startswith("rtsp") else {}
+            return cls(str(given), plain_scheme(given), live=True, options=options)
         path = video_file(given)
         if not path.exists():
             return _numbered(path)
@@ -72,9 +73,11 @@ class Input:
         try:
             return self._open(place)
         except (FFmpegError, ValueError) as error:
+            if isinstance(error, FFmpegError):
+                check_memory(error)
             if (kept := self.open_kept()) is not None:
                 return kept
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = getattr(error, "strerror", None) or str(error)
             if self.live:
                 raise InputError(self.name, f"cannot be opened: {reason}") from None
             raise InputError(

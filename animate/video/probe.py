@@ -11,7 +11,7 @@ import av
 from av.error import FFmpegError
 
 from ..errors import InputError
-from .color import HDR
+from ..io.primaries import HDR
 from .formats import FILES
 from .inputs import Input, picture_stream, picture_streams, sound_streams
 from .orientation import Orientation

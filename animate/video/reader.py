@@ -28,6 +28,7 @@ from .clock import (
     timed_by_decoding,
 )
 from .color import RgbConverter
+from .crop import declared_crop
 from .frame import Frame
 from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
 from .salvage import Salvage
@@ -56,7 +57,8 @@ class VideoReader:
         began: the same as the container says it, for sound, whose ticks are others.
         origin: the time, seconds, that a writer subtracts: `zero`, with `start` the first frame's.
         until: its own time at which `end` cuts, or None. ended: whether all frames were read.
-        sounds: the sound tracks that are kept, of its own container.
+        sounds: the sound tracks that are kept, of its own container. has_alpha: whether frames may be
+        transparent.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class VideoReader:
         self.sound_packets: deque[av.Packet] = deque()
         self._queue_sound = True
         self.ended = False
+        self.has_alpha = False
         try:
             if self.input.path and is_webp(self.input.path):
                 self._open_webp(AnimatedWebp(self.input.path), start, end)
@@ -131,6 +134,7 @@ class VideoReader:
         self._range(start, end)
         self._decoded = (frame for frame in animation.frames() if self._wanted(frame.seconds))
         self._first = next(self._decoded, None)
+        self.has_alpha = animation.has_alpha
 
     def _range(self, start: Fraction | float | None, end: Fraction | float | None) -> None:
         self._from = None if start is None else self.zero + exact(start)
@@ -207,7 +211,10 @@ class VideoReader:
 
     def _decode(self, salvage: Salvage) -> Generator[Frame]:
         last_pts: int | None = None
-        convert = RgbConverter(self.name, self._stream.sample_aspect_ratio, self._warn)
+        stream = self._stream
+        number = stream.container.streams.video.index(stream)
+        crop = declared_crop(self.input.path, number, (stream.width, stream.height))
+        convert = RgbConverter(self.name, stream.sample_aspect_ratio, self._warn, crop)
         for decoded in salvage.frames():
             pts = decoded.dts if decoded.pts is None else decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams
@@ -219,6 +226,7 @@ class VideoReader:
                 break
             if self._wanted(seconds):
                 image, alpha = convert(decoded)
+                self.has_alpha = convert.has_alpha
                 yield Frame(image, pts, self.time_base, alpha)
 
     def _wanted(self, seconds: Fraction) -> bool:

@@ -12,6 +12,7 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from ..io.memory import check_memory
 from ..io.timecode import Span, join_spans
 from .clock import length_slack, promised_end
 
@@ -58,7 +59,8 @@ class Salvage:
             waiting = self._expect(packet)
             try:
                 decoded = self._decoder.decode(packet) if self._decoder else packet.decode()
-            except FFmpegError:
+            except FFmpegError as error:
+                check_memory(error)
                 self._errors += 1
                 if self._by_decoding and waiting:
                     self._lose(waiting)
@@ -109,7 +111,8 @@ class Salvage:
                 packet = next(self._packets)
             except StopIteration:
                 return
-            except FFmpegError:  # demuxing cannot go on: flush the decoder
+            except FFmpegError as error:  # demuxing cannot go on: flush the decoder
+                check_memory(error)
                 self._errors += 1
                 packet = av.Packet()
                 packet.stream = self._stream

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError
+from ..io.color_profile import to_srgb
 from .frame import Frame
 
 DEFAULT_MS = 100
@@ -25,13 +26,14 @@ class AnimatedWebp:
     """The frames of a WebP file; InputError if it cannot be decoded.
 
     time_base: milliseconds. count: frames. duration: seconds, unknown (None) before they are read. rate: from
-    the first frame's duration.
+    the first frame's duration. has_alpha: whether frames may be transparent.
     """
 
     time_base = Fraction(1, 1000)
     duration: Fraction | None = None
 
     def __init__(self, path: Path):
+        self._path = path
         try:
             self._picture = Image.open(path)
             self._picture.load()
@@ -39,6 +41,7 @@ class AnimatedWebp:
             raise InputError(path, "a damaged WebP picture", "give a whole file") from None
         self.count: int = getattr(self._picture, "n_frames", 1)
         self.rate = Fraction(1000, self._milliseconds())
+        self.has_alpha = self._picture.has_transparency_data
 
     def frames(self) -> Generator[Frame]:
         """All frames in order; a damaged file gives those before the damage."""
@@ -47,12 +50,13 @@ class AnimatedWebp:
             for index in range(self.count):
                 try:
                     picture.seek(index)
-                    rgba = np.asarray(picture.convert("RGBA"))
+                    shown = picture.convert("RGBA")
+                    colors, rgba = to_srgb(shown.convert("RGB"), picture, self._path), np.asarray(shown)
                 except (OSError, EOFError, SyntaxError, ValueError):
                     return
                 transparent = rgba[..., 3].min() < 255
                 alpha = np.ascontiguousarray(rgba[..., 3]) if transparent else None
-                yield Frame(np.ascontiguousarray(rgba[..., :3]), at, self.time_base, alpha)
+                yield Frame(colors, at, self.time_base, alpha)
                 at += self._milliseconds()
 
     def _milliseconds(self) -> int:

@@ -11,8 +11,7 @@ from gfla.animate.cli.options import run
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _serve(options))
+    return run(lambda: _serve(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,11 +6,10 @@ Gradio's telemetry is switched off before its import.
 import errno
 import os
 import socket
-import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -20,6 +19,7 @@ from gfla.animate import Animator, InputError
 from gfla.demos.app.page import page
 from gfla.demos.app.tabs.live import live_routes
 from gfla.demos.app.ui.theme import style, theme
+from gfla.demos.app.visitors.folder import server_folder
 from gfla.demos.app.visitors.limits import Limits
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.video_routes import video_routes
@@ -35,8 +35,10 @@ class Server:
     address: str
 
     def wait(self) -> None:
-        """Block until Ctrl-C."""
-        self.blocks.block_thread()
+        """Block until Ctrl-C, or a signal that does the same."""
+        with suppress(KeyboardInterrupt):
+            while self.blocks.is_running:
+                time.sleep(0.1)
 
 
 @contextmanager
@@ -57,8 +59,8 @@ def start(
     """
     check_address(host, port)
     animator = animator or Animator.from_pretrained(device=device)
-    with tempfile.TemporaryDirectory(prefix="gfla-app-") as folder:
-        service = Service(animator, Path(folder), limits or Limits())
+    with server_folder() as folder:
+        service = Service(animator, folder, limits or Limits())
         before = os.environ.get("GRADIO_TEMP_DIR")
         os.environ["GRADIO_TEMP_DIR"] = str(service.cache)  # gradio reads it whenever it makes a file
         blocks = page(service).queue(max_size=service.limits.queue)

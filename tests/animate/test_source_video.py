@@ -41,7 +41,7 @@ def test_frames_are_paired_by_time_not_by_number(make_video: MakeVideo):
 
     with SourceVideo(path) as source:
         image, shown, fresh = source.first, [], []
-        for frame, picture in source.pair(driving(30, TICK)):
+        for frame, picture, _ in source.pair(driving(30, TICK)):
             fresh.append(picture is not None)
             image = image if picture is None else picture
             shown.append(round((int(image[5, 5, 0]) - 20) / 20))

@@ -150,6 +150,16 @@ def load_clips(data: Path, split: str, cache: Path, *, mattes: bool = False) -> 
     return clips
 
 
+def read_arrays(path: Path, *names: str) -> tuple[np.ndarray, ...]:
+    """The arrays of these names in an .npz file, float32; InputError if one is missing or damaged."""
+    try:
+        with np.load(path) as arrays:
+            return tuple(arrays[name].astype(np.float32) for name in names)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
+        reason = "the file is empty" if isinstance(error, EOFError) else error
+        raise InputError(path, f"no landmarks {' and '.join(names)} ({reason})") from None
+
+
 def load_stills(data: Path, split: str, cache: Path) -> list[Clip]:
     """The portraits of `split` with their persons, as clips of one frame; there may be none. InputError if
     one cannot be read."""
@@ -174,10 +184,7 @@ def clip_points(path: Path, *, portrait: bool = False) -> np.ndarray:
     """The landmarks (T, 68, 2) float32 beside a clip, or (1, 68, 2) beside a portrait; InputError if they are
     missing or wrong."""
     beside = path.with_suffix(".npz")
-    try:
-        points = np.load(beside)["lmk68"].astype(np.float32)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise InputError(beside, f"no landmarks lmk68 ({error})") from None
+    (points,) = read_arrays(beside, "lmk68")
     points = points[None] if portrait else points
     if points.ndim != 3 or points.shape[1:] != (68, 2):
         raise InputError(beside, f"lmk68 has the shape {points.shape}, not (frames, 68, 2)")
@@ -215,10 +222,21 @@ def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     frames = np.load(stored, mmap_mode="r")
     if len(frames) != len(points):
         raise InputError(path, f"{len(frames)} frames, but landmarks of {len(points)}")
+    irises = clip_irises(path, points)
+    _check_places(path, np.concatenate((points, irises), axis=1), frames.shape[1])
     moving = stored.with_suffix(".moving.npy")
     if not moving.is_file():
         _store(moving, moving_frames(frames))
-    return Clip(path.stem, identity, frames, points, np.load(moving), clip_irises(path, points))
+    return Clip(path.stem, identity, frames, points, np.load(moving), irises)
+
+
+def _check_places(path: Path, places: np.ndarray, side: int) -> None:
+    """InputError if a landmark or iris lies further from the clip than its `side`: no face is so large."""
+    inside = (np.abs(places - side / 2) <= 1.5 * side).all(axis=(1, 2))  # False where not finite too
+    if not inside.all():
+        frame = int(np.argmin(inside))
+        reason = f"the landmarks of frame {frame} lie far outside the picture"
+        raise InputError(path.with_suffix(".npz"), reason, "leave such frames out of the clip")
 
 
 def _load_mattes(frames: np.ndarray, stored: Path) -> np.ndarray:

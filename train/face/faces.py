@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ...animate.face.pose import face_pose
 from ...animate.ibug68 import EYE_CORNERS, LIDS, MIRROR
+from ..data.clips import read_arrays
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -77,8 +78,7 @@ def load_faces(data: Path, split: str = "train", every: int = 5) -> FaceSet:
 
 def read_points(path: Path) -> Points:
     """Points (T, 70, 2) float32 in the npz beside a clip or portrait, pixels of its 256 square."""
-    with np.load(path) as arrays:
-        points, mesh = arrays["lmk68"], arrays["mesh"]
+    points, mesh = read_arrays(path, "lmk68", "mesh")
     points, mesh = points.reshape(-1, 68, 2), mesh.reshape(-1, 478, 3)
     return np.concatenate([points, mesh[:, MESH[68:], :2]], 1).astype(np.float32)
 
@@ -95,8 +95,7 @@ def eye_opening(points: Points) -> NDArray[np.float32]:
 def read_meshes(path: Path) -> NDArray[np.float32]:
     """Meshes (T, 478, 3) float32 in the npz beside a clip or portrait: x, y and depth in pixels, smaller is
     nearer."""
-    with np.load(path) as arrays:
-        return arrays["mesh"].reshape(-1, 478, 3).astype(np.float32)
+    return read_arrays(path, "mesh")[0].reshape(-1, 478, 3)
 
 
 def head_yaw(mesh: NDArray[np.float32]) -> NDArray[np.float32]:

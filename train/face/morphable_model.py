@@ -35,7 +35,7 @@ from ...animate.ibug68 import (
     MOUTH_CORNERS,
     NOSTRILS,
 )
-from ..data.clips import find_dataset
+from ..data.clips import find_dataset, read_arrays
 from .faces import MESH
 
 STEADY = np.r_[0:3, 14:17, 27:31, EYE_CORNERS]
@@ -53,8 +53,7 @@ def read_people(data: Path, split: str, frames: int = 120) -> list[Shapes]:
         for row in csv.DictReader(file):
             path = (data / row["file"]).with_suffix(".npz")
             if row["split"] == split and path.is_file():
-                with np.load(path) as arrays:
-                    mesh = arrays["mesh"].reshape(-1, 478, 3)
+                mesh = read_arrays(path, "mesh")[0].reshape(-1, 478, 3)
                 step = max(1, len(mesh) // frames)
                 people.append(mesh[::step][:frames, MESH].astype(np.float64))
     if not people:

@@ -19,14 +19,14 @@ def side_by_side(driving: Path | str, portrait: Path, video: Path) -> Path:
     with VideoReader(video) as made, VideoReader(driving if isinstance(driving, Path) else video) as given:
         left = iter(given)
         coming: Frame | None = next(left)
-        shown = coming.image if still is None else still
+        shown = coming.on_white() if still is None else still
         width, height = made.size
         with VideoWriter(target, (2 * width, height), made.rate, made.time_base, audio_from=made) as writer:
             for frame in made:
                 at = frame.seconds - made.zero
                 while still is None and coming is not None and coming.seconds - given.zero <= at:
-                    shown, coming = coming.image, next(left, None)
-                pair = np.concatenate([_fitted(shown, width, height), frame.image], axis=1)
+                    shown, coming = coming.on_white(), next(left, None)
+                pair = np.concatenate([_fitted(shown, width, height), frame.on_white()], axis=1)
                 writer.write(Frame(pair, frame.pts, frame.time_base))
     return target
 

@@ -9,6 +9,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 from gfla.animate import InputError
 from gfla.animate.io.paths import existing_file
+from gfla.animate.io.picture_files import open_picture
 from gfla.animate.io.timecode import clock
 from gfla.animate.video.clock import duration
 from gfla.animate.video.inputs import picture_streams
@@ -16,21 +17,25 @@ from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
-_PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+_PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
 _MAGIC = (
     (4, b"ftyp"),
     (4, b"moov"),
     (4, b"wide"),
     (4, b"mdat"),
+    (4, b"free"),
+    (4, b"skip"),
     (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
     (8, b"AVI "),
     (8, b"WEBP"),
     (0, b"GIF8"),
-    (0, b"\x47"),  # MPEG-TS
     (0, b"\x00\x00\x01\xba"),
     (0, b"OggS"),
     (0, b"FLV\x01"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # WMV, ASF
 )
+_PACKETS = ((0, 188), (4, 192))
+"""(offset, size) of the packets of MPEG-TS, each of which begins with one byte; of a camera's .m2ts."""
 """(offset, bytes) with which video files begin. Others are refused unopened: a playlist, which is text, would
 make FFmpeg open any file or address that it names."""
 
@@ -40,13 +45,11 @@ def check_portrait(path: str | Path, limits: Limits) -> Path:
     file = _check_bytes(path, limits)
     Image.init()
     try:
-        with Image.open(file, formats=_PICTURES) as image:
+        with open_picture(file, _PICTURES) as image:
             width, height = image.size
-    except Image.DecompressionBombError:
-        raise InputError(
-            file.name, "this picture is too large", f"send one of at most {_side(limits)}"
-        ) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except InputError as error:
+        raise InputError(file.name, error.reason, error.remedy) from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, RuntimeError):
         raise InputError(file.name, "this is not a picture that we can read", "send a JPEG or PNG") from None
     _check_side(file, width, height, limits)
     return file
@@ -56,8 +59,8 @@ def check_driving(path: str | Path, limits: Limits) -> Path:
     """The video's path; InputError if it is not a video, too long or too large."""
     file = _check_bytes(path, limits)
     with open(file, "rb") as opened:
-        beginning = opened.read(16)
-    if not any(beginning[at : at + len(magic)] == magic for at, magic in _MAGIC):
+        beginning = opened.read(1024)
+    if not _is_video(beginning):
         raise InputError(file.name, "this is not a video that we can read", "send an MP4, MOV or WebM")
     if beginning[8:12] == b"WEBP":  # FFmpeg does not read animated ones; gfla does
         width, height, length = _webp(file)
@@ -72,6 +75,13 @@ def check_driving(path: str | Path, limits: Limits) -> Path:
             "send a shorter part of it",
         )
     return file
+
+
+def _is_video(beginning: bytes) -> bool:
+    """Whether a file that begins so is a video of a known kind."""
+    if any(beginning[at : at + len(magic)] == magic for at, magic in _MAGIC):
+        return True
+    return any(beginning[at::size][:4] == b"\x47" * 4 for at, size in _PACKETS)
 
 
 def _video(file: Path) -> tuple[int, int, float]:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gfla.animate import Animator, Frame, VideoReader
+from gfla.animate import Animator, Frame, VideoReader, VideoWriter
 from gfla.animate.batch.segment_render import finish_segments, write_segments
 from gfla.animate.batch.segments import Segments
 from gfla.animate.compositing.alpha import moved_alpha
 from gfla.animate.errors import ignore
 from gfla.animate.io.image import off_white
 from gfla.animate.options import AnimateOptions
+from gfla.animate.source_video import SourceVideo
 from gfla.animate.streaming.job import Job
+from gfla.animate.video import Encoding
 from PIL import Image
 
 Picture = Callable[..., np.ndarray]
@@ -116,3 +118,57 @@ def test_it_reaches_what_is_made_of_segments(
     write_segments(animator, job, segments, length=2)
     finish_segments(job, segments, animator.name, ignore)
     four_are_cut_out(tmp_path / name)
+
+
+def test_a_source_video_keeps_its_alpha(
+    animator: Animator, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
+):
+    """A first frame that is opaque, colours hidden under the clear part, another rate; in segments too."""
+    own, driving = (
+        tmp_path / "own.mov",
+        make_video("d.mp4", picture=head_picture, size=(128, 128), pts=range(4)),
+    )
+    alpha = np.full((128, 128), 255, np.uint8)
+    with VideoWriter(own, (128, 128), Fraction(25), TICK, encoding=Encoding("prores", alpha=True)) as writer:
+        for index in range(4):
+            hidden = head_picture(index)
+            hidden[:30] = (0, 255, 0)
+            cut = alpha.copy()
+            cut[:30] = 255 * (index == 0)
+            writer.write(Frame(hidden, index, TICK, cut))
+    job, segments = Job(own, driving, tmp_path / "b.mov"), Segments(tmp_path, ".mov")
+    write_segments(animator, job, segments, length=2)
+    finish_segments(job, segments, animator.name, ignore)
+    animator.render(own, driving, tmp_path / "a.mov")
+    animator.render(own, driving, tmp_path / "c.mp4")
+    for name in ("a.mov", "b.mov"):
+        with VideoReader(tmp_path / name) as reader:
+            first, *rest = list(reader)
+        assert first.alpha is None
+        assert len(rest) == 3
+        for frame in rest:
+            assert frame.alpha is not None
+            assert (frame.alpha[:28] < 5).all()
+            assert (frame.alpha[40:] > 250).all()
+            assert (frame.image[:28, :, 1] < 250).any() or (frame.image[:28] > 250).all()
+    with VideoReader(tmp_path / "c.mp4") as reader:
+        for frame in list(reader)[1:]:
+            assert (frame.image[:26] > 245).all()
+
+
+def test_a_transparent_gif_is_a_source_on_white(tmp_path: Path, head_picture: Picture):
+    frames = []
+    for index in range(3):
+        picture = Image.fromarray(head_picture(index)).quantize(64)
+        picture.info["transparency"] = picture.getpixel((0, 0))
+        frames.append(picture)
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], disposal=2, duration=40)
+    with SourceVideo(tmp_path / "a.gif") as source:
+        assert source.alpha is not None
+        assert source.alpha[0, 0] == 0
+        assert (source.first[0, 0] == 255).all()
+        pairs = list(source.pair([Frame(head_picture(0), index, TICK) for index in range(3)]))
+    for pair in pairs[1:]:
+        assert pair.source is not None
+        assert pair.alpha is not None
+        assert (pair.source[pair.alpha == 0] == 255).all()

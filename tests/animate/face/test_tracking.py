@@ -109,16 +109,16 @@ def test_faces_are_numbered_from_the_left(finder: Faces):
     image = scene((130, 40, 50, 200), (10, 40, 30, 210), (70, 40, 40, 220))
     lefts = [round(float(face.points[:, 0].min())) for face in number_faces(finder.find(image))]
     assert lefts == [10, 70, 130]
-    largest, second = (choose_face(finder, image, n, "a.png", "--source-face") for n in (None, 2))
+    largest, second = (choose_face(finder.find, image, n, "a.png", "--source-face") for n in (None, 2))
     assert largest is not None
     assert second is not None
     assert (largest.points[:, 0].min(), second.points[:, 0].min()) == (130, 70)
     for number in (0, 4):
         with pytest.raises(InputError, match=rf"a.png: it shows 3 faces, and --source-face is {number};"):
-            choose_face(finder, image, number, "a.png", "--source-face")
+            choose_face(finder.find, image, number, "a.png", "--source-face")
     with pytest.raises(InputError, match="only one face"):
-        choose_face(finder, scene((10, 40, 30, 210)), 2, "a.png", "--source-face")
-    assert choose_face(finder, scene(), 2, "a.png", "--source-face") is None
+        choose_face(finder.find, scene((10, 40, 30, 210)), 2, "a.png", "--source-face")
+    assert choose_face(finder.find, scene(), 2, "a.png", "--source-face") is None
 
 
 def test_the_chosen_face_is_followed_and_found_again(finder: Faces):

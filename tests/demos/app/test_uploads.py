@@ -14,11 +14,15 @@ LIMITS = Limits(bytes=2**20, seconds=1.5, side=200)
 
 
 def picture(path, size=(64, 64)):
-    Image.fromarray(np.zeros((size[1], size[0], 3), np.uint8)).save(path)
+    made = Image.fromarray(np.zeros((size[1], size[0], 3), np.uint8))
+    if path.suffix == ".heic":
+        pytest.importorskip("pillow_heif").from_pillow(made).save(path)
+    else:
+        made.save(path)
     return path
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tiff"])
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp", "tiff", "avif", "heic"])
 def test_pictures_pass(tmp_path, ending):
     path = picture(tmp_path / f"a.{ending}")
     assert check_portrait(path, LIMITS) == path
@@ -37,9 +41,17 @@ def test_no_picture_and_too_large_ones(tmp_path):
         check_portrait(heavy, LIMITS)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts", "a.wmv"])
 def test_videos_pass(tmp_path, name):
     path = write_video(tmp_path / name, pts=tuple(range(10)))
+    assert check_driving(path, LIMITS) == path
+
+
+def test_a_camera_s_m2ts_passes(tmp_path):
+    """Its packets have four bytes more than those of a .ts."""
+    options = {"mpegts_m2ts_mode": "1"}
+    path = write_video(tmp_path / "a.m2ts", pts=tuple(range(10)), format_options=options)
+    assert path.read_bytes()[4:200:192] == b"\x47\x47"
     assert check_driving(path, LIMITS) == path
 
 
@@ -104,5 +116,8 @@ def test_a_playlist_is_refused_unopened(tmp_path):
     """FFmpeg would read whatever file or address it names."""
     path = tmp_path / "innocent.mp4"
     path.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n")
+    with pytest.raises(InputError, match="not a video that we can read"):
+        check_driving(path, LIMITS)
+    path.write_text("Good is what begins with the byte of an MPEG-TS\n" * 40)
     with pytest.raises(InputError, match="not a video that we can read"):
         check_driving(path, LIMITS)

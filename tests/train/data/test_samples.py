@@ -91,6 +91,14 @@ def test_bad_datasets_are_sentences(drawn, tmp_path):
     (copy / "clips" / "drawn000_0.npz").write_bytes(b"no archive")
     with pytest.raises(InputError, match="no landmarks"):
         load_clips(copy, "train", tmp_path / "cache")
+    (copy / "clips" / "drawn000_0.npz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"drawn000_0\.npz: no landmarks lmk68 \(the file is empty\)"):
+        load_clips(copy, "train", tmp_path / "cache")
+    far = dict(np.load(drawn / "clips" / "drawn000_0.npz"))
+    far["lmk68"][3, 5] = 1e5, 20
+    np.savez(copy / "clips" / "drawn000_0.npz", **far)
+    with pytest.raises(InputError, match=r"drawn000_0\.npz: the landmarks of frame 3 lie far outside"):
+        load_clips(copy, "train", tmp_path / "cache")
     with pytest.raises(InputError, match="no clips of split"):
         load_clips(copy, "test", tmp_path / "cache")
     (copy / "clips" / "drawn001_0.mp4").write_bytes(b"no video")

@@ -1,0 +1,136 @@
+"""What a container cuts off its coded pictures: Matroska's PixelCrop and MP4's clean aperture.
+
+FFmpeg's command obeys both; its libraries keep them where PyAV does not reach.
+"""
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+_SEGMENT, _TRACKS, _CLUSTER = 0x18538067, 0x1654AE6B, 0x1F43B675
+_TRACK, _TYPE, _VIDEO = 0xAE, 0x83, 0xE0
+_CROPS = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
+_MATROSKA = b"\x1a\x45\xdf\xa3"
+_MP4 = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
+_WAY = (b"mdia", b"minf", b"stbl", b"stsd")
+_MOST = 1 << 24  # bytes of a header that are read
+
+
+class Crop(NamedTuple):
+    """Coded pixels cut off at each side."""
+
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+
+
+def declared_crop(path: Path | None, number: int, size: tuple[int, int]) -> Crop:
+    """The crop of a file's video stream `number`, from 0 among its video streams, whose coded pictures are of
+    `size` (width, height); none where the file declares none, or one that leaves nothing."""
+    if path is None:
+        return Crop()
+    with open(path, "rb") as file:
+        head = file.read(8)
+        file.seek(0)
+        try:
+            if head[:4] == _MATROSKA:
+                crops = list(_matroska(file))
+            elif head[4:] in _MP4:
+                crops = list(_mp4(file, size))
+            else:
+                return Crop()
+        except (struct.error, IndexError, ZeroDivisionError, OverflowError, OSError):
+            return Crop()
+    crop = crops[number] if number < len(crops) else Crop()
+    inside = crop.left + crop.right < size[0] and crop.top + crop.bottom < size[1] and min(crop) >= 0
+    return crop if inside else Crop()
+
+
+def _matroska(file: BinaryIO) -> Iterator[Crop]:
+    """Of each video track."""
+    while (element := _element(file)) is not None:
+        name, length = element
+        if name == _CLUSTER:
+            return
+        if name == _SEGMENT:
+            continue
+        if name != _TRACKS or length is None or length > _MOST:
+            file.seek(length or 0, 1)
+            continue
+        for track_name, track in _children(file.read(length)):
+            parts = dict(_children(track)) if track_name == _TRACK else {}
+            if _VIDEO in parts and parts.get(_TYPE, b"\1") == b"\1":
+                found = {name: int.from_bytes(value, "big") for name, value in _children(parts[_VIDEO])}
+                yield Crop(**{side: found.get(name, 0) for name, side in _CROPS.items()})
+        return
+
+
+def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
+    file = BytesIO(data)
+    while (element := _element(file)) is not None:
+        name, length = element
+        yield name, file.read() if length is None else file.read(length)
+
+
+def _element(file: BinaryIO) -> tuple[int, int | None] | None:
+    """The name of the next EBML element and its length, None if unknown; None at the end."""
+    name = _number(file, keep=True)
+    length = _number(file, keep=False)
+    return None if name is None or length is None else (name[0], None if length[1] else length[0])
+
+
+def _number(file: BinaryIO, *, keep: bool) -> tuple[int, bool] | None:
+    """A number of variable size, with its marking bit if `keep`, and whether all its bits are set."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    more = 8 - first[0].bit_length()
+    data = first + file.read(more)
+    value, mark = int.from_bytes(data, "big"), 1 << (7 * (more + 1))
+    return value if keep else value - mark, value - mark == mark - 1
+
+
+def _mp4(file: BinaryIO, size: tuple[int, int]) -> Iterator[Crop]:
+    """Of each video track."""
+    moov = b""
+    while len(head := file.read(8)) == 8 and not moov:
+        length, begun = struct.unpack(">I", head[:4])[0], 8
+        if length == 1:
+            length, begun = struct.unpack(">Q", file.read(8))[0], 16
+        if head[4:] == b"moov":
+            moov = file.read(min(length - begun, _MOST))
+        elif length < begun:
+            return
+        else:
+            file.seek(length - begun, 1)
+    for track in (box for name, box in _boxes(moov) if name == b"trak"):
+        for name in _WAY:
+            track = dict(_boxes(track)).get(name, b"")
+            if name == b"mdia" and dict(_boxes(track)).get(b"hdlr", b"")[8:12] != b"vide":
+                break
+        else:
+            entry = next(_boxes(track[8:]), (b"", b""))[1]
+            yield _aperture(dict(_boxes(entry[78:])).get(b"clap"), size)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        length = struct.unpack_from(">I", data, at)[0]
+        if length < 8:
+            return
+        yield data[at + 4 : at + 8], data[at + 8 : at + length]
+        at += length
+
+
+def _aperture(box: bytes | None, size: tuple[int, int]) -> Crop:
+    """A clean aperture: width, height and the shift of its centre, each a fraction."""
+    if box is None:
+        return Crop()
+    numbers = struct.unpack(">8i", box[:32])
+    wide, high, right, down = (numbers[i] / numbers[i + 1] for i in range(0, 8, 2))
+    left, top = (size[0] - wide) / 2 + right, (size[1] - high) / 2 + down
+    return Crop(int(left), int(top), int(size[0] - wide - left), int(size[1] - high - top))
