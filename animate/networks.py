@@ -3,10 +3,10 @@
 In half precision a frame that is not finite is computed again in float32, and none ever gets into the memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
+from ..models.generator import map_tensors
 from .compositing.closeups import draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Closeup, Drawing
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
-from .face.tracking import Sighting, sight
 from .options import Guidance
 from .state import Image, Portrait, Target
 from .structure import edges_only, image_edges, structure_map
@@ -56,10 +56,6 @@ class Networks:
         self.closeups = closeups.to(self.device).eval() if closeups else None
         self.precision = fast_precision(self.device)
         self.size = generator.config.size
-
-    def track(self, image: Image, last: Sighting | None, number: int | None = None) -> Sighting:
-        """The driver's face in `image`, given the frame before; see `tracking.sight`."""
-        return sight(self.landmarker, image, last, number)
 
     def encode(
         self,
@@ -105,7 +101,7 @@ class Networks:
         for fast in (True, False):
             with self.arithmetic(fast):
                 if not fast:
-                    reference, previous = (_mapped(Tensor.float, x) for x in (reference, previous))
+                    reference, previous = (map_tensors(Tensor.float, x) for x in (reference, previous))
                 if ahead is None or not fast:
                     ahead = self.generator.look_ahead(target.structure, target.points, reference)
                 output, newest = self.generator.frame(ahead, reference, previous)  # type: ignore[arg-type]
@@ -151,13 +147,3 @@ class Networks:
 
     def _tensor(self, points: NDArray[np.float32]) -> Tensor:
         return to_device(points, self.device)[None]
-
-
-def _mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """`change` of every tensor in nested tuples."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if not isinstance(value, tuple):
-        return value
-    parts = [_mapped(change, part) for part in value]
-    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

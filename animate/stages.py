@@ -4,10 +4,8 @@ Each stage takes an item and its own state, and returns both. No two stages chan
 reads what a later one changes, so they may work on different frames at once.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..models import GeneratorMemory
 from .compositing.alpha import moved_alpha
@@ -16,6 +14,7 @@ from .compositing.detail import Closeup, Drawing, finish
 from .compute.devices import ThreadCounts, set_thread_count
 from .face.crop import crop, face_square, paste, to_crop
 from .face.landmarks import Landmarks
+from .face.tracking import sight
 from .io.image import off_white
 from .motion.no_face import MissingFaceError
 from .motion.recording import DriverMotion, Tracked
@@ -25,8 +24,6 @@ from .options import AnimateOptions
 from .source_video import Pair, follow_source
 from .state import AnimationState, RetargetState, SourceState, Target, TrackingState
 from .video import Frame
-
-Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Item(NamedTuple):
@@ -50,22 +47,11 @@ class Item(NamedTuple):
     drawing: Drawing | None = None
 
 
-def _threads(which: str) -> Callable[[Method], Method]:
-    """Run a stage with that one of the `ThreadCounts`; it stays set in the calling thread."""
-
-    def decorate(stage: Method) -> Method:
-        @wraps(stage)
-        def run(self: "Stages", *arguments: Any) -> Any:
-            set_thread_count(getattr(self.threads, which))
-            return stage(self, *arguments)
-
-        return run  # type: ignore[return-value]
-
-    return decorate
-
-
 class Stages:
-    """The stages of one stream: what never changes in it, and a method for each stage, in order."""
+    """The stages of one stream: what never changes in it, and a method for each stage, in order.
+
+    Each sets torch's thread count for the calling thread, as `threads` says.
+    """
 
     def __init__(
         self, networks: Networks, options: AnimateOptions, driver: DriverMotion | None, threads: ThreadCounts
@@ -77,27 +63,28 @@ class Stages:
         """The stages of the stream that `state` belongs to; alone: see `ThreadCounts.of`."""
         return cls(networks, state.options, state.driver, ThreadCounts.of(networks.device, alone=alone))
 
-    @_threads("few")
     def track(self, pair: Pair, state: TrackingState) -> tuple[Item, TrackingState]:
         """1. Find the driver's face in the frame, or look it up; show the source's picture of this time.
 
         MissingFaceError if there is no face and `no_face` is "fail".
         """
+        set_thread_count(self.threads.few)
         frame, source, recropped = pair.frame, state.source, False
         if pair.source is not None:
             source, recropped = follow_source(self.networks, pair.source, source, self.options)
         if self.driver is not None:
             seen = self.driver.sighting(frame.pts)
         else:
-            seen = self.networks.track(frame.image, state.driver, self.options.driving_face)
+            number = self.options.driving_face
+            seen = sight(self.networks.landmarker, frame.image, state.driver, number)
         if seen.landmarks is None and self.options.no_face == "fail":
             raise MissingFaceError(frame.seconds)
         item = Item(frame, source, seen.landmarks, seen.cut, recropped)
         return item, TrackingState(source, seen)
 
-    @_threads("one")
     def retarget(self, item: Item, state: RetargetState) -> tuple[Item, RetargetState]:
         """2. Say where the source's points go, and draw them as a structure map."""
+        set_thread_count(self.threads.one)
         frame, source, found, options = item.frame, item.source, item.landmarks, self.options
         assert source is not None
         presence = state.presence.after(found is not None, frame.seconds)
@@ -121,41 +108,41 @@ class Stages:
             drawn = self.networks.towards_rest(drawn, source.portrait, presence.share)
         return item._replace(motion=state, target=drawn), state
 
-    @_threads("few")
     def look_ahead(self, item: Item) -> Item:
         """3. Compute what needs no frame before this one, while that one is still being generated."""
+        set_thread_count(self.threads.few)
         if item.target is None or item.source is None:
             return item
         ahead = self.networks.look_ahead(item.target, item.source.portrait)
         return item._replace(target=item.target._replace(ahead=ahead))
 
-    @_threads("most")
     def generate(self, item: Item, memory: GeneratorMemory) -> tuple[Item, GeneratorMemory]:
         """4. Generate the frame, with the frames generated before as further references."""
+        set_thread_count(self.threads.most)
         memory = memory_for(item, memory)
         if item.target is None or item.source is None:
             return item, memory
         generated, memory = self.networks.generate(item.target, item.source.portrait, memory)
         return item._replace(target=None, generated=generated), memory
 
-    @_threads("few")
     def close_up(self, item: Item) -> Item:
         """5. Generate mouth and eyes again, closer."""
+        set_thread_count(self.threads.few)
         if item.generated is None or item.source is None:
             return item
         target = item.generated.target
         return item._replace(closeups=self.networks.close_up(target, item.source.portrait))
 
-    @_threads("one")
     def finish(self, item: Item, drawing: Drawing | None) -> tuple[Item, Drawing | None]:
         """6. Take the frame off the device, with its close-ups; without a new one the last stays."""
+        set_thread_count(self.threads.one)
         if item.generated is not None:
             drawing = self.networks.draw(item.generated, item.closeups)
         return item._replace(generated=None, closeups=(), drawing=drawing), drawing
 
-    @_threads("few")
     def compose(self, item: Item) -> Item:
         """7. Paste the face into the source's picture; the frame keeps the driving frame's time."""
+        set_thread_count(self.threads.few)
         source, frame, options = item.source, item.frame, self.options
         assert source is not None
         plain = not source.visible or (item.landmarks is None and options.no_face == "passthrough")

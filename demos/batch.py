@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gfla.animate.batch.scheduler import render_batch
-from gfla.animate.batch.tasks import Event
+from gfla.animate.batch.tasks import BatchOptions, Event
 from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.job import Job
 
@@ -20,7 +20,7 @@ def main(portraits: str, videos: str, out: str) -> int:
         for portrait in sorted(Path(portraits).iterdir())
         for video in sorted(Path(videos).iterdir())
     ]
-    report = render_batch(jobs, Path(out) / "batch", workers=2, resume=True, watch=tell)
+    report = render_batch(jobs, Path(out) / "batch", BatchOptions(workers=2, resume=True), tell)
     for job, error in report.failed:
         print(f"{job.output}: {error}")
     return len(report.failed)

@@ -18,8 +18,9 @@ S structure channels, H W the picture, N points of a pose (landmarks, joints or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .flow_prior import PosePrior, pose_prior
-from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals
+from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, without_combs
 from .ops import warp
 
 
@@ -51,13 +52,7 @@ class Reference(NamedTuple):
     attention_halves: tuple[Tensor, Tensor]
 
     def detach(self) -> Reference:
-        return Reference(
-            self.image.detach(),
-            self.points.detach(),
-            self.flow_half.detach(),
-            (self.features[0].detach(), self.features[1].detach()),
-            (self.attention_halves[0].detach(), self.attention_halves[1].detach()),
-        )
+        return map_tensors(Tensor.detach, self)
 
 
 @dataclass(frozen=True)
@@ -304,15 +299,17 @@ class Generator(nn.Module):
         return without_combs(painted) if self.config.task == "closeup" else painted
 
 
-def without_combs(painted: Tensor) -> Tensor:
-    """`painted` (B, C, H, W) smoothed by 1-2-1 both ways, which removes patterns that alternate from pixel to
-    pixel: critics reward them, cameras do not make them."""
-    return F.avg_pool2d(F.avg_pool2d(F.pad(painted, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
-
-
 def _target_half(attention: LocalAttention | None, x: Tensor) -> Tensor:
     return attention.encode_target(x) if attention else x[:, :0]
 
 
 def _reference_half(attention: LocalAttention | None, features: Tensor) -> Tensor:
     return attention.encode_reference(features) if attention else features[:, :0]
+
+
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`change` of every tensor in nested tuples."""
+    if isinstance(value, Tensor):
+        return change(value)
+    parts = [map_tensors(change, part) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

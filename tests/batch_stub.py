@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from gfla.animate.batch.tasks import Event
+from gfla.animate.batch.tasks import BatchOptions, Event
 from gfla.animate.streaming.job import Job
 
 LENGTH = 8
@@ -88,19 +88,11 @@ def main() -> None:
     folder, workers = Path(sys.argv[1]), int(sys.argv[2])
 
     def tell(event: Event) -> None:
-        print(event.kind, event.key, event.frames, event.text, flush=True)
+        print(event.kind, event.key, event.frames, event.host, event.note or "", flush=True)
 
     address = sys.argv[3] if len(sys.argv) > 3 else None
-    report = render_batch(
-        jobs_in(folder),
-        folder / "batch",
-        workers=workers,
-        resume=True,
-        ray=address,
-        load=load,
-        length=LENGTH,
-        watch=tell,
-    )
+    options = BatchOptions(workers=workers, resume=True, ray=address, load=load, length=LENGTH)
+    report = render_batch(jobs_in(folder), folder / "batch", options, tell)
     print(f"report {len(report.done)} {len(report.earlier)} {len(report.failed)}", flush=True)
 
 

@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from .tasks import Event, Task
 
 TRIES = 2
@@ -67,8 +68,8 @@ class LocalWorkers:
                     if lost == TRIES:
                         code = self._processes[index].exitcode or 0
                         how = f"signal {-code}" if code < 0 else f"exit status {code}"
-                        text = f"{task.job.output}: the worker died of {how}, {TRIES} times."
-                        self._events.put(Event("failed", task.job.key, text=text))
+                        error = InputError(task.job.output, f"the worker died of {how}, {TRIES} times")
+                        self._events.put(Event("failed", task.job.key, note=error))
         if pipe is not None:
             pipe.close()
 

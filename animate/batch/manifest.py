@@ -7,16 +7,19 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ..declare import list_options, make_options, option_values, read_texts
 from ..errors import InputError
 from ..io.paths import existing_file, input_files, is_url, output_files
 from ..motion.presets import SHIPPED
+from ..options import AnimateOptions, ModelOptions
 from ..streaming.job import Job
 from ..video.formats import Output
 
 COLUMNS = ("source", "driving", "output")
 _JSON = (".jsonl", ".ndjson", ".json")
+_KNOWN = {option.flag: option for kind in (ModelOptions, AnimateOptions) for option, _ in list_options(kind)}
 
 
 class Row(NamedTuple):
@@ -71,6 +74,15 @@ def pair_globs(sources: str, drivings: str, folder: str | os.PathLike) -> list[R
     ]
 
 
+def jobs_of(
+    rows: Sequence[Row], options: AnimateOptions | None = None, model: ModelOptions | None = None
+) -> list[Job]:
+    """The jobs of these rows. options, model: for what a row does not say. InputError, naming row and column,
+    for a cell that cannot be."""
+    given = option_values(options or AnimateOptions()) | option_values(model or ModelOptions())
+    return [_job(row, given) for row in rows]
+
+
 def check_jobs(jobs: Sequence[Job]) -> None:
     """InputError, naming both places, if outputs collide with each other or with inputs, or cannot be made.
 
@@ -103,6 +115,17 @@ def check_jobs(jobs: Sequence[Job]) -> None:
                 raise InputError("-", "standard input is read once, by one command", "give a file")
         except InputError as error:
             raise error.at(job.where) from None
+
+
+def _job(row: Row, given: dict[str, Any]) -> Job:
+    texts = {column: cell for column, cell in row.cells.items() if column not in COLUMNS}
+    try:
+        values = given | read_texts(texts, _KNOWN)
+        options, model = make_options(AnimateOptions, values), make_options(ModelOptions, values)
+    except InputError as error:
+        raise error.at(row.where) from None
+    source, driving, output = (row.cells[name] for name in COLUMNS)
+    return Job(source, driving, output, options, model, where=row.where)
 
 
 def _read_csv(path: Path, text: str) -> Iterator[Row]:

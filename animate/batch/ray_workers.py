@@ -70,8 +70,8 @@ class RayWorkers:
         try:
             return self._ray.get(ref)
         except self._lost as error:
-            text = f"{task.job.output}: the cluster lost its worker {TRIES} times ({type(error).__name__})."
-            return Event("failed", task.job.key, text=text)
+            reason = f"the cluster lost its worker {TRIES} times ({type(error).__name__})"
+            return Event("failed", task.job.key, note=InputError(task.job.output, reason))
 
 
 def _answers(address: str) -> None:

@@ -8,10 +8,10 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import InputError
 from ..io.atomic import file_lock
@@ -20,8 +20,8 @@ from ..video.formats import Output
 from .ledger import Ledger
 from .local_workers import LocalWorkers
 from .manifest import check_jobs
-from .segments import LENGTH, in_segments
-from .tasks import Event, SegmentRange, Task, Tell, Workers, clear_job
+from .segments import in_segments
+from .tasks import BatchOptions, Event, SegmentRange, Task, Tell, Workers, clear_job
 
 
 class Report(NamedTuple):
@@ -29,35 +29,25 @@ class Report(NamedTuple):
 
     done: list[Job]
     earlier: list[Job]
-    failed: list[tuple[Job, str]]
+    failed: list[tuple[Job, InputError]]
 
 
 def render_batch(
     jobs: Sequence[Job],
     folder: str | os.PathLike,
-    *,
-    workers: int = 1,
-    resume: bool = False,
-    warm: int | None = None,
-    ray: str | None = None,
-    load: Callable[..., Any] | None = None,
-    length: int = LENGTH,
+    options: BatchOptions | None = None,
     watch: Tell | None = None,
 ) -> Report:
     """Make every job's output; one that fails stops no other.
 
-    folder: for the ledger (`ledger.sqlite`) and unfinished work; one batch at a time uses it. resume: leave
-    out what the ledger says is done, go on with what was begun. warm: render the segments of each job side
-    by side, each warmed up on as many frames; not quite what a render in order gives. ray: address of a Ray
-    cluster to work on instead of `workers` processes here, all its machines seeing the same files. load:
-    makes the animator of `ModelOptions`, default `Animator.from_pretrained`; it must be importable in a new
-    process. length: frames a segment. watch: is called with each event, in this thread.
+    folder: for the ledger (`ledger.sqlite`) and unfinished work; one batch at a time uses it. watch: is
+    called with each event, in this thread.
 
     InputError, with nothing begun, if the jobs contradict each other or files that are there, or the ledger
     cannot be used.
     """
     check_jobs(jobs)
-    folder = Path(folder)
+    options, folder = options or BatchOptions(), Path(folder)
     with ExitStack() as stack:
         try:
             folder.mkdir(exist_ok=True)
@@ -67,13 +57,13 @@ def render_batch(
         except OSError as error:
             raise InputError(folder, f"cannot keep the ledger there ({error.strerror})") from None
         ledger = stack.enter_context(Ledger(folder / "ledger.sqlite"))
-        todo, earlier = _sorted(jobs, folder, ledger, resume)
+        todo, earlier = _sorted(jobs, folder, ledger, options.resume)
         ledger.plan(todo)
         if not todo:
             return Report([], earlier, [])
-        crew = stack.enter_context(closing(_start_workers(ray, workers, folder.absolute(), load, length)))
+        crew = stack.enter_context(closing(_start_workers(options, folder.absolute())))
         batch = _Batch(folder, ledger, crew, watch)
-        for task in _tasks(jobs, todo, folder.absolute(), workers, warm):
+        for task in _tasks(jobs, todo, folder.absolute(), options):
             batch.submit(task)
         batch.run()
         return Report(batch.done, earlier, batch.failed)
@@ -86,12 +76,12 @@ class _Batch:
         self._folder, self._ledger, self._workers, self._watch = folder, ledger, workers, watch
         self._jobs: dict[str, Job] = {}
         self._left: Counter[str] = Counter()  # tasks of each job that have not ended
-        self._errors: dict[str, str] = {}
+        self._errors: dict[str, InputError] = {}
         self._begun: set[str] = set()
         self._parted: set[str] = set()  # jobs in several parts
         self._unjoined: set[str] = set()  # of these, not yet one file
         self.done: list[Job] = []
-        self.failed: list[tuple[Job, str]] = []
+        self.failed: list[tuple[Job, InputError]] = []
 
     def submit(self, task: Task) -> None:
         key = task.job.key
@@ -112,20 +102,21 @@ class _Batch:
         key, job = event.key, self._jobs[event.key]
         if event.kind == "began":
             if key not in self._begun:  # all parts together are one attempt
-                self._ledger.began(key, event.text)
+                self._ledger.began(key, event.host)
             if key in self._parted:
                 self._begun.add(key)
         elif event.kind in ("done", "failed"):
             self._left[key] -= 1
-            if event.kind == "failed":
-                self._errors.setdefault(key, event.text)
+            if isinstance(event.note, InputError):
+                self._errors.setdefault(key, event.note)
             if self._left[key]:
                 return
             del self._left[key]
             if key in self._errors:
-                event = Event("failed", key, text=self._errors[key])
-                self._ledger.failed(key, event.text)
-                self.failed.append((job, event.text))
+                error = self._errors[key]
+                event = Event("failed", key, note=error)
+                self._ledger.failed(key, str(error))
+                self.failed.append((job, error))
             elif key in self._unjoined:
                 self._unjoined.remove(key)  # the parts are there, the file is not
                 self._left[key] = 1
@@ -166,19 +157,17 @@ def _sorted(jobs: Sequence[Job], folder: Path, ledger: Ledger, resume: bool) -> 
     return todo, earlier
 
 
-def _tasks(
-    jobs: Sequence[Job], todo: Sequence[Job], folder: Path, workers: int, warm: int | None
-) -> Iterator[Task]:
+def _tasks(jobs: Sequence[Job], todo: Sequence[Job], folder: Path, options: BatchOptions) -> Iterator[Task]:
     """One task for each job, or one for each part of it."""
     tracks = Counter(_track(job) for job in jobs)
     for job in todo:
         name = _track(job)
         track = str(folder / "tracks" / f"{name}.safetensors") if tracks[name] > 1 else None
-        if warm is None or not in_segments(Output.of(job.output, job.options.codec, overwrite=True)):
+        if options.warm is None or not in_segments(Output.of(job.output, job.options.codec, overwrite=True)):
             yield Task(job, track=track)
         else:
-            for index in range(workers):
-                yield Task(job, SegmentRange(index, workers, warm), track=track)
+            for index in range(options.workers):
+                yield Task(job, SegmentRange(index, options.workers, options.warm), track=track)
 
 
 def _track(job: Job) -> str:
@@ -188,11 +177,9 @@ def _track(job: Job) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _start_workers(
-    ray: str | None, workers: int, folder: Path, load: Callable[..., Any] | None, length: int
-) -> Workers:
-    if ray is None:
-        return LocalWorkers(workers, folder, load, length)
+def _start_workers(options: BatchOptions, folder: Path) -> Workers:
+    if options.ray is None:
+        return LocalWorkers(options.workers, folder, options.load, options.length)
     from .ray_workers import RayWorkers
 
-    return RayWorkers(ray, folder, load, length)
+    return RayWorkers(options.ray, folder, options.load, options.length)

@@ -20,9 +20,6 @@ from ..video import VideoReader
 from ..video.formats import Output
 from ..video.sound import Sound
 
-LENGTH = 250
-"""Frames a segment: x264 begins a new group of pictures after as many by itself, so the cuts cost nothing."""
-
 
 @dataclass(frozen=True)
 class Segment:

@@ -1,12 +1,54 @@
-"""What is asked of workers and what they tell: tasks, events, and where a job's unfinished work lies."""
+"""What is asked of a batch and its workers, what they report, and where a job's unfinished work lies."""
 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+from ..declare import check_options, option
+from ..errors import InputError, InputWarning
 from ..streaming.job import Job
+
+LENGTH = 250
+"""Frames a segment: x264 begins a new group of pictures after as many by itself, so the cuts cost nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """How the jobs of a batch are run.
+
+    workers: processes here. resume: leave out what the ledger says is done, go on with what was begun.
+    warm: render the segments of each job side by side, each warmed up on as many frames; not quite what a
+    render in order gives. ray: address of a Ray cluster that works instead of processes here, all its
+    machines seeing the same files. load: makes the animator of `ModelOptions`, None for
+    `Animator.from_pretrained`; it must be importable in a new process. length: frames a segment.
+    InputError for a value out of range.
+    """
+
+    workers: int = option(1, "count", "jobs at once (default: 1)", "batch", flag="jobs", least=1)
+    resume: bool = option(False, "flag", "finish what an earlier run has not", "batch")
+    warm: int | None = option(
+        None,
+        "count",
+        "spread each job over the workers, every segment warmed up on the N frames before it; the pictures "
+        "after a cut differ a little from those of a render in order",
+        "batch",
+        flag="parallel-segments",
+        least=0,
+    )
+    ray: str | None = option(
+        None,
+        "text",
+        "work on this Ray cluster (needs: pip install 'gfla[cluster]')",
+        "batch",
+        metavar="ADDRESS",
+    )
+    load: Callable[..., Any] | None = None
+    length: int = LENGTH
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @dataclass(frozen=True)
@@ -36,17 +78,18 @@ class Task:
 
 
 class Event(NamedTuple):
-    """What a worker tells of the job `key`.
+    """What a worker reports of the job `key`.
 
-    kind: "began" (text: on which machine), "progress" (frames, expected), "warning" (text), "done" (frames)
-    or "failed" (text: the error).
+    kind: "began" (host: on which machine), "progress" (frames, expected), "warning" (note), "done" (frames)
+    or "failed" (note: the error).
     """
 
     kind: Literal["began", "progress", "warning", "done", "failed"]
     key: str
     frames: int = 0
     expected: int | None = None
-    text: str = ""
+    host: str = ""
+    note: InputWarning | InputError | None = None
 
 
 Tell = Callable[[Event], None]

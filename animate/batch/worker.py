@@ -39,20 +39,20 @@ class Worker:
     def do(self, task: Task, tell: Tell) -> Event:
         """Do the task, telling how it goes; returns the last event, "done" or "failed"."""
         key = task.job.key
-        tell(Event("began", key, text=platform.node()))
+        tell(Event("began", key, host=platform.node()))
         hooks = RenderHooks(
             progress=lambda done, expected: tell(Event("progress", key, done, expected)),
-            warn=Warnings(lambda warning: tell(Event("warning", key, text=str(warning)))),
+            warn=Warnings(lambda warning: tell(Event("warning", key, note=warning))),
         )
         try:
             frames = self._work(task, hooks)
         except InputError as error:
-            return Event("failed", key, text=str(error))
+            return Event("failed", key, note=error)
         except Exception as error:  # of one job, whatever it is; the others go on
             log.debug("%s", traceback.format_exc())
             what = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(what.filename).name}:{what.lineno}"
-            return Event("failed", key, text=f"{task.job.output}: {type(error).__name__}: {error} ({place}).")
+            reason = f"{type(error).__name__}: {error} ({Path(what.filename).name}:{what.lineno})"
+            return Event("failed", key, note=InputError(task.job.output, reason))
         return Event("done", key, frames)
 
     def _work(self, task: Task, hooks: RenderHooks) -> int:

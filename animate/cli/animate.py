@@ -49,12 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def job_of(given: argparse.Namespace, where: str = "") -> "Job":
-    """The job that parsed arguments ask for. where: its place in a manifest."""
+def job_of(given: argparse.Namespace) -> "Job":
+    """The job that parsed arguments ask for."""
     from ..streaming.job import Job
 
     options, model = read_options(AnimateOptions, given), read_options(ModelOptions, given)
-    return Job(given.source, given.driving, given.output, options, model, given.save_motion, where)
+    return Job(given.source, given.driving, given.output, options, model, given.save_motion)
 
 
 def _animate(given: argparse.Namespace) -> None:

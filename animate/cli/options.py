@@ -3,12 +3,10 @@
 import argparse
 import sys
 from collections.abc import Callable, Collection
-from fractions import Fraction
 from typing import Any
 
+from ..declare import Option, list_options, make_options
 from ..errors import InputError, InputWarning, Stopped
-from ..io.timecode import parse_time
-from ..options import Option, list_options, make_options
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -32,30 +30,6 @@ def add_options(parser: argparse.ArgumentParser, kind: type, only: Collection[st
 def read_options(kind: type, given: argparse.Namespace) -> Any:
     """The options object of the class `kind` that the parsed arguments ask for."""
     return make_options(kind, {name.replace("_", "-"): value for name, value in vars(given).items()})
-
-
-def time_option(text: str) -> Fraction:
-    """For argparse: seconds or h:mm:ss as exact seconds."""
-    try:
-        return parse_time(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None
-
-
-def fraction_option(text: str) -> float:
-    """For argparse: a number from 0 to 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return number
-
-
-def parts_option(text: str) -> tuple[str, ...]:
-    """For argparse: names between commas, none of an empty text."""
-    return tuple(text.split(",")) if text else ()
 
 
 def count_option(text: str) -> int:
@@ -140,14 +114,14 @@ class Bar:
 
 def _reading(option: Option) -> dict[str, Any]:
     """How argparse reads the text of an option that has a value."""
-    reads: dict[str, Callable[[str], Any]] = {
-        "time": time_option,
-        "fraction": fraction_option,
-        "gain": float,
-        "number": int,
-        "parts": parts_option,
-    }
     if option.kind == "choice":
         return {"choices": option.choices}
-    usual = {"time": "TIME", "number": "N"}.get(option.kind)
-    return {"type": reads[option.kind], "metavar": option.metavar or usual}
+
+    def read(text: str) -> Any:
+        try:
+            return option.read(text)
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None
+
+    usual = {"time": "TIME", "count": "N"}.get(option.kind)
+    return {"type": read, "metavar": option.metavar or usual}

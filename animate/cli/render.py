@@ -1,20 +1,18 @@
 """gfla-render: a table of portraits and driving videos in, a video for each row out; it can be resumed."""
 
 import argparse
-import copy
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from ..batch.manifest import COLUMNS, Row, pair_globs, read_manifest
-from ..batch.tasks import Event
+from ..batch.manifest import Row, jobs_of, pair_globs, read_manifest
+from ..batch.tasks import BatchOptions, Event
 from ..errors import InputError
 from ..options import AnimateOptions, ModelOptions
 from ..streaming.job import Job
-from .animate import job_of
-from .options import INTERRUPTED, add_options, count_option, run
+from .options import INTERRUPTED, add_options, read_options, run
 
 _FAILED = 10
 _MOST = 100
@@ -36,13 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(lambda: status.append(_render(options))) or status[-1]
 
 
-def jobs_of(rows: Sequence[Row], arguments: Sequence[str] = ()) -> list[Job]:
-    """The jobs of these rows. arguments: options, as on the command line, for rows that do not say otherwise.
-    InputError, naming the row, for what it does not take."""
-    options = _parser().parse_args([*arguments, "rows"])
-    return [_job(row, options) for row in rows]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-render",
@@ -53,49 +44,24 @@ def _parser() -> argparse.ArgumentParser:
         "       %(prog)s [options] SOURCES-GLOB DRIVERS-GLOB -o OUT-FOLDER",
     )
     parser.add_argument("inputs", nargs="+", metavar="MANIFEST | GLOB GLOB", help="the jobs; quote the globs")
-    batch = parser.add_argument_group("batch")
-    batch.add_argument(
+    parser.add_argument(
         "-o", "--output", metavar="OUT-FOLDER", help="with globs: where SOURCE--DRIVER.mp4 are written"
     )
-    batch.add_argument("--jobs", type=count_option, default=1, metavar="N", help="jobs at once (default: 1)")
-    batch.add_argument("--resume", action="store_true", help="finish what an earlier run has not")
-    batch.add_argument(
-        "--parallel-segments",
-        type=_frames,
-        metavar="N",
-        help="spread each job over the workers, every segment warmed up on the N frames before it; "
-        "the pictures after a cut differ a little from those of a render in order",
-    )
-    batch.add_argument(
-        "--ray", metavar="ADDRESS", help="work on this Ray cluster (needs: pip install 'gfla[cluster]')"
-    )
-    _add_job_options(parser)
+    for kind in (BatchOptions, ModelOptions, AnimateOptions):
+        add_options(parser, kind)
     return parser
 
 
-def _add_job_options(parser: argparse.ArgumentParser) -> None:
-    add_options(parser, ModelOptions)
-    add_options(parser, AnimateOptions)
-    parser.set_defaults(save_motion=None)
-
-
 def _render(options: argparse.Namespace) -> int:
+    asked = read_options(BatchOptions, options)
     rows, folder = _rows(options)
-    jobs = [_job(row, options) for row in rows]
+    jobs = jobs_of(rows, read_options(AnimateOptions, options), read_options(ModelOptions, options))
 
     from ..batch.scheduler import render_batch
 
     with closing(_BatchProgress(jobs)) as progress:
         try:
-            report = render_batch(
-                jobs,
-                folder,
-                workers=options.jobs,
-                resume=options.resume,
-                warm=options.parallel_segments,
-                ray=options.ray,
-                watch=progress,
-            )
+            report = render_batch(jobs, folder, asked, progress)
         except KeyboardInterrupt:
             progress.close()
             print(f"Stopped; pass --resume to finish the {progress.left()} jobs left.", file=sys.stderr)
@@ -127,52 +93,6 @@ def _rows(options: argparse.Namespace) -> tuple[list[Row], Path]:
     return rows, folder / "batch.gfla"
 
 
-def _job(row: Row, options: argparse.Namespace) -> Job:
-    """The row's job, its cells read as gfla-animate reads its options; InputError names the row."""
-    parser = _RowParser(add_help=False, allow_abbrev=False)
-    _add_job_options(parser)
-    known = {flag.lstrip("-"): action for action in parser._actions for flag in action.option_strings}
-    arguments, base = [], copy.copy(options)
-    for column, cell in row.cells.items():
-        name = column.replace("_", "-").lstrip("-")
-        if name in COLUMNS:
-            continue
-        if name not in known:
-            raise InputError(
-                row.where, f"no option {column!r}", f"the columns are {', '.join((*COLUMNS, *sorted(known)))}"
-            )
-        if known[name].nargs == 0:
-            setattr(base, known[name].dest, known[name].default)
-            arguments += [f"--{name}"] if _yes(row, column, cell) else []
-        elif known[name].nargs in (None, "?"):
-            arguments.append(f"--{name}={cell}")
-        else:
-            arguments += [f"--{name}", *cell.split()]
-    try:
-        given = parser.parse_args(arguments, base)
-    except InputError as error:
-        raise error.at(row.where) from None
-    for name in COLUMNS:
-        setattr(given, name, row.cells[name])
-    return job_of(given, row.where)
-
-
-def _yes(row: Row, column: str, cell: str) -> bool:
-    if cell.lower() in ("true", "yes", "1", "on"):
-        return True
-    if cell.lower() in ("false", "no", "0", "off"):
-        return False
-    raise InputError(row.where, f"{column} is {cell!r}", "write yes or no")
-
-
-class _RowParser(argparse.ArgumentParser):
-    """Raises what a command line would print and exit for."""
-
-    def error(self, message: str) -> NoReturn:
-        subject, _, reason = message.removeprefix("argument ").partition(": ")
-        raise InputError(subject, reason)
-
-
 class _BatchProgress:
     """Progress of the batch and of each job under way: bars on a terminal, else a line when a job ends."""
 
@@ -197,7 +117,7 @@ class _BatchProgress:
                 bar.total = event.expected
                 bar.update(event.frames - bar.n)
         elif event.kind == "warning":
-            tqdm.write(event.text, file=sys.stderr)
+            tqdm.write(str(event.note), file=sys.stderr)
         else:
             self._end(event, name)
 
@@ -211,7 +131,7 @@ class _BatchProgress:
         if bar := self._bars.get(""):
             bar.update(ended - bar.n)
         if event.kind == "failed":
-            tqdm.write(f"failed: {event.text}", file=sys.stderr)
+            tqdm.write(f"failed: {event.note}", file=sys.stderr)
         elif not self._live:
             print(f"{ended}/{len(self._names)} {name}: {event.frames} frames", file=sys.stderr)
 
@@ -222,12 +142,6 @@ class _BatchProgress:
     def close(self) -> None:
         while self._bars:
             self._bars.popitem()[1].close()
-
-
-def _frames(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames; write 0 or more")
-    return int(text)
 
 
 if __name__ == "__main__":

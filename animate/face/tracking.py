@@ -68,8 +68,8 @@ def choose_face(
     if not 1 <= number <= len(faces):
         count = "only one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise InputError(
-            f"{option} {number}",
-            f"{name} shows {count}",
+            name,
+            f"it shows {count}, and {option} is {number}",
             "count them from the left, from 1, or look at the picture that gfla-inspect draws",
         )
     return number_faces(faces)[number - 1]

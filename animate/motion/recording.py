@@ -100,15 +100,10 @@ class DriverMotion:
         if frame is None:
             return self._most_alike(person)
         if not 0 <= frame < len(self.pts):
-            raise InputError(
-                f"--reference-frame {frame}",
-                f"{self.path} has the frames 0 to {len(self.pts) - 1}",
-                "choose one of them",
-            )
+            reason = f"it has the frames 0 to {len(self.pts) - 1}, and --reference-frame is {frame}"
+            raise InputError(self.path, reason, "choose one of them")
         if not self.found[frame]:
-            raise InputError(
-                f"--reference-frame {frame}", f"{self.path} shows no face there", "choose another"
-            )
+            raise InputError(self.path, f"it shows no face in --reference-frame {frame}", "choose another")
         return self.signals.at(int(self.found[:frame].sum()))
 
     def _most_alike(self, person: Person) -> FaceMotion:

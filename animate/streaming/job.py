@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..declare import option_values
 from ..io.paths import input_files
-from ..options import AnimateOptions, ModelOptions, option_values
+from ..options import AnimateOptions, ModelOptions
 
 if TYPE_CHECKING:
     from ..state import Source

@@ -10,7 +10,6 @@ from gfla.animate import InputError
 from gfla.animate.io.image import write_image
 from gfla.animate.motion.controls import check_control
 from gfla.animate.motion.presets import SHIPPED
-from gfla.animate.options import PARTS
 from gfla.animate.streaming.provenance import tag
 from gfla.demos.app.render.preview import make_preview
 from gfla.demos.app.render.render import RenderRequest, render
@@ -19,7 +18,7 @@ from gfla.demos.app.tabs.edit_events import draw
 from gfla.demos.app.ui.events import JOB, SCAN
 from gfla.demos.app.ui.images import Image
 from gfla.demos.app.ui.inputs import Sent, file_data
-from gfla.demos.app.ui.settings import MODES, PICTURES, Settings
+from gfla.demos.app.ui.settings import read_sent
 from gfla.demos.app.visitors.errors import show_errors
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
@@ -46,7 +45,7 @@ def add_api(service: Service) -> None:
         state = workspace.prepare(service.animator, _portrait(service, visit, portrait))
         recording = workspace.record(service.animator, driver, lambda: False)
         assert recording is not None
-        made = make_preview(service.animator, state, driver, recording, _settings(mode).motion)
+        made = make_preview(service.animator, state, driver, recording, read_sent({"motion": mode}))
         result = _write_picture(visit, made.result, "preview", tag(service.animator.name))
         return _write_picture(visit, made.driver, "reference"), result
 
@@ -56,22 +55,18 @@ def add_api(service: Service) -> None:
         driving: gr.FileData | None = None,
         motion: str = "",
         mode: str = "relative",
-        gains: dict[str, float] | None = None,
-        smoothing: float = 1.0,
-        detail: float = 1.0,
-        face_only: bool = False,
-        label: bool = False,
+        options: dict[str, Any] | None = None,
     ) -> gr.FileData:
         """Animate a portrait; returns the video as MP4.
 
-        portrait, driving, motion, mode: as in /preview. gains: of head, eyes, mouth, brows and gaze, 0 to 2;
-        1 for those left out. smoothing: 0 (off) to 5. detail: 0 to 1. face_only: the 256 x 256 face alone.
-        label: write AI-generated into the picture.
+        portrait, driving, motion, mode: as in /preview. options: those of gfla-animate by name, such as
+        {"mouth": 1.2, "smoothing": 0, "detail": 0.5, "crop-only": true, "label": true}; what is not given is
+        as the command has it.
         """
         visit = service.visit(request)
         driver = _driver(service, visit, driving, motion)
-        settings = _settings(mode, gains, smoothing, detail, face_only, label)
-        order = RenderRequest(_portrait(service, visit, portrait), driver, settings.options)
+        asked = read_sent({"motion": mode} | _mapping("options", options))
+        order = RenderRequest(_portrait(service, visit, portrait), driver, asked)
         with service.job(visit):
             output = _served_path(visit, f"{order.portrait.stem[:60]}-{Path(driver).stem[:60]}.mp4")
             recording = workspace_of(visit).recorded(driver)
@@ -115,30 +110,14 @@ def _sent(name: str, sent: Any) -> Sent:
     return sent
 
 
-def _settings(
-    mode: str,
-    gains: Any = None,
-    smoothing: float = 1.0,
-    detail: float = 1.0,
-    face_only: bool = False,
-    label: bool = False,
-) -> Settings:
-    if mode not in MODES.values():
-        raise InputError(mode, "there is no such mode", f"choose of {', '.join(MODES.values())}")
-    numbers: dict[str, Any] = _numbers("gains", gains)
-    if unknown := set(numbers) - set(PARTS):
-        raise InputError(min(unknown), "there is no such part", f"choose of {', '.join(PARTS)}")
-    numbers |= {"smoothing": _number("smoothing", smoothing), "detail": _number("detail", detail)}
-    if not 0 <= numbers["detail"] <= 1:
-        raise InputError(f"detail {numbers['detail']:g}", "out of range", "give a number from 0 to 1")
-    picture = PICTURES[bool(face_only)]
-    return Settings(mode=mode.capitalize(), **numbers, picture=picture, label=bool(label))
-
-
 def _numbers(name: str, sent: Any) -> dict[str, float]:
-    if sent is None or isinstance(sent, Mapping):
-        return {name: _number(name, value) for name, value in (sent or {}).items()}
-    raise InputError(name, "not an object", "give numbers by name")
+    return {name: _number(name, value) for name, value in _mapping(name, sent).items()}
+
+
+def _mapping(name: str, sent: Any) -> dict[str, Any]:
+    if sent is not None and not isinstance(sent, Mapping):
+        raise InputError(name, "not an object", "give values by name")
+    return dict(sent or {})
 
 
 def _number(name: str, value: Any) -> float:

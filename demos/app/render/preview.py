@@ -5,10 +5,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from gfla.animate import AnimationState, Animator, InputError, MotionOptions
+from gfla.animate import AnimationState, Animator, InputError
 from gfla.animate.face.crop import face_square
 from gfla.animate.motion.recording import DriverMotion, MotionReader
 from gfla.animate.motion.retarget import unlikeness
+from gfla.animate.options import AnimateOptions
 from gfla.animate.video import Frame, VideoReader
 from gfla.demos.app.ui.images import Image, crop_face, crop_marked_face, draw_landmarks, wireframe
 from gfla.demos.app.ui.markup import moment
@@ -68,22 +69,20 @@ def make_preview(
     state: AnimationState,
     driving: Path | str,
     recording: DriverMotion,
-    motion: MotionOptions,
-    crop_only: bool = False,
+    options: AnimateOptions,
 ) -> Preview:
     """state: of the portrait, from `prepare`. recording: the motion of `driving`, or of its beginning.
     InputError as `Animator.follow`."""
-    options = replace(state.options, motion=motion, crop_only=crop_only)
-    moved = replace(state.motion, motion=replace(state.motion.motion, options=motion))
+    moved = replace(state.motion, motion=replace(state.motion.motion, options=options.motion))
     state = replace(state, options=options, motion=moved)
-    ready = recording.ready(motion.smoothing)
+    ready = recording.ready(options.motion.smoothing)
     far = unlikeness(ready.signals, state.motion.motion.source)
     seen = np.flatnonzero(ready.found)
     reference = int(seen[np.argmin(far)]) if ready.rest is None else None
     shown = int(seen[np.argsort(far)[int((len(far) - 1) * _PERCENTILE / 100)]])
     frames = _frames_at(driving, recording, {frame for frame in (reference, shown) if frame is not None})
     result, _ = animator.step(frames[shown], animator.follow(state, recording))
-    face = result.image if crop_only else crop_face(result.on_white(), state.portrait.square)
+    face = result.image if options.crop_only else crop_face(result.on_white(), state.portrait.square)
     number = shown if reference is None else reference
     landmarks = ready.sighting(int(ready.pts[number])).landmarks
     assert landmarks is not None

@@ -18,7 +18,14 @@ from gfla.demos.app.ui.events import JOB, PRIVATE, QUIET, RAW, SCAN
 from gfla.demos.app.ui.inputs import Sent, sent_name
 from gfla.demos.app.ui.markup import Figure
 from gfla.demos.app.ui.pickers import choose_driver, choose_portrait
-from gfla.demos.app.ui.settings import NAMES, Settings, build_settings, restore_settings
+from gfla.demos.app.ui.settings import (
+    SETTINGS,
+    build_controls,
+    command,
+    default_values,
+    read_controls,
+    restore_values,
+)
 from gfla.demos.app.ui.widgets import player_value
 from gfla.demos.app.visitors.errors import message_of, show_errors
 from gfla.demos.app.visitors.service import Service
@@ -39,7 +46,7 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
             portrait = choose_portrait(service.samples, "animate")
             driving, picks, picked = choose_driver(service.samples, "animate")
             with gr.Accordion("Settings", open=False, elem_classes="card"):
-                controls = build_settings()
+                controls = build_controls()
                 default = gr.Button("Reset to defaults", size="sm")
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
             with gr.Column(elem_classes="card"):
@@ -51,7 +58,7 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
                 player = widgets.player(elem_id="player")
                 beside = gr.Button(_BESIDE, visible=False, size="sm", elem_id="beside")
             with gr.Accordion("As a command", open=False, elem_classes="card"):
-                command = gr.Textbox(
+                line = gr.Textbox(
                     label="The same in a terminal",
                     interactive=False,
                     lines=2,
@@ -61,12 +68,9 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
                 )
 
     def store(*values: Any) -> dict[str, Any]:
-        return dict(zip(NAMES, values, strict=True))
+        return dict(zip(SETTINGS, values, strict=True))
 
-    def restore(stored: Any) -> list[Any]:
-        return list(vars(restore_settings(stored)).values())
-
-    inputs, found = [portrait, driving, picks, *controls], [preview, run, command]
+    inputs, found = [portrait, driving, picks, *controls], [preview, run, line]
     settings: list[Any] = controls
     changes = [part.change for part in (portrait, driving, *settings)]
     gr.on(changes, events.show_preview, inputs, found, trigger_mode="always_last", **RAW, **SCAN, **QUIET)
@@ -84,8 +88,8 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
     stop.click(events.stop, queue=False, **QUIET)
     beside.click(events.compare, beside, [player, beside], **SCAN, **PRIVATE)
     gr.on([part.change for part in settings], store, controls, stored, queue=False, **QUIET)
-    default.click(lambda: list(vars(Settings()).values()), None, controls, queue=False, **QUIET)
-    page.load(restore, stored, controls, queue=False, **QUIET)
+    default.click(default_values, None, controls, queue=False, **QUIET)
+    page.load(restore_values, stored, controls, queue=False, **QUIET)
 
 
 class AnimateEvents:
@@ -103,19 +107,19 @@ class AnimateEvents:
         self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
     ) -> Iterator[tuple]:
         """Yields the preview as it fills, the button that starts a render, and the command for the same."""
-        service, visit, settings = self.service, self.service.visit(request), Settings(*values)
+        service, visit, options = self.service, self.service.visit(request), read_controls(values)
         animator, workspace = service.animator, workspace_of(visit)
         motion = picked if picked in SHIPPED else ""
         names = sent_name(portrait, "portrait.jpg"), motion or sent_name(driving, "driving.mp4")
-        command = settings.command(*names)
+        line = command(options, *names)
         off, on = gr.Button(interactive=False), gr.Button(interactive=True)
         if not portrait and not driving and not motion:
             workspace.begin_preview(None)  # else the same files, chosen again, would show nothing
-            yield markup.hint(EMPTY), off, command
+            yield markup.hint(EMPTY), off, line
             return
-        outdated = workspace.begin_preview((portrait, driving, motion, settings))
+        outdated = workspace.begin_preview((portrait, driving, motion, options))
         if outdated is None:
-            yield gr.skip(), gr.skip(), command
+            yield gr.skip(), gr.skip(), line
             return
         source = workspace.prepare(animator, service.portrait(visit, portrait)) if portrait else None
         driver = service.driver(visit, driving, motion) if driving or motion else None
@@ -124,7 +128,7 @@ class AnimateEvents:
             (None, _DRIVER, "Driver"),
             (None, "The preview needs a portrait and a driver", "Preview"),
         ]
-        yield markup.figures(waiting), on if source and driver else off, command
+        yield markup.figures(waiting), on if source and driver else off, line
         if driver is None:
             return
         if source is None:
@@ -132,7 +136,7 @@ class AnimateEvents:
             return
 
         def figures(recording: DriverMotion) -> str:
-            made = make_preview(animator, source, driver, recording, settings.motion, settings.crop_only)
+            made = make_preview(animator, source, driver, recording, options)
             return markup.figures(
                 [
                     (made.portrait, _PORTRAIT, "Portrait"),
@@ -144,19 +148,19 @@ class AnimateEvents:
         unknown = isinstance(driver, Path) and workspace.recorded(driver) is None
         beginning = record_beginning(animator, Path(driver)) if unknown else None
         if beginning is not None and not outdated():
-            yield figures(beginning), on, command
+            yield figures(beginning), on, line
         recording = workspace.record(animator, driver, outdated)
         if recording is not None and not outdated():
-            yield figures(recording), on, command
+            yield figures(recording), on, line
 
     @show_errors
     def render(
         self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
     ) -> Iterator[tuple]:
         """Yields values of the player and the status, and the buttons: animate, stop, side by side."""
-        service, visit, settings = self.service, self.service.visit(request), Settings(*values)
+        service, visit, options = self.service, self.service.visit(request), read_controls(values)
         driver = service.driver(visit, driving, picked)
-        order = RenderRequest(service.portrait(visit, portrait), driver, settings.options)
+        order = RenderRequest(service.portrait(visit, portrait), driver, options)
         name = f"{order.portrait.stem[:60]}-{Path(driver).stem[:60]}.mp4"
         hidden, visible = gr.Button(visible=False), gr.Button(visible=True)
         buttons: tuple = (hidden, visible, hidden)

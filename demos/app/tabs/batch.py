@@ -7,11 +7,12 @@ from typing import Any
 import gradio as gr
 from gfla.animate import InputError
 from gfla.animate.motion.presets import SHIPPED
+from gfla.animate.options import ModelOptions
 from gfla.demos.app.tabs.batch_jobs import MANIFESTS, Batch, Line, by_name, plan
 from gfla.demos.app.ui import markup
 from gfla.demos.app.ui.events import JOB, QUIET, RAW
 from gfla.demos.app.ui.inputs import Sent, consent, sent_name
-from gfla.demos.app.ui.settings import batch_arguments, build_batch_settings
+from gfla.demos.app.ui.settings import BATCH_SETTINGS, build_controls, read_controls
 from gfla.demos.app.visitors.errors import show_errors
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
@@ -49,7 +50,7 @@ def batch_tab(service: Service, page: gr.Blocks) -> None:
                     label="Manifest", file_types=list(MANIFESTS), height=120, elem_id="batch-manifest"
                 )
                 gr.HTML(markup.small(_ABOUT), apply_default_css=False)
-                controls = build_batch_settings()
+                controls = build_controls(BATCH_SETTINGS)
         with gr.Column(scale=7, min_width=320, elem_classes="stage"), gr.Column(elem_classes="card"):
             markup.heading("Jobs", 3)
             jobs = gr.HTML(markup.hint(_EMPTY), elem_id="batch-jobs", apply_default_css=False)
@@ -74,11 +75,12 @@ def batch_tab(service: Service, page: gr.Blocks) -> None:
         sent = [(sent_name(file), visit.uploaded(file)) for file in _listed(drivers)]
         videos = by_name([(name, check_driving(path, limits)) for name, path in sent])
         table_file = visit.uploaded(manifest) if manifest else None
-        arguments = batch_arguments(service.animator.device.type, *chosen)
+        model = ModelOptions(device=service.animator.device.type)
         known = [name for name in SHIPPED if name in (motions or [])]
         with service.job(visit):
             home = visit.folder / "batch"
-            visit.memory["batch"] = plan(home, sources, videos, known, table_file, limits.jobs, arguments)
+            given = home, sources, videos, known, table_file, limits.jobs
+            visit.memory["batch"] = plan(*given, read_controls(chosen, BATCH_SETTINGS), model)
             yield from _run(visit)
 
     @show_errors

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from gfla.animate import InputError
-from gfla.animate.batch.manifest import COLUMNS, Row, read_manifest
+from gfla.animate.batch.manifest import COLUMNS, Row, jobs_of, read_manifest
 from gfla.animate.batch.scheduler import render_batch
-from gfla.animate.batch.tasks import Event
-from gfla.animate.cli.render import jobs_of
+from gfla.animate.batch.tasks import BatchOptions, Event
 from gfla.animate.io.atomic import atomic_file
 from gfla.animate.io.paths import OUTPUTS
 from gfla.animate.motion.presets import SHIPPED
+from gfla.animate.options import AnimateOptions, ModelOptions
 from gfla.animate.streaming.job import Job
-from gfla.demos.app.ui.settings import MANIFEST_OPTIONS
+from gfla.demos.app.ui.settings import ALLOWED
+from gfla.demos.app.visitors.errors import message_of
 
 MANIFESTS = (".csv", ".jsonl", ".ndjson", ".json")
 _LONGEST, _MANIFEST = 60, 2**20  # characters of a file's name, bytes of a manifest
@@ -53,29 +54,18 @@ class Line:
         return Path(self.job.output)
 
     def update(self, event: Event) -> None:
-        """What a worker tells of this job."""
+        """What a worker reports of this job."""
         if event.kind == "began":
             self.state = "running"
         elif event.kind == "progress":
             self.done, self.expected = event.frames, event.expected
-        elif event.kind == "warning":
-            self.note = self._with_names(event.text)
-        else:
+        elif event.kind != "warning":
             self.state = event.kind
-            self.note = self._with_names(event.text) or self.note
             if event.kind == "done":
                 self.done = self.expected = event.frames
-
-    def _with_names(self, text: str) -> str:
-        """The text with the files' names in place of their paths here."""
-        names = (
-            (self.job.source, self.portrait),
-            (self.job.driving, self.driver),
-            (self.job.output, self.output.name),
-        )
-        for path, name in names:
-            text = text.replace(str(path), name)
-        return text
+        if event.note:
+            names = {str(self.job.source): self.portrait, str(self.job.driving): self.driver}
+            self.note = message_of(event.note, names)
 
 
 @dataclass(eq=False)
@@ -133,7 +123,7 @@ class Batch:
         try:
             resume, self.begun = self.begun, True
             jobs = [line.job for line in self.lines]
-            render_batch(jobs, self.folder / "work", resume=resume, load=load, watch=watch)
+            render_batch(jobs, self.folder / "work", BatchOptions(resume=resume, load=load), watch)
         except _StoppedError:
             pass
         except BaseException as error:
@@ -170,12 +160,13 @@ def plan(
     motions: Sequence[str],
     manifest: Path | None,
     most: int,
-    arguments: Sequence[str] = (),
+    options: AnimateOptions | None = None,
+    model: ModelOptions | None = None,
 ) -> Batch:
     """The batch of these uploads, by their names: every portrait with every driver and motion, or the rows of
     the manifest.
 
-    folder: an earlier batch there is deleted. most: jobs. arguments: options of gfla-animate for all jobs.
+    folder: an earlier batch there is deleted. most: jobs. options, model: for all jobs.
     InputError for what cannot be, with nothing deleted.
     """
     rows = _pairs(portraits, [*drivers, *motions]) if manifest is None else _read(manifest)
@@ -192,10 +183,10 @@ def plan(
         cells["driving"] = driving if motion else str(_upload(drivers, driving, where, "driving video"))
         cells["output"] = str(out / _output_name(Path(cells["output"]).name, where))
         for column in cells:
-            if column not in COLUMNS and column.replace("_", "-") not in MANIFEST_OPTIONS:
+            if column not in COLUMNS and column.replace("_", "-") not in ALLOWED:
                 raise InputError(where, f"the column {column} is not allowed here", "leave it out")
         safe.append(Row(where, cells))
-    jobs = jobs_of(safe, arguments)
+    jobs = jobs_of(safe, options, model)
     named = zip(names, jobs, strict=True)
     lines = [Line(portrait, driver, job) for (portrait, driver), job in named]
     shutil.rmtree(folder, ignore_errors=True)  # the earlier batch: only now that there is another

@@ -1,126 +1,95 @@
-"""The options of a render as controls on the page, and as a command line; `api` has them for programs.
+"""The options of a render as controls on the page, as a command line, and as what a program sends.
 
-No other file of the app but `api` knows an option's name.
+Controls are made from the options' declarations; only the choice of what is shown stands here.
 """
 
 import shlex
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from itertools import groupby
 from typing import Any
 
 import gradio as gr
-from gfla.animate import InputError, MotionOptions
-from gfla.animate.options import PARTS, AnimateOptions, ModelOptions, command_arguments
+from gfla.animate import InputError
+from gfla.animate.declare import Option, command_arguments, list_options, make_options, read_texts
+from gfla.animate.options import PARTS, AnimateOptions
 from gradio.components import Component
 
-MODES = {
-    "Relative": "relative",
-    "Absolute": "absolute",
-    "Copy": "copy",
-}
-PICTURES = ("Whole photograph", "Face, 256 x 256")
-MANIFEST_OPTIONS = (
-    *("motion", "reference-frame", "only", *PARTS, "smoothing", "guidance", "crop-only", "start", "end"),
-    *("detail", "no-face", "source-face", "driving-face", "source-motion", "label"),
-)
-"""Options that a visitor's manifest may set: none of them names a file or a device."""
-_MODE_INFO = (
-    "Relative: the driver's changes, added to the portrait's own pose. Absolute: the driver's pose and "
-    "expression. Copy: the driver's landmarks, for the same person."
-)
-_LABEL = "Write “AI-generated” into the picture"
+_DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
+SETTINGS = ("motion", "only", *PARTS, "smoothing", "detail", "crop-only", "label")
+"""What has a control in the tab Animate, by flag."""
+BATCH_SETTINGS = ("crop-only", "label")
+"""What has one in the tab Batch."""
+_OWN = ("overwrite", "codec", "sidecar")  # of the output file, which is the app's
+ALLOWED = {flag: option for flag, (option, _) in _DECLARED.items() if flag not in _OWN}
+"""What a visitor's manifest or program may set: none of them names a file or a device."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Values of the controls, in their order. mode: of MODES. parts: of PARTS. picture: of PICTURES.
-    InputError where a number is missing."""
-
-    mode: str = "Relative"
-    parts: list[str] = field(default_factory=lambda: list(PARTS))
-    head: float = 1.0
-    eyes: float = 1.0
-    mouth: float = 1.0
-    brows: float = 1.0
-    gaze: float = 1.0
-    smoothing: float = 1.0
-    detail: float = 1.0
-    picture: str = PICTURES[0]
-    label: bool = False
-
-    def __post_init__(self) -> None:
-        for name in (*PARTS, "smoothing", "detail"):
-            if not isinstance(getattr(self, name), int | float):  # an emptied box
-                raise InputError(name, "not a number", "give a number")
-
-    @property
-    def motion(self) -> MotionOptions:
-        """InputError for values that no control has but a client may send."""
-        gains = {part: float(getattr(self, part)) for part in PARTS}
-        only = None if set(self.parts) >= set(PARTS) else tuple(self.parts)
-        return MotionOptions(MODES[self.mode], **gains, only=only, smoothing=float(self.smoothing))  # type: ignore[arg-type]
-
-    @property
-    def crop_only(self) -> bool:
-        return self.picture == PICTURES[1]
-
-    @property
-    def options(self) -> AnimateOptions:
-        """InputError as `motion`."""
-        detail = float(self.detail)
-        return AnimateOptions(motion=self.motion, crop_only=self.crop_only, detail=detail, label=self.label)
-
-    def command(self, portrait: str, driving: str) -> str:
-        """The gfla-animate command that makes the same."""
-        options = command_arguments(self.options)
-        return shlex.join(["gfla-animate", portrait, driving, "-o", "out.mp4", *options])
+def build_controls(flags: Sequence[str] = SETTINGS) -> list[Component]:
+    """A control for each option, in this order; the gains are folded away."""
+    controls: list[Component] = []
+    for gains, some in groupby(flags, PARTS.__contains__):
+        folded = gr.Accordion("Strength of each part", open=False, elem_classes="plain")
+        with folded if gains else nullcontext():
+            controls += [_control(*_DECLARED[flag]) for flag in some]
+    return controls
 
 
-def build_settings() -> list[Component]:
-    """The controls, in the order of Settings' fields."""
-    default = Settings()
-    mode = gr.Radio(list(MODES), value=default.mode, label="Motion", info=_MODE_INFO)
-    parts = gr.CheckboxGroup(
-        [(part.capitalize(), part) for part in PARTS], value=default.parts, label="Parts that move"
-    )
-    with gr.Accordion("Strength of each part", open=False, elem_classes="plain"):
-        gains = [gr.Slider(0, 2, 1, step=0.05, label=part.capitalize()) for part in PARTS]
-    smoothing = gr.Slider(
-        0, 5, default.smoothing, step=0.1, label="Smoothing", info="0 is off; raise it if the result jitters"
-    )
-    detail = gr.Slider(
-        0,
-        1,
-        default.detail,
-        step=0.05,
-        label="Detail",
-        info="how much of a large portrait's own sharpness is kept",
-    )
-    picture = gr.Radio(list(PICTURES), value=default.picture, label="Picture")
-    label = gr.Checkbox(default.label, label=_LABEL)
-    return [mode, parts, *gains, smoothing, detail, picture, label]
+def default_values(flags: Sequence[str] = SETTINGS) -> list[Any]:
+    """The controls' values to begin with."""
+    return [list(PARTS) if flag == "only" else _DECLARED[flag][1] for flag in flags]
 
 
-def build_batch_settings() -> list[Component]:
-    """The controls of a batch: their values are the arguments of `batch_arguments` after the device."""
-    crop_only = gr.Checkbox(label="The face alone, 256 x 256, not the whole photograph")
-    return [crop_only, gr.Checkbox(label=_LABEL)]
+def read_controls(values: Sequence[Any], flags: Sequence[str] = SETTINGS) -> AnimateOptions:
+    """The options that these controls ask for. InputError for what no control gives but a client may send."""
+    given = {flag: _value(_DECLARED[flag][0], value) for flag, value in zip(flags, values, strict=True)}
+    return make_options(AnimateOptions, given)
 
 
-def batch_arguments(device: str, crop_only: bool, label: bool) -> list[str]:
-    """The options of gfla-animate for all jobs of a batch."""
-    options = AnimateOptions(crop_only=bool(crop_only), label=bool(label))
-    return [*command_arguments(ModelOptions(device=device)), *command_arguments(options)]
+def restore_values(stored: Any) -> list[Any]:
+    """The controls' values from a browser's storage, by flag; the defaults where they make no sense now."""
+    stored = stored if isinstance(stored, dict) else {}
+    values = [stored.get(flag, default) for flag, default in zip(SETTINGS, default_values(), strict=True)]
+    try:
+        read_controls(values)
+    except (InputError, TypeError):
+        return default_values()
+    return values
 
 
-def restore_settings(stored: Any) -> Settings:
-    """Settings from a browser's storage; the defaults where that makes no sense any more."""
-    default = asdict(Settings())
-    if not isinstance(stored, dict):
-        return Settings()
-    known = {name: stored[name] for name in default if isinstance(stored.get(name), type(default[name]))}
-    settings = Settings(**(default | known))
-    valid = settings.mode in MODES and settings.picture in PICTURES and set(settings.parts) <= set(PARTS)
-    return settings if valid else Settings()
+def read_sent(sent: Mapping[str, Any]) -> AnimateOptions:
+    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be."""
+    texts = {
+        str(name): ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in sent.items()
+    }
+    return make_options(AnimateOptions, read_texts(texts, ALLOWED))
 
 
-NAMES = tuple(each.name for each in fields(Settings))
+def command(options: AnimateOptions, portrait: str, driving: str) -> str:
+    """The gfla-animate command that makes the same."""
+    return shlex.join(["gfla-animate", portrait, driving, "-o", "out.mp4", *command_arguments(options)])
+
+
+def _control(option: Option, default: Any) -> Component:
+    label = option.caption or option.flag.capitalize()
+    if option.kind == "flag":
+        return gr.Checkbox(default, label=label)
+    if option.kind == "parts":
+        return gr.CheckboxGroup([(part.capitalize(), part) for part in PARTS], value=list(PARTS), label=label)
+    if option.kind == "choice":
+        choices = [(choice.capitalize(), choice) for choice in option.choices]
+        return gr.Radio(choices, value=default, label=label, info=option.help)
+    info = None if option.flag in PARTS else option.help
+    return gr.Slider(option.least, option.most, default, step=0.05, label=label, info=info)
+
+
+def _value(option: Option, value: Any) -> Any:
+    """A control's value as the option's."""
+    if option.kind == "parts":
+        return None if set(value) >= set(PARTS) else tuple(value)
+    if option.kind == "number" and not isinstance(value, int | float):  # an emptied box
+        raise InputError(option.flag, "not a number", "give a number")
+    if option.kind == "flag" and not isinstance(value, bool):
+        raise InputError(option.flag, "neither true nor false", "give one of them")
+    return value

@@ -3,12 +3,12 @@
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gfla.animate import InputError
+from gfla.animate.errors import InputError, InputWarning, sentence
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,11 @@ def show_errors(function: Callable) -> Callable:
     return plain
 
 
-def message_of(error: Exception) -> str:
-    """The sentence for a visitor: of an InputError its parts, a file by its name without the folder."""
-    if not isinstance(error, InputError):
+def message_of(error: Exception | InputWarning, names: Mapping[str, str] | None = None) -> str:
+    """The sentence for a visitor: of an InputError or a warning its parts, a file by its name without the
+    folder, or as `names` has it by its path."""
+    if not isinstance(error, InputError | InputWarning):
         return "Something went wrong on the server; its log says what. Please try again."
-    subject = Path(error.subject)
-    name = subject.name if subject.is_absolute() else error.subject
-    return str(InputError(name, error.reason, error.remedy))
+    path = Path(error.subject)
+    subject = (names or {}).get(error.subject) or (path.name if path.is_absolute() else error.subject)
+    return sentence(subject, error.reason, error.remedy)

@@ -13,6 +13,7 @@ import pytest
 from batch_runs import SCRIPT, finish, left_over, undisturbed
 from gfla.animate import InputError
 from gfla.animate.batch.scheduler import render_batch
+from gfla.animate.batch.tasks import BatchOptions
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'gfla[cluster]'")
 
@@ -114,11 +115,11 @@ def test_two_nodes_one_killed(tmp_path: Path, nodes: Nodes):
 def test_no_cluster_is_one_sentence(tmp_path: Path):
     jobs = batch_stub.write_batch(tmp_path / "work", sources=1, drivers=1, frames=9)
     with pytest.raises(InputError, match=r"--ray 127.0.0.1:1: no cluster answers there"):
-        render_batch(jobs, tmp_path / "batch", ray="127.0.0.1:1")
+        render_batch(jobs, tmp_path / "batch", BatchOptions(ray="127.0.0.1:1"))
 
 
 def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     jobs = batch_stub.write_batch(tmp_path / "work", sources=1, drivers=1, frames=9)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'gfla\[cluster\]'"):
-        render_batch(jobs, tmp_path / "batch", ray="auto")
+        render_batch(jobs, tmp_path / "batch", BatchOptions(ray="auto"))

@@ -14,12 +14,13 @@ import batch_stub
 import pytest
 from gfla.animate import InputError, VideoReader
 from gfla.animate.batch.ledger import Ledger
-from gfla.animate.batch.manifest import COLUMNS, read_manifest
+from gfla.animate.batch.manifest import COLUMNS, jobs_of, read_manifest
 from gfla.animate.batch.scheduler import Report, render_batch
-from gfla.animate.batch.tasks import Event
+from gfla.animate.batch.tasks import BatchOptions, Event, Tell
 from gfla.animate.cli import animate, render
-from gfla.animate.cli.render import jobs_of, main
-from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions, list_options
+from gfla.animate.cli.render import main
+from gfla.animate.declare import list_options
+from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions
 from gfla.animate.streaming.job import Job, stamp
 from PIL import Image
 
@@ -32,15 +33,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
     """What the command asks `render_batch` for; nothing is rendered, and every second job fails."""
     given: dict = {}
 
-    def batch(jobs: Jobs, folder: Path, **options: object) -> Report:
-        given.update(options, jobs=jobs, folder=folder)
-        watch = options["watch"]
-        assert callable(watch)
+    def batch(jobs: Jobs, folder: Path, options: BatchOptions, watch: Tell) -> Report:
+        given.update(options=options, jobs=jobs, folder=folder)
         for index, job in enumerate(jobs):
-            watch(Event("began", job.key, text="here"))
+            error = InputError(job.output, "because")
+            watch(Event("began", job.key, host="here"))
             watch(Event("progress", job.key, 5, 10))
-            watch(Event("failed" if index % 2 else "done", job.key, 10, text=f"{job.output}: because."))
-        return Report(jobs[::2], [], [(job, "because") for job in jobs[1::2]])
+            watch(Event("failed", job.key, note=error) if index % 2 else Event("done", job.key, 10))
+        return Report(jobs[::2], [], [(job, InputError(job.output, "because")) for job in jobs[1::2]])
 
     monkeypatch.setattr("gfla.animate.batch.scheduler.render_batch", batch)
     return given
@@ -79,7 +79,7 @@ def test_rows_become_jobs(asked: dict, manifest, tmp_path: Path, capsys: Capture
     assert first.model == second.model == ModelOptions()
     assert first.where == f"{path} line 2"
     assert asked["folder"] == tmp_path / "jobs.csv.gfla"
-    assert (asked["workers"], asked["resume"], asked["warm"], asked["ray"]) == (3, True, None, None)
+    assert asked["options"] == BatchOptions(workers=3, resume=True)
     said = capsys.readouterr()
     assert "1 done, 1 failed" in said.out
     assert "1/2 c.mp4: 10 frames" in said.err
@@ -94,7 +94,7 @@ def test_globs_become_jobs(asked: dict, tmp_path: Path):
     assert main([*arguments, "--ray", "auto"]) == 11
     assert [Path(job.output).name for job in asked["jobs"]] == ["a--x.mp4", "b--x.mp4"]
     assert out.is_dir()
-    assert (asked["folder"], asked["warm"], asked["ray"]) == (out / "batch.gfla", 8, "auto")
+    assert (asked["folder"], asked["options"]) == (out / "batch.gfla", BatchOptions(warm=8, ray="auto"))
 
 
 def test_the_exit_status_counts_to_a_hundred(asked: dict, manifest):
@@ -105,7 +105,7 @@ def test_the_exit_status_counts_to_a_hundred(asked: dict, manifest):
 
 def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
     """The columns are gfla-animate's options but save-motion and stats, and each reaches the job."""
-    texts = {"flag": "yes", "time": "1.5", "fraction": "0.5", "gain": "0.5", "number": "1", "parts": "eyes"}
+    texts = {"flag": "yes", "time": "1.5", "number": "0.5", "count": "1", "parts": "eyes"}
     options = [*list_options(ModelOptions), *list_options(AnimateOptions)]
     given = {
         option.flag: texts.get(option.kind) or next(c for c in option.choices if c != default)
@@ -122,7 +122,7 @@ def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
             assert settings[option.flag] != default, option.flag
     assert job.options.overwrite
     assert job.options.sidecar
-    with pytest.raises(InputError, match="no option 'save-motion'"):
+    with pytest.raises(InputError, match="line 2: save-motion: there is no such option"):
         jobs_of(read_manifest(manifest("a.png,b.mp4,c.mp4,x.motion", "source,driving,output,save-motion")))
 
 
@@ -132,11 +132,19 @@ def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
         (
             "source,driving,output,colour",
             "a.png,b.mp4,c.mp4,red",
-            "no option 'colour'; the columns are source",
+            "colour: there is no such option; choose of",
         ),
-        ("source,driving,output,motion", "a.png,b.mp4,c.mp4,wild", "--motion: invalid choice: 'wild'"),
-        ("source,driving,output,start", "a.png,b.mp4,c.mp4,soon", "soon: not a time"),
-        ("source,driving,output,label", "a.png,b.mp4,c.mp4,maybe", "label is 'maybe'; write yes or no"),
+        (
+            "source,driving,output,motion",
+            "a.png,b.mp4,c.mp4,wild",
+            "motion: 'wild': no such choice",
+        ),
+        ("source,driving,output,start", "a.png,b.mp4,c.mp4,soon", "start: soon: not a time"),
+        (
+            "source,driving,output,label",
+            "a.png,b.mp4,c.mp4,maybe",
+            "label: 'maybe': neither yes nor no",
+        ),
         ("source,driving,output", "a.png,b.mp4,c.avi", "let the output's name end in .mp4"),
         ("source,driving,output", "a.png,-,c.mp4", "standard input is read once"),
         ("source,driving,output", "a.png,b.mp4,udp://127.0.0.1:9", "a batch writes files"),
@@ -167,10 +175,9 @@ def test_bad_arguments(manifest, capsys: Capture, tmp_path: Path):
     assert "-o OUT-FOLDER" in sentence(capsys, ["*.png", "*.mp4"])
     assert "names each output itself" in sentence(capsys, [manifest("a,b,c.mp4"), "-o", "x"])
     assert "no file matches" in sentence(capsys, [f"{tmp_path}/*.png", "*.mp4", "-o", str(tmp_path)])
-    for option in ("--jobs=0", "--parallel-segments=-1"):
-        with pytest.raises(SystemExit) as caught:
-            main([manifest("a,b,c.mp4"), option])
-        assert caught.value.code == 2
+    assert "--jobs 0: out of range; give 1 or more" in sentence(capsys, [manifest("a,b,c.mp4"), "--jobs=0"])
+    said = sentence(capsys, [manifest("a,b,c.mp4"), "--parallel-segments=-1"])
+    assert "--parallel-segments -1: out of range; give 0 or more" in said
 
 
 def test_a_ledger_that_is_none(manifest, capsys: Capture, tmp_path: Path):
@@ -197,10 +204,9 @@ def test_help_loads_no_torch():
     assert "Exit status: 0 if every job is done; 10 plus the number of jobs that failed" in done.stdout
 
 
-def batch(folder: Path, jobs: Jobs, events: list[Event] | None = None, **options: object) -> Report:
-    watch = None if events is None else events.append
-    given: dict = {"load": batch_stub.load, "length": batch_stub.LENGTH, "watch": watch, **options}
-    return render_batch(jobs, folder / "batch", **given)
+def batch(folder: Path, jobs: Jobs, watch: Tell | None = None, **options: object) -> Report:
+    given: dict = {"load": batch_stub.load, "length": batch_stub.LENGTH, **options}
+    return render_batch(jobs, folder / "batch", BatchOptions(**given), watch)
 
 
 @pytest.mark.slow
@@ -210,9 +216,10 @@ def test_a_batch_from_beginning_to_end(tmp_path: Path):
     good = batch_stub.write_batch(folder, sources=2, drivers=1, frames=10)
     lost = Job(folder / "none.png", good[0].driving, folder / "out" / "lost.mp4")
     events: list[Event] = []
-    report = batch(folder, [good[0], lost, good[1]], events, workers=1)
+    report = batch(folder, [good[0], lost, good[1]], events.append, workers=1)
     assert report.done == good
-    assert report.failed == [(lost, f"{folder / 'none.png'}: no such file.")]
+    ((job, error),) = report.failed
+    assert (job, str(error)) == (lost, f"{folder / 'none.png'}: no such file.")
     assert [e.frames for e in events if e.kind == "progress" and e.key == good[1].key] == list(range(1, 11))
     assert len(list((folder / "batch" / "tracks").glob("*.safetensors"))) == 1  # one walk for all three
     before = {path.name: path.stat().st_mtime_ns for path in (folder / "out").iterdir()}
@@ -280,7 +287,8 @@ def test_a_worker_that_dies_each_time_costs_its_job_alone(tmp_path: Path):
     folder = tmp_path / "work"
     (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=9)
     report = batch(folder, [job], load=batch_stub.die)
-    assert report.failed == [(job, f"{job.output}: the worker died of exit status 3, 2 times.")]
+    ((failed, error),) = report.failed
+    assert (failed, str(error)) == (job, f"{job.output}: the worker died of exit status 3, 2 times.")
     with sqlite3.connect(folder / "batch" / "ledger.sqlite") as base:
         outcomes = base.execute("select outcome, ended is not null, host from attempts order by number")
         assert [row[0] for row in outcomes] == ["lost", "failed"]
@@ -298,7 +306,7 @@ def test_one_batch_at_a_time(tmp_path: Path):
             tried.append(event)
 
     tried: list[Event] = []
-    batch(folder, jobs, watch=second)
+    batch(folder, jobs, second)
     assert tried
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from gfla.animate import Animator, InputError
 from gfla.animate.batch.segment_render import finish_segments, write_segments
-from gfla.animate.batch.segments import LENGTH, Segments
-from gfla.animate.batch.tasks import SegmentRange
+from gfla.animate.batch.segments import Segments
+from gfla.animate.batch.tasks import LENGTH, SegmentRange
 from gfla.animate.errors import InputWarning, ignore
 from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.animate.streaming.job import Job

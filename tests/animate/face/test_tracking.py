@@ -114,7 +114,7 @@ def test_faces_are_numbered_from_the_left(finder: Faces):
     assert second is not None
     assert (largest.points[:, 0].min(), second.points[:, 0].min()) == (130, 70)
     for number in (0, 4):
-        with pytest.raises(InputError, match=rf"--source-face {number}: a.png shows 3 faces"):
+        with pytest.raises(InputError, match=rf"a.png: it shows 3 faces, and --source-face is {number};"):
             choose_face(finder, image, number, "a.png", "--source-face")
     with pytest.raises(InputError, match="only one face"):
         choose_face(finder, scene((10, 40, 30, 210)), 2, "a.png", "--source-face")
@@ -137,7 +137,7 @@ def test_a_number_waits_for_the_first_face_and_then_must_exist(finder: Faces):
     seen = watch(finder, [scene(), scene((20, 40, 30, 210))], number=1)
     assert seen[0].landmarks is None
     assert left_of(seen[1]) == 20
-    with pytest.raises(InputError, match=r"--driving-face 2: the driving video's first frame with a face"):
+    with pytest.raises(InputError, match=r"the driving video's first frame with a face"):
         watch(finder, [scene(), scene((20, 40, 30, 210))], number=2)
 
 

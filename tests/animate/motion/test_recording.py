@@ -106,7 +106,7 @@ def test_the_reference_frame_is_the_portrait_itself(
             assert off < 1e-3 if index == 7 else off > 1e-3
 
 
-@pytest.mark.parametrize(("frame", "words"), [(12, "0 to 11"), (-1, "0 to 11"), (4, "no face there")])
+@pytest.mark.parametrize(("frame", "words"), [(12, "0 to 11"), (-1, "0 to 11"), (4, "shows no face")])
 def test_a_bad_reference_frame_is_one_sentence(animator, video, head_picture, frame: int, words: str):
     with pytest.raises(InputError, match=words):
         animator.follow(animator.prepare(head_picture(0)), animator.record(video), frame)

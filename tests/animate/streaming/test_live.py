@@ -16,9 +16,10 @@ import av
 import numpy as np
 import pytest
 import torch
-from gfla.animate import Animator, Frame, InputError, VideoReader
+from gfla.animate import Animator, Frame, InputError, VideoReader, stages
 from gfla.animate.cli.live import main
-from gfla.animate.face.tracking import Sighting
+from gfla.animate.face.landmarks import Landmarker
+from gfla.animate.face.tracking import Sighting, sight
 from gfla.animate.streaming.live import CLOCK, Controls, LiveCount, Newest, animate_live
 from gfla.animate.streaming.sinks import FileSink, VirtualCamera, Window
 from gfla.models import CONFIGS, Generator
@@ -99,13 +100,13 @@ def test_latency_is_of_one_frame_however_slow(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     """A queue would make it grow with every frame."""
-    track, seen = animator.networks.track, []
+    seen = []
 
     def slow(*given: Any) -> Sighting:
         threading.Event().wait(0.12)
-        return track(*given)
+        return sight(*given)
 
-    monkeypatch.setattr(animator.networks, "track", slow)
+    monkeypatch.setattr(stages, "sight", slow)
     newest = Newest(lambda: VideoReader(clip), again=True)
     controls = Controls()
     kept = Kept(lambda count: controls.stop.set() if count == 12 else None)
@@ -184,8 +185,12 @@ def test_the_mirror_turns_what_is_seen(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
     seen: list[np.ndarray] = []
-    networks, track = animator.networks, animator.networks.track
-    monkeypatch.setattr(networks, "track", lambda image, *given: seen.append(image) or track(image, *given))
+
+    def watched(landmarker: Landmarker, image: np.ndarray, *given: Any) -> Sighting:
+        seen.append(image)
+        return sight(landmarker, image, *given)
+
+    monkeypatch.setattr(stages, "sight", watched)
     for mirror in (False, True):
         controls = Controls(mirror)
         newest = Newest(lambda: VideoReader(clip))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate import Frame
-from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions, option_values
+from gfla.animate.declare import option_values
+from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions
 from gfla.animate.streaming.job import Job
 from gfla.animate.streaming.provenance import labelled, tag, weights_hash, write_sidecar
 from gfla.models import CONFIGS, Generator

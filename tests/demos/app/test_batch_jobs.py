@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from batch_stub import load
 from gfla.animate import InputError
+from gfla.animate.options import AnimateOptions, ModelOptions
 from gfla.demos.app.tabs.batch_jobs import Batch, by_name, plan
 from PIL import Image
 
@@ -43,9 +44,8 @@ def planned(sent: dict[str, Path], folder: Path, text: str | None, name: str = "
 
 
 def test_every_portrait_by_every_driver_and_motion(sent, tmp_path: Path):
-    made = plan(
-        tmp_path / "batch", portraits(sent), drivers(sent), ["nod"], None, 8, ["--crop-only", "--device=cpu"]
-    )
+    given = tmp_path / "batch", portraits(sent), drivers(sent), ["nod"], None, 8
+    made = plan(*given, AnimateOptions(crop_only=True), ModelOptions(device="cpu"))
     assert [(line.portrait, line.driver) for line in made.lines][:3] == [
         ("one.png", "a.mp4"),
         ("one.png", "b.mp4"),
@@ -82,7 +82,7 @@ def test_a_manifest_names_what_was_sent_wherever_it_lay(sent, tmp_path: Path):
         ("one.png,one.png,x.mp4,", "no driving video of the name one.png"),
         ("one.png,a.mp4,frames/%05d.png,", "let the output's name end in"),
         ("one.png,a.mp4,udp://127.0.0.1:5000,", "let the output's name end in"),
-        ("one.png,a.mp4,x.mp4,sideways", "line 2: --motion: invalid choice"),
+        ("one.png,a.mp4,x.mp4,sideways", "line 2: motion: 'sideways': no such choice"),
     ],
 )
 def test_a_manifest_reaches_nothing_else(sent, tmp_path: Path, row: str, said: str):
@@ -169,5 +169,5 @@ def test_one_that_fails_stops_no_other(sent, tmp_path: Path, grey_picture):
         pass
     bad, good = batch.lines
     assert (bad.state, good.state) == ("failed", "done")
-    assert "no face found" in bad.note
+    assert bad.note.startswith("two.png: no face found")
     assert batch.left == 1

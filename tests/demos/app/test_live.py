@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
+from gfla.animate import stages
+from gfla.animate.face.tracking import sight
 from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.live import LiveCount
 from gfla.demos.app.server import Server
@@ -75,12 +77,12 @@ def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str],
     visit, address = visitor
     session: LiveSession = visit.memory[LIVE]
     seen = []
-    track = server.service.animator.networks.track
-    monkeypatch.setattr(
-        server.service.animator.networks,
-        "track",
-        lambda image, *given: seen.append(image) or track(image, *given),
-    )
+
+    def watched(landmarker, image, *given):
+        seen.append(image)
+        return sight(landmarker, image, *given)
+
+    monkeypatch.setattr(stages, "sight", watched)
     for asked in ("?mirror=0", "?mirror=1"):
         assert post(address + asked, face())[0] == 200
     assert np.abs(seen[0][:, ::-1].astype(int) - seen[1]).mean() < 1

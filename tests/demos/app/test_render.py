@@ -14,7 +14,7 @@ from gfla.demos.app.render.render import RenderRequest, render
 from gfla.demos.app.render.side_by_side import side_by_side
 from gfla.demos.app.tabs.animate import EMPTY, AnimateEvents
 from gfla.demos.app.ui.progress import Progress
-from gfla.demos.app.ui.settings import Settings
+from gfla.demos.app.ui.settings import default_values
 from gfla.demos.app.visitors.session import Visit
 from gfla.models import CONFIGS, Generator
 
@@ -121,7 +121,7 @@ def test_what_was_cleared_and_chosen_again_is_shown_again(tmp_path):
             ),
         )
     )
-    values, asked = vars(Settings()).values(), cast(Any, None)
+    values, asked = default_values(), cast(Any, None)
     shown, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
     assert "Portrait" in shown
     assert EMPTY in next(events.show_preview(asked, None, None, "", *values))[0]

@@ -77,12 +77,13 @@ def test_endpoints_are_named_and_documented(client):
     [
         ({"motion": "dance"}, "dance: there is no such motion; choose of blink"),
         ({}, "send a driving video, or name a motion"),
-        ({"motion": "nod", "mode": "sideways"}, "sideways: there is no such mode"),
-        ({"motion": "nod", "gains": {"tail": 1}}, "tail: there is no such part"),
-        ({"motion": "nod", "gains": {"mouth": 9}}, "--mouth 9: a gain lies between 0 and 3"),
-        ({"motion": "nod", "detail": "much"}, "detail: not a number; give a number"),
-        ({"motion": "nod", "gains": [1]}, "gains: not an object; give numbers by name"),
-        ({"motion": "nod", "gains": {"mouth": None}}, "mouth: not a number"),
+        ({"motion": "nod", "mode": "sideways"}, "motion: 'sideways': no such choice; take relative or"),
+        ({"motion": "nod", "options": {"tail": 1}}, "tail: there is no such option; choose of brows"),
+        ({"motion": "nod", "options": {"mouth": 9}}, "--mouth 9: out of range; give 0 to 3"),
+        ({"motion": "nod", "options": {"detail": "much"}}, "detail: 'much': not a number; write a number"),
+        ({"motion": "nod", "options": [1]}, "options: not an object; give values by name"),
+        ({"motion": "nod", "options": {"mouth": None}}, "mouth: 'None': not a number"),
+        ({"motion": "nod", "options": {"overwrite": True}}, "overwrite: there is no such option"),
         ({"motion": [1]}, "[1]: there is no such motion"),
     ],
 )
@@ -93,7 +94,7 @@ def test_what_cannot_be_is_a_sentence(client, asked, said):
 
 def test_controls_that_are_no_numbers_are_a_sentence(client):
     for controls in ("x", [1]):
-        with pytest.raises(AppError, match="controls: not an object; give numbers by name"):
+        with pytest.raises(AppError, match="controls: not an object; give values by name"):
             client.predict(face(), controls, api_name="/edit")
 
 
@@ -227,7 +228,7 @@ def visitors(address, count, jobs):
         client, kinds = Client(address, verbose=False), list(motions)
         for turn in range(jobs):
             motion = kinds[(number + turn) % len(kinds)]
-            video = client.predict(face(), motion=motion, face_only=True, api_name="/animate")
+            video = client.predict(face(), motion=motion, options={"crop-only": True}, api_name="/animate")
             assert length(video) == motions[motion], f"visitor {number}, job {turn}"
         return jobs
 
