@@ -64,21 +64,23 @@ class Animator:
         name: str | Path = "face-256",
         device: str = "auto",
         landmarks: str = "builtin",
-        backend: str = "torch",
+        backend: str = "auto",
     ) -> Self:
         """Load weights by shipped name or path. The other arguments: see `options.ModelOptions`.
 
         InputError if any of them is not there.
         """
-        chosen, reason = place(backend, device)
+        chosen, computed_by, reason = place(backend, device)
         try:
             weights, closeups = load_generator(name, chosen, "face"), load_closeups(chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(error) from None
-        generator = compile_for_backend(weights, backend, str(name), rehearse)
-        compiled = compile_for_backend(closeups, backend, NAME, partial(rehearse, generator))
+        if backend == "auto" and not isinstance(weights, Generator):
+            computed_by = "torch"
+        generator = compile_for_backend(weights, computed_by, str(name), rehearse)
+        compiled = compile_for_backend(closeups, computed_by, NAME, partial(rehearse, generator))
         assert isinstance(compiled, Generator)
         return cls(
             generator,
@@ -86,7 +88,7 @@ class Animator:
             device=chosen,
             reason=reason,
             name=str(name),
-            backend=backend,
+            backend=computed_by,
             closeups=compiled,
         )
 
