@@ -25,6 +25,7 @@ from .face.crop import face_square, to_crop
 from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker
 from .face.tracking import Sighting, choose_face
+from .io.image import shrink
 from .motion.recording import DriverMotion, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source
 from .networks import Networks
@@ -114,6 +115,8 @@ class Animator:
             image, alpha, name = source.first, None, str(source.path)
         else:
             image, alpha, name = read_source(source)
+            alpha = None if alpha is None else shrink(alpha, options.max_side)
+        image = shrink(image, options.max_side)
         landmarker = self.networks.landmarker
         found = choose_face(landmarker, image, options.source_face, name, "--source-face")
         if found is None:

@@ -16,6 +16,7 @@ MotionKind = Literal["relative", "absolute", "copy"]
 Guidance = Literal["landmarks", "edges"]
 NoFace = Literal["hold", "passthrough", "fade", "fail"]
 SourceMotion = Literal["keep", "replace"]
+Quality = Literal["low", "medium", "high", "lossless"]
 
 PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 """The parts of the motion, each with a gain of its own."""
@@ -151,6 +152,21 @@ class AnimateOptions:
         "another than the output's usual one: h264, for .mov prores, for .webm vp9",
         "stream",
         choices=("h264", "h265", "av1", "prores", "vp9"),
+    )
+    quality: Quality = option(
+        "medium",
+        "choice",
+        "of the file: low, medium (default: no loss that an eye finds), high, or lossless, several times as "
+        "large; what is sent live has its own",
+        "stream",
+        choices=("low", "medium", "high", "lossless"),
+    )
+    max_side: int | None = option(
+        None,
+        "count",
+        "shrink a SOURCE whose longer side has more than N pixels, which is faster and makes smaller files",
+        "the picture",
+        least=64,
     )
     label: bool = option(
         False,

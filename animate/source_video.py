@@ -18,6 +18,7 @@ from PIL import UnidentifiedImageError
 from .errors import InputError
 from .face.crop import FaceSquare, crop, face_square, to_crop
 from .face.tracking import sight
+from .io.image import shrink
 from .io.paths import existing_file
 from .motion.retarget import fit_source
 from .networks import Networks
@@ -87,6 +88,7 @@ def follow_source(
     without a face is shown as it is. With `source_motion` "replace" the head stays where it is in each
     frame, but turns, tilts and speaks as the driver does from the shot's first pose.
     """
+    image = shrink(image, options.max_side)
     seen = sight(networks.landmarker, image, state.seen, None)
     square = state.portrait.square
     if seen.landmarks is None:
