@@ -41,8 +41,8 @@ from .video import Frame, VideoReader
 class Animator:
     """Animates portraits with one generator and one landmarker; holds no state of a stream.
 
-    networks: the two, and perhaps the generator of close-ups, on their device. name: of the weights.
-    device_reason: why that device. backend: what computes the generator.
+    networks: the two, and the generator of close-ups if there is one, on their device. name: of the weights.
+    device_reason: why this device was chosen. backend: what computes the generator.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Animator:
     ) -> Self:
         """Load weights by shipped name or path. The other arguments: see `options.ModelOptions`.
 
-        InputError if any of them is not there.
+        InputError if any of them is missing.
         """
         chosen, computed_by, reason = place(backend, device)
         try:
@@ -98,7 +98,7 @@ class Animator:
         return self.networks.device
 
     def computed_by(self) -> dict[str, str]:
-        """Device, precision and back end, to be told beside an output."""
+        """Device, precision and back end, to be stated beside an output."""
         precision = str(self.networks.precision).removeprefix("torch.")
         return {"device": self.device.type, "precision": precision, "backend": self.backend}
 
@@ -135,8 +135,8 @@ class Animator:
     ) -> AnimationState:
         """The state of a stream whose driver's motion is known: frames are looked up by their time.
 
-        reference_frame: number, from 0, of the frame in which the driver is as the source in the portrait;
-        None for the one most like it. InputError if that cannot be.
+        reference_frame: number, from 0, of the frame in which the driver looks as the source does in the
+        portrait; None for the one most like it. InputError if that cannot be.
         """
         edges = state.options.guidance == "edges"
         motion, driver = follow_motion(state.motion.motion, driver, reference_frame, edges)
@@ -168,7 +168,7 @@ class Animator:
         frames: Iterable[Frame | Pair],
         watch: Callable[[Frame, AnimationState], None] | None = None,
     ) -> Iterator[Frame]:
-        """One frame for every driving frame, in order, as they come.
+        """One frame for every driving frame, in order, as they arrive.
 
         source: a portrait, or a state from `prepare`. watch: called with each output frame and its state.
         """

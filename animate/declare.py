@@ -35,8 +35,8 @@ class Option(NamedTuple):
     most: float = float("inf")
 
     def read(self, text: str) -> Any:
-        """The value of a text: an argument or a manifest's cell. InputError, its subject the text, if there
-        is none; a number's range is checked by the options class."""
+        """The value of a text: an argument or a manifest's cell. InputError, with the text as its subject, if
+        it has none; the options class checks the range of a number."""
         if self.kind == "time":
             return parse_time(text)
         if self.kind == "parts":
@@ -54,7 +54,7 @@ class Option(NamedTuple):
             raise InputError(repr(text), f"not {what}", f"write {what}") from None
 
     def check(self, value: Any) -> None:
-        """InputError if the value is none of the choices or out of range; None is always right."""
+        """InputError if the value is none of the choices or out of range; None is always allowed."""
         if value is None:
             return
         if self.choices and value not in self.choices:
@@ -129,7 +129,7 @@ def make_options(kind: type, values: Mapping[str, Any]) -> Any:
 
 def read_texts(texts: Mapping[str, str], known: Mapping[str, Option]) -> dict[str, Any]:
     """Values by flag from texts by name, in which _ stands for - too. known: options by flag. InputError,
-    its subject beginning with the name, for what cannot be."""
+    beginning with the name, for what cannot be read."""
     values = {}
     for name, text in texts.items():
         flag = name.replace("_", "-").lstrip("-")

@@ -1,4 +1,4 @@
-"""What ends a command early, or is told beside a result: values with their parts; nobody parses sentences."""
+"""Errors and warnings as values with parts, so that nobody needs to parse their sentences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ def sentence(subject: str, reason: str = "", remedy: str = "") -> str:
 
 
 class InputError(ValueError):
-    """What was given cannot be used: bad input, not a fault of ours.
+    """Bad input: what the user gave cannot be used.
 
     subject: the file, option or place it is about, as the user gave it; reason: what is wrong with it;
-    remedy: what to do. No part begins with a capital for its own sake or ends in a full stop. `str` is one
-    sentence of them.
+    remedy: what to do. No part ends in a full stop or begins with a capital because it begins. `str` makes
+    one sentence of them.
     """
 
     def __init__(self, subject: object, reason: str = "", remedy: str = ""):
@@ -41,7 +41,7 @@ class Cancelled(InputError):  # noqa: N818
 
 @dataclass(frozen=True)
 class InputWarning:
-    """What the user should know beside the result; the parts as of an `InputError`."""
+    """What the user should know about a result; the parts are those of an `InputError`."""
 
     subject: str
     reason: str
@@ -52,7 +52,7 @@ class InputWarning:
 
 
 Warn = Callable[[InputWarning], object]
-"""Who is told of a warning when it is found."""
+"""Called with each warning when it is found."""
 
 
 def ignore(_: InputWarning) -> None:

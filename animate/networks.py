@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory
-from ..models.generator import map_tensors
+from ..models import Ahead, AttentionFlow, FrameOutput, Generator, GeneratorMemory, Layers
+from ..models.frames import map_tensors
 from .compositing.closeups import draw_closeups, encode_closeups
-from .compositing.detail import Canvas, Closeup, Drawing
+from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
+from .compositing.matte import background_plate, portrait_matte
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
@@ -28,20 +29,22 @@ from .structure import edges_only, image_edges, structure_map
 class Generated(NamedTuple):
     """What the generator made of a target, still on the device.
 
-    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S) and mask: (1, 1, S, S), see `Drawing`. target: of it.
+    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S), mask and cover: (1, 1, S, S), see `Drawing`. target:
+    of it.
     """
 
     image: Tensor
     flow: Tensor
     mask: Tensor
     target: Target
+    cover: Tensor | None = None
 
 
 class Networks:
     """A generator and a landmarker on a device; they hold weights, never the state of a stream.
 
     precision: of the generator's arithmetic. size: S, the side of its picture. closeups: the generator of
-    mouth and eyes, None if nothing draws them closer.
+    mouth and eyes, None without close-ups.
     """
 
     def __init__(
@@ -67,11 +70,15 @@ class Networks:
     ) -> Portrait:
         """The portrait of the face `found` in `image` (H, W, 3) uint8, cropped to `square`."""
         face, places = crop(image, square, self.size), to_crop(found.places, square, self.size)
+        canvas, layers = Canvas.of(image, square, self.size), None
+        if self.generator.config.layered:
+            matte = portrait_matte(canvas.large)
+            canvas = canvas._replace(plate=background_plate(canvas.large, matte))
+            layers = self._layers(matte, canvas)
         with self.arithmetic():
             points = self._tensor(places[:68])
             structure = self._structure(points, face, guidance)
-            reference = self.generator.encode_reference(self._picture(face), structure, points)
-        canvas = Canvas.of(image, square, self.size)
+            reference = self.generator.encode_reference(self._picture(face), structure, points, layers)
         closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
         return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
 
@@ -109,11 +116,11 @@ class Networks:
             if finite or self.precision == torch.float32:
                 break
         flow, mask = (field[:, 0] for field in output.motions[-1])
-        generated = Generated(output.image, flow, mask, target)
+        generated = Generated(output.image, flow, mask, target, output.cover)
         return generated, GeneratorMemory(newest if finite else ())
 
     def close_up(self, target: Target, portrait: Portrait) -> tuple[Closeup, ...]:
-        """Mouth and eyes of a target, drawn closer; none without a network for it."""
+        """The close-ups of a target's mouth and eyes; none without a network for them."""
         if self.closeups is None or portrait.closeups is None:
             return ()
         return draw_closeups(self.closeups, portrait.closeups, target.places)
@@ -121,11 +128,12 @@ class Networks:
     def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:
         """What was generated, as arrays."""
         with self.arithmetic():
-            fields = (field.float().nan_to_num() for field in generated[:3])
-            face, flow, mask = (field.permute(0, 2, 3, 1) for field in fields)
+            made = (*generated[:3], *(() if generated.cover is None else (generated.cover,)))
+            fields = (field.float().nan_to_num() for field in made)
+            face, *rest = (field.permute(0, 2, 3, 1) for field in fields)
             face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            face, flow, mask = (x[0] for x in to_host((face, flow, mask)))
-        return Drawing(face, flow, mask[..., 0], closeups)
+            face, flow, mask, *cover = (x[0] for x in to_host((face, *rest)))
+        return Drawing(face, flow, mask[..., 0], closeups, cover[0][..., 0] if cover else None)
 
     @contextmanager
     def arithmetic(self, fast: bool = True) -> Iterator[None]:
@@ -140,6 +148,12 @@ class Networks:
                 return structure_map(points, size=self.size)
             edges = image_edges(self._picture(face) / 2 + 0.5)
             return edges_only(structure_map(points, size=self.size, edges=edges))
+
+    def _layers(self, matte: Field, canvas: Canvas) -> Layers:
+        """The person and the plate of a canvas, at the network's size."""
+        assert canvas.plate is not None
+        share, plate = resize(matte, self.size), resize(canvas.plate, self.size)
+        return Layers(to_device(share, self.device)[None, None], self._picture(plate))
 
     def _picture(self, image: Image) -> Tensor:
         """(S, S, 3) uint8 to (1, 3, S, S) float in [-1, 1] on the device, channels last."""

@@ -1,4 +1,4 @@
-"""How a render is to be made: the only place where an option is declared.
+"""The options of a render: the only place where an option is declared.
 
 The command line, a manifest's columns, the sidecar, the app and the Python API all read these fields. To add
 an option, declare it here and use it where it acts.
@@ -66,7 +66,7 @@ class MotionOptions:
     smoothing: float = option(
         1.0,
         "number",
-        "0 off, 1 (default), up to 10 if the result trembles",
+        "0 is off, 1 the default, up to 10 if the result jitters",
         "motion",
         metavar="S",
         least=0,
@@ -86,24 +86,24 @@ class MotionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class AnimateOptions:
-    """Everything that can be said of one render beside its three files.
+    """All options of one render, besides its three files.
 
-    start, end: seconds of the driving video. The other fields say in their help what they are. InputError for
-    a value outside its range and for two that do not go together.
+    start, end: seconds of the driving video. The other fields are described by their help texts. InputError
+    for a value outside its range and for two that do not go together.
     """
 
     motion: MotionOptions = field(default_factory=MotionOptions)
     reference_frame: int | None = option(
         None,
         "count",
-        "frame of DRIVING, from 0, in which it is as the portrait (default: the one most like it; of a pipe "
-        "or URL, which is read once, the first with a face)",
+        "frame of DRIVING, from 0, that corresponds to the portrait (default: the one most like it; of a "
+        "pipe or URL, which is read only once, the first with a face)",
         "motion",
     )
     guidance: Guidance = option(
         "landmarks",
         "choice",
-        "landmarks (default), or the driving picture's edges, for the same person",
+        "landmarks (default), or the edges of the driving picture, for the same person",
         choices=("landmarks", "edges"),
     )
     crop_only: bool = option(
@@ -112,8 +112,8 @@ class AnimateOptions:
         "write the 256 square, not the whole photograph",
         caption="The face alone, 256 x 256, not the whole photograph",
     )
-    start: Fraction | float | None = option(None, "time", "seconds or h:mm:ss of DRIVING")
-    end: Fraction | float | None = option(None, "time", "seconds or h:mm:ss of DRIVING")
+    start: Fraction | float | None = option(None, "time", "begin at this time of DRIVING: seconds or h:mm:ss")
+    end: Fraction | float | None = option(None, "time", "end before this time of DRIVING: seconds or h:mm:ss")
     overwrite: bool = option(False, "flag", "replace OUT if it exists")
     detail: float = option(
         1.0,
@@ -127,8 +127,8 @@ class AnimateOptions:
     no_face: NoFace = option(
         "hold",
         "choice",
-        "while the driver's face is away: hold the last motion (default), show the portrait unmoved, fade to "
-        "rest and back in half a second, or stop with an error",
+        "while the driver's face is not visible: hold the last motion (default), show the portrait still, "
+        "fade to rest and back in half a second, or stop with an error",
         "faces",
         choices=("hold", "passthrough", "fade", "fail"),
     )
@@ -136,7 +136,7 @@ class AnimateOptions:
         None, "count", "SOURCE's N-th face from the left (default: the largest)", "faces"
     )
     driving_face: int | None = option(
-        None, "count", "DRIVING's N-th face from the left, where faces first appear in it", "faces"
+        None, "count", "DRIVING's N-th face from the left in its first frame with a face", "faces"
     )
     source_motion: SourceMotion = option(
         "keep",
@@ -149,7 +149,7 @@ class AnimateOptions:
     codec: str | None = option(
         None,
         "choice",
-        "another than the output's usual one: h264, for .mov prores, for .webm vp9",
+        "video codec (default: h264, for .mov prores, for .webm vp9)",
         "stream",
         choices=("h264", "h265", "av1", "prores", "vp9"),
     )
@@ -176,7 +176,7 @@ class AnimateOptions:
         caption="Write “AI-generated” into the picture",
     )
     sidecar: bool = option(
-        False, "flag", "write OUT.json beside OUT: hashes of inputs and weights, all settings", "provenance"
+        False, "flag", "write OUT.json beside OUT: hashes of inputs and weights, settings", "provenance"
     )
 
     def __post_init__(self) -> None:
@@ -189,7 +189,7 @@ class AnimateOptions:
             )
 
     def warnings(self) -> Iterator[InputWarning]:
-        """What to consider about the options themselves."""
+        """Warnings about the options themselves."""
         if self.guidance == "edges" and self.motion.kind != "copy":
             reason = "edges carry the driver's face shape along"
             yield InputWarning("--guidance edges", reason, "for another person's portrait take landmarks")
@@ -199,14 +199,12 @@ class AnimateOptions:
 class ModelOptions:
     """What computes: the arguments of `Animator.from_pretrained` beside the weights' name."""
 
-    device: str = option(
-        "auto", "choice", "where the network is computed", choices=("auto", "cpu", "cuda", "mps")
-    )
+    device: str = option("auto", "choice", "where the network runs", choices=("auto", "cpu", "cuda", "mps"))
     backend: str = option(
         "auto",
         "choice",
-        "what computes the network: auto (default) takes OpenVINO on a CPU where it is installed, in eight "
-        "bits, which is faster than torch; its first use takes half a minute more",
+        "what runs the network: auto (default) takes OpenVINO on a CPU where it is installed, in eight bits, "
+        "which is faster than torch but takes half a minute more at its first use",
         choices=("auto", "torch", "openvino"),
     )
     landmarks: str = option(

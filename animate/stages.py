@@ -126,7 +126,7 @@ class Stages:
         return item._replace(target=None, generated=generated), memory
 
     def close_up(self, item: Item) -> Item:
-        """5. Generate mouth and eyes again, closer."""
+        """5. Generate the close-ups of mouth and eyes."""
         set_thread_count(self.threads.few)
         if item.generated is None or item.source is None:
             return item

@@ -4,11 +4,14 @@ from .attention_flow import AttentionFlow
 from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
-from .generator import Ahead, FrameOutput, Generator, GeneratorMemory, Reference
+from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
+from .generator import Generator
+from .matte import MATTES, MatteConfig, MatteNet, load_matte_net, save_matte_net
 from .weights import WeightsError, load_generator, new_generator, read_weights, save_generator, save_weights
 
 __all__ = [
     "CONFIGS",
+    "MATTES",
     "Ahead",
     "AttentionFlow",
     "AttentionFlowConfig",
@@ -18,13 +21,18 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "GeneratorMemory",
+    "Layers",
+    "MatteConfig",
+    "MatteNet",
     "Motion",
     "Reference",
     "WeightsError",
     "frame_residuals",
     "load_generator",
+    "load_matte_net",
     "new_generator",
     "read_weights",
     "save_generator",
+    "save_matte_net",
     "save_weights",
 ]

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from .config import AttentionFlowConfig, GeneratorConfig
 from .flow import STRIDE, FlowEstimator, Hourglass, Motion, candidate_flows
 from .flow_prior import pose_prior
-from .generator import Deformed, FrameOutput, GeneratorMemory, Reference
+from .frames import Deformed, FrameOutput, GeneratorMemory, Layers, Reference
 from .layers import ImageEncoder, Residual, StructureEncoder, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
 
@@ -63,8 +63,11 @@ class AttentionFlow(nn.Module):
         self.choose4 = CombinationMap() if both else None
         self.synthesis = Synthesis(config)
 
-    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Reference:
-        """As `Generator.encode_reference`; `attention_halves` are the keys k = E_x(x_r), Eq. 1."""
+    def encode_reference(
+        self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
+    ) -> Reference:
+        """As `Generator.encode_reference`, without layers; `attention_halves` are the keys k = E_x(x_r),
+        Eq. 1."""
         features4, features8 = self.image_encoder(image)
         empty = features4[:, :0]
         half, keys = empty, (empty, empty)

@@ -35,6 +35,8 @@ class GeneratorConfig:
     """Hidden width of the net that predicts local attention weights."""
     kernel_sizes: tuple[int, int] = (3, 5)
     """Local attention kernel at H/8 and at H/4 (GFLA section 4: 3 and 5); 0: no attention at that level."""
+    layered: bool = False
+    """The source is a person in front of a background plate, and the head moves as one body (faces)."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +44,7 @@ class GeneratorConfig:
         return self.size, self.width or self.size
 
 
-ADDED_SETTINGS: dict[str, Any] = {"task": "face", "width": None}
+ADDED_SETTINGS: dict[str, Any] = {"task": "face", "width": None, "layered": False}
 """Values of settings that older files do not hold."""
 
 
@@ -78,7 +80,7 @@ def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
     return kind(**settings)
 
 
-_FACE = GeneratorConfig()
+_FACE = GeneratorConfig(layered=True)
 _PERSON = GeneratorConfig(task="person", structure_channels=18, previous=0)
 _VIEW = GeneratorConfig(task="view", structure_channels=23, previous=0)
 _CLOSEUP = GeneratorConfig(task="closeup", size=96, structure_channels=35, previous=0)

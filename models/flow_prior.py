@@ -1,7 +1,9 @@
 """Dense backward flows from a pose in closed form, which the network blends and refines.
 
-- Face: a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's, with the border
-  of the picture fixed: right in the face. A similarity does it rigidly: right for hair and neck.
+- Face: a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's, and the head's
+  outline with the head's centre (`head`); the shoulders rest at the picture's lower side. Beside it the head
+  alone, as one body: right for hair and hats. Without layers the whole border is fixed instead, and a
+  similarity of all landmarks stands for the head.
 - Person: every limb goes where its two joints go (`limbs`).
 - View: the thing turns as a cylinder would.
 
@@ -13,13 +15,14 @@ B batch, R references, N landmarks, S side of the picture in pixels.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .config import Task
+from .head import follow_head, head_outline, head_pose
 from .limbs import limb_flows
 
 CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
@@ -29,6 +32,9 @@ CLOSEUP_SMOOTHING = 1e-3  # a part drawn larger: its points lie further apart
 BORDER_POINTS = 16
 CYLINDERS = (0.36, 0.22)
 """Radii of the turning thing, fractions of the picture's width."""
+Held = Literal["border", "head", "nothing"]
+"""What a spline holds beside the landmarks: the border in place; the head's outline together and the
+lower side in place; nothing."""
 
 
 class Spline(NamedTuple):
@@ -36,33 +42,32 @@ class Spline(NamedTuple):
 
     Attributes:
         points: (B, N, 2) the target's landmarks, pixels of the picture, x then y. size: its side.
+        held: what else the spline holds.
         factors, pivots: of the spline's system, (B, K + 3, K + 3), K knots. basis: (B, K + 3, n, n) at the
             centres of the cells.
     """
 
     points: Tensor
     size: int
+    held: Held
     factors: Tensor
     pivots: Tensor
     basis: Tensor
 
     @classmethod
     def through(
-        cls,
-        points: Tensor,
-        size: int,
-        stride: int,
-        *,
-        pinned: bool = True,
-        smoothing: float = SMOOTHING,
+        cls, points: Tensor, size: int, stride: int, held: Held = "border", smoothing: float = SMOOTHING
     ) -> Spline:
         """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers, evaluated
-        at the centres of cells of `stride` pixels. pinned: whether the picture's border stays in place."""
+        at the centres of cells of `stride` pixels."""
         with torch.autocast(points.device.type, enabled=False):
-            target = (points.float() + 0.5) / size
-            knots = target
-            if pinned:
-                knots = torch.cat((target, _border(target.device).expand(len(target), -1, -1)), dim=1)
+            target = points.float()
+            if held == "head":
+                target = torch.cat((target, head_outline(head_pose(points))), dim=1)
+            knots = (target + 0.5) / size
+            if held != "nothing":
+                fixed = _border(knots.device, lower=held == "head").expand(len(knots), -1, -1)
+                knots = torch.cat((knots, fixed), dim=1)
             x, y = knots[..., None].unbind(2)  # (B, K, 1)
             kernel = _radial((x - x.mT).square() + (y - y.mT).square())
             kernel = kernel + smoothing * torch.eye(knots.shape[1], device=knots.device)
@@ -76,19 +81,25 @@ class Spline(NamedTuple):
             square = (centre - y).square()[..., :, None] + (centre - x).square()[..., None, :]
             plane = F.pad(grid, (0, 0, 0, 0, 0, 1), value=1.0).expand(len(knots), -1, -1, -1)
             basis = torch.cat((_radial(square), plane), dim=1)
-        return cls(points, size, factors, pivots, basis)
+        return cls(points, size, held, factors, pivots, basis)
 
     def flows(self, references: Tensor) -> Tensor:
         """Still, rigid and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2, n, n), pixels."""
-        rigid = similarity_flow(self.points, references, self.size, self.size // self.basis.shape[-1])
+        stride = self.size // self.basis.shape[-1]
+        whole = head_flow if self.held == "head" else similarity_flow
+        rigid = whole(self.points, references, self.size, stride)
         return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
 
     def flow(self, references: Tensor) -> Tensor:
         """See `spline_flow`."""
         with torch.autocast(self.points.device.type, enabled=False):
-            moves = (references.float() - self.points.float()[:, None]) / self.size  # (B, R, N, 2)
-            moves = moves.permute(0, 2, 1, 3).flatten(2)
-            moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # the border stays
+            moves = references.float() - self.points.float()[:, None]  # (B, R, N, 2)
+            if self.held == "head":
+                here, there = head_pose(self.points[:, None]), head_pose(references)
+                outline = head_outline(here)
+                moves = torch.cat((moves, follow_head(outline, here, there) - outline), dim=2)
+            moves = (moves / self.size).permute(0, 2, 1, 3).flatten(2)
+            moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # what is fixed stays
             solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)
             flow = (self.size * solution).mT @ self.basis.flatten(2)
         return flow.unflatten(2, self.basis.shape[2:]).unflatten(1, (-1, 2))
@@ -137,26 +148,37 @@ PosePrior = Spline | Limbs | View
 """A target's pose, ready to give flows to any reference."""
 
 
-def pose_prior(task: Task, points: Tensor, shape: tuple[int, int], stride: int) -> PosePrior:
+def pose_prior(
+    task: Task, points: Tensor, shape: tuple[int, int], stride: int, layered: bool = False
+) -> PosePrior:
     """The prior of a pose's `points` (B, N, 2) in a picture of `shape` (height, width), evaluated at the
-    centres of cells of `stride` pixels."""
+    centres of cells of `stride` pixels. layered: see `GeneratorConfig`."""
     if task == "person":
         return Limbs(points, shape, stride)
     if task == "view":
         return View(points, shape, stride)
     if task == "closeup":  # cheeks and jaw cross its border, points beyond it say how
-        return Spline.through(points, shape[0], stride, pinned=False, smoothing=CLOSEUP_SMOOTHING)
-    return Spline.through(points, shape[0], stride)
+        return Spline.through(points, shape[0], stride, "nothing", CLOSEUP_SMOOTHING)
+    return Spline.through(points, shape[0], stride, "head" if layered else "border")
 
 
-def spline_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
+def spline_flow(target: Tensor, references: Tensor, size: int, stride: int, held: Held = "border") -> Tensor:
     """The backward flow that carries landmarks `target` (B, N, 2) onto `references` (B, R, N, 2).
 
     Points are pixels of a picture of side `size`, x then y, pixel centres at integers. The flow is evaluated
     at the centres of cells of `stride` pixels: (B, R, 2, size // stride, size // stride), float32, in pixels
     of the full picture.
     """
-    return Spline.through(target, size, stride).flow(references)
+    return Spline.through(target, size, stride, held).flow(references)
+
+
+def head_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
+    """As `spline_flow`, by the head as one body: shift, scale and roll of its centre (`head`)."""
+    with torch.autocast(target.device.type, enabled=False):
+        cells = size // stride
+        places = size * _grid(cells, target.device)[:, None] - 0.5  # (1, 1, P, 2)
+        moved = follow_head(places, head_pose(target[:, None]), head_pose(references))
+        return (moved - places).mT.unflatten(3, (cells, cells))
 
 
 def similarity_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
@@ -182,12 +204,15 @@ def _grid(cells: int, device: torch.device) -> Tensor:
     return torch.stack((x, y), dim=-1).reshape(1, -1, 2)
 
 
-def _border(device: torch.device) -> Tensor:
-    side = torch.linspace(0, 1, BORDER_POINTS // 4 + 1, device=device)[:-1]
+def _border(device: torch.device, lower: bool = False) -> Tensor:
+    """Points on the border of a unit square, (K, 2); lower: of its lower side alone."""
+    count = BORDER_POINTS // 4
+    side = torch.linspace(0, 1, count + 1, device=device)[:-1]
     zero, one = torch.zeros_like(side), torch.ones_like(side)
     x = torch.cat((side, one, 1 - side, zero))
     y = torch.cat((zero, side, one, 1 - side))
-    return torch.stack((x, y), dim=-1)
+    places = torch.stack((x, y), dim=-1)
+    return places[2 * count : 3 * count + 1] if lower else places
 
 
 def _radial(square: Tensor) -> Tensor:

@@ -18,10 +18,6 @@ S structure channels, H W the picture, N points of a pose (landmarks, joints or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,98 +26,11 @@ from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .flow_prior import PosePrior, pose_prior
+from .frames import Ahead, Deformed, FrameOutput, GeneratorMemory, LayerPyramid, Layers, Reference
 from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, without_combs
 from .ops import warp
 
-
-class Reference(NamedTuple):
-    """An encoded picture: all that the generator reads of it.
-
-    Attributes:
-        image: (B, 3, H, W) in [-1, 1].
-        points: (B, N, 2) float32 pixels, x then y.
-        flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4).
-        features: (B, C, h, w) at H/8 and H/4.
-        attention_halves: its half of each kernel net, at H/8 and H/4; no channels without attention.
-    """
-
-    image: Tensor
-    points: Tensor
-    flow_half: Tensor
-    features: tuple[Tensor, Tensor]
-    attention_halves: tuple[Tensor, Tensor]
-
-    def detach(self) -> Reference:
-        return map_tensors(Tensor.detach, self)
-
-
-@dataclass(frozen=True)
-class GeneratorMemory:
-    """What one frame leaves to the next: the previous generated frames as references, newest first.
-
-    `GeneratorMemory()` starts a stream, or starts again after a cut.
-    """
-
-    previous: tuple[Reference, ...] = ()
-
-    def detach(self) -> GeneratorMemory:
-        return GeneratorMemory(tuple(reference.detach() for reference in self.previous))
-
-
-class Ahead(NamedTuple):
-    """The part of a frame that depends on no other frame.
-
-    Attributes:
-        structure4: the target's structure features, (B, C, H/4, W/4).
-        x8: the decoder's first features, (B, C, H/8, W/8).
-        hidden8: the target's half of the kernel net at H/8; no channels without attention.
-        flow_half: the target's half of the flow estimator's first layer, (B, f, H/4, W/4).
-        target: the target's pose, from which flows follow in closed form.
-        motion: flows to the source alone.
-        warped: the source's pixels under the full-size flow, (B, 3, H, W).
-    """
-
-    structure4: Tensor
-    x8: Tensor
-    hidden8: Tensor
-    flow_half: Tensor
-    target: PosePrior
-    motion: FlowOutput
-    warped: Tensor
-
-
-class FrameOutput(NamedTuple):
-    """One frame, and the parts it is made of.
-
-    Attributes:
-        image: (B, 3, H, W) in [-1, 1].
-        generated: the part painted by the decoder, (B, 3, H, W).
-        warped: the source's own pixels under the full-size flow, (B, 3, H, W).
-        motions: `Motion` at H/8 and H/4 over all references and at H of the source alone; empty for a model
-            without motion.
-        attention: weights (B, R, k * k, h, w) at H/8 and H/4, no taps where a level has no attention; empty
-            for a model without local attention.
-        attended: the source, resized to H/8 and H/4, under paper 2's attention, (B, 3, h, w); else empty.
-    """
-
-    image: Tensor
-    generated: Tensor
-    warped: Tensor
-    motions: tuple[Motion, ...]
-    attention: tuple[Tensor, ...]
-    attended: tuple[Tensor, ...] = ()
-
-
-class Deformed(NamedTuple):
-    """Motion without a picture: what the first stage of training trains.
-
-    Attributes:
-        flows: (B, R, 2, h, w) at H/8 and H/4, as `Motion.flow`; empty for a model without flow.
-        attended: as `FrameOutput.attended`.
-    """
-
-    flows: tuple[Tensor, ...]
-    attended: tuple[Tensor, ...] = ()
+_SURE = 2e-3  # a matte is that sure at most, so that a correction can have its way
 
 
 class Generator(nn.Module):
@@ -178,23 +87,36 @@ class Generator(nn.Module):
 
     # The steps of a frame.
 
-    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Reference:
+    def encode_reference(
+        self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
+    ) -> Reference:
         """Encode a portrait, once per stream.
 
         Args:
             image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4), its structure map in [0, 1].
             points: (B, N, 2) of its pose: pixels, x then y, or a view in degrees.
+            layers: of the image, for a layered model; None: all of it moves as one.
         """
-        return self._encode(image, self.structure_encoder(structure)[0], points)
+        structure4 = self.structure_encoder(structure)[0]
+        reference = self._encode(image, structure4, points)
+        if layers is None or not self.config.layered:
+            return reference
+        features8, features4, *_ = self.encode_picture(layers.plate, structure4)
+        matte4 = F.avg_pool2d(layers.matte, 4)
+        mattes = (F.avg_pool2d(matte4, 2), matte4, layers.matte)
+        return reference._replace(layers=LayerPyramid(mattes, (features8, features4, layers.plate)))
 
     def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> Ahead:
         """The part of a frame that needs no other frame, a third of its work; `structure` (B, S, H/4, W/4),
         `points` (B, N, 2)."""
         structure4, x8, hidden8, flow_half = self.encode_target(structure)
-        target = pose_prior(self.config.task, points, self.config.shape, STRIDE)
+        target = self._prior(points)
         motion = self._motion(flow_half, target, (reference,))
+        covers = _covers(reference.layers, motion)
         warped = warp(reference.image.float(), motion.flows[2][:, 0])
-        return Ahead(structure4, x8, hidden8, flow_half, target, motion, warped)
+        if reference.layers:
+            warped = torch.lerp(reference.layers.plates[2].float(), warped, covers[2])
+        return Ahead(structure4, x8, hidden8, flow_half, target, motion, covers, warped)
 
     def frame(
         self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
@@ -204,12 +126,14 @@ class Generator(nn.Module):
         references, motion = (reference, *previous), ahead.motion
         if previous:
             motion = motion.join(self._motion(ahead.flow_half, ahead.target, previous, first=1))
-        x, motion8, weights8 = self._attend(0, ahead.x8, ahead.hidden8, references, motion)
+        x, motion8, weights8 = self._attend(0, ahead.x8, ahead.hidden8, references, motion, ahead.covers)
         x, hidden4 = self.decode8(x, ahead.structure4)
-        x, motion4, weights4 = self._attend(1, x, hidden4, references, motion)
+        x, motion4, weights4 = self._attend(1, x, hidden4, references, motion, ahead.covers)
         image, generated, mask = self._paint(x, ahead.warped, motion.logits[2])
         motions = (motion8, motion4, Motion(motion.flows[2], mask))
-        output = FrameOutput(image, generated, ahead.warped, motions, (weights8, weights4))
+        cover = ahead.covers[2] if ahead.covers else None
+        weights = (weights8, weights4)
+        output = FrameOutput(image, generated, ahead.warped, motions, weights, cover=cover)
         if self.config.previous:
             newest = self._encode(image, ahead.structure4, ahead.target.points)
             previous = (newest, *previous)[: self.config.previous]
@@ -219,8 +143,11 @@ class Generator(nn.Module):
         """The flows alone, for training, to a target of `structure` (B, S, H/4, W/4) and `points` (B, N,
         2)."""
         flow_half = self.flow.target_half(self.structure_encoder(structure)[0])
-        target = pose_prior(self.config.task, points, self.config.shape, STRIDE)
-        return Deformed(self._motion(flow_half, target, (reference,)).flows[:2])
+        return Deformed(self._motion(flow_half, self._prior(points), (reference,)).flows[:2])
+
+    def _prior(self, points: Tensor) -> PosePrior:
+        config = self.config
+        return pose_prior(config.task, points, config.shape, STRIDE, config.layered)
 
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
         features8, features4, flow_half, half8, half4 = self.encode_picture(image, structure4)
@@ -232,17 +159,25 @@ class Generator(nn.Module):
         """Flows to `references`, whose numbers begin at `first`; 0 is the source."""
         points = torch.stack([reference.points for reference in references], dim=1)
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
-        return self.flow(flow_half, halves, self.candidates(target, points), first)
+        layers = references[0].layers if first == 0 else None
+        matte = layers.mattes[1] if layers else None
+        return self.flow(flow_half, halves, self.candidates(target, points), first, matte)
 
     def candidates(self, target: PosePrior, points: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""
         return candidate_flows(target, points)
 
     def _attend(
-        self, level: int, x: Tensor, hidden: Tensor, references: tuple[Reference, ...], motion: FlowOutput
+        self,
+        level: int,
+        x: Tensor,
+        hidden: Tensor,
+        references: tuple[Reference, ...],
+        motion: FlowOutput,
+        covers: tuple[Tensor, ...],
     ) -> tuple[Tensor, Motion, Tensor]:
         """Local attention at H/8 (level 0) or H/4 (1): features `x` with what is sampled mixed in, the
-        level's motion, and the weights."""
+        level's motion, and the weights. What is sampled of the source lies over the features of its plate."""
         attention = (self.attention8, self.attention4)[level]
         flow, logits = motion.flows[level], motion.logits[level]
         if attention is None:
@@ -252,6 +187,10 @@ class Generator(nn.Module):
         features = torch.stack(rows, dim=1).permute(0, 1, 4, 2, 3)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(hidden, features, halves, flow)
+        if references[0].layers:
+            plate, cover = references[0].layers.plates[level], covers[level].to(sampled.dtype)
+            source = torch.lerp(plate.to(sampled.dtype), sampled[:, 0], cover)
+            sampled = torch.cat((source[:, None], sampled[:, 1:]), dim=1)
         fused, mask = self._fuse(x, sampled, logits)
         return fused, Motion(flow, mask), weights
 
@@ -299,17 +238,18 @@ class Generator(nn.Module):
         return without_combs(painted) if self.config.task == "closeup" else painted
 
 
+def _covers(layers: LayerPyramid | None, motion: FlowOutput) -> tuple[Tensor, ...]:
+    """The mattes of `layers` moved by the flows to their source and corrected; see `Ahead`."""
+    if layers is None:
+        return ()
+    moved = (warp(m.float(), flow[:, 0]) for m, flow in zip(layers.mattes, motion.flows, strict=True))
+    pairs = zip(moved, motion.covers, strict=True)
+    return tuple((matte.clamp(_SURE, 1 - _SURE).logit() + cover).sigmoid() for matte, cover in pairs)
+
+
 def _target_half(attention: LocalAttention | None, x: Tensor) -> Tensor:
     return attention.encode_target(x) if attention else x[:, :0]
 
 
 def _reference_half(attention: LocalAttention | None, features: Tensor) -> Tensor:
     return attention.encode_reference(features) if attention else features[:, :0]
-
-
-def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """`change` of every tensor in nested tuples."""
-    if isinstance(value, Tensor):
-        return change(value)
-    parts = [map_tensors(change, part) for part in value]
-    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

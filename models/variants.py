@@ -19,7 +19,8 @@ from torch.nn import functional as F
 from .attention_flow import Synthesis
 from .config import GeneratorConfig
 from .flow_prior import PosePrior
-from .generator import FrameOutput, Generator, GeneratorMemory
+from .frames import FrameOutput, GeneratorMemory
+from .generator import Generator
 from .layers import Down, ImageEncoder, StructureEncoder, activate, conv, residuals
 from .ops import attention_warp, warp
 

@@ -15,13 +15,14 @@ MAY_IMPORT = {
 }
 ORDER = {
     "models": [
-        "openvino, tracker, variants, discriminator",
+        "openvino, tracker, variants, discriminator, matte",
         "weights",
         "attention_flow",
         "generator",
-        "attention, flow",
+        "attention, frames",
+        "flow",
         "flow_prior",
-        "layers, limbs, ops",
+        "layers, limbs, head, ops",
         "config",
     ],
     "animate": [
@@ -61,17 +62,17 @@ ORDER = {
     ],
     "train.data": [
         "samples, prepare",
-        "closeups, pairs, footage",
+        "closeups, faces, mattes, pairs, footage",
         "clips",
-        "augment, flow_teacher, puppet_pairs, deepfashion_market, shapenet",
+        "augment, layers, photo, flow_teacher, puppet_pairs, deepfashion_market, shapenet",
     ],
     "train.evaluation": [
         "report, fine_tuning",
-        "self_reenactment, cross_reenactment, pairs, detail, motion_gain",
+        "self_reenactment, cross_reenactment, pairs, detail, motion_gain, mattes",
         "metrics, pretrained_metrics, fooling_study",
     ],
     "train.face": ["train, evaluate", "samples, morphable_model", "faces"],
-    "train.losses": ["pairs", "objective", "perceptual, terms, landmarks"],
+    "train.losses": ["pairs", "objective", "perceptual, terms, landmarks, matte"],
     "demos": ["animate, batch, client, contact_sheet, look_inside, webcam, app"],
     "demos.app": ["__main__", "cli", "server", "page", "api", "tabs", "render", "visitors", "ui"],
 }

@@ -77,7 +77,7 @@ def _train(options: argparse.Namespace) -> None:
     import torch
 
     from ..animate.compute.devices import choose_device
-    from ..models import CONFIGS
+    from ..models import CONFIGS, MATTES
     from .config import CONFIGS as SCHEDULES
     from .config import NETWORKS
     from .data.clips import find_dataset, perceptual_weights
@@ -91,15 +91,16 @@ def _train(options: argparse.Namespace) -> None:
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     name: str = options.config
-    network = CONFIGS[NETWORKS[name]]
-    data = find_dataset(options.data) if network.task in ("face", "closeup") else options.data
+    network = MATTES.get(name) or CONFIGS[NETWORKS[name]]
+    needs_faces = name in MATTES or CONFIGS[NETWORKS[name]].task in ("face", "closeup")
+    data = find_dataset(options.data) if needs_faces else options.data
     schedule = SCHEDULES[name]
     if options.init:
         schedule = schedule.without_flow()
     if options.steps is not None:
         schedule = schedule.scaled(options.steps)
     perceptual = options.perceptual
-    if perceptual is None and schedule.features == "squeezenet":
+    if name not in MATTES and perceptual is None and schedule.features == "squeezenet":
         perceptual = perceptual_weights(data)
         if not perceptual.is_file():
             print(f"{perceptual}: no such perceptual weights; training with L1 and the critics alone.")

@@ -34,7 +34,7 @@ class Stage:
     window: float = 0.875
     """Side of the crop that perceptual losses see, of the picture's."""
     central: bool = False
-    """That crop lies about the middle, not anywhere."""
+    """That crop is centred instead of random."""
     generated: float = 0.3
     """Weight of the painted picture's own losses; without them the decoder relies on the warped pixels."""
     warped: float = 0.3
@@ -57,6 +57,10 @@ class Stage:
     """Weight of the error of the changes between a chunk's frames."""
     adversarial: float = 0.0
     temporal: float = 0.0
+    entropy: float = 0.0
+    """Weight of the cross entropy of mattes."""
+    slopes: float = 0.0
+    """Weight of L1 of the mattes' slopes, at two sizes: their edges."""
 
     @property
     def needs_flow(self) -> bool:
@@ -68,17 +72,19 @@ class Stage:
 class Augmentation:
     """Probabilities of changes beyond the similarity and the colours that every sample gets.
 
-    The first five are per sample, the same for all its frames. The others are per later chunk of a video
+    The first six are per sample, the same for all its frames. The others are per later chunk of a video
     sample and change its previous frame, so that the generator learns to correct drift.
     """
 
     mirror: float = 0.5
     first_frame: float = 0.0
     """The reference is the clip's first frame instead of a random one (faces)."""
+    far: float = 0.0
+    """Of single frames: the one of five whose landmarks are furthest from the reference's (faces)."""
+    moved: float = 0.0
+    """Of single frames: the reference itself with its head moved, half of them portraits (layered faces)."""
     blur: float = 0.0
     jpeg: float = 0.0
-    background: float = 0.0
-    """The background moves between the reference and the frames."""
     drop: float = 0.0
     """There is no previous frame, as at the start and after a cut (15 % of chunks in the papers)."""
     mix: float = 0.0
@@ -142,13 +148,20 @@ class TrainConfig:
         return replace(self, stages=tuple(stages))
 
 
+_WHOLE: dict[str, Any] = {"rate": 3e-4, "parts": 1.0, "generated": 0.2, "warped": 0.2}
+_SHARP: dict[str, Any] = _WHOLE | {"carried": 0.4, "adversarial": 0.15}
 FACE = TrainConfig(
     stages=(
         Stage(name="flow", steps=600, batch=8, flow_only=True, rate=4e-4, flow=1.0),
-        Stage(name="image", steps=2800, batch=4),
-        Stage(name="video", steps=720, batch=2, length=18, chunk=3, adversarial=0.02, temporal=0.02),
-    )
+        Stage(name="image", steps=2800, batch=4, carried=0.1, **_WHOLE),
+        Stage(name="sharp", steps=1400, batch=4, **_SHARP),
+        Stage(name="video", steps=480, batch=2, length=9, chunk=3, temporal=0.02, **_SHARP),
+    ),
+    critic_rate=6e-4,
+    augmentation=Augmentation(far=0.5, moved=0.25, drop=0.15),
 )
+"""A whole face in layers. Targets far from their reference and heads moved by hand teach large motions; where
+the moved source is right it is taken as it is, for paint is softer; critics sharpen what is painted."""
 FACE_ONE = TrainConfig(
     stages=(Stage(name="video", steps=500, batch=1, length=18, chunk=3, rate=3e-4),),
     warmup=30,
@@ -177,6 +190,12 @@ CLOSEUP = TrainConfig(
 )
 """Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it begins ahead. They
 have no previous frames: these cost two fifths of the time, and in a still eye a quarter of the sharpness."""
+MATTE = TrainConfig(
+    stages=(Stage(name="matte", steps=12_000, batch=16, rate=1e-3, l1=1.0, entropy=1.0, slopes=2.0),),
+    ema=0.999,
+    clip_gradient=5.0,
+)
+"""The person in a portrait (`models.matte`)."""
 PAIRS = TrainConfig(
     stages=(
         Stage(name="flow", steps=500, batch=16, flow_only=True, rate=6e-4, flow=1.0),
@@ -260,7 +279,7 @@ TINY = TrainConfig(
             temporal=0.02,
         ),
     ),
-    augmentation=Augmentation(blur=0.1, jpeg=0.1, background=0.2, drop=0.15, mix=0.2, noise=0.2),
+    augmentation=Augmentation(far=0.5, moved=0.5, blur=0.1, jpeg=0.1, drop=0.15, mix=0.2, noise=0.2),
 )
 CONFIGS: dict[str, TrainConfig] = {
     "face-256": FACE,
@@ -270,6 +289,8 @@ CONFIGS: dict[str, TrainConfig] = {
     "tiny": TINY.scaled(600),
     "closeup-96": CLOSEUP,
     "closeup-tiny": TINY,
+    "matte-256": MATTE,
+    "matte-tiny": MATTE.scaled(40),
     "person-256": PAPER_PAIRS,
     "person-128x64": PAPER_PAIRS,
     "person-96": PAIRS,

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import Parameter
 
 from ..animate.compute.devices import fast_precision
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan 2024: steepest at zero, singular values end in 0.7 to 1.2
+
+_HEADS = ("head8", "head4", "paint", "taps", "leave")  # output layers, for AdamW
 
 
 class Muon(torch.optim.Optimizer):
@@ -64,3 +66,15 @@ def orthogonalise(matrices: Tensor) -> Tensor:
         gram = x @ x.mT
         x = first * x + (third * gram + fifth * gram @ gram) @ x
     return (x.mT if a > b else x).to(matrices.dtype)
+
+
+def new_optimisers(network: nn.Module) -> dict[str, torch.optim.Optimizer]:
+    """Muon for the kernels of hidden layers, AdamW for everything else, by the names of checkpoints."""
+    kernels, rest = [], []
+    for name, parameter in network.named_parameters():
+        hidden = parameter.ndim == 4 and not any(head in name for head in _HEADS)
+        (kernels if hidden else rest).append(parameter)
+    return {
+        "kernel_optimiser": Muon(kernels),
+        "generator_optimiser": torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=1e-4),
+    }

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ..animate.inspection.visualize import Picture, as_picture, attention_heat, flow_colours, grey, resized
-from ..models.generator import FrameOutput
+from ..models.frames import FrameOutput
 
 COLUMNS = (
     "source",

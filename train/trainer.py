@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.distributed as distributed
@@ -23,29 +23,34 @@ from ..models import (
     AttentionFlow,
     Generator,
     GeneratorConfig,
+    MatteConfig,
+    MatteNet,
     load_generator,
+    load_matte_net,
     new_generator,
     save_generator,
+    save_matte_net,
 )
-from ..models.generator import FrameOutput, GeneratorMemory, Reference
+from ..models.frames import FrameOutput, GeneratorMemory, Reference
 from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
 from .critics import Critics, critic_masks, critic_terms, new_critics
 from .data.clips import Batch, draw_structures
 from .data.closeups import looked_closer
+from .data.mattes import MatteBatch
 from .data.samples import StageSamples, open_samples
 from .journal import Journal, Terms
 from .losses.landmarks import LandmarkJudge
+from .losses.matte import matte_terms
 from .losses.objective import Target, flow_terms, picture_terms, window
 from .losses.perceptual import load_features
-from .muon import Muon
+from .muon import new_optimisers
 from .processes import average_gradients, defer_sigint, lock_run
 from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
 MAX_SKIPPED = 3  # a run stops after this many gradients in a row that are not finite
-HEADS = ("head8", "head4", "paint", "taps", "leave")  # output layers: trained by AdamW, not Muon
 
 
 class Step(NamedTuple):
@@ -68,7 +73,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: GeneratorConfig,
+        model: GeneratorConfig | MatteConfig,
         config: TrainConfig,
         data: Path | None,
         out: Path,
@@ -80,9 +85,12 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
         self.frames = frames or out / "frames"  # decoded clips; several runs may share them
-        self.generator = self._place((build or new_generator)(model))
+        self.is_matte = isinstance(model, MatteConfig)
+        network = MatteNet(model) if isinstance(model, MatteConfig) else (build or new_generator)(model)
+        self.generator = self._place(cast(Generator | AttentionFlow, network))  # or the network of mattes
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
-        self.critic, self.temporal = map(self._place, new_critics(model.task, config.critic_levels))
+        task = "face" if isinstance(model, MatteConfig) else model.task  # critics of mattes are not used
+        self.critic, self.temporal = map(self._place, new_critics(task, config.critic_levels))
         has_features = perceptual is not None or config.features == "vgg19"
         self.features = self._place(load_features(config.features, perceptual)) if has_features else None
         self.judge = self._place(LandmarkJudge()) if any(s.landmarks for s in config.stages) else None
@@ -93,14 +101,7 @@ class Trainer:
             "critic": self.critic,
             "temporal": self.temporal,
         }
-        kernels, rest = [], []
-        for name, parameter in self.generator.named_parameters():
-            hidden = parameter.ndim == 4 and not any(head in name for head in HEADS)
-            (kernels if hidden else rest).append(parameter)
-        self.generator_optimisers = {
-            "kernel_optimiser": Muon(kernels),
-            "generator_optimiser": torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=1e-4),
-        }
+        self.generator_optimisers = new_optimisers(self.generator)
         self.optimisers = self.generator_optimisers | {
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
@@ -117,7 +118,9 @@ class Trainer:
     def start_from(self, weights: str) -> None:
         """Start from a weights file (or shipped name) of the same configuration, close-ups also of a face's;
         InputError if it does not fit."""
-        loaded = load_generator(weights, self.device)
+        loaded = (
+            load_matte_net(weights, self.device) if self.is_matte else load_generator(weights, self.device)
+        )
         if self.generator.config.task == "closeup" and loaded.config.task == "face":
             loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
@@ -131,7 +134,7 @@ class Trainer:
 
     @property
     def weights(self) -> Path:
-        return self.out / "generator.safetensors"
+        return self.out / ("matte.safetensors" if self.is_matte else "generator.safetensors")
 
     def resume(self) -> str:
         """Continue from the newest checkpoint in the run's folder, if there is one. Returns a sentence that
@@ -175,7 +178,10 @@ class Trainer:
         }
         save_checkpoint(self.checkpoint, self.modules, self.optimisers, loop)
         with name_file_in_errors(self.weights):
-            save_generator(self.weights, self.average)
+            if isinstance(self.average, MatteNet):
+                save_matte_net(self.weights, self.average)
+            else:
+                save_generator(self.weights, self.average)
 
     def _train_stage(
         self, samples: StageSamples, journal: Journal, bar: tqdm, interrupted: Callable[[], bool]
@@ -204,9 +210,15 @@ class Trainer:
                 end = "saved; --resume continues from there" if healthy else "not saved: it has diverged"
                 raise Stopped(f"stopped at step {self.step} of {self.config.steps}, {end}.")
 
-    def sample_steps(self, stage: Stage, batch: Batch) -> Iterator[Step]:
+    def sample_steps(self, stage: Stage, batch: Batch | MatteBatch) -> Iterator[Step]:
         """One optimiser step for each chunk of the sample."""
-        batch = Batch(*(tensor.to(self.device) for tensor in batch))
+        if isinstance(batch, MatteBatch):
+            images, mattes = (tensor.to(self.device) for tensor in batch)
+            with self._autocast():
+                logits = cast(MatteNet, self.generator)(images)
+            yield Step(self._step(stage, matte_terms(logits, mattes)), images, mattes, None)
+            return
+        batch = batch.to(self.device)
         source = batch.images[:, 0]
         task = self.generator.config.task
         structures = draw_structures(task, batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
@@ -218,7 +230,9 @@ class Trainer:
             target = Target(task, source, truth, points, batch.flow[:, part], batch.flow_weight[:, part])
             outputs: list[FrameOutput] = []
             with self._autocast():
-                reference = self.generator.encode_reference(source, structures[:, 0], batch.points[:, 0])
+                reference = self.generator.encode_reference(
+                    source, structures[:, 0], batch.points[:, 0], batch.layers()
+                )
                 if stage.flow_only:
                     moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
                     terms = flow_terms(stage, moved, target, self.features)

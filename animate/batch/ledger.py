@@ -96,7 +96,7 @@ class Ledger:
             )
 
     def forget(self) -> None:
-        """Leave nothing of earlier runs."""
+        """Delete what earlier runs left."""
         with self._whole():
             self._base.execute("delete from attempts")
             self._base.execute("delete from jobs")
@@ -136,7 +136,7 @@ class Ledger:
 
 
 class _Transaction:
-    """All of it or nothing; InputError where the disk does not take it."""
+    """A transaction; InputError if the disk cannot take it."""
 
     def __init__(self, base: sqlite3.Connection, path: Path):
         self._base, self._path = base, path

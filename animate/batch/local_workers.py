@@ -1,4 +1,4 @@
-"""Worker processes on this machine: the crash of one costs its job another try, and the others nothing."""
+"""Worker processes on this machine: if one crashes, its job is tried again and the others go on."""
 
 import queue
 import signal
@@ -80,14 +80,14 @@ class LocalWorkers:
         process.start()
         theirs.close()
         self._processes[index] = process
-        if self._closed:  # meanwhile; who closed could not see it
+        if self._closed:  # closed meanwhile, before the process was listed
             process.kill()
         return ours
 
 
 def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, length: int, count: int) -> None:
-    """A worker process: tasks from the pipe until it closes, as it does when the parent dies in any way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to act upon
+    """A worker process: tasks from the pipe until it closes, which also happens when the parent dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     import torch
 
     from ..animator import Animator
@@ -100,7 +100,7 @@ def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, leng
         try:
             pipe.send(event)
         except OSError:
-            raise SystemExit(1) from None  # nobody is left to work for
+            raise SystemExit(1) from None  # the parent is gone
 
     while True:
         try:

@@ -23,7 +23,7 @@ _KNOWN = {option.flag: option for kind in (ModelOptions, AnimateOptions) for opt
 
 
 class Row(NamedTuple):
-    """One row: where it stands, for messages, and its cells by column, none of them empty."""
+    """One row: its place in the file, for messages, and its non-empty cells by column."""
 
     where: str
     cells: dict[str, str]
@@ -78,7 +78,7 @@ def jobs_of(
     rows: Sequence[Row], options: AnimateOptions | None = None, model: ModelOptions | None = None
 ) -> list[Job]:
     """The jobs of these rows. options, model: for what a row does not say. InputError, naming row and column,
-    for a cell that cannot be."""
+    for a cell that cannot be used."""
     given = option_values(options or AnimateOptions()) | option_values(model or ModelOptions())
     return [_job(row, given) for row in rows]
 
@@ -86,7 +86,7 @@ def jobs_of(
 def check_jobs(jobs: Sequence[Job]) -> None:
     """InputError, naming both places, if outputs collide with each other or with inputs, or cannot be made.
 
-    An input that is missing is for its own job to say: it stops no other.
+    A missing input fails its own job and no other.
     """
     made: dict[str, Job] = {}
     read: dict[str, Job] = {}

@@ -1,4 +1,4 @@
-"""The jobs of a batch as tasks on a Ray cluster: where they run and run again is Ray's business, not ours."""
+"""The jobs of a batch as tasks on a Ray cluster: Ray decides where they run and runs them again."""
 
 import logging
 import os
@@ -75,9 +75,9 @@ class RayWorkers:
 
 
 def _answers(address: str) -> None:
-    """InputError if nobody listens there: Ray itself would ask for minutes."""
+    """InputError if nobody listens there: Ray itself would keep trying for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
-    if not port.isdecimal():  # "auto": it knows
+    if not port.isdecimal():  # "auto": Ray finds it
         return
     try:
         socket.create_connection((host, int(port)), timeout=5).close()

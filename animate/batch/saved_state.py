@@ -66,7 +66,7 @@ _TYPES: dict[str, type] = {
 def save_state(path: Path, state: Any, start: Any) -> None:
     """Write `state` to `path`, whole or not at all, without what it still shares with `start`.
 
-    start: the state that `Animator.prepare` gave; `load_state` wants the same again. TypeError for what
+    start: the state that `Animator.prepare` gave; `load_state` needs the same one. TypeError for what
     cannot be written.
     """
     tensors: dict[str, Tensor] = {}
@@ -78,7 +78,7 @@ def save_state(path: Path, state: Any, start: Any) -> None:
 def load_state(path: Path, start: Any, device: torch.device) -> Any:
     """The state that `save_state` wrote, its tensors on `device` if they were not on the CPU.
 
-    ValueError if the file is damaged or holds what is not ours.
+    ValueError if the file is damaged or holds other types.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -143,7 +143,7 @@ def _unpack(plan: dict[str, Any], start: Any, get: Callable[[str], Tensor], devi
 
 
 def _part(start: Any, name: str, kind: type | None) -> Any:
-    """What stands at `name` of `start`, if that is a thing of the same kind with names."""
+    """The part `name` of `start`, if both are of the same type with named parts."""
     return getattr(start, name, None) if kind is not None and type(start) is kind else None
 
 

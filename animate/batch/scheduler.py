@@ -21,7 +21,7 @@ from .ledger import Ledger
 from .local_workers import LocalWorkers
 from .manifest import check_jobs
 from .segments import in_segments
-from .tasks import BatchOptions, Event, SegmentRange, Task, Tell, Workers, clear_job
+from .tasks import BatchOptions, Event, SegmentRange, Task, Watch, Workers, clear_job
 
 
 class Report(NamedTuple):
@@ -36,7 +36,7 @@ def render_batch(
     jobs: Sequence[Job],
     folder: str | os.PathLike,
     options: BatchOptions | None = None,
-    watch: Tell | None = None,
+    watch: Watch | None = None,
 ) -> Report:
     """Make every job's output; one that fails stops no other.
 
@@ -72,7 +72,7 @@ def render_batch(
 class _Batch:
     """Tasks under way: events in, ledger entries out."""
 
-    def __init__(self, folder: Path, ledger: Ledger, workers: Workers, watch: Tell | None):
+    def __init__(self, folder: Path, ledger: Ledger, workers: Workers, watch: Watch | None):
         self._folder, self._ledger, self._workers, self._watch = folder, ledger, workers, watch
         self._jobs: dict[str, Job] = {}
         self._left: Counter[str] = Counter()  # tasks of each job that have not ended
@@ -131,7 +131,8 @@ class _Batch:
 
 
 def _sorted(jobs: Sequence[Job], folder: Path, ledger: Ledger, resume: bool) -> tuple[list[Job], list[Job]]:
-    """The jobs to do and those done earlier; InputError where that would replace a file unasked."""
+    """The jobs to do and those done earlier; InputError where that would replace a file without
+    --overwrite."""
     entries = ledger.entries()
     if entries and not resume:
         if not all(job.options.overwrite for job in jobs):
@@ -147,7 +148,7 @@ def _sorted(jobs: Sequence[Job], folder: Path, ledger: Ledger, resume: bool) -> 
         entry, there = entries.get(job.key), os.path.exists(job.output)
         if entry and entry.state == "done" and entry.fingerprint == job.fingerprint() and there:
             earlier.append(job)
-            clear_job(folder, job)  # left there if the batch was cut off between the two
+            clear_job(folder, job)  # left over if the batch was interrupted between the two
             continue
         for path in (job.output, *([job.sidecar] if job.options.sidecar else [])):
             if os.path.exists(path) and not job.options.overwrite and not (entry and entry.attempts):

@@ -51,7 +51,7 @@ def write_segments(
 ) -> None:
     """Render what is missing of a job, or of a `part` of it, in segments of `length` frames.
 
-    hooks.progress: called with the frames that are behind, whoever rendered them. motion_file: where jobs
+    hooks.progress: called with the number of frames done, by this worker or another. motion_file: where jobs
     with the same driver keep its motion, None to track it here. InputError for bad input.
     """
     hooks = hooks or RenderHooks()
@@ -75,7 +75,8 @@ def write_segments(
 
 
 def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> int:
-    """Join the segments, once whole, into the job's output; returns its frames. `warn` is told what was lost.
+    """Join the segments, once whole, into the job's output; returns its frames. warn: called with what was
+    lost.
 
     InputError if the driver showed no face in any frame.
     """
@@ -114,7 +115,7 @@ def _follow_driver(
 
 
 class _SegmentRender:
-    """One walk through the driving video."""
+    """One pass through the driving video."""
 
     def __init__(
         self,
@@ -181,7 +182,7 @@ class _SegmentRender:
     def _segments_of(
         self, pairs: Iterator[Pair], length: int, index: int
     ) -> Iterator[tuple[int, Frame, Iterable[Pair]]]:
-        """Segments from `index` on: number, first frame, all pairs, which are to be drawn to the end."""
+        """Segments from `index` on: number, first frame, all its pairs, which must be read to the end."""
         while (first := next(pairs, None)) is not None:
             yield index, first.frame, chain([first], islice(pairs, length - 1))
             index += 1
@@ -234,7 +235,7 @@ class _SegmentRender:
             self._warn(warning)
 
     def _warn_of_output(self, warning: InputWarning) -> None:
-        """What the writer of a segment tells is true of the whole output."""
+        """A warning of a segment's writer, about the whole output."""
         self._warn(replace(warning, subject=str(self._job.output)))
 
     def _pass(self) -> None:

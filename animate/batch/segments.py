@@ -26,7 +26,7 @@ class Segment:
     """A finished segment.
 
     pts: of its frames, in ticks of the driving video. found: frames in which the driver showed a face.
-    away: the times in which not, seconds from the driving video's beginning.
+    away: the times without one, seconds from the driving video's beginning.
     """
 
     pts: tuple[int, ...]
@@ -55,7 +55,7 @@ class Segments:
         return Segment(tuple(written["pts"]), written["found"], _spans(written["away"]))
 
     def add(self, index: int, segment: Segment) -> None:
-        """Say that segment `index` is whole: its video, and its state if it is to have one, are there."""
+        """Mark segment `index` as whole: its video, and its state if it is to have one, are there."""
         _write_json(self._mark(index), {**vars(segment), "away": _words(segment.away)})
 
     def ended(self) -> tuple[int, tuple[Span, ...]] | None:

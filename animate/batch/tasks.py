@@ -1,4 +1,4 @@
-"""What is asked of a batch and its workers, what they report, and where a job's unfinished work lies."""
+"""What is asked of a batch and its workers, what they report, and where unfinished work is kept."""
 
 import shutil
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class SegmentRange:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker does at once: a job; some of its segments; or, with `join`, making one file of them.
+    """One piece of a worker's work: a job; some of its segments; or, with `join`, making one file of them.
 
     track: where the motion of the job's driver is kept for other jobs, None if no other has that driver.
     """
@@ -92,7 +92,7 @@ class Event(NamedTuple):
     note: InputWarning | InputError | None = None
 
 
-Tell = Callable[[Event], None]
+Watch = Callable[[Event], None]
 
 
 class Workers(Protocol):
@@ -110,7 +110,7 @@ class Workers(Protocol):
 
 
 def job_folder(folder: Path, job: Job) -> Path:
-    """Where the unfinished work of a job lies."""
+    """The folder of a job's unfinished work."""
     return folder / "jobs" / job.key
 
 

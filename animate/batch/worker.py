@@ -1,4 +1,4 @@
-"""What one worker of a batch does: tasks one after another, here or on a cluster, telling how it goes.
+"""What one worker of a batch does: tasks one after another, here or on a cluster, reporting progress.
 
 A worker holds weights, each loaded once; what it leaves of a job is on disk, so any other can go on with it.
 """
@@ -22,7 +22,7 @@ from ..streaming.render import RenderHooks, Warnings, render
 from ..video.formats import Output
 from .segment_render import finish_segments, write_segments
 from .segments import Segments, in_segments
-from .tasks import Event, Task, Tell, job_folder
+from .tasks import Event, Task, Watch, job_folder
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +36,19 @@ class Worker:
         self._folder, self._load, self._length = folder, load, length
         self._animators: dict[str, Animator] = {}
 
-    def do(self, task: Task, tell: Tell) -> Event:
-        """Do the task, telling how it goes; returns the last event, "done" or "failed"."""
+    def do(self, task: Task, watch: Watch) -> Event:
+        """Do the task, reporting progress to `watch`; returns the last event, "done" or "failed"."""
         key = task.job.key
-        tell(Event("began", key, host=platform.node()))
+        watch(Event("began", key, host=platform.node()))
         hooks = RenderHooks(
-            progress=lambda done, expected: tell(Event("progress", key, done, expected)),
-            warn=Warnings(lambda warning: tell(Event("warning", key, note=warning))),
+            progress=lambda done, expected: watch(Event("progress", key, done, expected)),
+            warn=Warnings(lambda warning: watch(Event("warning", key, note=warning))),
         )
         try:
             frames = self._work(task, hooks)
         except InputError as error:
             return Event("failed", key, note=error)
-        except Exception as error:  # of one job, whatever it is; the others go on
+        except Exception as error:  # any error fails this job alone
             log.debug("%s", traceback.format_exc())
             what = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(what.filename).name}:{what.lineno})"
@@ -67,7 +67,7 @@ class Worker:
             self._begin(task, home, animator)
             if not in_segments(output) or names_motion(job.driving):
                 clear_parts(output.path)  # of an attempt that was killed: the lock is ours
-                options = replace(job.options, overwrite=True)  # what is there is of an earlier attempt
+                options = replace(job.options, overwrite=True)  # an existing file is from an earlier attempt
                 return render(animator, replace(job, options=options), hooks).frames
             if not task.join:
                 motion_file = Path(task.track) if task.track else None
@@ -80,7 +80,7 @@ class Worker:
         return frames
 
     def _begin(self, task: Task, home: Path, animator: Animator) -> None:
-        """Keep what an earlier attempt left if it was asked for the same, else clear it away."""
+        """Keep what an earlier attempt left if that was asked for the same, else delete it."""
         with file_lock(home / "begin.lock"):
             mark = home / "asked.json"
             warm = task.part.warm if task.part else None

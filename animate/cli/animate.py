@@ -42,8 +42,8 @@ def _parser() -> argparse.ArgumentParser:
         help="the video to write, a name in .mp4, .mov, .webm, .mkv, .gif, .webp or %%05d.png; - is standard "
         "output; udp://, rtmp:// and srt:// send it",
     )
-    parser.add_argument("--save-motion", metavar="OUT.motion", help="keep the motion: numbers, no picture")
-    parser.add_argument("--stats", action="store_true", help="say in the end what each stage took")
+    parser.add_argument("--save-motion", metavar="OUT.motion", help="save the motion: numbers, no picture")
+    parser.add_argument("--stats", action="store_true", help="print how long each stage took")
     add_options(parser, ModelOptions)
     add_options(parser, AnimateOptions)
     return parser

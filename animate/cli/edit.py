@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-edit",
-        description="Change a portrait's pose and expression: 0 is as it is; left, right: in the picture.",
+        description="Change a portrait's pose and expression; 0 changes nothing; sides are the picture's.",
     )
     parser.add_argument("source", metavar="SOURCE", help="the portrait: jpg, png or webp")
     parser.add_argument(
@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TIME:CONTROL=X[,...]",
-        help="for a video, once for each moment: --key 0:yaw=-15 --key 1:yaw=15,smile=0.6",
+        help="for a video, once for each key frame: --key 0:yaw=-15 --key 1:yaw=15,smile=0.6",
     )
     add_options(parser, ModelOptions, ("device",))
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .options import BAD_INPUT, Bar, run
+from ..options import ModelOptions
+from .options import BAD_INPUT, Bar, add_options, run
 
 if TYPE_CHECKING:
     from ..animator import Animator
@@ -33,13 +34,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("files", metavar="FILES", nargs="*", help="pictures and videos")
     parser.add_argument(
-        "--system", action="store_true", help="say what this machine has: device, versions, codecs, weights"
+        "--system", action="store_true", help="list what this machine has: device, versions, codecs, weights"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FOLDER", type=Path, help="write NAME.faces.png, the faces numbered, there"
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="write there NAME.faces.png, the faces numbered, "
+        "and NAME.layers.png, the largest one's person, background and head",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON list instead of text")
-    parser.add_argument("--landmarks", choices=("builtin", "face-alignment"), default="builtin")
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of text")
+    add_options(parser, ModelOptions, ("landmarks",))
     parser.add_argument("--overwrite", action="store_true", help="replace pictures that exist")
     return parser
 
@@ -74,25 +80,41 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
 
 def _look(options: argparse.Namespace, animator: "Animator", bad: list[InputError]) -> list["Inspection"]:
     """A file that cannot be read is named on stderr, and the next one follows."""
-    from ..inspection.file import draw_face_numbers, inspect_file
-    from ..io.image import write_image
+    from ..inspection.file import inspect_file
 
     done = []
     for file in options.files:
         try:
-            picture = _picture(options, file)
+            pictures = _pictures(options, file)
             with closing(Bar(str(file))) as bar:
                 inspection = inspect_file(file, animator.networks.landmarker, bar)
         except InputError as error:
             bad.append(error)
             print(error, file=sys.stderr)
             continue
-        if picture:
-            write_image(draw_face_numbers(inspection), picture)
+        drawn = [f"  {path}" for path in _draw(inspection, pictures)]
         done.append(inspection)
         if not options.json:
-            print(*inspection.lines(), *([f"  {picture}"] if picture else []), sep="\n")
+            print(*inspection.lines(), *drawn, sep="\n")
     return done
+
+
+def _draw(inspection: "Inspection", paths: Sequence[Path]) -> list[Path]:
+    """Write the pictures of `_pictures`; returns those that there are: without a face there are no layers."""
+    from ..face.pose import face_pose
+    from ..inspection.file import draw_face_numbers
+    from ..inspection.layers import layers_picture, take_apart
+    from ..io.image import write_image
+
+    if not paths:
+        return []
+    faces, layers = paths
+    write_image(draw_face_numbers(inspection), faces)
+    if not inspection.faces:
+        return [faces]
+    largest = max(inspection.faces, key=lambda face: face_pose(face.points).size)
+    write_image(layers_picture(inspection.image, take_apart(inspection.image, largest.points)), layers)
+    return [faces, layers]
 
 
 def _costs(animator: "Animator", looked: list["Inspection"]) -> Iterator["Estimate"]:
@@ -107,13 +129,15 @@ def _costs(animator: "Animator", looked: list["Inspection"]) -> Iterator["Estima
                 yield cost
 
 
-def _picture(options: argparse.Namespace, file: str) -> Path | None:
+def _pictures(options: argparse.Namespace, file: str) -> list[Path]:
+    """Where the faces and the layers of `file` are to be drawn; nowhere without --output."""
     if not options.output:
-        return None
-    path = options.output / f"{Path(file).stem}.faces.png"
-    if path.exists() and not options.overwrite:
-        raise InputError(path, "the file exists", "pass --overwrite to replace it")
-    return path
+        return []
+    paths = [options.output / f"{Path(file).stem}.{kind}.png" for kind in ("faces", "layers")]
+    for path in paths:
+        if path.exists() and not options.overwrite:
+            raise InputError(path, "the file exists", "pass --overwrite to replace it")
+    return paths
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
 from .options import add_options, read_options, run, show_warning
 
-_CAMERA = "camera"  # what stands for a virtual one where a sink is named
+_CAMERA = "camera"  # the name of a virtual camera as a sink
 _KEYS = "keys: c calibrate, m mirror, s next source, q end"
 
 
@@ -31,22 +31,26 @@ def _parser() -> argparse.ArgumentParser:
         "driving", metavar="DRIVING", nargs="?", help="an address, or a file, played at its own speed"
     )
     parser.add_argument("--camera", type=int, metavar="N", help="the camera that drives it, 0 is the first")
-    parser.add_argument("--swap", metavar="SOURCE", action="append", default=[], help="one more for key s")
+    parser.add_argument(
+        "--swap", metavar="SOURCE", action="append", default=[], help="another portrait, for key s"
+    )
     parser.add_argument("--loop", action="store_true", help="play a file again and again")
     parser.add_argument(
         "--sink",
         metavar="OUT",
-        help="where the pictures go instead of a window: a file, udp://, rtmp://, or camera, a virtual one",
+        help="where the frames go instead of a window: a file, udp://, rtmp://, or camera, a virtual one",
     )
     parser.add_argument(
         "--budget",
         type=_milliseconds,
         default=200,
         metavar="MS",
-        help="milliseconds from a frame's taking to its showing: one that would come later gives way to the "
-        "next (default 200)",
+        help="longest delay from a frame's capture to its display: a later frame is dropped for the next "
+        "(default 200)",
     )
-    parser.add_argument("--mirror", action="store_true", help="turn the driver's left and right, as a mirror")
+    parser.add_argument(
+        "--mirror", action="store_true", help="swap the driver's left and right, as a mirror does"
+    )
     add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
     add_options(parser, ModelOptions, ("device", "backend"))
     return parser

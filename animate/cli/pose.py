@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
+from ..options import AnimateOptions, ModelOptions
 from ..synthetic.puppets import SEQUENCES
-from .options import Bar, run, seeded, show_warning
+from .options import Bar, add_options, run, seeded, show_warning
 
 PICTURES = (".png", ".jpg", ".webp")
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-pose",
-        description="Draw a person in other poses: one pose to a picture, several to a video. The weights "
+        description="Draw a person in other poses: a picture for one pose, a video for several. The weights "
         "that we ship know drawn puppets alone; for photographs train person-256.",
     )
     parser.add_argument(
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source-pose",
         metavar="FILE",
-        help="the source's own joints (default: SOURCE with the ending .json)",
+        help="the source's own joints (default: SOURCE with the suffix .json)",
     )
     parser.add_argument(
         "--weights", default="person-96", help="a shipped name or a file (default: %(default)s)"
@@ -49,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         help="the poses are in the source's pixels: do not fit them to its trunk",
     )
     parser.add_argument("--rate", type=Fraction, default=Fraction(25), help="poses a second (default: 25)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    add_options(parser, ModelOptions, ("device",))
+    add_options(parser, AnimateOptions, ("overwrite",))
     return parser
 
 

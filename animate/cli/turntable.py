@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
-from .options import Bar, run, seeded
+from ..options import AnimateOptions, ModelOptions
+from .options import Bar, add_options, run, seeded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,22 +20,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gfla-turntable",
-        description="Turn a thing once round from one picture of it.",
+        description="Turn an object once round, from one picture of it.",
     )
-    parser.add_argument("source", metavar="SOURCE", help="a picture of one thing; solid or solid:7 draws one")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a picture of one object; solid or solid:7 draws one"
+    )
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a video such as out.mp4")
     parser.add_argument(
-        "--azimuth", type=float, default=40, help="from where SOURCE shows it, degrees (default: %(default)s)"
+        "--azimuth", type=float, default=40, help="azimuth of SOURCE, degrees (default: %(default)s)"
     )
     parser.add_argument(
-        "--elevation", type=float, default=10, help="from how high, 0 to 20 degrees (default: %(default)s)"
+        "--elevation", type=float, default=10, help="elevation, 0 to 20 degrees (default: %(default)s)"
     )
-    parser.add_argument("--frames", type=int, default=72, help="of one turn (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=72, help="frames of one turn (default: %(default)s)")
     parser.add_argument(
         "--weights", default="view-64", help="a shipped name or a file (default: %(default)s)"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    add_options(parser, ModelOptions, ("device",))
+    add_options(parser, AnimateOptions, ("overwrite",))
     return parser
 
 

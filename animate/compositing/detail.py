@@ -30,13 +30,15 @@ class Drawing(NamedTuple):
 
     face: (S, S, 3) uint8. flow: (S, S, 2) float32, pixels of S, x then y, backward, into the source's crop.
     mask: (S, S) float32 in [0, 1], the weight of the source's own pixels in `face`. closeups: mouth and eyes,
-    drawn at their own resolution, to be pasted on the finished face.
+    drawn at their own resolution, to be pasted on the finished face. cover: (S, S) float32 in [0, 1], where
+    the person hides the background plate; None if nothing is known of either.
     """
 
     face: Image
     flow: Field
     mask: Field
     closeups: "tuple[Closeup, ...]" = ()
+    cover: Field | None = None
 
 
 class Canvas(NamedTuple):
@@ -44,17 +46,18 @@ class Canvas(NamedTuple):
 
     large: the face square's own pixels, (side, side, 3) uint8. small: (S, S, 3) float32, the crop that the
     network sees. room: `crop.room` of the square, (S, S) pixels of S, None if no side lies within the
-    photograph. weight: `feather` of it.
+    photograph. weight: `feather` of it. plate: as `large`, what is behind the person, if known.
     """
 
     large: Image
     small: Field
     room: Field | None
     weight: Field
+    plate: Image | None = None
 
     @classmethod
     def of(cls, image: Image, square: FaceSquare, size: int) -> Self:
-        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`."""
+        """The canvas of `square` in `image` (H, W, 3) for drawings of side `size`, without a plate."""
         space = room(square, (image.shape[1], image.shape[0]), size)
         large = crop(image, square, square.side)
         small = crop(image, square, size).astype(np.float32)
@@ -85,7 +88,7 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     side, size = canvas.large.shape[0], drawing.face.shape[0]
     sharpen = strength > 0 and side >= size
     if not sharpen and canvas.room is None:
-        return _resize(drawing.face, side).copy()
+        return resize(drawing.face, side).copy()
     flow, own = drawing.flow, canvas.weight
     if canvas.room is not None:
         flow = _resting(flow, canvas.room)
@@ -94,17 +97,19 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
         own = own * np.exp(apart, out=apart)
     base, share = weighted(drawing.face, own), 1 - own
     moved = carry(canvas.large, flow)
+    if canvas.plate is not None and drawing.cover is not None:
+        moved = _over(canvas.plate, moved, 1 - own * (1 - drawing.cover))
     if sharpen:
         there = side == size and flow is drawing.flow  # the same pixels and the same flow
-        low = moved.astype(np.float32) if there else carry(canvas.small, drawing.flow)
+        low = moved.astype(np.float32) if there else _carried(drawing, canvas)
         admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
         trust = own * admitted * (strength * trusted(drawing, low))
         apart = cv2.subtract(low, drawing.face, dtype=cv2.CV_32F)
         finest = _soft(apart, min(_FINEST[0], _FINEST[1] * size / side))
         base -= weighted(cv2.add(drawing.face, finest, dtype=cv2.CV_32F), trust)
         share = share + trust
-    moved = weighted(moved, _resize(share, side))
-    return cv2.add(_resize(base, side), moved, dtype=cv2.CV_8U)  # type: ignore[return-value]
+    moved = weighted(moved, resize(share, side))
+    return cv2.add(resize(base, side), moved, dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
@@ -130,7 +135,7 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
 def carry(image: NDArray, flow: Field) -> NDArray:
     """`image` (side, side, 3) warped by the backward `flow` (S, S, 2) in pixels of S; the border repeats."""
     side, size = image.shape[0], flow.shape[0]
-    x, y = cv2.split(_resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size))
+    x, y = cv2.split(resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size))
     x += np.arange(side, dtype=np.float32)
     y += np.arange(side, dtype=np.float32)[:, None]
     return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -147,6 +152,21 @@ def _square(flow: Field) -> Field:
     return x * x + y * y
 
 
+def _carried(drawing: Drawing, canvas: Canvas) -> Field:
+    """The crop that the network sees, moved by the drawing's flow over its plate; (S, S, 3)."""
+    low, size = carry(canvas.small, drawing.flow), len(drawing.face)
+    if canvas.plate is None or drawing.cover is None:
+        return low  # type: ignore[return-value]
+    plate = resize(canvas.plate, size).astype(np.float32)
+    return plate + weighted(low - plate, drawing.cover)
+
+
+def _over(plate: Image, person: NDArray, cover: Field) -> Image:
+    """`person` over `plate`, both (side, side, 3), by `cover` (S, S)."""
+    share = resize(cover, len(plate), cv2.INTER_LINEAR).clip(0, 1)
+    return cv2.blendLinear(person, plate, share, 1 - share)
+
+
 def _resting(flow: Field, space: Field) -> Field:
     """`flow`, limited by the distance `space` to a side within the photograph; zero at that side."""
     length = np.square(_square(flow))
@@ -159,7 +179,8 @@ def _soft(field: NDArray, deviation: float = _SOFT) -> NDArray:
     return cv2.GaussianBlur(field, (0, 0), deviation)
 
 
-def _resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
+def resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
+    """A square picture at another side; by `enlarge` if that is larger."""
     if image.shape[0] == side:
         return image
     how = cv2.INTER_AREA if side < image.shape[0] else enlarge

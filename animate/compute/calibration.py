@@ -16,7 +16,7 @@ from ..synthetic.talking_head.acting import RATE
 from ..video import Frame, VideoReader
 
 _ASSETS = Path(__file__).parents[1] / "assets"
-_EVERY = 8  # frames: neighbours tell nothing new
+_EVERY = 8  # frames: frames in between add nothing
 _PEOPLE = 4
 _SECONDS = 4
 _LIGHTS = (1.0, 0.5, 1.6)

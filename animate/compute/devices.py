@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import InputError
 
 _WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
-"""What ONEDNN_MAX_CPU_ISA may hold torch's convolutions to, that does not multiply in bfloat16."""
+"""Values of ONEDNN_MAX_CPU_ISA under which torch's convolutions do not multiply in bfloat16."""
 
 
 def choose_device(asked: str = "auto") -> tuple[str, str]:
@@ -61,7 +61,7 @@ def fast_arithmetic(device: torch.device, *, cached: bool = True) -> torch.autoc
 class ThreadCounts(NamedTuple):
     """How many threads torch may use in a stage, so that all stages together use the cores there are.
 
-    Another number of threads rounds differently: whoever wants the same pictures takes the same numbers.
+    Another number of threads rounds differently: the same pictures need the same numbers.
     """
 
     few: int
@@ -71,7 +71,7 @@ class ThreadCounts(NamedTuple):
     @classmethod
     def of(cls, device: torch.device, *, alone: bool = False) -> "ThreadCounts":
         """For a pipeline on `device`. On a CPU the network gets most cores; beside a GPU no stage is worth
-        more than a quarter of them. alone: for one stage at a time, which may have them all."""
+        more than a quarter of them. alone: for one stage at a time, which may use them all."""
         cores = torch.get_num_threads()
         if alone and device.type == "cpu":
             return cls(cores, cores, cores)

@@ -1,6 +1,6 @@
-"""One frame of a stream looked into: what the network made on the way to its picture, shown and explained.
+"""One frame of a stream explained: what the network computed on the way to its picture.
 
-It runs the very step that `Animator.step` runs, so what is seen is how that frame came about.
+It runs the same step as `Animator.step`, so it shows how that frame was made.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..stages import Stages, memory_for
 from ..state import AnimationState
 from ..structure import EDGE_CHANNEL
 from ..video import Frame
+from .layers import Layers, head_picture, person_picture, take_apart
 from .visualize import (
     Picture,
     as_picture,
@@ -55,13 +56,14 @@ class Inside(NamedTuple):
 
     driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for.
     references: what it looked at, (S, S, 3) uint8: the source, then the frame before, if it had one.
-    output: all that it made of it.
+    output: all that it made of it. layers: the source taken apart.
     """
 
     driving: Picture
     structure: Tensor
     references: tuple[Picture, ...]
     output: FrameOutput
+    layers: Layers
 
     @property
     def side(self) -> int:
@@ -86,11 +88,12 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.image, motion.square, face.shape[0])
-    return Inside(driving, target.structure[0], (face, *previous), output)
+    layers = take_apart(face, source.portrait.points)
+    return Inside(driving, target.structure[0], (face, *previous), output, layers)
 
 
 def panels(inside: Inside) -> list[Panel]:
-    """How the frame came about, in the order in which it did."""
+    """How the frame was made, step by step."""
     output, side = inside.output, inside.side
     flow, mask = output.motions[2].flow[0, 0], output.motions[2].mask[0, 0, 0]
     longest = longest_flow(flow)
@@ -100,6 +103,7 @@ def panels(inside: Inside) -> list[Panel]:
     flowing[-side // 4 :, -side // 4 :] = wheel
     made = [
         Panel("Source", "The portrait, encoded once for the whole stream.", inside.references[0]),
+        *_layer_panels(inside),
         Panel("Driving", f"The driver's face in this frame. Only its {guide} are used.", inside.driving),
         Panel(
             "Structure",
@@ -150,6 +154,25 @@ def panels(inside: Inside) -> list[Panel]:
         )
     )
     return made
+
+
+def _layer_panels(inside: Inside) -> list[Panel]:
+    source, layers = inside.references[0], inside.layers
+    person, head = layers.matte, layers.matte * layers.share
+    return [
+        Panel(
+            "Person",
+            f"The person in the portrait, by its matte: {100 * float(person.mean()):.0f} % of the picture.",
+            person_picture(source, layers),
+        ),
+        Panel("Background", "The plate: as if the person were not there, smooth behind it.", layers.plate),
+        Panel(
+            "With the head",
+            "Red is what goes with the head: all of it down to the chin, then less and less to the shoulders "
+            f"({100 * float(head.sum() / max(float(person.sum()), 1.0)):.0f} % of the person).",
+            head_picture(source, layers),
+        ),
+    ]
 
 
 def attention_panels(inside: Inside, point: Point) -> list[Panel]:

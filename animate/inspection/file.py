@@ -38,7 +38,7 @@ _TURNED = (8, 8, 12)  # degrees of yaw, pitch, roll that each weigh as all expre
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """One file, looked through.
+    """The report on one file.
 
     Attributes:
         image: the first frame that shows a face, or the first of all, RGB (H, W, 3) uint8.
@@ -143,8 +143,8 @@ def inspect_file(
     landmarker: Landmarker,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Inspection:
-    """Look through a picture or video. progress: called with the frames done and expected. InputError if it
-    is neither."""
+    """Examine a picture or a whole video. progress: called with the frames done and expected. InputError if
+    it is neither."""
     file = existing_file(path)
     if is_video(file):
         media = read_media(file)

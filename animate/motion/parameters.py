@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
 
 _BATCH = 1024  # frames processed together: memory does not grow with the video
-_LIPS_SHUT = 0.02  # opening that a tracker measures between shut lips, model units, on val
-_LIPS_OPEN = 0.1  # from here on an opening counts in full: what is taken off shut lips is made up before
+_LIPS_SHUT = 0.014  # opening that a tracker measures between shut lips, model units: nine tenths of train
+_LIPS_SLOPES = (1.45, 1.06)  # small openings and others: labels over readings, 768 frames of train
 _LIDS_SHUT = 0.25  # largest opening of shut lids, over the open ones, that a tracker measures; on val
 _LIDS_OPEN = 0.85  # smallest opening of open lids, over the shape's own; on val
 _OPEN = 0.95  # of the usual opening counts as open: noise is not a blink
@@ -51,7 +51,7 @@ def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray)
         opening.append(openings(points[part], some))
         opening[-1][:, :2] /= np.maximum(rest[:, :2], 0.03)
         lips = opening[-1][:, 2] * nose_length(model.mean) / nose_length(shape)
-        opening[-1][:, 2] = np.minimum((lips - _LIPS_SHUT) * _LIPS_OPEN / (_LIPS_OPEN - _LIPS_SHUT), lips)
+        opening[-1][:, 2] = np.minimum(_LIPS_SLOPES[0] * (lips - _LIPS_SHUT), _LIPS_SLOPES[1] * lips)
     return FaceMotion(*faces, np.maximum(np.concatenate(opening), 0))
 
 
@@ -74,6 +74,7 @@ def calibrate(signals: FaceMotion, lids: Floats) -> FaceMotion:
     wide, shut = lids
     ratio = signals.opening[:, :2] / wide
     closed = 1 - np.clip((ratio - shut) / (_OPEN - shut), 0, 1)
+    closed *= (_OPEN - shut) + (1 - (_OPEN - shut)) * closed  # what shut lids lack is made up as they shut
     closed = np.maximum(closed, np.minimum(closed[:, ::-1], 2 * closed))
     eyes = np.where(ratio > 1, ratio, 1 - closed)
     return signals._replace(opening=np.concatenate([eyes, signals.opening[:, 2:]], 1))

@@ -108,12 +108,15 @@ class DriverMotion:
 
     def _most_alike(self, person: Person) -> FaceMotion:
         """The motion in the frame most like `person`'s; of the mouth, in the frame whose lips are as open as
-        the portrait's: a driver who is speaking in the first one must still open a shut mouth all the way."""
+        the portrait's: a driver who is speaking in the first one must still open a shut mouth all the way.
+        Lips that are shut in the portrait correspond to the driver's at their most shut."""
         away = unlikeness(self.signals, person)
         lips = (self.signals.opening[:, 2] - person.motion.opening[0, 2]) / _LIPS_ALIKE
         pose, mouth = (self.signals.at(int(np.argmin(cost))) for cost in (away, away + lips**2))
         group = load_face_model().group("mouth")
         opening = np.concatenate([pose.opening[:, :2], mouth.opening[:, 2:]], 1)
+        if person.motion.opening[0, 2] < _LIPS_ALIKE:
+            opening[:, 2] = min(opening[0, 2], np.percentile(self.signals.opening[:, 2], 2))
         return pose._replace(expression=np.where(group, mouth.expression, pose.expression), opening=opening)
 
     def sighting(self, pts: int) -> Sighting:

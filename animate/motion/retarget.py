@@ -23,7 +23,7 @@ from ..face.morphable_model import (
     own_shape,
     turn_by,
 )
-from ..ibug68 import LIDS, LIPS, OUTER_OF_INNER
+from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
 from .limits import limit_deformation, triangles
 from .parameters import FaceMotion, calibrate, lid_range, read_signals
@@ -39,6 +39,11 @@ _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # minimum opening in the reference frame to close in proportion
 _AREAS = (0.2, 2.5)  # limits of a face triangle's area, relative to its own in the source
 _COPY_AREAS = (0.1, 4.0)  # wider: copies are to be exact, except where they would fold or smear
+_OPEN_EYE, _USUAL = (
+    0.27,
+    (0.5, 1.4),
+)  # lids' distance over the eye's width, median of train; limits of a ratio
+_EYES = ((LIDS[:2], EYES[0]), (LIDS[2:], EYES[1]))
 _UPPER = 0.8  # fraction of a lid's movement done by the upper lid; for lips it is half
 
 
@@ -48,7 +53,8 @@ class Person:
 
     points: (70, 2). shape: (P, 3), the person's own, so that `draw` returns exactly the points. face, motion:
     pose and motion in the portrait. units: (3,) an opening of 1 in model units: of the lids by the person's
-    own eyes, of the lips by the person's nose. triangles: those that must not fold, see `limits.triangles`.
+    own eyes, of the lips by the person's nose. usual: (2,) how far eyes of this width are usually open, over
+    how far these are. triangles: those that must not fold, see `limits.triangles`.
     """
 
     points: Floats
@@ -56,6 +62,7 @@ class Person:
     face: Faces
     motion: FaceMotion
     units: Floats
+    usual: Floats
     triangles: NDArray[np.intp]
 
 
@@ -107,7 +114,9 @@ def fit_source(points: NDArray) -> Person:
     units = np.ones(3)
     units[2] = nose_length(shape) / nose_length(model.mean)
     units[:2] = openings(points[None], face)[0, :2] / np.maximum(motion.opening[0, :2], 0.3)
-    return Person(points, shape, face, motion, units, triangles(points[:68]))
+    own = [_gap(points, pairs) / np.linalg.norm(points[eye[3]] - points[eye[0]]) for pairs, eye in _EYES]
+    usual = np.clip(_OPEN_EYE / np.maximum(own, 0.05), *_USUAL)
+    return Person(points, shape, face, motion, units, usual, triangles(points[:68]))
 
 
 def follow_driver(
@@ -148,6 +157,11 @@ def unlikeness(signals: FaceMotion, person: Person) -> Floats:
     moved = (signals.expression - own.expression) / np.maximum(model.spread, 0.1)
     opened = (signals.opening - own.opening) / (0.25, 0.25, 0.06)
     return (turned**2).sum(1) + (moved**2).mean(1) + (opened**2).mean(1)
+
+
+def _gap(points: Floats, pairs: tuple[tuple[int, int], ...]) -> float:
+    """The mean distance of the `pairs` of points (P, 2)."""
+    return float(np.mean([np.linalg.norm(points[low] - points[up]) for up, low in pairs]))
 
 
 def _read(points: Floats, driver: Driver | None) -> tuple[Driver, FaceMotion]:
@@ -230,8 +244,9 @@ def _soft_limit(length: float, size: int) -> float:
 def _set_openings(
     points: Floats, still: Floats, face: Faces, now: Floats, reference: Floats, state: MotionState
 ) -> None:
-    """Move lids and lips of `points` to the driver's openings: while they close, in proportion, so that they
-    shut when the driver's do whatever the size of the source's eyes; while they open, by the same amount.
+    """Move lids and lips of `points` to the driver's openings: while lips close, in proportion, so that they
+    shut when the driver's do; while they open, by the same amount. Lids likewise, but as long as the driver's
+    are nearly open, those of wide and of narrow eyes move by the same amount, too.
 
     still: (P, 2) the source's points in this pose with its own expression. now, reference: (3,) openings.
     """
@@ -239,8 +254,12 @@ def _set_openings(
     for which, (pairs, part) in enumerate(((LIDS[:2], "eyes"), (LIDS[2:], "eyes"), (LIPS, "mouth"))):
         gain = state.options.gain(part)
         ratio = now[which] / reference[which] if reference[which] > _AJAR[part] else 1.0
-        share = max(1 - gain * (1 - min(ratio, 1.0)), 0.0)
+        closed = 1 - min(ratio, 1.0)
         more = gain * max(now[which] - reference[which], 0.0) * state.source.units[which] * face.scale[0]
+        if part == "eyes":
+            usual = state.source.usual[which]
+            closed, more = closed * (usual + (1 - usual) * closed), usual * more
+        share = max(1 - gain * closed, 0.0)
         above = _UPPER if part == "eyes" else 0.5
         for up, low in pairs:
             wanted = share * float((still[low] - still[up]) @ down) + more

@@ -1,4 +1,4 @@
-"""A person's 18 joints, and poses of them read from OpenPose's and COCO's JSON, whichever it is."""
+"""A person's 18 joints, and poses of them read from OpenPose's or COCO's JSON."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class PoseState:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the pictures to come."""
+        """(width, height) of the output pictures."""
         return self.fit.size
 
 

@@ -1,4 +1,4 @@
-"""One animation to make, as a value: what a command line or a manifest's row asks of any worker."""
+"""One animation to make, as a value: what a command line or a manifest's row asks for."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """A short name made of the output's whole path: two jobs of a batch never have the same."""
+        """A short name made from the output's whole path: unique within a batch."""
         return hashlib.sha256(os.path.abspath(self.output).encode()).hexdigest()[:16]
 
     @property
@@ -52,7 +52,7 @@ class Job:
         return json.dumps(values, sort_keys=True, default=str)
 
     def fingerprint(self) -> str:
-        """Changes when what is asked for changes, or the size or date of an input file."""
+        """A hash that changes with the options and with an input's size or date."""
         inputs = [stamp(str(path)) for path in (self.source, self.driving)]
         return hashlib.sha256(json.dumps([self.settings(), inputs]).encode()).hexdigest()
 

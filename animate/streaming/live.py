@@ -1,4 +1,4 @@
-"""A portrait moved live: the newest frame wins, so that what is seen is never older than one step's work."""
+"""A portrait moved live: the newest frame wins, so that what is shown is never older than one step's work."""
 
 import threading
 import time
@@ -16,10 +16,10 @@ from ..video import Frame, VideoReader
 from .render import Warnings, motion_warnings
 
 CLOCK = Fraction(1, 90_000)
-"""Seconds a tick of the frames that go out: their time is when they were taken, not what a file said."""
+"""Seconds a tick of the frames that go out: their time is when they were captured, not the file's."""
 
 BUDGET = 0.2
-"""Seconds by which what is shown may lag behind what was taken: with more it is hard to talk to anybody."""
+"""Seconds from a frame's capture to its display: with more it is hard to hold a conversation."""
 
 
 class Sink(Protocol):
@@ -52,7 +52,7 @@ class LiveCount:
 
 
 class Controls:
-    """What whoever watches may ask for meanwhile, from any thread."""
+    """What a viewer may ask for while frames run, from any thread."""
 
     def __init__(self, mirror: bool = False) -> None:
         self.mirror = mirror
@@ -62,12 +62,12 @@ class Controls:
         self._calibrate = False
 
     def calibrate(self) -> None:
-        """Take the next frame for the driver's rest: what is relative is counted from it."""
+        """Make the next frame the driver's rest, from which relative motion is measured."""
         with self._lock:
             self._calibrate = True
 
     def swap(self, state: AnimationState) -> None:
-        """Go on with another portrait, prepared (`Animator.prepare`) with as large a picture."""
+        """Go on with another portrait, prepared (`Animator.prepare`) with a picture of the same size."""
         with self._lock:
             self._wish = state
 
@@ -85,7 +85,7 @@ class Controls:
 
 
 class Newest:
-    """The frames of a reader as they are due, on a thread of its own; only the newest is kept.
+    """A reader's frames in real time, read on a thread of their own; only the newest is kept.
 
     A file is read at its own speed, by the clock; a camera or an address has its own. again: open the file
     again at its end, for ever. Frames come with the time at which they were taken, on the stream's clock.
@@ -195,8 +195,8 @@ def animate_live(
     One frame is under way at a time: a queue would give more frames a second, each of them later. Frames
     without a face hold the last motion. The sinks are the caller's to close.
     budget: seconds from a frame's taking to its showing. One that waited so long that it would come later is
-    given up for the next, which is fresh, but never two in a row: rather late than nothing. warn: told once
-    of each part of the motion that is held back.
+    dropped for the next, but never two in a row: a late frame is better than none. warn: called once for each
+    part of the motion that is limited.
     """
     controls, count, last, warn = controls or Controls(), LiveCount(), -1, Warnings(warn)
     usual = 0.0  # seconds that a frame takes from its turn to its showing

@@ -77,7 +77,8 @@ class Stream(Generic[T]):
 
     source: read on a thread of its own, as the stage `first`. describe: names an item in the note that an
     error gets: which stage failed, and at which item. cancel: asked before each item of the source; True ends
-    the source, and what is under way still comes out. An error in any stage is raised to whoever iterates.
+    the source, and what is under way still comes out. An error in any stage is raised in the loop over the
+    stream.
     complete: whether the source came to its own end.
     """
 

@@ -1,5 +1,5 @@
 """Where an output comes from: a tag in the file, a JSON beside it, a label in the picture; so that nobody is
-deceived and anybody can make it again."""
+deceived and everybody can reproduce it."""
 
 import hashlib
 import json

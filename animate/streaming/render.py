@@ -1,4 +1,4 @@
-"""A whole video rendered into a file: the stages on threads, and in the end what was lost on the way."""
+"""A whole video rendered into a file: the stages on threads, and at the end a report of what was lost."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -32,10 +32,10 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class RenderHooks:
-    """How a caller follows a render, all of it optional.
+    """A caller's callbacks and known motion, all optional.
 
-    tracking: progress of the first look through the driving video. progress: of the render. cancel: asked
-    before each frame; True ends the video there. warn: told of each warning when it is found. show: given
+    tracking: progress of the first pass through the driving video. progress: of the render. cancel: asked
+    before each frame; True ends the video there. warn: called with each warning when it is found. show: given
     each frame once it is written, by the thread that writes. driver: the driver's motion, if it is known.
     """
 
@@ -49,7 +49,7 @@ class RenderHooks:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """path: of the output. frames: how many. stats: where the time went. warnings: what was told."""
+    """path: of the output. frames: how many. stats: where the time went. warnings: all that were found."""
 
     path: Path
     frames: int
@@ -77,22 +77,22 @@ class Renderer(Protocol):
 
 
 class Warnings:
-    """Warnings of a render, each kept and told once."""
+    """The warnings of a render: each is kept and passed on once."""
 
-    def __init__(self, tell: Warn = ignore):
+    def __init__(self, warn: Warn = ignore):
         self.found: list[InputWarning] = []
-        self._tell = tell
+        self._warn = warn
 
     def __call__(self, warning: InputWarning) -> None:
         if warning not in self.found:
             self.found.append(warning)
-            self._tell(warning)
+            self._warn(warning)
 
 
 def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
     """Make the output of `job`, with its driving video's frame times and sound.
 
-    A file is looked through once before it is rendered; a pipe or an address is read as it comes. InputError
+    A file is tracked once before it is rendered; a pipe or an address is read only once. InputError
     for bad input, with no output left. Ctrl-C ends the video as `hooks.cancel` does and raises Stopped, with
     the result; a second Ctrl-C leaves no file. The sidecar, if asked for, is written after Ctrl-C too.
     """
@@ -152,7 +152,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
                 writer.cut(reader.zero + count.end)
     for warning in motion_warnings(reader.name, step.state):
         warn(warning)
-    if job.save_motion and driver is not None:  # of a render that failed nothing is left
+    if job.save_motion and driver is not None:  # a failed render leaves nothing
         write_motion(driver.ready(options.motion.smoothing), job.save_motion, options.overwrite)
     if options.sidecar:
         write_sidecar(job, animator.name, animator.computed_by())
@@ -174,7 +174,7 @@ def encode_stage(write: Callable[[Frame], object], label: bool) -> Stage:
 
 
 def reads_twice(options: AnimateOptions, reader: VideoReader | MotionReader, anyway: bool = False) -> bool:
-    """Whether the driver is looked through before the render: a file whose motion is not just copied, or
+    """Whether the driver is tracked before the render: a file whose motion is not just copied, or
     whose motion is wanted `anyway`."""
     again = isinstance(reader, VideoReader) and reader.input.path is not None
     return again and (anyway or options.motion.kind != "copy")
@@ -238,7 +238,7 @@ def no_face_at_all(name: str) -> InputError:
 def loss_warnings(
     name: str, away: Iterable[Span], lost: Iterable[Span], no_face: NoFace
 ) -> list[InputWarning]:
-    """What to say of a driving video in which the face was `away` and frames were `lost`."""
+    """Warnings about a driving video in which the face was `away` and frames were `lost`."""
     away, lost = tuple(away), tuple(lost)
     found = []
     if away:
@@ -250,7 +250,7 @@ def loss_warnings(
 
 
 def motion_warnings(name: str, state: AnimationState) -> list[InputWarning]:
-    """What was held back of the motion of the driver `name`."""
+    """Which parts of the motion of the driver `name` were limited."""
     return [
         InputWarning(name, f"{part} goes beyond what a portrait can show", "it is held back there")
         for part in state.motion.motion.beyond

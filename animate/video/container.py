@@ -132,14 +132,14 @@ class ContainerSink:
 
     @contextmanager
     def _write_errors(self) -> Iterator[None]:
-        """As InputError: the disk or the line fails, or the container cannot hold a time."""
+        """Raise InputError if the disk or network fails, or the container cannot hold a time."""
         try:
             yield
         except (FFmpegError, OSError) as error:
             raise InputError(self._output.name, f"cannot be written: {error.strerror}") from error
 
     def cut(self, seconds: Fraction) -> None:
-        """Take no sound from `seconds` of the reader's clock on."""
+        """Take no sound after `seconds` of the reader's clock."""
         self._end = seconds
 
     def finish(self) -> None:

@@ -25,7 +25,7 @@ def tune_allocator() -> None:
 
 
 def return_memory() -> None:
-    """Return unused heap to the system: after a job of a process that goes on."""
+    """Return unused heap to the system: after a job in a long-running process."""
     _call("malloc_trim", 0)
 
 

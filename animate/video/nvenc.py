@@ -1,7 +1,8 @@
-"""Encoding on an NVIDIA GPU if one can: tried with one frame, because nothing else tells.
+"""Encoding on an NVIDIA GPU if one can: tried with one frame, because nothing else is reliable.
 
 FFmpeg lists these encoders wherever it was built with them. The first frame shows whether there is a driver
-and whether the GPU encodes at all (some that compute do not), in that size, one more video than now.
+and whether the GPU encodes at all (some that compute do not), in that size, beside the videos that it already
+encodes.
 """
 
 from fractions import Fraction

@@ -81,7 +81,7 @@ def read_media(path: Path) -> Media:
 
 
 def _name(names: str, path: Path) -> str:
-    """Of FFmpeg's names for a format the one that is the file's ending, else the first."""
+    """The one of FFmpeg's names for a format that is the file's ending, else the first."""
     known = names.split(",")
     ending = path.suffix.lower().removeprefix(".")
     return ending if ending in known else known[0]

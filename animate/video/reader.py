@@ -30,7 +30,7 @@ class VideoReader:
 
     path: a file, numbered images (frames/%05d.png), a URL, "-" for standard input, or a Camera.
     start, end: seconds after the beginning; exactly the frames with start <= time < end come.
-    warn: told once if HDR or more than 8 bits are reduced.
+    warn: called once if HDR or more than 8 bits are reduced.
     InputError from the constructor if it cannot be read as a video or the range holds no frame.
 
     Attributes:
@@ -142,7 +142,7 @@ class VideoReader:
         return next((track for track in tracks if track.codec_context is not None), None)
 
     def drop_sound(self) -> None:
-        """Queue no more sound: nobody is going to take it."""
+        """Queue no more sound, because nothing will read it."""
         self._queue_sound = False
         self.sound_packets.clear()
 

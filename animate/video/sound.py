@@ -22,7 +22,7 @@ _RATES = {"aac": (32000, 44100, 48000), "libopus": (48000,)}
 class Sound:
     """The sound track of a reader on its way into an output container.
 
-    What sounds in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
+    The sound in [origin, until), seconds of the input's own clock, is taken, to the sample, and moved by
     -origin. Packets are copied; a cut inside one is left to the container's edit list. Where the container
     cannot hold the codec, or cannot cut it, the sound is re-encoded, with a warning.
     """

@@ -1,4 +1,4 @@
-"""Animated WebP, read with Pillow because FFmpeg cannot: it only ever writes them."""
+"""Animated WebP, read with Pillow because FFmpeg can only write it."""
 
 from collections.abc import Generator
 from fractions import Fraction

@@ -27,7 +27,7 @@ class VideoWriter:
     column or row, with a warning.
     rate: frames a second, nominal: each frame's own pts counts. time_base: of the frames, seconds a tick.
     audio_from: the reader whose sound is copied, cut as the reader is.
-    warn: told what the video loses, on the thread that writes.
+    warn: called on the writing thread with what the video loses.
     InputError if the path cannot be written, exists without `overwrite`, or does not hold the codec.
     """
 
@@ -87,7 +87,7 @@ class VideoWriter:
         self._sink.write(Frame(frame.image, pts, frame.time_base, frame.alpha), frame.seconds)
 
     def cut(self, seconds: Fraction) -> None:
-        """The frames end before the reader's: take no sound from `seconds` of its clock on."""
+        """The frames end before the reader's: take no sound after `seconds` of its clock."""
         self._sink.cut(seconds)
 
 

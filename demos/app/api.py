@@ -1,4 +1,5 @@
-"""The endpoints for programs: /preview, /animate and /edit, documented where the page lists them."""
+"""The endpoints for programs: /preview, /animate and /edit, documented by their docstrings, which the page
+shows."""
 
 import tempfile
 from collections.abc import Mapping
@@ -60,8 +61,8 @@ def add_api(service: Service) -> None:
         """Animate a portrait; returns the video as MP4.
 
         portrait, driving, motion, mode: as in /preview. options: those of gfla-animate by name, such as
-        {"mouth": 1.2, "smoothing": 0, "detail": 0.5, "crop-only": true, "label": true}; what is not given is
-        as the command has it.
+        {"mouth": 1.2, "smoothing": 0, "detail": 0.5, "crop-only": true, "label": true}; the others
+        have the command's defaults.
         """
         visit = service.visit(request)
         driver = _driver(service, visit, driving, motion)
@@ -80,7 +81,7 @@ def add_api(service: Service) -> None:
     ) -> gr.FileData:
         """Change a portrait's pose and expression by the controls of gfla-edit; returns the picture as PNG.
 
-        controls: values by name, such as {"yaw": 15, "smile": 0.6}; 0 is as it is.
+        controls: values by name, such as {"yaw": 15, "smile": 0.6}; 0 changes nothing.
         """
         visit, values = service.visit(request), _numbers("controls", controls)
         for name, value in values.items():

@@ -1,6 +1,6 @@
 """Eight-bit integers for a converted network's large convolutions, in ranges measured on pictures.
 
-Weights are quantised symmetrically per channel, inputs in 256 steps of their measured range, one of which is
+Weights are quantised symmetrically per channel, inputs in 256 steps of their measured range, of which one is
 zero. Narrow convolutions stay exact: they cost little and carry pixels and flows.
 """
 

@@ -31,6 +31,8 @@ ALL = AnimateOptions(
     driving_face=1,
     source_motion="replace",
     codec="vp9",
+    quality="low",
+    max_side=720,
     label=True,
     sidecar=True,
 )

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 import torch
-from gfla.models import CONFIGS, Generator, GeneratorMemory, frame_residuals
+from gfla.models import CONFIGS, Generator, GeneratorMemory, Layers, frame_residuals
 from gfla.models.attention import fuse, shares
 from gfla.models.flow_prior import spline_flow
 from torch.utils.flop_counter import FlopCounterMode
@@ -37,8 +37,16 @@ def generator():
     return randomised(TINY)
 
 
-def encode(generator, image, structure, points):
-    return generator.encode_reference(image, structure[:, 0], points[:, 0])
+def encode(generator, image, structure, points, layers=None):
+    return generator.encode_reference(image, structure[:, 0], points[:, 0], layers)
+
+
+def layers_of(image, seed=0):
+    """A person in the middle of `image`, and another picture behind it."""
+    matte = torch.zeros_like(image[:, :1])
+    matte[..., 12:, 16:48] = 1
+    plate = torch.rand(image.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return Layers(matte, plate)
 
 
 @torch.inference_mode()
@@ -144,15 +152,61 @@ def test_an_untrained_generator_starts_from_the_spline_warp():
     model = Generator(TINY).eval()
     image, structure, points = clip(1, seed=9)
     output = model.animate(structure, points, encode(model, image, structure, points))[0][0]
-    flow = spline_flow(points[:, 0], points[:, :1].flatten(0, 1)[:, None], TINY.size, stride=4)[:, 0]
+    flow = spline_flow(points[:, 0], points[:, :1].flatten(0, 1)[:, None], TINY.size, 4, "head")[:, 0]
     torch.testing.assert_close(output.motions[1].flow[:, 0], flow / 4, atol=1e-4, rtol=1e-4)
     assert torch.allclose(output.motions[0].mask, torch.full_like(output.motions[0].mask, 0.5))
+
+
+@torch.inference_mode()
+def test_without_a_person_there_is_only_the_plate_and_with_nothing_else_only_the_picture():
+    model = randomised(TINY)
+    for head in (model.flow.head8, model.flow.head4):  # no corrections
+        head.weight.zero_(), head.bias.zero_()
+    image, structure, points = clip(1, seed=12)
+    plate = layers_of(image).plate
+    nobody, all_over = torch.zeros_like(image[:, :1]), torch.ones_like(image[:, :1])
+    empty, full, plain = (
+        model.animate(structure, points, encode(model, image, structure, points, layers))[0][0]
+        for layers in (Layers(nobody, plate), Layers(all_over, plate), None)
+    )
+    torch.testing.assert_close(empty.warped, plate, atol=0.01, rtol=0)
+    torch.testing.assert_close(full.warped, plain.warped, atol=0.01, rtol=0)
+    assert empty.cover.max() < 0.01
+    assert full.cover.min() > 0.99
+    assert plain.cover is None
+
+
+@torch.inference_mode()
+def test_a_moved_person_uncovers_the_plate():
+    model = Generator(TINY).eval()
+    image, structure, points = clip(1, seed=13)
+    layers = layers_of(image)
+    reference = model.encode_reference(image, structure[:, 0], points[:, 0] - 6, layers)
+    output = model.animate(structure, points, reference)[0][0]  # moved by 6 pixels to the right and down
+    cover = output.cover[0, 0, 30:50].mean(0)
+    assert cover[16:20].max() < 0.1
+    assert cover[24:46].min() > 0.9
+    assert cover[50:52].min() > 0.9
+    uncovered = output.warped[0, :, 30:50, 16:20], layers.plate[0, :, 30:50, 16:20]
+    torch.testing.assert_close(*uncovered, atol=0.2, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_layered_clip_in_one_call_equals_frame_by_frame(generator):
+    image, structure, points = clip(3, seed=14)
+    reference = encode(generator, image, structure, points, layers_of(image))
+    whole, _, _ = generator(structure, points, reference)
+    memory, frames = GeneratorMemory(), []
+    for t in range(3):
+        frame, memory, _ = generator(structure[:, t : t + 1], points[:, t : t + 1], reference, memory)
+        frames.append(frame)
+    torch.testing.assert_close(torch.cat(frames, 1), whole, atol=0, rtol=0)
 
 
 def test_gradients_reach_every_parameter():
     model = randomised(TINY)
     image, structure, points = clip(2, seed=10)
-    images, _, _ = model(structure, points, encode(model, image, structure, points))
+    images, _, _ = model(structure, points, encode(model, image, structure, points, layers_of(image)))
     images.square().sum().backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert dead == []

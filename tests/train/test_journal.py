@@ -9,7 +9,8 @@ import torch
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train import journal as module
 from gfla.train.config import TINY
-from gfla.train.data.clips import Sampler, load_clips
+from gfla.train.data.clips import load_clips
+from gfla.train.data.faces import Sampler
 from gfla.train.journal import Journal
 from gfla.train.trainer import Trainer
 

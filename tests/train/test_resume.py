@@ -19,7 +19,8 @@ from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
-from gfla.train.data.clips import Batch, Sampler, load_clips
+from gfla.train.data.clips import Batch, load_clips
+from gfla.train.data.faces import Sampler
 from gfla.train.processes import defer_sigint
 from gfla.train.trainer import Trainer
 

@@ -8,7 +8,8 @@ import torch
 from gfla.animate.ibug68 import MIRROR
 from gfla.models import load_generator
 from gfla.train.cli import main
-from gfla.train.data.clips import Sampler, load_clips
+from gfla.train.data.clips import load_clips
+from gfla.train.data.faces import Sampler
 from gfla.train.data.flow_teacher import teach_flow
 from gfla.train.losses.perceptual import PerceptualFeatures, perceptual_distance
 
@@ -52,7 +53,7 @@ def test_a_device_that_is_not_there_is_one_sentence(device, drawn, squeezenet, t
 
 
 def test_samples_depend_on_seed_and_step_alone(drawn, tmp_path):
-    clips = load_clips(drawn, "train", tmp_path)
+    clips = load_clips(drawn, "train", tmp_path, mattes=True)
     one = Sampler(clips, batch=2, length=3, size=64, seed=7)
     ahead = list(Sampler(clips, batch=2, length=3, size=64, seed=7).ahead(3, 6))
     for step, batch in enumerate(ahead, start=3):

@@ -20,14 +20,19 @@ Points = NDArray[np.float32]
 
 
 def augment(
-    images: Images, points: Points, size: int, rng: np.random.Generator, extra: Augmentation
-) -> tuple[Images, Points]:
+    images: Images,
+    points: Points,
+    size: int,
+    rng: np.random.Generator,
+    extra: Augmentation,
+    matte: Images | None = None,
+) -> tuple[Images, Points, Images | None]:
     """Turn `images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) into a sample of side `size`: a random
     similarity and change of colours always, mirroring and the rest of `extra` sometimes, jitter on the
-    points."""
+    points. matte: (S, S) of the reference, which follows it."""
     side = images.shape[1]
     if rng.random() < extra.mirror:
-        images = images[:, :, ::-1]
+        images, matte = images[:, :, ::-1], None if matte is None else matte[:, ::-1]
         points = points[:, MIRROR[:68]] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
     centre = ((side - 1) / 2, (side - 1) / 2)
@@ -37,49 +42,26 @@ def augment(
         images,
         lambda image: cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101),
     )
+    if matte is not None:
+        matte = cv2.warpAffine(
+            np.ascontiguousarray(matte), matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101
+        )  # type: ignore[assignment]
     points = points @ matrix[:, :2].T + matrix[:, 2]
     gain, shift = rng.uniform(0.8, 1.2, 3) * rng.uniform(0.75, 1.2), rng.uniform(-20, 20)
     table = np.clip(np.arange(256)[:, None] * gain + shift, 0, 255).astype(np.uint8)
     images = _each(images, lambda image: cv2.LUT(image, table[None]))
     jitter = rng.normal(0, rng.uniform(0, 0.6) * size / 256, points.shape)
-    if extra.background and rng.random() < extra.background:
-        images = move_background(images, points, rng.uniform(-0.06, 0.06, 2) * size)
     if extra.blur and rng.random() < extra.blur:
         sigma = rng.uniform(0.3, 1.2) * size / 256
         images = _each(images, lambda image: cv2.GaussianBlur(image, (0, 0), sigma))
     if extra.jpeg and rng.random() < extra.jpeg:
         quality = int(rng.integers(40, 95))
         images = _each(images, lambda image: _through_jpeg(image, quality))
-    return images, (points + jitter).astype(np.float32)
-
-
-def move_background(images: Images, points: NDArray[np.floating], shift: NDArray[np.floating]) -> Images:
-    """Move the background of every frame but the reference by `shift` pixels (x, y); the border repeats.
-    `points` (1 + T, 68, 2) locate the head."""
-    size = images.shape[1]
-    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
-    moved = [images[0]]
-    for image, face in zip(images[1:], points[1:], strict=True):
-        shifted = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
-        keep = _head(face, size)[..., None]
-        moved.append(np.rint(shifted + keep * (image.astype(np.float32) - shifted)).astype(np.uint8))
-    return np.stack(moved)
+    return images, (points + jitter).astype(np.float32), matte
 
 
 def _each(images: Images, change: Callable[[Images], Any]) -> Images:
     return np.stack([change(image) for image in images])
-
-
-def _head(points: NDArray[np.floating], size: int) -> NDArray[np.float32]:
-    """(size, size) in [0, 1]: one in an ellipse around face, hair and neck, with a soft rim."""
-    low, high = points.min(0), points.max(0)
-    face = high - low
-    centre = (low + high) / 2 - (0, 0.15 * face[1])
-    axes = np.maximum(face * (0.8, 1.0), 1)
-    mask = np.zeros((size, size), np.float32)
-    ellipse = (tuple(centre.round().astype(int).tolist()), tuple(axes.round().astype(int).tolist()))
-    cv2.ellipse(mask, *ellipse, 0, 0, 360, 1.0, -1)
-    return cv2.GaussianBlur(mask, (0, 0), max(size / 40, 1))  # type: ignore[return-value]
 
 
 def _through_jpeg(image: Images, quality: int) -> Images:

@@ -14,24 +14,27 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
+from ...animate.compositing.matte import portrait_matte
 from ...animate.errors import InputError
 from ...animate.io.atomic import atomic_file
+from ...animate.io.image import read_image
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
+from ...models import Layers
 from ...models.config import Task
-from ..config import Augmentation
-from .augment import augment
-from .flow_teacher import teach_flow
 
+MATTE_STEP = 20
+"""The person is known in each frame of a clip whose number this divides."""
 REPEATED = 0.3
 """Mean difference from the frame before, in grey levels of 255, below which a frame repeats it."""
 
@@ -41,7 +44,8 @@ class Clip:
     """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32.
 
     moving: (M,) the frames that do not repeat the one before them, in order. irises: (T, 2, 2) float32, of
-    the eyes 36-41 and 42-47, the lids' middles where nobody labelled them.
+    the eyes 36-41 and 42-47, the lids' middles where nobody labelled them. mattes: (N, size, size) uint8, the
+    person in frames 0, MATTE_STEP, 2 MATTE_STEP ...; None if not asked for.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Clip:
     points: np.ndarray
     moving: np.ndarray
     irises: np.ndarray
+    mattes: np.ndarray | None = None
 
 
 class Batch(NamedTuple):
@@ -62,6 +67,8 @@ class Batch(NamedTuple):
         guidance: (B,) int64: 0 landmarks, 1 landmarks and edges, 2 edges alone.
         flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture.
         flow_weight: (B, T, 1, H/4, W/4) in [0, 1]; see `flow_teacher`.
+        matte, plate: (B, 1, H, W) in [0, 1] and (B, 3, H, W) in [-1, 1], the references' `Layers`; None
+            without layers.
     """
 
     images: Tensor
@@ -69,10 +76,20 @@ class Batch(NamedTuple):
     guidance: Tensor
     flow: Tensor
     flow_weight: Tensor
+    matte: Tensor | None = None
+    plate: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(None if tensor is None else tensor.to(device) for tensor in self))  # type: ignore[arg-type]
+
+    def layers(self) -> Layers | None:
+        """Of the references."""
+        return None if self.matte is None or self.plate is None else Layers(self.matte, self.plate)
 
 
-Sample = tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]
-"""Images (1 + T, H, W, 3) uint8, points, guidance, flow and flow weight, as in `Batch`."""
+Sample = tuple[Any, ...]
+"""Images (1 + T, H, W, 3) uint8, points, guidance, flow and flow weight, as in `Batch`; with layers then the
+matte (H, W) uint8 and the plate (H, W, 3) uint8."""
 
 
 def find_dataset(folder: Path | None) -> Path:
@@ -109,9 +126,9 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str
     return rows
 
 
-def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
-    """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. InputError
-    if there are none."""
+def load_clips(data: Path, split: str, cache: Path, *, mattes: bool = False) -> list[Clip]:
+    """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. mattes:
+    whether the persons in them are needed, too. InputError if there are no clips."""
     index = data / "index.csv"
     listed = read_table(index, ("file", "split", "kind", "identity"))
     rows = [row for _, row in listed if row["split"] == split and row["kind"] == "clip"]
@@ -124,16 +141,43 @@ def load_clips(data: Path, split: str, cache: Path) -> list[Clip]:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(index, f"files are missing: {', '.join(missing[:3])}{more}")
     cache.mkdir(parents=True, exist_ok=True)
-    return [_load_clip(path, identity, cache / _cached_name(path, data)) for path, identity in files]
+    clips = []
+    for path, identity in tqdm(files, "clips", disable=not mattes, leave=False):
+        stored = cache / _cached_name(path, data)
+        clip = _load_clip(path, identity, stored)
+        clips.append(replace(clip, mattes=_load_mattes(clip.frames, stored)) if mattes else clip)
+    return clips
 
 
-def clip_points(path: Path) -> np.ndarray:
-    """The landmarks (T, 68, 2) float32 beside a clip; InputError if they are missing or wrong."""
+def load_stills(data: Path, split: str, cache: Path) -> list[Clip]:
+    """The portraits of `split` with their persons, as clips of one frame; there may be none. InputError if
+    one cannot be read."""
+    rows = [row for _, row in read_table(data / "index.csv", ("file", "split", "kind", "identity"))]
+    portraits = []
+    for row in rows:
+        path = data / row["file"]
+        if row["split"] != split or row["kind"] != "portrait":
+            continue
+        frames, points = read_image(path)[0][None], clip_points(path, portrait=True)
+        if frames.shape[1] != frames.shape[2]:
+            raise InputError(path, "not a square picture of a face", "crop it")
+        mattes = _load_mattes(frames, cache / _cached_name(path, data))
+        first = np.zeros(1, np.intp)
+        portraits.append(
+            Clip(path.stem, row["identity"], frames, points, first, clip_irises(path, points), mattes)
+        )
+    return portraits
+
+
+def clip_points(path: Path, *, portrait: bool = False) -> np.ndarray:
+    """The landmarks (T, 68, 2) float32 beside a clip, or (1, 68, 2) beside a portrait; InputError if they are
+    missing or wrong."""
     beside = path.with_suffix(".npz")
     try:
         points = np.load(beside)["lmk68"].astype(np.float32)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(beside, f"no landmarks lmk68 ({error})") from None
+    points = points[None] if portrait else points
     if points.ndim != 3 or points.shape[1:] != (68, 2):
         raise InputError(beside, f"lmk68 has the shape {points.shape}, not (frames, 68, 2)")
     if not np.isfinite(points).all():
@@ -145,9 +189,9 @@ def clip_irises(path: Path, points: np.ndarray) -> np.ndarray:
     """The irises (T, 2, 2) float32 beside a clip of landmarks `points` (T, 68, 2), else the lids' middles."""
     with np.load(path.with_suffix(".npz")) as arrays:
         if "iris" in arrays:
-            return arrays["iris"].astype(np.float32)
+            return arrays["iris"].astype(np.float32).reshape(-1, 2, 2)
         if "mesh" in arrays:
-            return arrays["mesh"][:, (468, 473), :2].astype(np.float32)
+            return arrays["mesh"].reshape(-1, 478, 3)[:, (468, 473), :2].astype(np.float32)
     return np.stack([points[:, eye].mean(1) for eye in (slice(36, 42), slice(42, 48))], axis=1)
 
 
@@ -174,6 +218,17 @@ def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
     if not moving.is_file():
         _store(moving, moving_frames(frames))
     return Clip(path.stem, identity, frames, points, np.load(moving), clip_irises(path, points))
+
+
+def _load_mattes(frames: np.ndarray, stored: Path) -> np.ndarray:
+    """The persons (N, size, size) uint8 in every MATTE_STEP-th of `frames`, found by the shipped network and
+    kept beside the decoded frames `stored`."""
+    path = stored.with_suffix(".mattes.npy")
+    if not path.is_file():
+        mattes = [portrait_matte(np.ascontiguousarray(frame)) for frame in frames[::MATTE_STEP]]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _store(path, np.rint(255 * np.stack(mattes)).astype(np.uint8))
+    return np.load(path, mmap_mode="r")
 
 
 def moving_frames(frames: np.ndarray) -> np.ndarray:
@@ -222,9 +277,14 @@ def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor
 
 def collate(samples: list[Sample]) -> Batch:
     """A batch of B samples."""
-    images, points, guidance, flow, weight = (np.stack(part) for part in zip(*samples, strict=True))
+    images, points, guidance, flow, weight, *layers = (np.stack(part) for part in zip(*samples, strict=True))
     pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
-    return Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+    batch = Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+    if not layers:
+        return batch
+    matte, plate = map(torch.from_numpy, layers)
+    plate = plate.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return batch._replace(matte=matte[:, None].float().div_(255), plate=plate)
 
 
 def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
@@ -241,65 +301,3 @@ def ahead(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch
         finally:
             for future in queue:
                 future.cancel()
-
-
-class Sampler:
-    """An endless, seeded stream of batches: identities evenly, one clip of each, a reference and T frames.
-
-    Item i of batch n depends only on (seed, n, i): a resumed run continues where it stopped, and the
-    processes of a group, each with its `rank`, draw what one process with the whole batch would.
-    """
-
-    def __init__(
-        self,
-        clips: list[Clip],
-        batch: int,
-        length: int,
-        size: int,
-        seed: int,
-        *,
-        rank: int = 0,
-        extra: Augmentation | None = None,
-        edges: bool = True,
-    ):
-        self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
-        self.extra, self.edges = extra or Augmentation(), edges
-        self.people: dict[str, list[Clip]] = {}
-        for clip in clips:
-            if len(clip.moving) > length:
-                self.people.setdefault(clip.identity, []).append(clip)
-        self.names = sorted(self.people)
-        if not self.names:
-            raise InputError("the clips", f"none has more than {length} moving frames", "give longer ones")
-
-    def __call__(self, number: int) -> Batch:
-        first = self.rank * self.batch
-        seeds = ((self.seed, number, first + i) for i in range(self.batch))
-        return collate([self._sample(np.random.default_rng(seed)) for seed in seeds])
-
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        return ahead(self, first, last)
-
-    def _sample(self, rng: np.random.Generator) -> Sample:
-        clips = self.people[self.names[rng.integers(len(self.names))]]
-        clip = clips[rng.choice(len(clips), p=_probabilities(clips))]
-        count = len(clip.moving)
-        stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
-        start = int(rng.integers(count - stride * (self.length - 1)))
-        reference = int(rng.integers(count))
-        # Drawn only if asked for, so that all other runs keep their random numbers.
-        if self.extra.first_frame and rng.random() < self.extra.first_frame:
-            reference = 0
-        order = clip.moving[[reference, *range(start, start + stride * self.length, stride)]]
-        if rng.random() < 0.3:
-            order[1:] = order[:0:-1].copy()
-        images, points = augment(
-            np.stack([clip.frames[i] for i in order]), clip.points[order], self.size, rng, self.extra
-        )
-        guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
-        return images, points, guidance, *teach_flow(images, points)
-
-
-def _probabilities(clips: list[Clip]) -> np.ndarray:
-    lengths = np.sqrt([len(clip.moving) for clip in clips])
-    return lengths / lengths.sum()

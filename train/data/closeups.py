@@ -1,4 +1,5 @@
-"""Close-ups of mouths and eyes from clips of faces, as training sees them: what fails is asked for most.
+"""Close-ups of mouths and eyes from clips of faces, as training sees them: drawn most often from what is
+hardest.
 
 Half of the samples are mouths, half eyes (see `animate.closeups`). Of a mouth most go from shut lips to open
 ones or back, of an eye from open to shut or back; frames that show such extremes are rare and drawn often.
@@ -116,7 +117,7 @@ class CloseupSampler:
             wanted = rng.uniform(gaps.min(), gaps.max())
             return int(min(rng.integers(len(gaps), size=24), key=lambda i: abs(gaps[i] - wanted)))
 
-        if rng.random() < 0.12:  # next to nothing changes: what is there is to stay as sharp as it is
+        if rng.random() < 0.12:  # hardly anything changes: the picture is to stay as sharp as it is
             target = small_one()
             return int(np.clip(target + rng.integers(-3, 4), 0, len(moving) - 1)), target
         dice = rng.random()
@@ -135,8 +136,8 @@ class CloseupSampler:
     def _squares(
         self, scene: _Scene, frames: NDArray, part: Part, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The squares (1 + T, S, S, 3) with their points (1 + T, 70, 2): read not quite where they should be,
-        as a tracker's points would have it, some wider, in a mirror, in other colours, light and shapes."""
+        """The squares (1 + T, S, S, 3) with their points (1 + T, 70, 2): slightly misplaced, as by a
+        tracker's points, some wider, mirrored, or with other colours, light and shapes."""
         size, mirrored = self.size, part == "mouth" and rng.random() < 0.5
         images, points = [], []
         noise, bent = rng.uniform(0, 0.5), _bent(rng, size)
@@ -169,18 +170,21 @@ class CloseupSampler:
 
 
 def looked_closer(face: Generator | AttentionFlow, config: GeneratorConfig) -> Generator | AttentionFlow:
-    """The generator of close-ups that does what that of `face` does: the same widths, and what only a map of
-    close-ups shows counts for nothing yet. ValueError if it has other widths."""
+    """The generator of close-ups that does what that of `face` does: the same widths, and zero weights for
+    channels that only a map of close-ups has. ValueError if it has other widths."""
     closer = new_generator(config)
-    own = {name: getattr(config, name) for name in ("task", "size", "structure_channels", "previous")}
+    names = ("task", "size", "structure_channels", "previous", "layered")
+    own = {name: getattr(config, name) for name in names}
     if replace(face.config, **own) != config or config.previous > face.config.previous:
         raise ValueError(f"These weights are of another configuration: {face.config}.")
     tensors = face.state_dict()
+    fitted = {}
+    for name, value in closer.state_dict().items():  # what previous frames and layers need comes last
+        fitted[name] = tensors[name][tuple(slice(0, side) for side in value.shape)]
     name = "structure_encoder.enter.weight"
-    known = closer.state_dict()[name].zero_()
-    known[:, :EDGE_CHANNEL] = tensors[name][:, :EDGE_CHANNEL]
-    kinds = tensors["flow.kind"][: 1 + config.previous]
-    closer.load_state_dict(tensors | {name: known, "flow.kind": kinds})
+    fitted[name] = closer.state_dict()[name].zero_()
+    fitted[name][:, :EDGE_CHANNEL] = tensors[name][:, :EDGE_CHANNEL]
+    closer.load_state_dict(fitted)
     return closer
 
 

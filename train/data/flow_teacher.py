@@ -22,7 +22,11 @@ _FALLOFF = 24.0  # remaining error, in grey levels, at which the weight is 1/e
 
 
 def teach_flow(
-    images: NDArray[np.uint8], points: NDArray[np.float32], stride: int = 4, task: Task = "face"
+    images: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    stride: int = 4,
+    task: Task = "face",
+    layered: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and their weights.
 
@@ -35,7 +39,7 @@ def teach_flow(
     reference = torch.from_numpy(np.ascontiguousarray(images[0])).permute(2, 0, 1)[None].float()
     size = images.shape[1]
     flows, weights = [], []
-    known = pose_prior(task, places[1:], (size, size), stride)
+    known = pose_prior(task, places[1:], (size, size), stride, layered)
     coarse = known.flows(places[:1].expand(len(places) - 1, -1, -1)[:, None])[:, 0, -1]
     for image, prior in zip(images[1:], coarse, strict=True):
         spline = F.interpolate(prior[None], scale_factor=stride, mode="bilinear", align_corners=False)

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Protocol
 
 from ...animate.errors import InputError
-from ...models import GeneratorConfig
+from ...models import GeneratorConfig, MatteConfig
 from ..config import CONFIGS, Stage, TrainConfig
-from .clips import Batch, Sampler, load_clips
+from .clips import Batch, load_clips, load_stills
 from .closeups import CloseupSampler
+from .faces import Sampler
+from .mattes import MatteBatch, MatteSampler, load_portraits
 from .pairs import PairSampler, open_pairs
 
 
 class Samples(Protocol):
     """An endless, seeded stream of batches."""
 
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
+    def ahead(self, first: int, last: int) -> Iterator[Batch] | Iterator[MatteBatch]:
         """Batches `first` to `last - 1`, made ahead of their use."""
         ...
 
@@ -27,9 +29,16 @@ StageSamples = Callable[[Stage, int], Samples]
 """The samples of a stage, for the process of this rank."""
 
 
-def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None, cache: Path) -> StageSamples:
+def open_samples(
+    model: GeneratorConfig | MatteConfig, config: TrainConfig, data: Path | None, cache: Path
+) -> StageSamples:
     """The samples of a run. data: the dataset, None for puppets. cache: folder of decoded clips. InputError
     if the data cannot be used."""
+    if isinstance(model, MatteConfig):
+        if data is None:
+            raise InputError("--data", "mattes are learnt from portraits", "name their folder")
+        people = load_portraits(data, "train")
+        return lambda stage, rank: MatteSampler(people, stage.batch, model.size, config.seed, rank=rank)
     if model.task not in ("face", "closeup"):
         if data is not None and any(stage.needs_flow for stage in config.stages):
             others = [name for name in CONFIGS if name.startswith(model.task)]
@@ -43,12 +52,13 @@ def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None,
         return lambda stage, rank: PairSampler(pairs, stage.batch, config.seed, rank=rank)
     if data is None:
         raise InputError("--data", "faces are learnt from clips", "name their folder")
-    clips = load_clips(data, "train", cache)
+    clips = load_clips(data, "train", cache, mattes=model.layered)
     if model.task == "closeup":
         return lambda stage, rank: CloseupSampler(
             clips, stage.batch, stage.length, model.size, config.seed, rank=rank
         )
     edges = find_spec("kornia") is not None  # image edges need it; without it landmarks are the only guidance
+    portraits = load_stills(data, "train", cache) if model.layered and config.augmentation.moved else []
     return lambda stage, rank: Sampler(
         clips,
         stage.batch,
@@ -58,4 +68,5 @@ def open_samples(model: GeneratorConfig, config: TrainConfig, data: Path | None,
         rank=rank,
         extra=config.augmentation,
         edges=edges,
+        portraits=portraits,
     )

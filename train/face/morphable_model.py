@@ -89,7 +89,7 @@ def fit_face_model(meshes: Sequence[Shapes]) -> FaceModel:
     names, expression = _directions(changes)
     flat = expression.reshape(len(names), -1)
     spread = (changes.reshape(len(changes), -1) @ np.linalg.pinv(flat)).std(0)
-    for _ in range(4):  # a lasting smile is constant too: split by what is likelier, person or expression
+    for _ in range(4):  # a lasting smile is constant too: split by probability
         identity, deviation, mean = _identity(np.stack(own))
         own = [
             _without_expression(o, mean, identity * deviation[:, None, None], expression, spread) for o in own

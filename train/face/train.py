@@ -31,6 +31,7 @@ from ...models.layers import channels_last
 from ...models.tracker import Tracker, read_cells
 from ...models.weights import read_weights, save_weights
 from ..checkpoint import load_checkpoint, save_checkpoint
+from ..data.photo import photo
 from ..losses.landmarks import LOWER, UPPER
 from .faces import Image, load_faces
 from .samples import Sampler
@@ -83,7 +84,7 @@ def train(data: Path, out: Path, steps: int, resume: bool, device: str, init: Pa
             group["lr"] = rate * min(1.0, (step + 1) / 200, max(0.0, (steps - step) / (0.3 * steps)))
         crops, points, real = map(list, zip(*(sampler.aligned() for _ in range(ALIGNED)), strict=True))
         for k in range(min(HARD, len(hard) // 50)):
-            crops[k] = sampler.photo(hard[int(sampler.rng.integers(len(hard)))])
+            crops[k] = photo(hard[int(sampler.rng.integers(len(hard)))], sampler.rng)
             real[k] = 0.0
 
         with fast_arithmetic(torch.device(device)):

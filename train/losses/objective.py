@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...models.config import Task
-from ...models.generator import Deformed, FrameOutput
+from ...models.frames import Deformed, FrameOutput
 from ..config import Stage
 from .perceptual import Features, Grid, perceptual_distance
 from .terms import (

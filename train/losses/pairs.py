@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...models import AttentionFlow, FrameOutput, Generator
-from ...models.generator import Deformed
+from ...models.frames import Deformed
 from ..config import Stage
 from ..data.puppet_pairs import Pairs
 from .objective import correctness_on, face_distance

@@ -1,4 +1,4 @@
-"""A render on a thread of its own, and its progress for whoever shows it."""
+"""A render on a thread of its own, and its progress, for a view of it."""
 
 import threading
 import time

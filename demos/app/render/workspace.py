@@ -65,12 +65,12 @@ class Workspace:
                 return kept
             self.progress = Progress(tracking=True)
 
-            def tell(done: int, expected: int | None) -> None:
+            def show(done: int, expected: int | None) -> None:
                 self.progress.done, self.progress.expected = done, expected
 
             if cancel():
                 return None
-            motion = open_motion(str(driving)) or animator.record(driving, progress=tell, cancel=cancel)
+            motion = open_motion(str(driving)) or animator.record(driving, progress=show, cancel=cancel)
             if cancel():
                 return None
             self._recorded = driving, motion

@@ -139,7 +139,7 @@ class Batch:
         return path
 
     def table(self) -> str:
-        """CSV, one row a job; a cell that a spreadsheet would take for a formula begins with a quote."""
+        """CSV, one row a job; a cell that a spreadsheet would read as a formula gets a quote before it."""
         text = io.StringIO()
         rows = csv.writer(text)
         rows.writerow(("source", "driving", "output", "state", "note"))
@@ -167,7 +167,7 @@ def plan(
     the manifest.
 
     folder: an earlier batch there is deleted. most: jobs. options, model: for all jobs.
-    InputError for what cannot be, with nothing deleted.
+    InputError for what cannot be used, with nothing deleted.
     """
     rows = _pairs(portraits, [*drivers, *motions]) if manifest is None else _read(manifest)
     if len(rows) > most:

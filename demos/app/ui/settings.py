@@ -1,6 +1,6 @@
-"""The options of a render as controls on the page, as a command line, and as what a program sends.
+"""The options of a render as controls on the page, as a command line, and as a program sends them.
 
-Controls are made from the options' declarations; only the choice of what is shown stands here.
+Controls are made from the options' declarations; this file only chooses which are shown.
 """
 
 import shlex
@@ -17,9 +17,9 @@ from gradio.components import Component
 
 _DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
 SETTINGS = ("motion", "only", *PARTS, "smoothing", "detail", "crop-only", "label")
-"""What has a control in the tab Animate, by flag."""
+"""Options with a control in the tab Animate, by flag."""
 BATCH_SETTINGS = ("crop-only", "label")
-"""What has one in the tab Batch."""
+"""Options with a control in the tab Batch."""
 _OWN = ("overwrite", "codec", "sidecar")  # of the output file, which is the app's
 ALLOWED = {flag: option for flag, (option, _) in _DECLARED.items() if flag not in _OWN}
 """What a visitor's manifest or program may set: none of them names a file or a device."""
@@ -36,7 +36,7 @@ def build_controls(flags: Sequence[str] = SETTINGS) -> list[Component]:
 
 
 def default_values(flags: Sequence[str] = SETTINGS) -> list[Any]:
-    """The controls' values to begin with."""
+    """The controls' initial values."""
     return [list(PARTS) if flag == "only" else _DECLARED[flag][1] for flag in flags]
 
 
@@ -47,7 +47,7 @@ def read_controls(values: Sequence[Any], flags: Sequence[str] = SETTINGS) -> Ani
 
 
 def restore_values(stored: Any) -> list[Any]:
-    """The controls' values from a browser's storage, by flag; the defaults where they make no sense now."""
+    """The controls' values from a browser's storage, by flag; the defaults if they are no longer valid."""
     stored = stored if isinstance(stored, dict) else {}
     values = [stored.get(flag, default) for flag, default in zip(SETTINGS, default_values(), strict=True)]
     try:
@@ -58,7 +58,7 @@ def restore_values(stored: Any) -> list[Any]:
 
 
 def read_sent(sent: Mapping[str, Any]) -> AnimateOptions:
-    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be."""
+    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be read."""
     texts = {
         str(name): ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in sent.items()

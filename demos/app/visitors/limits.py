@@ -1,4 +1,4 @@
-"""What a server accepts from one visitor; whoever starts it may set other limits."""
+"""What a server accepts from one visitor; its owner may set other limits."""
 
 from dataclasses import dataclass
 

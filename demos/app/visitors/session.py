@@ -19,7 +19,7 @@ class Growing(Protocol):
     """A file that is still being written."""
 
     def follow(self) -> AsyncIterator[bytes]:
-        """Its bytes from the beginning, as they come, to the end."""
+        """Its bytes from the beginning to the end, as they are written."""
         ...
 
 
@@ -32,7 +32,7 @@ class Visit:
     token: unguessable; our own routes know the visitor by it.
     cancel: set to stop the running render and keep its finished frames.
     uploads: the visitor's files in gradio's cache.
-    served: files that our own route gives to whoever has the token, by name.
+    served: files that our own route gives to anybody with the token, by name.
     memory: what the tabs remember, by name.
     busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
     """
@@ -50,7 +50,7 @@ class Visit:
 
     @property
     def public(self) -> Path:
-        """A folder whose files gradio serves to whoever knows their whole path."""
+        """A folder whose files gradio serves to anybody who knows their whole path."""
         return self.cache / self.token
 
     def uploaded(self, file_data: Mapping[str, Any]) -> Path:

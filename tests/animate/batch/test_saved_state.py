@@ -91,6 +91,7 @@ def _source_video(animator: Animator, path: Path, pictures: list[np.ndarray]) ->
     return [start, *states]
 
 
+@pytest.mark.slow
 def test_every_state_that_a_stream_can_reach_comes_back(
     streamed, tmp_path: Path, make_video, head_picture, grey_picture
 ):

@@ -16,7 +16,7 @@ from gfla.animate import InputError, VideoReader
 from gfla.animate.batch.ledger import Ledger
 from gfla.animate.batch.manifest import COLUMNS, jobs_of, read_manifest
 from gfla.animate.batch.scheduler import Report, render_batch
-from gfla.animate.batch.tasks import BatchOptions, Event, Tell
+from gfla.animate.batch.tasks import BatchOptions, Event, Watch
 from gfla.animate.cli import animate, render
 from gfla.animate.cli.render import main
 from gfla.animate.declare import list_options
@@ -33,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
     """What the command asks `render_batch` for; nothing is rendered, and every second job fails."""
     given: dict = {}
 
-    def batch(jobs: Jobs, folder: Path, options: BatchOptions, watch: Tell) -> Report:
+    def batch(jobs: Jobs, folder: Path, options: BatchOptions, watch: Watch) -> Report:
         given.update(options=options, jobs=jobs, folder=folder)
         for index, job in enumerate(jobs):
             error = InputError(job.output, "because")
@@ -204,7 +204,7 @@ def test_help_loads_no_torch():
     assert "Exit status: 0 if every job is done; 10 plus the number of jobs that failed" in done.stdout
 
 
-def batch(folder: Path, jobs: Jobs, watch: Tell | None = None, **options: object) -> Report:
+def batch(folder: Path, jobs: Jobs, watch: Watch | None = None, **options: object) -> Report:
     given: dict = {"load": batch_stub.load, "length": batch_stub.LENGTH, **options}
     return render_batch(jobs, folder / "batch", BatchOptions(**given), watch)
 
@@ -257,6 +257,7 @@ def test_a_batch_begun_anew_finds_nothing_of_the_old(tmp_path: Path):
     assert [path.exists() for path in (*left, *others)] == [False, False, True]
 
 
+@pytest.mark.slow
 def test_a_job_that_changed_is_made_again_on_resume(tmp_path: Path):
     """In one piece too: what an earlier attempt made is replaced without being asked for."""
     folder = tmp_path / "work"

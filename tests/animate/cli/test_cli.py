@@ -160,6 +160,7 @@ def test_a_damaged_video_is_rendered_with_one_warning(
 
 
 @pytest.mark.usefixtures("tiny")
+@pytest.mark.slow
 def test_interrupting_keeps_what_was_done(
     portrait: Path, make_video: MakeVideo, head_picture: Picture, out: Path, capsys: Capture, monkeypatch
 ):
@@ -265,6 +266,7 @@ def need_weights(*names: str) -> None:
             pytest.skip(f"{name} is not shipped yet")
 
 
+@pytest.mark.slow
 def test_the_real_thing(tmp_path: Path, capsys: Capture):
     """The shipped weights make the astronaut follow the shipped driver, frame for frame."""
     need_weights("face-256.safetensors", "tracker.safetensors")

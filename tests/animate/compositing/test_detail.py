@@ -177,3 +177,33 @@ def test_the_fast_form_is_the_definition(side: int, strength: float):
     apart = np.abs(finish(made, canvas, strength) - by_definition(made, canvas, strength))
     assert (apart > 0.51).mean() < 1e-3
     assert apart.mean() < 0.26
+
+
+@pytest.mark.parametrize("side", [64, 256])
+def test_where_the_person_went_away_the_plate_is_seen(side):
+    """The left half is uncovered: there is the plate, at the square's own resolution, and no ghost."""
+    image, behind = fine(side), fine(side)[::-1].copy()
+    canvas = Canvas.of(image, FaceSquare(0, 0, side), SIZE)._replace(plate=behind)
+    cover = np.ones((SIZE, SIZE), np.float32)
+    cover[:, :32] = 0
+    seen = np.asarray(canvas.small)
+    plate = cv2.resize(behind, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    face = np.rint(plate + cover[..., None] * (seen - plate)).astype(np.uint8)
+    out = finish(drawing(face)._replace(cover=cover), canvas)
+    left, right = np.s_[:, : side * 3 // 8], np.s_[:, side * 5 // 8 :]
+    assert error(out[left], behind[left]) < 2
+    assert error(out[right], image[right]) < 2
+    assert error(out[left], image[left]) > 10
+
+
+def test_at_the_squares_sides_the_photograph_goes_on_even_where_the_plate_would_be_seen():
+    photograph, behind = smooth(400), smooth(400, seed=1)
+    canvas = Canvas.of(photograph, FaceSquare(80, 60, 256), SIZE)
+    canvas = canvas._replace(plate=behind[60:316, 80:336])
+    plate = cv2.resize(behind[60:316, 80:336], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    gone = drawing(plate)._replace(cover=np.zeros((SIZE, SIZE), np.float32))
+    out = finish(gone, canvas)
+    for side in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert error(out[side], canvas.large[side]) < 1
+        assert error(canvas.plate[side], canvas.large[side]) > 10
+    assert error(out[64:-64, 64:-64], canvas.plate[64:-64, 64:-64]) < 1.5

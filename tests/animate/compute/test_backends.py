@@ -1,6 +1,7 @@
 """Which back end computes: what does not go together is one sentence, and the choice is on record."""
 
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import gfla.animate
@@ -11,6 +12,7 @@ from gfla.animate import Animator, InputError, VideoReader
 from gfla.animate.animator import rehearse
 from gfla.animate.cli.animate import main
 from gfla.animate.compute.backends import _EIGHT_BITS, compile_for_backend, place
+from gfla.animate.compute.calibration import calibration_scenes
 from gfla.animate.options import AnimateOptions
 from gfla.models import CONFIGS, Generator
 from gfla.models.attention_flow import AttentionFlow
@@ -117,10 +119,16 @@ def test_the_choice_is_on_record(landmarker):
 
 
 @pytest.mark.slow
-def test_a_rehearsal_has_every_part_of_a_frame_with_a_frame_before(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.long)])
+def test_a_rehearsal_has_every_part_of_a_frame_with_a_frame_before(
+    monkeypatch: pytest.MonkeyPatch, count: int
+):
+    """In every scene, of which the short form takes `count` frames."""
+    scenes = [(source, list(islice(frames, count))) for source, frames in calibration_scenes()]
+    monkeypatch.setattr("gfla.animate.animator.calibration_scenes", lambda: scenes)
     generator = Generator(CONFIGS["face-tiny"]).eval()
     frame, before = generator.frame, []
     monkeypatch.setattr(generator, "frame", lambda a, r, p: before.append(len(p)) or frame(a, r, p))
     rehearse(generator)
-    assert len(before) > 100
+    assert len(before) > min(3 * len(scenes), 100)
     assert 5 <= before.count(0) <= 10  # a stream a portrait

@@ -74,6 +74,8 @@ def test_every_panel_is_a_picture_with_words(animator: Animator, head_picture):
         assert panel.picture.shape[2] == 3
         assert panel.caption.endswith(".")
     by_name = {panel.name: panel for panel in shown}
+    assert names[:4] == ["Source", "Person", "Background", "With the head"]
+    assert np.array_equal(by_name["Background"].picture, inside.layers.plate)
     assert by_name["Flow"].picture.shape == (64, 64, 3)
     assert (by_name["The place"].picture == (255, 0, 0)).all(-1).any()
     assert "Attention at 1/4 on the frame before" in names

@@ -200,7 +200,11 @@ def test_the_command_prints_and_draws(
     assert one["estimate"]["portrait"] == files[1]
     assert one["estimate"]["seconds"] > 0
     assert "estimate" not in two
-    assert sorted(p.name for p in folder.iterdir()) == ["clip.faces.png", "head.faces.png"]
+    drawn = [f"{name}.{kind}.png" for name in ("clip", "head") for kind in ("faces", "layers")]
+    assert sorted(path.name for path in folder.iterdir()) == drawn
+    with Image.open(folder / "head.layers.png") as layers:
+        assert layers.size == (4 * 128, 128)  # the picture, the person, the plate, what goes with the head
+        assert np.array_equal(np.asarray(layers)[:, :128], head_picture(0))
     assert main([files[1], "-o", str(folder)]) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main([files[1], "-o", str(folder), "--overwrite"]) == 0

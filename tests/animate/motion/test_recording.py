@@ -294,3 +294,13 @@ def test_names_in_the_model_are_the_controls():
         "shift_x",
         "shift_y",
     }
+
+
+def test_a_driver_whose_lips_never_shut_opens_shut_lips_from_their_most_shut(face):
+    curves = {"mouth_open": np.array([0.3, 0.12, 0.5, 0.2, 0.6])}
+    recording = replace(motion_of_curves(curves, "speaking"), rest=None)
+    reference = recording.reference_signals(fit_source(source(face, mouth=0)))
+    lips = recording.signals.opening[:, 2]
+    assert lips.min() <= reference.opening[0, 2] <= np.percentile(lips, 2)
+    ajar = recording.reference_signals(fit_source(source(face, mouth=12)))
+    assert ajar.opening[0, 2] > np.median(lips)

@@ -231,3 +231,25 @@ def test_the_likest_frame_is_the_best_reference():
     signals = [fit_source(shown(DRIVER, **frame)).motion for frame in frames]
     stacked = FaceMotion(*(np.concatenate(parts) for parts in zip(*signals, strict=True)))
     assert np.argmin(unlikeness(stacked, source)) == 2
+
+
+def test_wide_and_narrow_eyes_move_alike_while_nearly_open_and_both_shut():
+    """A driver's lids that sink a little: by as much in every portrait, not in proportion to its eyes."""
+    frames = [shown(DRIVER, blink_left=s, blink_right=s) for s in (0.0, 0.2, 1.0)]
+    sunk, shut = [], []
+    for blink in (-0.25, 0.25):
+        targets, _ = run(shown(person(1), blink_left=blink, blink_right=blink), *frames)
+        before, little, after = (gaps(target, LIDS) for target in targets)
+        sunk.append((before - little).mean())
+        shut.append(np.abs(after).max())
+    assert sunk[0] == pytest.approx(sunk[1], rel=0.2)
+    assert max(shut) < 0.12
+
+
+def test_small_openings_count_in_full():
+    """Lips a little open, of which a tracker reads less than there is."""
+    source, first = shown(person(1)), shown(DRIVER)
+    targets, _ = run(source, first, shown(DRIVER, mouth_open=0.12))
+    opened = gaps(targets[1], LIPS).mean() - gaps(targets[0], LIPS).mean()
+    driver = gaps(shown(DRIVER, mouth_open=0.12), LIPS).mean() - gaps(first, LIPS).mean()
+    assert opened > 0.6 * driver

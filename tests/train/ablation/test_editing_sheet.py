@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import gfla.animate
 import numpy as np
+import pytest
 import torch
 from gfla.models import CONFIGS, new_generator, save_generator
 from gfla.train.ablation.editing_sheet import EDITS, SIDE, main
@@ -12,6 +13,7 @@ from gfla.train.ablation.editing_sheet import EDITS, SIDE, main
 ASTRONAUT = Path(gfla.animate.__file__).parent / "assets" / "astronaut.jpg"
 
 
+@pytest.mark.slow
 def test_a_portrait_under_every_edit(tmp_path):
     torch.manual_seed(0)
     model = new_generator(CONFIGS["face-tiny-attention-flow"])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from gfla.animate.errors import InputError
 from gfla.train.config import FACE, TINY, Augmentation
-from gfla.train.data.augment import augment, move_background
-from gfla.train.data.clips import Clip, Sampler, clip_points, load_clips, moving_frames
+from gfla.train.data.augment import augment
+from gfla.train.data.clips import Clip, clip_points, load_clips, moving_frames
+from gfla.train.data.faces import Sampler
 
 
 def test_repeated_frames_are_known_and_never_sampled(face):
@@ -51,7 +52,7 @@ def test_a_clip_s_first_frame_can_be_the_reference_and_the_mirror_left_out(face)
 
 
 def test_processes_share_one_batch(drawn, tmp_path):
-    clips = load_clips(drawn, "train", tmp_path)
+    clips = load_clips(drawn, "train", tmp_path, mattes=True)
     whole = Sampler(clips, batch=4, length=2, size=64, seed=1, edges=False)(5)
     halves = [Sampler(clips, batch=2, length=2, size=64, seed=1, edges=False, rank=r)(5) for r in range(2)]
     for part, (a, b) in zip(whole, zip(*halves, strict=True), strict=True):
@@ -62,23 +63,14 @@ def test_augmentation_changes_all_frames_alike(face):
     rng = np.random.default_rng(1)
     images = np.stack([rng.integers(0, 256, (256, 256, 3)).astype(np.uint8)] * 3)
     points = np.stack([face()] * 3)
-    plain, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation())
-    changed, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation(blur=1, jpeg=1))
+    plain, _, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation())
+    changed, _, _ = augment(images, points, 128, np.random.default_rng(4), Augmentation(blur=1, jpeg=1))
     assert changed.shape == plain.shape == (3, 128, 128, 3)
     assert np.array_equal(changed[0], changed[1])
     assert (
         np.abs(np.diff(changed[0].astype(int), axis=0)).mean()
         < np.abs(np.diff(plain[0].astype(int), axis=0)).mean()
     )
-
-
-def test_the_background_moves_and_the_head_does_not(face):
-    images = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3)).astype(np.uint8)
-    images[1] = images[0]
-    moved = move_background(images, np.stack([face()] * 2), np.array([5.0, 0.0]))
-    assert np.array_equal(moved[0], images[0]), "the reference stays"
-    assert np.array_equal(moved[1, 140:170, 110:140], images[1, 140:170, 110:140])
-    assert np.array_equal(moved[1, :30, 5:30], images[1, :30, :25])
 
 
 def test_runs_have_the_length_that_is_asked():

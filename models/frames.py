@@ -1,0 +1,146 @@
+"""What passes between the parts of a generator: references, memory, and frames in the making.
+
+B batch, R references (the source first), H W the picture, h w a level's grid, N points of a pose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from .flow import FlowOutput, Motion
+from .flow_prior import PosePrior
+
+
+class Layers(NamedTuple):
+    """A source as a person in front of a background, for a layered model.
+
+    Attributes:
+        matte: (B, 1, H, W) in [0, 1], the share of the person. plate: (B, 3, H, W) in [-1, 1], the picture
+            with what may be behind the person.
+    """
+
+    matte: Tensor
+    plate: Tensor
+
+
+class LayerPyramid(NamedTuple):
+    """Encoded `Layers`.
+
+    Attributes:
+        mattes: (B, 1, h, w) at H/8, H/4 and H. plates: (B, C, h, w), features of the plate at H/8 and H/4,
+            and its pixels.
+    """
+
+    mattes: tuple[Tensor, Tensor, Tensor]
+    plates: tuple[Tensor, Tensor, Tensor]
+
+
+class Reference(NamedTuple):
+    """An encoded picture: all that the generator reads of it.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1].
+        points: (B, N, 2) float32 pixels, x then y.
+        flow_half: its half of the flow estimator's first layer, (B, f, H/4, W/4).
+        features: (B, C, h, w) at H/8 and H/4.
+        attention_halves: its half of each kernel net, at H/8 and H/4; no channels without attention.
+        layers: of a source in layers; None if the picture is one.
+    """
+
+    image: Tensor
+    points: Tensor
+    flow_half: Tensor
+    features: tuple[Tensor, Tensor]
+    attention_halves: tuple[Tensor, Tensor]
+    layers: LayerPyramid | None = None
+
+    def detach(self) -> Reference:
+        return map_tensors(Tensor.detach, self)
+
+
+@dataclass(frozen=True)
+class GeneratorMemory:
+    """What one frame leaves to the next: the previous generated frames as references, newest first.
+
+    `GeneratorMemory()` starts a stream, or starts again after a cut.
+    """
+
+    previous: tuple[Reference, ...] = ()
+
+    def detach(self) -> GeneratorMemory:
+        return GeneratorMemory(tuple(reference.detach() for reference in self.previous))
+
+
+class Ahead(NamedTuple):
+    """The part of a frame that depends on no other frame.
+
+    Attributes:
+        structure4: the target's structure features, (B, C, H/4, W/4).
+        x8: the decoder's first features, (B, C, H/8, W/8).
+        hidden8: the target's half of the kernel net at H/8; no channels without attention.
+        flow_half: the target's half of the flow estimator's first layer, (B, f, H/4, W/4).
+        target: the target's pose, from which flows follow in closed form.
+        motion: flows to the source alone.
+        covers: (B, 1, h, w) in [0, 1] at H/8, H/4 and H: how far the source's person, moved, hides the plate;
+            empty for a source that is no layers.
+        warped: the source's pixels under the full-size flow, over its plate, (B, 3, H, W).
+    """
+
+    structure4: Tensor
+    x8: Tensor
+    hidden8: Tensor
+    flow_half: Tensor
+    target: PosePrior
+    motion: FlowOutput
+    covers: tuple[Tensor, ...]
+    warped: Tensor
+
+
+class FrameOutput(NamedTuple):
+    """One frame, and the parts it is made of.
+
+    Attributes:
+        image: (B, 3, H, W) in [-1, 1].
+        generated: the part painted by the decoder, (B, 3, H, W).
+        warped: the source's own pixels under the full-size flow, over its plate, (B, 3, H, W).
+        motions: `Motion` at H/8 and H/4 over all references and at H of the source alone; empty for a model
+            without motion.
+        attention: weights (B, R, k * k, h, w) at H/8 and H/4, no taps where a level has no attention; empty
+            for a model without local attention.
+        attended: the source, resized to H/8 and H/4, under paper 2's attention, (B, 3, h, w); else empty.
+        cover: (B, 1, H, W), the last of `Ahead.covers`; None without layers.
+    """
+
+    image: Tensor
+    generated: Tensor
+    warped: Tensor
+    motions: tuple[Motion, ...]
+    attention: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
+    cover: Tensor | None = None
+
+
+class Deformed(NamedTuple):
+    """Motion without a picture: what the first stage of training trains.
+
+    Attributes:
+        flows: (B, R, 2, h, w) at H/8 and H/4, as `Motion.flow`; empty for a model without flow.
+        attended: as `FrameOutput.attended`.
+    """
+
+    flows: tuple[Tensor, ...]
+    attended: tuple[Tensor, ...] = ()
+
+
+def map_tensors(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """`change` of every tensor in nested tuples."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if value is None:
+        return None
+    parts = [map_tensors(change, part) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
