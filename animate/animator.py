@@ -27,6 +27,7 @@ from .face.landmarkers import load_landmarker
 from .face.landmarks import Landmarker
 from .face.search import TURNED, find_in_tiles, quarter_turns
 from .face.tracking import Sighting, choose_face
+from .io.image import shrink
 from .motion.recording import DriverMotion, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source
 from .networks import Networks
@@ -66,21 +67,23 @@ class Animator:
         name: str | Path = "face-256",
         device: str = "auto",
         landmarks: str = "builtin",
-        backend: str = "torch",
+        backend: str = "auto",
     ) -> Self:
         """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
 
         InputError if any of them is missing.
         """
-        chosen, reason = place(backend, device)
+        chosen, computed_by, reason = place(backend, device)
         try:
             weights, closeups = load_generator(name, chosen, "face"), load_closeups(chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
             raise InputError(error) from None
-        generator = compile_for_backend(weights, backend, str(name), rehearse)
-        compiled = compile_for_backend(closeups, backend, NAME, partial(rehearse, generator))
+        if backend == "auto" and not isinstance(weights, Generator):
+            computed_by = "torch"
+        generator = compile_for_backend(weights, computed_by, str(name), rehearse)
+        compiled = compile_for_backend(closeups, computed_by, NAME, partial(rehearse, generator))
         assert isinstance(compiled, Generator)
         return cls(
             generator,
@@ -88,7 +91,7 @@ class Animator:
             device=chosen,
             reason=reason,
             name=str(name),
-            backend=backend,
+            backend=computed_by,
             closeups=compiled,
         )
 
@@ -116,6 +119,8 @@ class Animator:
             image, alpha, name = source.first, source.alpha, str(source.path)
         else:
             image, alpha, name = read_source(source, warn)
+        image = shrink(image, options.max_side)
+        alpha = None if alpha is None else shrink(alpha, options.max_side)
         find = partial(find_in_tiles, self.networks.landmarker)
         choose = partial(choose_face, find, number=options.source_face, name=name, option="--source-face")
         found = choose(image)

@@ -18,6 +18,7 @@ NoFace = Literal["hold", "passthrough", "fade", "fail"]
 SourceMotion = Literal["keep", "replace"]
 AudioTrack = int | Literal["all", "none"] | None
 """Which sound is kept: that of a track, from 1, of all or of none; None: of the default track."""
+Quality = Literal["low", "medium", "high", "lossless"]
 
 PARTS = ("head", "eyes", "mouth", "brows", "gaze")
 """The parts of the motion, each with a gain of its own."""
@@ -162,6 +163,21 @@ class AnimateOptions:
         "stream",
         metavar="N|all|none",
     )
+    quality: Quality = option(
+        "medium",
+        "choice",
+        "of the file: low, medium (default: no loss that an eye finds), high, or lossless, several times as "
+        "large; what is sent live has its own",
+        "stream",
+        choices=("low", "medium", "high", "lossless"),
+    )
+    max_side: int | None = option(
+        None,
+        "count",
+        "shrink a SOURCE whose longer side has more than N pixels, which is faster and makes smaller files",
+        "the picture",
+        least=64,
+    )
     label: bool = option(
         False,
         "flag",
@@ -202,11 +218,11 @@ class ModelOptions:
     )
     device: str = option("auto", "choice", "where the network runs", choices=("auto", "cpu", "cuda", "mps"))
     backend: str = option(
-        "torch",
+        "auto",
         "choice",
-        "what runs the network: torch (default), or on a CPU OpenVINO in eight bits, which is faster but "
-        "takes half a minute more at its first use",
-        choices=("torch", "openvino"),
+        "what runs the network: auto (default) takes OpenVINO on a CPU where it is installed, in eight bits, "
+        "which is faster than torch but takes half a minute more at its first use",
+        choices=("auto", "torch", "openvino"),
     )
     landmarks: str = option(
         "builtin", "choice", "what finds the faces", choices=("builtin", "face-alignment")

@@ -16,6 +16,7 @@ import numpy as np
 from .errors import InputError
 from .face.crop import FaceSquare, crop, face_square, to_crop
 from .face.tracking import sight
+from .io.image import shrink
 from .io.paths import existing_file
 from .io.picture_files import is_picture
 from .motion.retarget import fit_source
@@ -99,8 +100,8 @@ def follow_source(
     without a face is shown as it is. With `source_motion` "replace" the head stays where it is in each
     frame, but turns, tilts and speaks as the driver does from the shot's first pose.
     """
-    image = pair.source
-    assert image is not None
+    assert pair.source is not None
+    image = shrink(pair.source, options.max_side)
     seen = sight(networks.landmarker, image, state.seen, None)
     square = state.portrait.square
     if seen.landmarks is None:

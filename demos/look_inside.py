@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 def inside_of(source: str, driving: str, number: int) -> Inside:
     """The intermediate results of frame `number` (from 0) of `source` driven by `driving`."""
-    animator = Animator.from_pretrained("face-256")
+    animator = Animator.from_pretrained("face-256", backend="torch")
     state = animator.follow(animator.prepare(source), animator.record(driving))
     with VideoReader(driving) as reader:
         frames = iter(reader)

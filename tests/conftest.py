@@ -24,6 +24,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker is a core's: one thread in i
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def torch_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--backend auto` is torch in the tests' own process: a converted network takes half a minute."""
+    monkeypatch.setattr("gfla.animate.compute.backends._EIGHT_BITS", ())
+
+
 def moving_picture(index: int, width: int = 96, height: int = 64) -> np.ndarray:
     """A smooth RGB picture (height, width, 3) uint8 that tells its index: no two of 250 are alike."""
     y, x = np.mgrid[0:height, 0:width]

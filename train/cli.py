@@ -142,6 +142,7 @@ def evaluate(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--against", nargs="+", default=[], metavar="WEIGHTS", help="weights to compare with")
     add_options(parser, ModelOptions, ("backend",))
+    parser.set_defaults(backend="torch")  # weights are judged as they are
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")

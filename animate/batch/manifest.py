@@ -106,7 +106,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
                 )
         made[output] = job
         try:
-            target = Output.of(job.output, job.options.codec, overwrite=True)
+            target = Output.of(job.output, job.options.codec, True, job.options.quality)
             if target.path is None:
                 raise InputError(target.name, "a batch writes files", "name one")
             if target.numbered and job.options.sidecar:

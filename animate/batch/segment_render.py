@@ -210,7 +210,7 @@ class _SegmentRender:
             self._start.size,
             reader.rate,
             reader.time_base,
-            encoding=Encoding(options.codec, alpha=self._start.portrait.alpha is not None),
+            encoding=Encoding(options.codec, self._start.portrait.alpha is not None, quality=options.quality),
             overwrite=True,
             warn=self._warn_of_output,
         ) as writer:

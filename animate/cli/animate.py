@@ -70,7 +70,7 @@ def _animate(given: argparse.Namespace) -> None:
     source = existing_file(given.source)
     if not names_motion(given.driving):
         check_video_input(given.driving)
-    output = Output.of(given.output, options.codec, options.overwrite)
+    output = Output.of(given.output, options.codec, options.overwrite, options.quality)
     if output.path:
         check_not_input(output.path, source, given.driving)
     if options.sidecar:

@@ -67,7 +67,7 @@ def _inspect(options: argparse.Namespace, bad: list[InputError]) -> None:
 
     from ..animator import Animator
 
-    animator = Animator.from_pretrained(landmarks=options.landmarks)
+    animator = Animator.from_pretrained(landmarks=options.landmarks, backend="torch")
     looked = _look(options, animator, bad)
     found = {inspection.path: inspection.as_json() for inspection in looked}
     for cost in _costs(animator, looked):

@@ -85,7 +85,7 @@ def _live(options: argparse.Namespace) -> None:
     from ..animator import Animator
     from ..streaming.live import Controls, LiveCount, Newest, animate_live
     from ..streaming.provenance import tag
-    from ..streaming.sinks import FileSink, VirtualCamera, Window
+    from ..streaming.sinks import FileSink, UnhurriedSink, VirtualCamera, Window
     from ..video import Camera, Encoding, VideoReader
 
     given = options.driving or Camera(options.camera or 0)
@@ -127,6 +127,8 @@ def _live(options: argparse.Namespace) -> None:
                 overwrite=options.overwrite,
                 warn=show_warning,
             )
+            if is_url(options.sink):
+                sink = UnhurriedSink(sink, options.sink, show_warning)
         stack.callback(sink.close)
         if not options.quiet:
             print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)

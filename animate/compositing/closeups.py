@@ -10,6 +10,7 @@ S the side of a square for the network.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 import cv2
@@ -22,7 +23,7 @@ from ...models import Generator, Reference, load_generator
 from ..compute.devices import fast_arithmetic, to_device, to_host
 from ..ibug68 import MIRROR
 from ..structure import closeup_maps
-from .detail import Canvas, Closeup, Drawing, finish
+from .detail import Canvas, Closeup, Drawing, finish, weighted
 
 Image = NDArray[np.uint8]
 Part = Literal["mouth", "right", "left"]
@@ -182,12 +183,22 @@ def paste_closeups(image: Image, closeups: Sequence[Closeup], crop_side: int, st
     return out
 
 
+@cache
 def oval(size: int) -> NDArray[np.float32]:
     """(size, size) in [0, 1]: how much of a square counts; none of its border."""
     steps = (np.arange(size) * 2 + 1) / size - 1
     away = np.hypot(steps[:, None], steps)
     share = ((_OVAL[1] - away) / (_OVAL[1] - _OVAL[0])).clip(0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+@cache
+def _rim(size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(size, size, 3): what counts at the oval's seam, and by how much its blurred sum is to be divided."""
+    shares = oval(size)
+    rim = 4 * shares * (1 - shares)
+    blurred = cv2.GaussianBlur(rim, (0, 0), _SHADE * size) + np.float32(1e-3)
+    return cv2.merge((rim,) * 3), cv2.merge((blurred,) * 3)  # type: ignore[return-value]
 
 
 def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> None:
@@ -200,31 +211,31 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
     if (high - low < 2).any():
         return
     patch = finish(closeup.drawing, closeup.canvas, strength)
-    under = read_square(out, matrix, size).astype(np.float32)
-    shares = oval(size)
-    rim = 4 * shares * (1 - shares)
-    apart = (under - closeup.drawing.face).clip(-_SHADES, _SHADES) * rim[..., None]
-    spread = _SHADE * size
-    shade = (
-        cv2.GaussianBlur(apart, (0, 0), spread) / (cv2.GaussianBlur(rim, (0, 0), spread) + 1e-3)[..., None]
-    )
-    layers = np.dstack((_resized(shade, patch.shape[0]) + patch, _resized(shares, patch.shape[0])))
-    fold = int(layers.shape[0] / (size * _coarseness(matrix)))  # finer than the picture by so much
+    side = patch.shape[0]
+    rim, blurred = _rim(size)
+    apart = cv2.subtract(read_square(out, matrix, size), closeup.drawing.face, dtype=cv2.CV_32F)
+    apart = cv2.multiply(np.clip(apart, -_SHADES, _SHADES, out=apart), rim)
+    shade = cv2.divide(cv2.GaussianBlur(apart, (0, 0), _SHADE * size), blurred)
+    layers = cv2.add(_resized(shade, side), patch, dtype=cv2.CV_32F)
+    layers = cv2.merge((*cv2.split(layers), _resized(oval(size), side)))
+    fold = int(side / (size * _coarseness(matrix)))  # finer than the picture by so much
     if fold > 1:
-        side = -(-layers.shape[0] // fold)
+        side = -(-side // fold)
         layers = cv2.resize(layers, (side, side), interpolation=cv2.INTER_AREA)
-    there = scaled(matrix, layers.shape[0] / size)
+    there = scaled(matrix, side / size)
     there[:, 2] += there[:, :2] @ low
     layers = cv2.warpAffine(
-        layers.astype(np.float32),
+        layers,
         there,
         tuple(int(n) for n in high - low),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
     )
     part = out[low[1] : high[1], low[0] : high[0]]
-    weight = closeup.weight * layers[..., 3:].clip(0, 1)
-    part[:] = np.rint(part + weight * (layers[..., :3] - part)).clip(0, 255)
+    *colours, weight = cv2.split(layers)
+    weight = closeup.weight * weight.clip(0, 1)
+    change = weighted(cv2.subtract(cv2.merge(colours), part, dtype=cv2.CV_32F), weight)
+    part[:] = cv2.add(part, change, dtype=cv2.CV_8U)
 
 
 def _face(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

@@ -88,14 +88,14 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     side, size = canvas.large.shape[0], drawing.face.shape[0]
     sharpen = strength > 0 and side >= size
     if not sharpen and canvas.room is None:
-        return resize(drawing.face, side)
+        return resize(drawing.face, side).copy()
     flow, own = drawing.flow, canvas.weight
     if canvas.room is not None:
         flow = _resting(flow, canvas.room)
-        apart = np.square(flow - drawing.flow).sum(axis=2) / _APART**2
-        own = own * np.exp(-apart)
-    base = own[..., None] * drawing.face
-    share = 1 - own
+        apart = _square(flow - drawing.flow)
+        apart *= -1 / _APART**2
+        own = own * np.exp(apart, out=apart)
+    base, share = weighted(drawing.face, own), 1 - own
     moved = carry(canvas.large, flow)
     if canvas.plate is not None and drawing.cover is not None:
         moved = _over(canvas.plate, moved, 1 - own * (1 - drawing.cover))
@@ -104,12 +104,12 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
         low = moved.astype(np.float32) if there else _carried(drawing, canvas)
         admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
         trust = own * admitted * (strength * trusted(drawing, low))
-        low = drawing.face + _soft(low - drawing.face, min(_FINEST[0], _FINEST[1] * size / side))
-        base -= trust[..., None] * low
+        apart = cv2.subtract(low, drawing.face, dtype=cv2.CV_32F)
+        finest = _soft(apart, min(_FINEST[0], _FINEST[1] * size / side))
+        base -= weighted(cv2.add(drawing.face, finest, dtype=cv2.CV_32F), trust)
         share = share + trust
-    parts = resize(np.dstack((base, share)).astype(np.float32), side)
-    out = parts[..., :3] + parts[..., 3:] * moved
-    return np.rint(out, out=out).clip(0, 255, out=out).astype(np.uint8)
+    moved = weighted(moved, resize(share, side))
+    return cv2.add(resize(base, side), moved, dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
@@ -125,7 +125,7 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
     apart = _soft(cv2.transform(apart, np.full((1, 3), 1 / 3, np.float32)))  # 10 x as fast as np.mean
     low, high = _AGREE
     agree = ((high - apart) / (high - low)).clip(0, 1)
-    (xy, xx), (yy, yx) = (np.gradient(drawing.flow[..., i]) for i in (0, 1))  # by rows, by columns
+    (xy, xx), (yy, yx) = (np.gradient(part) for part in cv2.split(drawing.flow))  # by rows, by columns
     area = (1 + xx) * (1 + yy) - xy * yx
     none, least, most, much = _AREA
     even = np.minimum((area - none) / (least - none), (much - area) / (much - most)).clip(0, 1)
@@ -135,10 +135,21 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
 def carry(image: NDArray, flow: Field) -> NDArray:
     """`image` (side, side, 3) warped by the backward `flow` (S, S, 2) in pixels of S; the border repeats."""
     side, size = image.shape[0], flow.shape[0]
-    places = resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size)
-    places[..., 0] += np.arange(side, dtype=np.float32)
-    places[..., 1] += np.arange(side, dtype=np.float32)[:, None]
-    return cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    x, y = cv2.split(resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size))
+    x += np.arange(side, dtype=np.float32)
+    y += np.arange(side, dtype=np.float32)[:, None]
+    return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def weighted(image: NDArray, weight: NDArray) -> Field:
+    """`image` (H, W, 3) uint8 or float32 times `weight` (H, W), a quarter of the time that NumPy takes."""
+    return cv2.multiply(image, cv2.merge((weight,) * 3), dtype=cv2.CV_32F)  # type: ignore[return-value]
+
+
+def _square(flow: Field) -> Field:
+    """The squared length of (H, W, 2) vectors, (H, W)."""
+    x, y = cv2.split(flow)
+    return x * x + y * y
 
 
 def _carried(drawing: Drawing, canvas: Canvas) -> Field:
@@ -147,7 +158,7 @@ def _carried(drawing: Drawing, canvas: Canvas) -> Field:
     if canvas.plate is None or drawing.cover is None:
         return low  # type: ignore[return-value]
     plate = resize(canvas.plate, size).astype(np.float32)
-    return plate + drawing.cover[..., None] * (low - plate)
+    return plate + weighted(low - plate, drawing.cover)
 
 
 def _over(plate: Image, person: NDArray, cover: Field) -> Image:
@@ -158,10 +169,10 @@ def _over(plate: Image, person: NDArray, cover: Field) -> Image:
 
 def _resting(flow: Field, space: Field) -> Field:
     """`flow`, limited by the distance `space` to a side within the photograph; zero at that side."""
-    length = np.square(flow).sum(axis=2) ** 2
-    limit = (_STEEPEST * (space - 0.5)) ** 4  # the outermost pixels rest
-    least = (limit / (limit + length + 1e-6)) ** np.float32(0.25)  # a smooth least of length and limit
-    return flow * least[..., None]
+    length = np.square(_square(flow))
+    limit = np.square(np.square(_STEEPEST * (space - 0.5)))  # the outermost pixels rest
+    least = np.sqrt(np.sqrt(limit / (limit + length + 1e-6)))  # a smooth least of length and limit
+    return cv2.multiply(flow, cv2.merge((least, least)))  # type: ignore[return-value]
 
 
 def _soft(field: NDArray, deviation: float = _SOFT) -> NDArray:
@@ -171,6 +182,6 @@ def _soft(field: NDArray, deviation: float = _SOFT) -> NDArray:
 def resize(image: NDArray, side: int, enlarge: int = cv2.INTER_CUBIC) -> NDArray:
     """A square picture at another side; by `enlarge` if that is larger."""
     if image.shape[0] == side:
-        return image.copy()
+        return image
     how = cv2.INTER_AREA if side < image.shape[0] else enlarge
     return cv2.resize(np.ascontiguousarray(image), (side, side), interpolation=how)

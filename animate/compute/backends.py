@@ -3,9 +3,10 @@
 The choice is made once, when weights are loaded.
 """
 
+import platform
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 
@@ -14,23 +15,41 @@ from ..errors import InputError
 from .devices import ThreadCounts, choose_device, fast_precision, restore_thread_count, set_thread_count
 
 Backend = Literal["torch", "openvino"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
+BACKENDS: tuple[str, ...] = ("auto", *get_args(Backend))
+_EIGHT_BITS = ("x86_64", "amd64", "aarch64", "arm64")
+"""Processors for which OpenVINO has convolutions in eight bits; on all that were tried it beat torch."""
 
 
-def place(backend: str, asked: str) -> tuple[str, str]:
-    """`choose_device` for a back end: (device, why). InputError if the two do not go together, or it is not
-    installed."""
+class Placement(NamedTuple):
+    """Where and by what a network is computed, and why."""
+
+    device: str
+    backend: Backend
+    reason: str
+
+
+def place(backend: str, asked: str) -> Placement:
+    """The back end asked for and a device for it; for "auto" OpenVINO where a CPU computes and it is there.
+
+    InputError if the two do not go together, or it is not installed.
+    """
     if backend not in BACKENDS:
         raise InputError(f"--backend {backend}", "unknown", f"take {' or '.join(BACKENDS)}")
-    if backend == "torch":
-        return choose_device(asked)
+    there = find_spec("openvino") is not None
+    if backend != "openvino":
+        device, reason = choose_device(asked)
+        if backend == "torch" or device != "cpu" or platform.machine().lower() not in _EIGHT_BITS:
+            return Placement(device, "torch", reason)
+        if there:
+            return Placement(device, "openvino", f"{reason}; there OpenVINO is faster than torch")
+        return Placement(device, "torch", f"{reason}; OpenVINO would be faster, but is not installed")
     if asked not in ("auto", "cpu"):
         raise InputError(f"--backend {backend}", "it computes on the CPU", f"leave --device {asked} out")
-    if find_spec("openvino") is None:
+    if not there:
         raise InputError(
             f"--backend {backend}", "it needs OpenVINO", "install it with: pip install 'gfla[export]'"
         )
-    return choose_device("cpu")[0], f"{backend} computes there"
+    return Placement("cpu", "openvino", "OpenVINO computes there")
 
 
 def compile_for_backend(

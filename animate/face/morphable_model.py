@@ -52,10 +52,15 @@ class FaceModel:
     limits: Floats
 
     def group(self, name: str) -> NDArray[np.bool_]:
-        """(K,) which directions belong to this one of GROUPS."""
-        begins = {"eyes": ("blink", "eye"), "mouth": ("mouth", "smile", "pucker", "jaw")}
-        begins |= {"brows": ("brows", "frown"), "gaze": ("gaze",)}
-        return np.array([direction.startswith(begins[name]) for direction in self.names])
+        """(K,) which directions belong to this one of GROUPS; not to be written to."""
+        return _group(self.names, name)
+
+
+@cache
+def _group(directions: tuple[str, ...], name: str) -> NDArray[np.bool_]:
+    begins = {"eyes": ("blink", "eye"), "mouth": ("mouth", "smile", "pucker", "jaw")}
+    begins |= {"brows": ("brows", "frown"), "gaze": ("gaze",)}
+    return np.array([direction.startswith(begins[name]) for direction in directions])
 
 
 class Faces(NamedTuple):

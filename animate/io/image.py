@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
@@ -27,6 +28,15 @@ def read_image(path: str | os.PathLike, warn: Warn = ignore) -> tuple[np.ndarray
     upright, opened = read_upright(path, warn)
     colors, alpha = _apart(upright)
     return to_srgb(colors, opened, path), alpha
+
+
+def shrink(image: np.ndarray, most: int | None) -> np.ndarray:
+    """A picture (H, W) or (H, W, C) uint8 whose longer side has at most `most` pixels, its own shape kept."""
+    height, width = image.shape[:2]
+    if most is None or max(height, width) <= most:
+        return image
+    size = tuple(max(round(side * most / max(height, width)), 1) for side in (width, height))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def write_image(image: np.ndarray, path: Path, comment: str | None = None) -> None:

@@ -98,7 +98,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
     the result; a second Ctrl-C leaves no file. The sidecar, if asked for, is written after Ctrl-C too.
     """
     options, warn = job.options, Warnings(hooks.warn)
-    target = Output.of(job.output, options.codec, options.overwrite)
+    target = Output.of(job.output, options.codec, options.overwrite, options.quality)
     if target.path:
         check_not_input(target.path, job.source, job.driving)
     if job.save_motion:
@@ -125,6 +125,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
                 alpha=state.portrait.alpha is not None,
                 gpu=animator.networks.device.type == "cuda",
                 comment=tag(animator.name),
+                quality=options.quality,
             ),
             audio_from=reader if isinstance(reader, VideoReader) else None,
             overwrite=options.overwrite,

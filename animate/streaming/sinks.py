@@ -1,6 +1,7 @@
 """Where live frames go: a file or an address, a window, a virtual camera; opened only when asked for."""
 
 import threading
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from importlib.util import find_spec
@@ -8,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, Warn, ignore
+from ..errors import InputError, InputWarning, Warn, ignore
 from ..video import Encoding, Frame, VideoWriter
-from .live import CLOCK
+from .live import CLOCK, Sink
+
+_LAST_WAIT = 5.0  # seconds for the last frame: an address that nobody has fails after three
 
 
 class FileSink:
@@ -38,6 +41,64 @@ class FileSink:
         """Finish the file; if nothing was written there is none."""
         error = None if self._written else InputError("the sink", "nothing was shown")
         self._writer.__exit__(type(error) if error else None, error, None)
+
+
+class UnhurriedSink:
+    """Another sink on a thread of its own: where nobody takes what is sent, nobody is held up.
+
+    Only the newest frame waits for it. name: of the sink, for the warning that is given once if it takes
+    nothing for `patience` seconds. An error there is raised by the next `show`, or by `close`.
+    """
+
+    def __init__(self, sink: Sink, name: str, warn: Warn = ignore, patience: float = 1.0):
+        self._sink, self._name, self._warn, self._patience = sink, name, warn, patience
+        self._changed = threading.Condition()
+        self._next: Frame | None = None
+        self._since: float | None = None  # when the frame that is under way began
+        self._told = self._ended = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
+        self._thread.start()
+
+    def show(self, frame: Frame) -> None:
+        with self._changed:
+            self._raise()
+            self._next = frame
+            self._changed.notify_all()
+            stalled = self._since is not None and time.perf_counter() - self._since > self._patience
+        if stalled and not self._told:
+            self._told = True
+            reason, effect = "nobody takes the pictures there", "they are left out until somebody does"
+            self._warn(InputWarning(self._name, reason, effect))
+
+    def close(self) -> None:
+        """Send the last frame and close the sink; one that still stalls is left to the process's end."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._thread.join(_LAST_WAIT)
+        if not self._thread.is_alive():
+            self._sink.close()
+            self._raise()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._since = None
+                    self._changed.wait_for(lambda: self._next is not None or self._ended)
+                    frame, self._next = self._next, None
+                    self._since = time.perf_counter()
+                if frame is None:
+                    return
+                self._sink.show(frame)
+        except BaseException as error:
+            self._error = error
+
+    def _raise(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
 
 class VirtualCamera:

@@ -4,6 +4,7 @@ Ten and more bits become eight by rounding; HDR (PQ and HLG) is mapped to the to
 and other video of wide primaries (Display P3, DCI-P3, BT.2020) to those of BT.709.
 """
 
+import os
 from fractions import Fraction
 
 import av
@@ -21,6 +22,7 @@ _WHOLE = Crop()
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
 _ASPECTS = (Fraction(1, 8), Fraction(8))  # a pixel shape beyond these is damage, not intent
+_WORTH_A_THREAD = 1 << 19  # pixels
 _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
 
 
@@ -78,14 +80,14 @@ class RgbConverter:
                     src_colorspace=matrix,
                     dst_color_trc=ColorTrc.BT709,
                     dst_color_primaries=ColorPrimaries.BT709,
-                    threads=1,
+                    threads=threads_for(self._size),
                 ).to_ndarray()
             except FFmpegError:
                 self._warn_once(f"its HDR tags ({hdr}) make no sense and are ignored")
         elif decoded.format.components[0].bits > 8:
             self._warn_once(f"{decoded.format.components[0].bits} bits a colour are reduced to 8")
         return self._reformatter.reformat(
-            decoded, **size, format=to, src_colorspace=matrix, threads=1
+            decoded, **size, format=to, src_colorspace=matrix, threads=threads_for(self._size)
         ).to_ndarray()
 
     def _cropped(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -101,16 +103,29 @@ class RgbConverter:
             self._warn(InputWarning(self._name, reason))
 
 
+def threads_for(size: tuple[int, int]) -> int:
+    """How many threads convert a picture of (width, height): one for each part worth waking one for."""
+    return max(1, min(size[0] * size[1] // _WORTH_A_THREAD, os.cpu_count() or 1, 4))
+
+
 def tag_bt709(context: av.VideoCodecContext, *, full: bool) -> None:
     """Tag the stream with the colours that `encoder_frame` makes."""
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = ColorRange.JPEG if full else ColorRange.MPEG
 
 
-def encoder_frame(frame: Frame, size: tuple[int, int], to: str, *, full: bool) -> av.VideoFrame:
+def encoder_frame(
+    frame: Frame,
+    size: tuple[int, int],
+    to: str,
+    *,
+    full: bool,
+    reformatter: VideoReformatter | None = None,
+) -> av.VideoFrame:
     """The upper left (width, height) of a frame in the encoder's pixel format `to`, with its time.
 
-    YCbCr is BT.709, `full` (0..255) or limited range (16..235): tags without this conversion would shift
+    reformatter: kept between the frames of a stream, for it takes a while to set up. YCbCr is BT.709, `full`
+    (0..255) or limited range (16..235): tags without this conversion would shift
     colours by 15 levels. A format without transparency gets the frame on white.
     """
     target = av.VideoFormat(to)
@@ -120,14 +135,16 @@ def encoder_frame(frame: Frame, size: tuple[int, int], to: str, *, full: bool) -
         pixels, given = frame.on_white(), "rgb24"
     pixels = np.ascontiguousarray(pixels[: size[1], : size[0]])
     made = av.VideoFrame.from_ndarray(pixels, format=given)
+    reformatter, threads = reformatter or VideoReformatter(), threads_for(size)
     if not target.is_rgb:
-        made = made.reformat(
+        made = reformatter.reformat(
+            made,
             format=to,
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            threads=1,
+            threads=threads,
         )
     elif to != given:
-        made = made.reformat(format=to, threads=1)
+        made = reformatter.reformat(made, format=to, threads=threads)
     made.pts, made.time_base = frame.pts, frame.time_base
     return made

@@ -11,6 +11,7 @@ from typing import Any
 import av
 from av.error import FFmpegError
 from av.filter import Graph
+from av.video.reformatter import VideoReformatter
 
 from ..errors import InputError, InputWarning, Warn
 from ..io.atomic import commit_part, part_file
@@ -56,6 +57,7 @@ class ContainerSink:
         self._last: int | None = None  # pts of a GIF's last frame
         self._too_fast = False
         self._count = 0
+        self._reformatter = VideoReformatter()
         try:
             self._stream = self._add_stream(rate, time_base)
             if audio_from and container.sound:
@@ -101,7 +103,13 @@ class ContainerSink:
             self._last = pts
             encoded = self._palette(Frame(frame.image, pts, self._tick, frame.alpha))
         else:
-            encoded = encoder_frame(frame, self._size, self._pixels, full=self._output.codec.full)
+            encoded = encoder_frame(
+                frame,
+                self._size,
+                self._pixels,
+                full=self._output.codec.full,
+                reformatter=self._reformatter,
+            )
         self._count += 1
         self._mux(self._encode(encoded))
 

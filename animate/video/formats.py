@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..io.paths import is_pattern, is_url, new_file, plain_scheme
+from ..options import Quality
 
 
 class Codec(NamedTuple):
@@ -19,7 +20,8 @@ class Codec(NamedTuple):
     none. even: takes only even sizes. options: the encoder's; live: more of them for low latency; prompt:
     those with which no frame waits for later ones, at the same quality. tag: FourCC. full: YCbCr in all 256
     levels, which smooth dark images need, where every player knows the tag. gpu: the same by an NVIDIA GPU.
-    fastest: frames a second that it takes at most, None if it does not mind.
+    fastest: frames a second that it takes at most, None if it does not mind. qualities: more
+    options by quality, of which `options` has "high"; empty where the codec knows one quality only.
     """
 
     encoder: str
@@ -33,6 +35,14 @@ class Codec(NamedTuple):
     prompt: dict[str, str] | None = None
     gpu: "Codec | None" = None
     fastest: int | None = None
+    qualities: dict[str, dict[str, str]] = {}  # noqa: RUF012  # never changed
+
+    def at(self, quality: Quality) -> "Codec | None":
+        """The same codec at that quality, None if it is lossless and the codec cannot be."""
+        if quality not in self.qualities:
+            return None if quality == "lossless" and self.encoder not in _LOSSLESS else self
+        gpu = self.gpu.at(quality) if self.gpu else None
+        return self._replace(options=self.options | self.qualities[quality], gpu=gpu)
 
     def low_latency(self) -> "Codec":
         """The same codec with its `live` options."""
@@ -42,6 +52,17 @@ class Codec(NamedTuple):
     def without_delay(self) -> "Codec":
         """The same codec with its `prompt` options."""
         return self._replace(options=self.options | (self.prompt or {}))
+
+
+_LOSSLESS = ("png",)  # always
+
+
+def _steps(
+    option: str, low: int, medium: int, high: int, lossless: dict[str, str]
+) -> dict[str, dict[str, str]]:
+    """The options of each quality, one of which says how coarse it is."""
+    coarse = {"low": low, "medium": medium, "high": high}
+    return {name: {option: str(value)} for name, value in coarse.items()} | {"lossless": lossless}
 
 
 _LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
@@ -57,7 +78,17 @@ CODECS = {
         full=True,
         live=_LIVE,
         prompt={"tune": "zerolatency"},
-        gpu=Codec("h264_nvenc", "yuv420p", None, True, _GPU | {"qp": "8"}, full=True, live=_GPU_LIVE),
+        gpu=Codec(
+            "h264_nvenc",
+            "yuv420p",
+            None,
+            True,
+            _GPU | {"qp": "8"},
+            full=True,
+            live=_GPU_LIVE,
+            qualities=_steps("qp", 27, 19, 8, {"qp": "0", "tune": "lossless"}),
+        ),
+        qualities=_steps("crf", 24, 17, 6, {"crf": "0"}),
     ),
     "h265": Codec(
         "libx265",
@@ -68,7 +99,17 @@ CODECS = {
         "hvc1",
         live=_LIVE,
         prompt={"tune": "zerolatency"},
-        gpu=Codec("hevc_nvenc", "yuv420p", None, True, _GPU | {"qp": "14"}, "hvc1", live=_GPU_LIVE),
+        gpu=Codec(
+            "hevc_nvenc",
+            "yuv420p",
+            None,
+            True,
+            _GPU | {"qp": "14"},
+            "hvc1",
+            live=_GPU_LIVE,
+            qualities=_steps("qp", 29, 22, 14, {"qp": "0", "tune": "lossless"}),
+        ),
+        qualities=_steps("crf", 26, 19, 14, {"x265-params": "log-level=error:lossless=1"}),
     ),
     "av1": Codec(
         "libsvtav1",
@@ -78,6 +119,7 @@ CODECS = {
         {"crf": "20", "preset": "8"},
         prompt={"svtav1-params": "pred-struct=1:lookahead=0"},
         fastest=240,
+        qualities={"low": {"crf": "38"}, "medium": {"crf": "26"}, "high": {"crf": "20"}},
     ),
     "prores": Codec("prores_ks", "yuv444p10le", "yuva444p10le", False, {"profile": "4444"}),
     "vp9": Codec(
@@ -86,9 +128,17 @@ CODECS = {
         "yuva420p",
         True,
         {"crf": "16", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1", "auto-alt-ref": "0"},
+        qualities=_steps("crf", 36, 24, 16, {"lossless": "1"}),
     ),
     "gif": Codec("gif", "pal8", "pal8", False, {}),
-    "webp": Codec("libwebp_anim", "bgra", "bgra", False, {"quality": "92"}),
+    "webp": Codec(
+        "libwebp_anim",
+        "bgra",
+        "bgra",
+        False,
+        {"quality": "92"},
+        qualities=_steps("quality", 75, 85, 92, {"lossless": "1"}),
+    ),
     "png": Codec("png", "rgb24", "rgba", False, {}),
 }
 
@@ -140,13 +190,14 @@ class Encoding:
 
     codec: one of the container's, None for its first. alpha: the frames have transparency; on white where
     the format holds none. gpu: encode on an NVIDIA GPU if one can. comment: the container's comment tag, or
-    each PNG's; GIF and WebP hold none.
+    each PNG's; GIF and WebP hold none. quality: of a file; what is sent live has its own.
     """
 
     codec: str | None = None
     alpha: bool = False
     gpu: bool = False
     comment: str | None = None
+    quality: Quality = "high"
 
 
 class Output(NamedTuple):
@@ -162,13 +213,20 @@ class Output(NamedTuple):
     codec: Codec
 
     @classmethod
-    def of(cls, given: str | os.PathLike, codec: str | None = None, overwrite: bool = False) -> "Output":
+    def of(
+        cls,
+        given: str | os.PathLike,
+        codec: str | None = None,
+        overwrite: bool = False,
+        quality: Quality = "high",
+    ) -> "Output":
         """The output named by `given`: a file, frames/%05d.png, "-" (standard output) or an address.
 
-        InputError if it cannot be written, exists and `overwrite` is false, or does not hold `codec`.
+        InputError if it cannot be written, exists and `overwrite` is false, does not hold `codec`, or that
+        codec has no such `quality`.
         """
         if given == "-":
-            prompt = _codec(given, _PIPE, codec).without_delay()
+            prompt = _codec(given, _PIPE, codec, quality).without_delay()
             return cls("standard output", "pipe:1", None, _PIPE, prompt)
         if is_url(given):
             address = plain_scheme(given)
@@ -178,10 +236,10 @@ class Output(NamedTuple):
                 raise InputError(given, "video is not sent that way", f"take one of {known}")
             container = _STREAMS[scheme]
             url = f"{address}?pkt_size=1316" if scheme == "udp" and "?" not in address else address
-            return cls(str(given), url, None, container, _codec(given, container, codec))
+            return cls(str(given), url, None, container, _codec(given, container, codec, quality))
         path = new_file(given, overwrite)
         container = FILES[path.suffix.lower()]
-        return cls(str(path), f"file:{path}", path, container, _codec(path, container, codec))
+        return cls(str(path), f"file:{path}", path, container, _codec(path, container, codec, quality))
 
     @property
     def is_pipe(self) -> bool:
@@ -194,9 +252,16 @@ class Output(NamedTuple):
         return self.path is not None and self.container.muxer == "image2" and is_pattern(self.path)
 
 
-def _codec(name: object, container: Container, asked: str | None) -> Codec:
+def _codec(name: object, container: Container, asked: str | None, quality: Quality) -> Codec:
     if asked is not None and asked not in container.codecs:
         choice = " or ".join(container.codecs)
         raise InputError(name, f"--codec {asked} does not go into it", f"take {choice}, or another ending")
-    codec = CODECS[asked or container.codecs[0]]
-    return codec.low_latency() if container.live else codec
+    which = asked or container.codecs[0]
+    if container.live:
+        return CODECS[which].low_latency()
+    codec = CODECS[which].at(quality)
+    if codec is None:
+        raise InputError(
+            name, f"--quality lossless: {which} cannot be", "take high, or another codec or ending"
+        )
+    return codec

@@ -44,7 +44,7 @@ class VideoWriter:
         warn: Warn = ignore,
     ):
         encoding = encoding or Encoding()
-        self.output = Output.of(path, encoding.codec, overwrite)
+        self.output = Output.of(path, encoding.codec, overwrite, encoding.quality)
         self.path = self.output.path or Path(self.output.name)
         self._frame_size = size
         self.size = (size[0] // 2 * 2, size[1] // 2 * 2) if self.output.codec.even else size

@@ -146,7 +146,8 @@ class Part:
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")  # torch warns about its own code
-            model = ov.convert_model(torch.export.export(self._method, examples))
+            exported = torch.export.export(self._method, examples)
+            model = ov.convert_model(exported.run_decompositions(_decompositions()))
         model.reshape({index: list(shape) for index, (shape, _) in enumerate(given)})
         count = len(model.outputs)
         if self._ranges is not None:
@@ -238,6 +239,20 @@ def _measure(path: Path, parts: dict[str, Part], work: Callable[[], object]) -> 
         with whole_file(path) as part:
             part.write_text(json.dumps(ranges))
     return ranges
+
+
+def _decompositions() -> dict[Any, Callable[..., Any]]:
+    """How operations are written that OpenVINO has in no fast form."""
+    return {torch.ops.aten.pad.default: _pad}
+
+
+def _pad(x: Tensor, padding: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """`F.pad` with "replicate" by joining; OpenVINO's own way, an index, reorders all channels four times."""
+    if mode != "replicate":
+        return NotImplemented
+    left, right, top, bottom = padding
+    x = torch.cat([x[..., :1, :]] * top + [x] + [x[..., -1:, :]] * bottom, dim=-2)
+    return torch.cat([x[..., :1]] * left + [x] + [x[..., -1:]] * right, dim=-1)
 
 
 def _word(dtype: torch.dtype) -> str:

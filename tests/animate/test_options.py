@@ -32,6 +32,8 @@ ALL = AnimateOptions(
     source_motion="replace",
     codec="vp9",
     audio_track=2,
+    quality="low",
+    max_side=720,
     label=True,
     sidecar=True,
 )

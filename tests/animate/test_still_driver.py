@@ -21,7 +21,7 @@ MOST = 0.5
 
 @pytest.fixture(scope="module")
 def animator() -> Animator:
-    return Animator.from_pretrained("face-256", device="cpu")
+    return Animator.from_pretrained("face-256", device="cpu", backend="torch")
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        animator = Animator.from_pretrained(options.weights, device="cpu")
+        animator = Animator.from_pretrained(options.weights, device="cpu", backend="torch")
         write_image(editing_sheet(animator, options.portraits), options.out)
         print(options.out)
 

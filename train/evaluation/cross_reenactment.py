@@ -170,7 +170,7 @@ def output_points(
 def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targets: bool) -> dict:
     """Measure all pairs of different people. Writes motion.json and, unless `targets`, sheet.png (a row per
     source, a column per driver, relative motion) to `out`."""
-    animator = Animator.from_pretrained(weights, device="cpu")
+    animator = Animator.from_pretrained(weights, device="cpu", backend="torch")
     drivers = read_drivers(data, animator.networks.landmarker, count, frames)
     sources = read_sources(data, animator.networks.landmarker, count)
     motions = {driver.identity: fit_track(_points(driver)).motion for driver in drivers}

@@ -43,7 +43,7 @@ def evaluate(
     is relative to the true frame's. `out` gets a sheet per frame: source, true, bicubic, without detail,
     with."""
     features = PerceptualFeatures(perceptual)
-    animator = Animator.from_pretrained(weights, device="cpu")
+    animator = Animator.from_pretrained(weights, device="cpu", backend="torch")
     results: dict[tuple[int, str], Scores] = {}
     for size, least in SIZES.items():
         for name, original, square in _large(data, raw, least):

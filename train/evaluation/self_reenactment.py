@@ -106,7 +106,7 @@ def evaluate(
     for name in against:
         stem = Path(name).stem
         animators[f"against {stem}" if f"against {stem}" not in animators else f"against {name}"] = (
-            Animator.from_pretrained(name, device="cpu")
+            Animator.from_pretrained(name, device="cpu", backend="torch")
         )
     result = Evaluation(perceptual=features is not None, auc=judge.auc, lpips=lpips is not None)
     for clip in tqdm(clips, unit="clip"):

@@ -21,7 +21,7 @@ from gfla.animate.cli.live import main
 from gfla.animate.face.landmarks import Landmarker
 from gfla.animate.face.tracking import Sighting, sight
 from gfla.animate.streaming.live import CLOCK, Controls, LiveCount, Newest, animate_live
-from gfla.animate.streaming.sinks import FileSink, VirtualCamera, Window
+from gfla.animate.streaming.sinks import FileSink, UnhurriedSink, VirtualCamera, Window
 from gfla.models import CONFIGS, Generator
 from PIL import Image
 
@@ -256,6 +256,48 @@ def test_the_sink_is_never_an_input(portrait: Path, clip: Path, tmp_path: Path, 
 def test_a_recording_of_nothing_is_no_file(tmp_path: Path):
     FileSink(str(tmp_path / "out.mp4"), (64, 64), Fraction(25)).close()
     assert not list(tmp_path.iterdir())
+
+
+class Stalled:
+    """A sink that takes nothing until it may."""
+
+    def __init__(self) -> None:
+        self.may, self.shown, self.closed = threading.Event(), [], False
+
+    def show(self, frame: Frame) -> None:
+        self.may.wait(10)
+        if frame.pts == 99:
+            raise InputError("udp://there", "cannot be written")
+        self.shown.append(frame.pts)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_where_nobody_listens_nobody_waits_and_it_recovers(head_picture: Picture):
+    stalled, told = Stalled(), []
+    sink = UnhurriedSink(stalled, "udp://there", told.append, patience=0.0)
+    for number in range(50):
+        sink.show(Frame(head_picture(0), number, CLOCK))
+    assert not stalled.shown
+    assert [str(warning) for warning in told] == [
+        "udp://there: nobody takes the pictures there; they are left out until somebody does."
+    ]
+    stalled.may.set()
+    sink.close()
+    assert stalled.shown[-1] == 49
+    assert len(stalled.shown) < 4
+    assert stalled.closed
+
+
+def test_an_error_of_a_sink_aside_is_raised(head_picture: Picture):
+    stalled = Stalled()
+    stalled.may.set()
+    sink = UnhurriedSink(stalled, "udp://there")
+    sink.show(Frame(head_picture(0), 99, CLOCK))
+    with pytest.raises(InputError, match="cannot be written"):
+        sink.close()
+    assert stalled.closed
 
 
 def test_a_virtual_camera_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

@@ -67,7 +67,7 @@ def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
 
 def test_without_memory_every_frame_is_the_first(drawn):
     """The evaluation's way to switch previous frames off: no network is changed for it."""
-    ours = Animator.from_pretrained("face-256", device="cpu")
+    ours = Animator.from_pretrained("face-256", device="cpu", backend="torch")
     memoryless = copy(ours)
     memoryless.networks = Memoryless(ours.networks.generator, ours.networks.landmarker, "cpu")
     with VideoReader(drawn / "clips" / "drawn000_0.mp4", end=0.12) as reader:
