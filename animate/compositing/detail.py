@@ -164,7 +164,7 @@ def _carried(drawing: Drawing, canvas: Canvas) -> Field:
 def _over(plate: Image, person: NDArray, cover: Field) -> Image:
     """`person` over `plate`, both (side, side, 3), by `cover` (S, S)."""
     share = resize(cover, len(plate), cv2.INTER_LINEAR).clip(0, 1)
-    return cv2.blendLinear(person, plate, share, 1 - share)
+    return cv2.blendLinear(person, plate, share, 1 - share)  # type: ignore[return-value]
 
 
 def _resting(flow: Field, space: Field) -> Field:

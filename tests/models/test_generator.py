@@ -161,7 +161,8 @@ def test_an_untrained_generator_starts_from_the_spline_warp():
 def test_without_a_person_there_is_only_the_plate_and_with_nothing_else_only_the_picture():
     model = randomised(TINY)
     for head in (model.flow.head8, model.flow.head4):  # no corrections
-        head.weight.zero_(), head.bias.zero_()
+        for parameter in head.parameters():
+            parameter.zero_()
     image, structure, points = clip(1, seed=12)
     plate = layers_of(image).plate
     nobody, all_over = torch.zeros_like(image[:, :1]), torch.ones_like(image[:, :1])
@@ -171,6 +172,8 @@ def test_without_a_person_there_is_only_the_plate_and_with_nothing_else_only_the
     )
     torch.testing.assert_close(empty.warped, plate, atol=0.01, rtol=0)
     torch.testing.assert_close(full.warped, plain.warped, atol=0.01, rtol=0)
+    assert empty.cover is not None
+    assert full.cover is not None
     assert empty.cover.max() < 0.01
     assert full.cover.min() > 0.99
     assert plain.cover is None
@@ -183,6 +186,7 @@ def test_a_moved_person_uncovers_the_plate():
     layers = layers_of(image)
     reference = model.encode_reference(image, structure[:, 0], points[:, 0] - 6, layers)
     output = model.animate(structure, points, reference)[0][0]  # moved by 6 pixels to the right and down
+    assert output.cover is not None
     cover = output.cover[0, 0, 30:50].mean(0)
     assert cover[16:20].max() < 0.1
     assert cover[24:46].min() > 0.9

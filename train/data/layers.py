@@ -33,12 +33,12 @@ def moved_head(image: Image, matte: Image, points: Points, rng: np.random.Genera
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     share, back = head_share(moved, soft), cv2.invertAffineTransform(matrix)
     y, x = np.mgrid[:size, :size].astype(np.float32)
-    places = [
+    across, down = (
         (here + share * (row[0] * x + row[1] * y + row[2] - here)).astype(np.float32)
         for here, row in zip((x, y), back, strict=True)
-    ]
+    )
     plate = background_plate(image, soft)
-    person = cv2.remap(image, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    cover = cv2.remap(matte, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[..., None] / 255
+    person = cv2.remap(image, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    cover = cv2.remap(matte, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[..., None] / 255
     mixed = plate + cover * (person.astype(np.float32) - plate)
     return np.rint(mixed).clip(0, 255).astype(np.uint8), moved.astype(np.float32)

@@ -60,7 +60,7 @@ def test_another_drivers_target_keeps_the_sources_edges_where_it_does_not_move()
     """Edges far from the face stay where they are; those under the moved face are dropped."""
     face = np.full((SIDE, SIDE, 3), 60, np.uint8)
     face[:, :14] = 220
-    own, moved = plain_face(), plain_face() + np.float32((10, 4))
+    own, moved = plain_face(), plain_face() + np.array((10, 4), np.float32)
     still, target = guidance_of(own, face), guidance_towards(moved, own, face)
     assert (still[0, 5:-5, 12:16] > 0).any(axis=1).all()
     assert (target[0, 5:-5, 11:17] > 0).any(axis=1).mean() > 0.95

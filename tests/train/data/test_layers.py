@@ -70,8 +70,12 @@ def test_persons_are_found_once(drawn, tmp_path):
     again = load_clips(drawn, "train", tmp_path, mattes=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.mattes.npy")} == stored
     for a, b in zip(first, again, strict=True):
+        assert a.mattes is not None
+        assert b.mattes is not None
         assert a.mattes.shape == (1 + (len(a.frames) - 1) // MATTE_STEP, *a.frames.shape[1:3])
         assert np.array_equal(a.mattes, b.mattes)
     batch = Sampler(first, 2, 1, 64, 0, edges=False)(0)
+    assert batch.matte is not None
+    assert batch.plate is not None
     assert batch.matte.shape == (2, 1, 64, 64)
     assert batch.plate.shape == (2, 3, 64, 64)
