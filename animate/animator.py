@@ -67,7 +67,7 @@ class Animator:
         name: str | Path = "face-256",
         device: str = "auto",
         landmarks: str = "builtin",
-        backend: str = "auto",
+        backend: str = "torch",
     ) -> Self:
         """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
 

@@ -4,7 +4,7 @@ from .attention_flow import AttentionFlow
 from .config import CONFIGS, AttentionFlowConfig, DiscriminatorConfig, GeneratorConfig, OriginalConfig
 from .discriminator import Discriminator, frame_residuals
 from .flow import Motion
-from .frames import Ahead, FrameOutput, GeneratorMemory, Layers, Reference
+from .frames import Ahead, FrameOutput, GeneratorMemory, LayerPyramid, Layers, Reference
 from .generator import Generator
 from .matte import MATTES, MatteConfig, MatteNet, load_matte_net
 from .original import Original, OriginalAhead, OriginalReference
@@ -31,6 +31,7 @@ __all__ = [
     "Generator",
     "GeneratorConfig",
     "GeneratorMemory",
+    "LayerPyramid",
     "Layers",
     "MatteConfig",
     "MatteNet",

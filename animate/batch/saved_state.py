@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...models import GeneratorMemory, OriginalReference, Reference
+from ...models import GeneratorMemory, LayerPyramid, OriginalReference, Reference
 from ..compositing.closeups import CloseupReferences
 from ..compositing.detail import Canvas, Closeup, Drawing
 from ..face.crop import FaceSquare
@@ -57,6 +57,7 @@ _TYPES: dict[str, type] = {
         FaceMotion,
         OneEuro,
         Reference,
+        LayerPyramid,
         OriginalReference,
         GeneratorMemory,
     )

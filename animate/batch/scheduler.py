@@ -172,7 +172,9 @@ def _tasks(jobs: Sequence[Job], todo: Sequence[Job], folder: Path, options: Batc
     for job in todo:
         name = _track(job)
         track = str(folder / "tracks" / f"{name}.safetensors") if tracks[name] > 1 else None
-        if options.warm is None or not in_segments(Output.of(job.output, job.options.codec, overwrite=True)):
+        if options.warm is None or not in_segments(
+            Output.of(job.output, job.options.codec, True, job.options.quality)
+        ):
             yield Task(job, track=track)
         else:
             for index in range(options.workers):

@@ -91,7 +91,7 @@ def finish_segments(job: Job, segments: Segments, weights: str, warn: Warn) -> i
         raise no_face_at_all(str(job.driving))
     options = job.options
     with VideoReader(job.driving, options.start, options.end, audio_track=options.audio_track) as reader:
-        target = Output.of(job.output, options.codec, overwrite=True)
+        target = Output.of(job.output, options.codec, True, options.quality)
         join_segments(segments, reader, target, tag(weights), warn)
     away = join_spans(span for segment in whole for span in segment.away)
     for warning in loss_warnings(str(job.driving), away, ended[1], options.no_face):

@@ -57,7 +57,7 @@ class Worker:
 
     def _work(self, task: Task, hooks: RenderHooks) -> int:
         job, home = task.job, job_folder(self._folder, task.job)
-        output = Output.of(job.output, job.options.codec, overwrite=True)
+        output = Output.of(job.output, job.options.codec, True, job.options.quality)
         assert output.path, "a batch writes files"
         check_not_input(output.path, job.source, job.driving)
         home.mkdir(parents=True, exist_ok=True)

@@ -40,8 +40,8 @@ def at_terminal() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items() if not stop.came else ():  # more may follow before the exit
-            signal.signal(number, handler)
+        for number, handler in before.items():  # more may follow before the exit
+            signal.signal(number, signal.SIG_IGN if stop.came else handler)
         sys.stdout, sys.stderr = out, err
 
 

@@ -21,7 +21,10 @@ class Orientation(NamedTuple):
     @classmethod
     def of(cls, decoded: av.VideoFrame) -> Self:
         """Of a frame; upright if it does not say, or nonsense."""
-        found = decoded.side_data.get("DISPLAYMATRIX")
+        try:
+            found = decoded.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # PyAV does not know the type of something beside it
+            return cls()
         if found is None:
             return cls()
         a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(found), np.int32)[:5].tolist())

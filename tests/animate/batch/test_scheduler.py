@@ -105,7 +105,8 @@ def test_the_exit_status_counts_to_a_hundred(asked: dict, manifest):
 
 def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
     """The columns are gfla-animate's options but save-motion and stats, and each reaches the job."""
-    texts = {"flag": "yes", "time": "1.5", "number": "0.5", "count": "1", "parts": "eyes", "track": "2"}
+    texts = {"flag": "yes", "time": "1.5", "number": "0.5", "count": "64", "parts": "eyes", "track": "2"}
+    texts["text"] = "other.safetensors"
     options = [*list_options(ModelOptions), *list_options(AnimateOptions)]
     given = {
         option.flag: texts.get(option.kind) or next(c for c in option.choices if c != default)
@@ -113,7 +114,7 @@ def test_a_row_may_give_every_option_of_an_animation(manifest, tmp_path: Path):
     }
     parser = animate._parser()
     flags = {flag.lstrip("-") for action in parser._actions for flag in action.option_strings}
-    assert set(given) == flags - {"h", "help", "o", "output", "save-motion", "stats"}
+    assert set(given) == flags - {"h", "help", "o", "output", "save-motion", "stats", "quiet"}
     cells = ",".join(given.values())
     (job,) = jobs_of(read_manifest(manifest(f"a.png,b.mp4,c.mp4,{cells}", ",".join([*COLUMNS, *given]))))
     settings = json.loads(job.settings())

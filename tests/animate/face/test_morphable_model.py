@@ -159,6 +159,8 @@ def test_eyes_blink_together_and_wink_alone():
     opening[12, 1] = 0.3
     eyes = calibrate(signals._replace(opening=opening), lid_range(opening)).opening[:, :2]
     assert eyes[5, 0] < 0.1
-    assert eyes[5, 1] == pytest.approx(1 - 2 * (0.95 - 0.75 / 1.1) / (0.95 - 0.25), abs=1e-3)
+    reach = 0.95 - 0.25
+    share = (0.95 - 0.75 / 1.1) / reach
+    assert eyes[5, 1] == pytest.approx(1 - 2 * share * (reach + (1 - reach) * share), abs=1e-3)
     assert eyes[12, 0] == 1
     assert eyes[12, 1] < 0.1

@@ -3,6 +3,7 @@
 import io
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -46,7 +47,7 @@ def noisy(make_video) -> Path:
 @pytest.mark.parametrize("piped", [True, False])
 def test_an_index_at_the_end_on_standard_input(tmp_path: Path, noisy: Path, piped: bool):
     """Through a pipe, and from a file that standard input is."""
-    command = ["python", "-c", READ, str(tmp_path / "out.mp4")]
+    command = [sys.executable, "-c", READ, str(tmp_path / "out.mp4")]
     with noisy.open("rb") as file:
         given: Any = {"input": file.read()} if piped else {"stdin": file}
         done = subprocess.run(command, capture_output=True, check=False, **given)
