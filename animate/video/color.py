@@ -32,10 +32,10 @@ class RgbConverter:
     has_alpha: whether the last frame's format has transparency.
     """
 
-    def __init__(self, name: str, pixel: Fraction | None, warn: Warn, crop: Crop = _WHOLE):
+    def __init__(self, name: str, pixel: Fraction | None, warn: Warn, crop: Crop = _WHOLE, codec: str = ""):
         """name: of the file, for warnings. pixel: width over height of one, or None. crop: what is cut off
-        the coded pictures."""
-        self._name, self._warn, self._crop = name, warn, crop
+        the coded pictures. codec: FFmpeg's name of it."""
+        self._name, self._warn, self._crop, self._codec = name, warn, crop, codec
         self._pixel = pixel if pixel and _ASPECTS[0] <= pixel <= _ASPECTS[1] else Fraction(1)
         self._size: tuple[int, int] | None = None
         self._told: set[str] = set()
@@ -58,7 +58,7 @@ class RgbConverter:
             pixels = np.dstack([narrow, pixels[..., 3]]) if self.has_alpha else narrow
         if any(self._crop):
             pixels = self._cropped(pixels, decoded.width, decoded.height)
-        pixels = Orientation.of(decoded).apply(pixels)
+        pixels = Orientation.of(decoded, self._codec).apply(pixels)
         if not self.has_alpha:
             return np.ascontiguousarray(pixels), None
         alpha = np.ascontiguousarray(pixels[..., 3])

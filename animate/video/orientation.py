@@ -9,6 +9,10 @@ import numpy as np
 
 _SNAP = 1.0  # degrees off a quarter turn that are a writer's rounding; FFmpeg takes the same
 
+_WITH_EXIF = {"mjpeg", "png", "apng", "tiff", "webp", "jpeg2000", "jpegls", "libjxl", "gif", "bmp"}
+"""Codecs of still pictures, beside which FFmpeg leaves the EXIF data. PyAV 18 does not know that type, and a
+list of side data that it cannot finish ends the process when it is collected."""
+
 
 class Orientation(NamedTuple):
     """A display matrix's four numbers: a pixel at (x, y) is shown at (a x + c y, b x + d y), y downwards."""
@@ -19,12 +23,13 @@ class Orientation(NamedTuple):
     d: float = 1.0
 
     @classmethod
-    def of(cls, decoded: av.VideoFrame) -> Self:
-        """Of a frame; upright if it does not say, or nonsense."""
-        try:
-            found = decoded.side_data.get("DISPLAYMATRIX")
-        except ValueError:  # PyAV does not know the type of something beside it
-            return cls()
+    def of(cls, decoded: av.VideoFrame, codec: str) -> Self:
+        """Of a frame of that codec (FFmpeg's name); upright if it does not say, or nonsense."""
+        if codec in _WITH_EXIF:
+            quarter = decoded.rotation // 90 % 4
+            cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
+            return cls(cos, -sin, sin, cos)
+        found = decoded.side_data.get("DISPLAYMATRIX")
         if found is None:
             return cls()
         a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(found), np.int32)[:5].tolist())

@@ -72,7 +72,7 @@ def read_media(path: Path) -> Media:
         except (FFmpegError, StopIteration):
             raise InputError(path, "its first picture cannot be decoded") from None
         assert isinstance(frame, av.VideoFrame)
-        orientation = Orientation.of(frame)
+        orientation = Orientation.of(frame, stream.codec_context.name)
         kept = sound_streams(container, str(path))
         return Media(
             _name(container.format.name, path),

@@ -214,7 +214,9 @@ class VideoReader:
         stream = self._stream
         number = stream.container.streams.video.index(stream)
         crop = declared_crop(self.input.path, number, (stream.width, stream.height))
-        convert = RgbConverter(self.name, stream.sample_aspect_ratio, self._warn, crop)
+        convert = RgbConverter(
+            self.name, stream.sample_aspect_ratio, self._warn, crop, stream.codec_context.name
+        )
         for decoded in salvage.frames():
             pts = decoded.dts if decoded.pts is None else decoded.pts
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams
