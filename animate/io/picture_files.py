@@ -34,6 +34,9 @@ def open_picture(path: Path, formats: tuple[str, ...] | None = None) -> Image.Im
         import pillow_heif
 
         pillow_heif.register_heif_opener(thumbnails=False)
+    if formats is not None:  # Pillow fails on a name that nobody has registered
+        Image.init()
+        formats = tuple(name for name in formats if name in Image.OPEN)
     try:
         with _quiet_decoders():
             return Image.open(path, formats=formats)

@@ -78,7 +78,10 @@ def test_endpoints_are_named_and_documented(client):
         ({"motion": "dance"}, "dance: there is no such motion; choose of blink"),
         ({}, "send a driving video, or name a motion"),
         ({"motion": "nod", "mode": "sideways"}, "motion: 'sideways': no such choice; take relative or"),
-        ({"motion": "nod", "options": {"tail": 1}}, "tail: there is no such option; choose of brows"),
+        (
+            {"motion": "nod", "options": {"tail": 1}},
+            "tail: there is no such option; choose of audio-track, brows",
+        ),
         ({"motion": "nod", "options": {"mouth": 9}}, "--mouth 9: out of range; give 0 to 3"),
         ({"motion": "nod", "options": {"detail": "much"}}, "detail: 'much': not a number; write a number"),
         ({"motion": "nod", "options": [1]}, "options: not an object; give values by name"),
