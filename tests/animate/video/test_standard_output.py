@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -26,7 +27,7 @@ except InputError as error:
 
 def piped(count: int, rate: int, codec: str, **streams) -> subprocess.Popen:
     """A process that writes frames to standard output, one for each line that it gets."""
-    command = ["python", "-c", PIPED, str(count), str(rate), codec]
+    command = [sys.executable, "-c", PIPED, str(count), str(rate), codec]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **streams)
 
 
@@ -39,8 +40,8 @@ def test_the_first_fragment_leaves_within_a_second(codec: str):
         data, number = b"", 0
         for number in range(1, 26):
             assert process.stderr
-            while process.stderr.readline().strip() != b"%d" % number:
-                pass
+            while (line := process.stderr.readline()).strip() != b"%d" % number:
+                assert line, "it ended early"
             data += process.stdout.read() or b""
             if b"moof" in data:
                 break
