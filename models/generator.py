@@ -101,7 +101,7 @@ class Generator(nn.Module):
         reference = self._encode(image, structure4, points)
         if layers is None or not self.config.layered:
             return reference
-        features8, features4, *_ = self.encode_picture(layers.plate, structure4)
+        features4, features8 = self.image_encoder(layers.plate)
         matte4 = F.avg_pool2d(layers.matte, 4)
         mattes = (F.avg_pool2d(matte4, 2), matte4, layers.matte)
         return reference._replace(layers=LayerPyramid(mattes, (features8, features4, layers.plate)))

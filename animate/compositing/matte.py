@@ -6,6 +6,8 @@ the matte's edge along the photograph's own edges.
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import torch
@@ -36,7 +38,7 @@ def portrait_matte(image: Image, net: MatteNet | None = None) -> Grey:
 
     image: (H, W, 3) uint8 RGB of any size. net: the network, by default the one that we ship, on the CPU.
     """
-    net = net or load_matte_net()
+    net = net or _shipped()
     height, width = image.shape[:2]
     scale = net.config.size / (height * width) ** 0.5
     shape = (_cells(height * scale), _cells(width * scale))
@@ -92,6 +94,11 @@ def head_share(landmarks: NDArray[np.floating], matte: NDArray[np.floating]) -> 
     below += _SHOULDER * np.maximum(beside - 0.9, 0) ** 2
     lower = _falling(below, 0.0, neck)
     return (lower * _falling(beside, *_BESIDE)).astype(np.float32)
+
+
+@cache
+def _shipped() -> MatteNet:
+    return load_matte_net()
 
 
 def _cells(length: float) -> int:
