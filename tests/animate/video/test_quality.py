@@ -52,7 +52,7 @@ def written(path: Path, pictures: list[np.ndarray], **how: object) -> list[np.nd
 def test_the_default_keeps_what_is_seen_and_each_step_costs(
     tmp_path: Path, pictures: list[np.ndarray], codec: str
 ):
-    assert AnimateOptions().quality == "medium"
+    assert AnimateOptions().quality == "high"
     made, sizes = {}, []
     for quality in ("lossless", "high", "medium", "low"):
         path = tmp_path / f"{quality}.mp4"
