@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from .config import AttentionFlowConfig, GeneratorConfig
 from .flow import STRIDE, FlowEstimator, Hourglass, Motion, candidate_flows
-from .flow_prior import pose_prior
 from .frames import Deformed, FrameOutput, GeneratorMemory, Layers, Reference
 from .layers import ImageEncoder, Residual, StructureEncoder, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
+from .priors.spline import pose_prior
 
 Align = Callable[[int, Tensor], Tensor]
 

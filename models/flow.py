@@ -1,6 +1,6 @@
 """Flow Field Estimator (GFLA section 3.1): where to find each place of the new picture in each reference.
 
-It blends candidate flows that follow from the pose in closed form (see `flow_prior`; for a face: stay still,
+It blends candidate flows that follow from the pose in closed form (`priors.spline`; for a face: stay still,
 follow the head as one body, follow the landmark spline) and adds a learnt residual, coarse to fine: the flow
 at H/4 starts from the flow at H/8. All references pass the same weights, and the shares of {generated,
 references} are a softmax, so any number of references fits.
@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import GeneratorConfig
-from .flow_prior import CANDIDATES, PosePrior
 from .layers import Down, Residual, Up, activate, conv, double
 from .ops import warp
+from .priors.spline import CANDIDATES, PosePrior
 
 STRIDE = 4
 """Pixels per cell of the finest level at which candidate flows are blended."""

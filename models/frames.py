@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from .flow import FlowOutput, Motion
-from .flow_prior import PosePrior
+from .priors.spline import PosePrior
 
 
 class Layers(NamedTuple):

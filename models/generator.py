@@ -25,10 +25,10 @@ from torch.nn import functional as F
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
-from .flow_prior import PosePrior, pose_prior
 from .frames import Ahead, Deformed, FrameOutput, GeneratorMemory, LayerPyramid, Layers, Reference
 from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, without_combs
 from .ops import warp
+from .priors.spline import PosePrior, pose_prior
 
 _SURE = 2e-3  # a matte is that sure at most, so that a correction can have its way
 

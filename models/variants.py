@@ -18,11 +18,11 @@ from torch.nn import functional as F
 
 from .attention_flow import Synthesis
 from .config import GeneratorConfig
-from .flow_prior import PosePrior
 from .frames import FrameOutput, GeneratorMemory
 from .generator import Generator
 from .layers import Down, ImageEncoder, StructureEncoder, activate, conv, residuals
 from .ops import attention_warp, warp
+from .priors.spline import PosePrior
 
 
 class Paper(Generator):

@@ -21,8 +21,8 @@ ORDER = {
         "generator",
         "attention, frames",
         "flow",
-        "flow_prior",
-        "layers, limbs, head, ops",
+        "priors",
+        "layers, ops",
         "config",
     ],
     "animate": [
@@ -65,7 +65,7 @@ ORDER = {
         "samples, prepare",
         "closeups, faces, mattes, pairs, footage",
         "clips",
-        "augment, layers, photo, flow_teacher, puppet_pairs, deepfashion_market, shapenet",
+        "augment, layers, photo, flow_teacher",
     ],
     "train.evaluation": [
         "report, fine_tuning",

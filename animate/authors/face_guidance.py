@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...models.flow_prior import spline_flow
+from ...models.priors.spline import spline_flow
 from .face_maps import face_label, face_maps, picture_edges
 
 Points = NDArray[np.float32]

@@ -15,9 +15,9 @@ from av.video.reformatter import VideoReformatter
 
 from ..errors import InputError, InputWarning, Warn
 from ..io.atomic import commit_part, part_file
-from .color import encoder_frame, tag_bt709
 from .formats import Container, Encoding, Output
 from .frame import Frame
+from .picture.color import encoder_frame, tag_bt709
 from .reader import VideoReader
 from .sound import Sound
 

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..io.primaries import HDR
 from .formats import FILES
 from .inputs import Input, picture_stream, picture_streams, sound_streams
-from .orientation import Orientation
+from .picture.orientation import Orientation
 from .support import holds_sound
 from .webp import is_webp
 

@@ -27,10 +27,10 @@ from .clock import (
     stream_duration,
     timed_by_decoding,
 )
-from .color import RgbConverter
-from .crop import declared_crop
 from .frame import Frame
 from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
+from .picture.color import RgbConverter
+from .picture.crop import declared_crop
 from .salvage import Salvage
 from .webp import AnimatedWebp, is_webp
 

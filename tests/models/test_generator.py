@@ -7,7 +7,7 @@ import pytest
 import torch
 from gfla.models import CONFIGS, Generator, GeneratorMemory, Layers, frame_residuals
 from gfla.models.attention import fuse, shares
-from gfla.models.flow_prior import spline_flow
+from gfla.models.priors.spline import spline_flow
 from torch.utils.flop_counter import FlopCounterMode
 
 TINY = CONFIGS["face-tiny"]

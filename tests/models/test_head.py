@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
-from gfla.models.flow_prior import head_flow, spline_flow
-from gfla.models.head import _CENTRE, _RIGID, _SOLID, HeadPose, follow_head, head_outline, head_pose
+from gfla.models.priors.head import _CENTRE, _RIGID, _SOLID, HeadPose, follow_head, head_outline, head_pose
+from gfla.models.priors.spline import head_flow, spline_flow
 
 MODEL = load_face_model()
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from gfla.animate.synthetic.puppets import Camera, Pose, choose_look, draw, true_flow
-from gfla.models.flow_prior import CANDIDATES, CYLINDERS, pose_prior
-from gfla.models.limbs import limb_flows, near_limbs
+from gfla.models.priors.limbs import limb_flows, near_limbs
+from gfla.models.priors.spline import CANDIDATES, CYLINDERS, pose_prior
 
 SHAPE = (128, 96)
 

@@ -33,7 +33,7 @@ from ...models import AttentionFlow, Generator
 from ...models.ops import warp
 from ...models.ops.reference import correlation
 from ...models.variants import GlobalAttention
-from ..data.puppet_pairs import Pairs, PuppetPairs
+from ..data.pairs.puppets import Pairs, PuppetPairs
 from ..losses.pairs import deform, paint
 from .papers import Run
 from .variants import SETS

@@ -27,7 +27,7 @@ from ...animate.compute.devices import fast_arithmetic
 from ...animate.io.atomic import atomic_file
 from ..checkpoint import load_checkpoint, save_checkpoint
 from ..data.clips import find_dataset, perceptual_weights
-from ..data.puppet_pairs import Pairs, PuppetPairs
+from ..data.pairs.puppets import Pairs, PuppetPairs
 from ..losses.pairs import (
     TERMS,
     PairFeatures,

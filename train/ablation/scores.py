@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...animate.compute.devices import fast_arithmetic
 from ...animate.inspection.visualize import as_picture
-from ..data.puppet_pairs import Pairs
+from ..data.pairs.puppets import Pairs
 from ..evaluation import metrics
 from ..evaluation.pretrained_metrics import frechet_distance
 from ..losses.pairs import paint

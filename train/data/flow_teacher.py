@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from ...models.config import Task
-from ...models.flow_prior import pose_prior
 from ...models.ops import warp
+from ...models.priors.spline import pose_prior
 
 _FALLOFF = 24.0  # remaining error, in grey levels, at which the weight is 1/e
 

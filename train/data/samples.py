@@ -14,7 +14,7 @@ from .clips import Batch, load_clips, load_stills
 from .closeups import CloseupSampler
 from .faces import Sampler
 from .mattes import MatteBatch, MatteSampler, load_portraits
-from .pairs import PairSampler, open_pairs
+from .pairs.sampling import PairSampler, open_pairs
 
 
 class Samples(Protocol):

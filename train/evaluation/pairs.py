@@ -22,9 +22,9 @@ from tqdm import tqdm
 from ...animate.pose_transfer.pose_files import LIMBS
 from ...animate.pose_transfer.poser import Poser
 from ...models.config import Task
-from ...models.limbs import limb_flows
 from ...models.ops import warp
-from ..data.pairs import Pair, open_pairs
+from ...models.priors.limbs import limb_flows
+from ..data.pairs.sampling import Pair, open_pairs
 from ..losses.perceptual import PerceptualFeatures
 from . import metrics
 from .fooling_study import write_study

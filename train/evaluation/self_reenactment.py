@@ -27,8 +27,8 @@ from ...animate.networks import Generated, Networks
 from ...animate.options import AnimateOptions, Guidance, MotionOptions
 from ...animate.state import Portrait, Target
 from ...models import GeneratorMemory
-from ...models.flow_prior import spline_flow
 from ...models.ops import warp
+from ...models.priors.spline import spline_flow
 from ..data.clips import Clip, load_clips
 from ..losses.perceptual import PerceptualFeatures
 from . import metrics

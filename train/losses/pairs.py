@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ...models import AttentionFlow, FrameOutput, Generator
 from ...models.frames import Deformed
 from ..config import Stage
-from ..data.puppet_pairs import Pairs
+from ..data.pairs.puppets import Pairs
 from .objective import correctness_on, face_distance
 from .perceptual import Features, Grid, perceptual_distance
 from .terms import affine_regularisation, attention_distance, find_eyes, style_distance

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ...animate.ibug68 import EYES, MOUTH
 from ...models.config import Task
-from ...models.limbs import near_limbs
 from ...models.ops import warp
+from ...models.priors.limbs import near_limbs
 
 PARTS = tuple(slice(part.start, part.stop) for part in (*EYES, MOUTH))
 

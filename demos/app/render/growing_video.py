@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from gfla.animate.video import Frame
-from gfla.animate.video.color import encoder_frame
+from gfla.animate.video.picture.color import encoder_frame
 from gfla.demos.app.ui.images import Image, shrink
 
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}

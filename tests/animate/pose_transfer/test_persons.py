@@ -11,7 +11,7 @@ from gfla.animate.structure import joint_maps, pose_structure, view_maps
 from gfla.animate.synthetic.puppets import draw_pair
 from gfla.models import CONFIGS, Generator, load_generator
 from gfla.train.cli import main
-from gfla.train.data.pairs import PairSampler, open_pairs
+from gfla.train.data.pairs.sampling import PairSampler, open_pairs
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gfla.animate import VideoReader
-from gfla.animate.video.crop import Crop, declared_crop
+from gfla.animate.video.picture.crop import Crop, declared_crop
 
 MakeVideo = Callable[..., Path]
 CROP = Crop(left=8, top=4, right=16, bottom=12)

@@ -11,8 +11,8 @@ from gfla.animate import Animator, Frame, InputError, VideoReader, VideoWriter
 from gfla.animate.io.image import read_image, shrink
 from gfla.animate.options import AnimateOptions
 from gfla.animate.video import Encoding
-from gfla.animate.video import color as colors
 from gfla.animate.video.formats import CODECS, Output
+from gfla.animate.video.picture import color as colors
 
 TICK = Fraction(1, 25)
 ASSETS = Path(colors.__file__).parents[1] / "assets"

@@ -6,7 +6,7 @@ import torch
 from gfla.train.ablation.figures import KINDS, main, read_from
 from gfla.train.ablation.papers import Extent, Run, ablate
 from gfla.train.ablation.variants import SETS
-from gfla.train.data.puppet_pairs import Pairs, PuppetPairs
+from gfla.train.data.pairs.puppets import Pairs, PuppetPairs
 from gfla.train.losses.perceptual import PerceptualFeatures
 
 pytestmark = pytest.mark.slow

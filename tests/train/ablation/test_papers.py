@@ -10,7 +10,7 @@ from gfla.train.ablation.papers import Run, main
 from gfla.train.ablation.scores import true_features
 from gfla.train.ablation.table import Result, write_table
 from gfla.train.ablation.variants import SETS
-from gfla.train.data.puppet_pairs import PuppetPairs
+from gfla.train.data.pairs.puppets import PuppetPairs
 from gfla.train.losses.pairs import deform, pair_features
 from gfla.train.losses.perceptual import PerceptualFeatures
 

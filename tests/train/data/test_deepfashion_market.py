@@ -8,8 +8,8 @@ import pytest
 from gfla.animate.synthetic.puppets import draw_pair
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS
-from gfla.train.data.deepfashion_market import PersonList, kind_of
-from gfla.train.data.pairs import PairSampler, open_pairs
+from gfla.train.data.pairs.deepfashion_market import PersonList, kind_of
+from gfla.train.data.pairs.sampling import PairSampler, open_pairs
 from PIL import Image
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from gfla.train.data.pairs import PairSampler, open_pairs
-from gfla.train.data.shapenet import ViewFile
+from gfla.train.data.pairs.sampling import PairSampler, open_pairs
+from gfla.train.data.pairs.shapenet import ViewFile
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
-from ..errors import InputWarning, Warn
-from ..io.primaries import HDR, WIDE, to_bt709, transfer_curves
+from ...errors import InputWarning, Warn
+from ...io.primaries import HDR, WIDE, to_bt709, transfer_curves
+from ..frame import Frame
 from .crop import Crop
-from .frame import Frame
 from .orientation import Orientation
 
 _WHOLE = Crop()

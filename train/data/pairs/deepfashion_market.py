@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...animate.errors import InputError
-from ...animate.io.image import read_image
+from ....animate.errors import InputError
+from ....animate.io.image import read_image
 
 Phase = Literal["train", "test"]
 _FRAMES = {"fasion": (256, 176), "market": (128, 64)}

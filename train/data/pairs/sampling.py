@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.synthetic.puppets import draw_pair, draw_views, true_flow, view_flow
-from ...models.config import Task
-from .clips import Batch, ahead, collate
+from ....animate.synthetic.puppets import draw_pair, draw_views, true_flow, view_flow
+from ....models.config import Task
+from ..clips import Batch, ahead, collate
 from .deepfashion_market import PersonList
 from .shapenet import ViewFile
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...animate.errors import InputError
+from ....animate.errors import InputError
 
 AZIMUTHS = 18  # of a pair's target, every 20 degrees
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .config import Task
+from ..config import Task
 from .head import follow_head, head_outline, head_pose
 from .limbs import limb_flows
 

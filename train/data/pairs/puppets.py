@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ...animate.io.atomic import atomic_file
-from ...animate.structure import joint_maps
-from ...animate.synthetic.puppets import draw_pair
+from ....animate.io.atomic import atomic_file
+from ....animate.structure import joint_maps
+from ....animate.synthetic.puppets import draw_pair
 
 
 class Pairs(NamedTuple):
