@@ -16,7 +16,7 @@ _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same 
 _OVERFLOW = Fraction(30 * 3600)  # seconds; it believes no leap of more in any container
 _PLAUSIBLE = 70  # frames a second up to which a container's average is believed unseen
 _TIMED_BY_DECODING = {"avi", "asf"}  # their packets carry no time of presentation
-_TO_THE_END = {"matroska,webm", "nut"}  # their duration counts from 0, wherever they begin
+_TO_THE_END = {"matroska,webm", "nut", "asf"}  # their duration counts from 0, wherever they begin
 
 SAMPLE = 60
 """Packets whose times are looked at where the container's average rate is implausible."""

@@ -60,9 +60,10 @@ def is_lossless(codec: str) -> bool:
 
 def open_layout(encoder: str, layout: AudioLayout, rate: int) -> AudioLayout:
     """The layout with which `encoder` keeps most of the channels: the same, the standard one of as many
-    channels, or stereo."""
+    channels, or stereo. AAC has no side channels: decoders would not know where such are."""
     standard = _STANDARD.get(layout.nb_channels)
-    for name in (layout.name, standard):
+    same = layout.name.removesuffix("(side)") if encoder == "aac" else layout.name
+    for name in (same, standard):
         if name and _opens(encoder, name, rate):
             return AudioLayout(name)
     return AudioLayout("mono" if layout.nb_channels == 1 else "stereo")
