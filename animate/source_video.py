@@ -133,8 +133,8 @@ def pair_frames(frames: Iterable[Frame], source: object) -> Iterator[Pair]:
 
 
 def is_video(path: str | os.PathLike) -> bool:
-    """Whether it is no picture but a video that can be read from the file, or numbered pictures; InputError if
-    there is none."""
+    """Whether it is no picture but a video that can be read from the file, or numbered pictures; InputError
+    if there is none."""
     path = video_file(path)
     if not path.exists():
         return True

@@ -1,5 +1,7 @@
-"""Samples that an encoder adds at both ends, told to Matroska: it keeps them beside the packets, an mp4 in its
-edit list. FFmpeg's libraries copy the packets alone, and PyAV has no name for the one place or the other."""
+"""Samples that an encoder adds at both ends, told to Matroska, which keeps them beside the packets.
+
+An mp4 has them in its edit list. FFmpeg's libraries copy the packets alone, and PyAV cannot set a delay.
+"""
 
 from io import BytesIO
 

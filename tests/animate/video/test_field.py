@@ -1,5 +1,7 @@
 """What phones, recorders, broadcasts and editors write: times, rates, mirrors and damage are told right."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,6 +13,7 @@ import pytest
 from containers import content, convert, ffmpeg, through
 from gfla.animate import VideoReader, VideoWriter
 from gfla.animate.errors import InputError
+from gfla.animate.io.atomic import commit_part
 from gfla.animate.io.timecode import Span
 from gfla.animate.video import Encoding, Frame
 
@@ -201,3 +204,35 @@ def test_damage_in_avi_is_still_named(tmp_path: Path, talking: Path):
     with VideoReader(source) as reader:
         assert len(list(reader)) < 40
         assert reader.lost[-1].end == 2
+
+
+@pytest.mark.parametrize(("cut", "whole"), [(False, True), (True, False)])
+def test_a_signal_while_the_video_is_closed(
+    tmp_path: Path, talking: Path, monkeypatch: pytest.MonkeyPatch, cut: bool, whole: bool
+):
+    """Of a whole video nothing is lost; of one that was stopped before, nothing is left."""
+    kept = signal.getsignal(signal.SIGINT)
+
+    def commit(part: Path, path: Path) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        commit_part(part, path)
+
+    monkeypatch.setattr("gfla.animate.video.container.commit_part", commit)
+
+    def copy() -> None:
+        with VideoReader(talking) as reader:
+            arguments = (reader.size, reader.rate, reader.time_base)
+            with VideoWriter(tmp_path / "out.mp4", *arguments, audio_from=reader) as writer:
+                for frame in reader:
+                    writer.write(frame)
+                if cut:
+                    writer.cut(frame.seconds)
+
+    if whole:
+        copy()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            copy()
+    assert [path.name for path in tmp_path.glob("*out*")] == (["out.mp4"] if whole else [])
+    assert [path.name for path in tmp_path.glob(".*")] == []
+    assert signal.getsignal(signal.SIGINT) is kept
