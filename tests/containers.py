@@ -74,6 +74,7 @@ _OPTIONS = {
     "libvpx": ("-deadline", "realtime"),
     "libvpx-vp9": ("-deadline", "realtime", "-cpu-used", "8"),
     "libvorbis": ("-ac", "2"),
+    "aac": ("-aac_pns", "0"),  # no noise that a decoder makes up, which depends on what it decoded before
 }
 
 

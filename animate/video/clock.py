@@ -52,6 +52,14 @@ def promised_end(container: InputContainer, stream: av.VideoStream) -> Fraction 
     return (stream.start_time or 0) * stream.time_base + length
 
 
+def last_indexed(container: InputContainer, stream: av.VideoStream) -> int | None:
+    """When the last packet of the stream's index is decoded, ticks; None without a whole index."""
+    count = len(stream.index_entries)
+    if not _is_indexed(container) or not stream.frames or not count:
+        return None
+    return stream.index_entries[count - 1].timestamp
+
+
 def _less_start(container: InputContainer, length: Fraction, start: Fraction) -> Fraction:
     """A container's `length`, without what lies before `start` where it counts from 0 of its clock."""
     fragmented = _is_indexed(container) and not any(stream.frames for stream in container.streams.video)

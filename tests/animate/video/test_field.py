@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from containers import content, convert, ffmpeg, through
+from containers import content, convert, edited, ffmpeg, through
 from gfla.animate import VideoReader, VideoWriter
 from gfla.animate.errors import InputError
 from gfla.animate.io.atomic import commit_part
@@ -186,6 +186,24 @@ def test_a_true_high_rate_is_believed(make_video: MakeVideo, tmp_path: Path):
                 writer.write(frame)
     with VideoReader(tmp_path / "out.mp4") as again:
         assert [frame.seconds for frame in again] == [Fraction(n, 480) for n in range(48)]
+
+
+def test_an_edit_list_may_go_on_after_the_last_picture(tmp_path: Path, talking: Path):
+    source = convert(talking, tmp_path / "whole.mp4", "-t", "1", "-an", "-c:v", "libx264", "-bf", "2")
+    source.write_bytes(edited(source.read_bytes(), [(0.2, 0.3), (3, 1)]))
+    with VideoReader(source) as reader:
+        frames = list(reader)
+        assert 8 <= len(frames) <= 9
+        assert reader.lost == ()
+
+
+def test_asf_counts_its_length_from_zero(tmp_path: Path, talking: Path):
+    late = ("-t", "1", "-c:v", "wmv2", "-c:a", "wmav2", "-output_ts_offset", "7200")
+    with VideoReader(convert(talking, tmp_path / "late.wmv", *late)) as reader:
+        assert reader.frames is not None
+        assert abs(reader.frames - 25) <= 2
+        assert len(list(reader)) == 25
+        assert reader.lost == ()
 
 
 def test_damage_in_avi_is_still_named(tmp_path: Path, talking: Path):
