@@ -26,6 +26,7 @@ ORDER = {
         "config",
     ],
     "animate": [
+        "__main__",
         "cli",
         "batch, inspection, pose_transfer",
         "animator",
