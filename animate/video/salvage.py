@@ -51,6 +51,8 @@ class Salvage:
         self._errors = 0
         self._start = None if start is None else start / self._tick  # in ticks
         self._last_end: int | None = None  # in ticks
+        assert isinstance(stream.container, InputContainer)
+        self._indexed = last_indexed(stream.container, stream)
         self._last_dts: int | None = None
         self._ran_out = False
 
@@ -99,8 +101,7 @@ class Salvage:
         container = self._stream.container
         assert isinstance(container, InputContainer)
         end = promised_end(container, self._stream) if self._ran_out else None
-        last = last_indexed(container, self._stream)
-        if last is not None and self._last_dts is not None and self._last_dts >= last:
+        if self._indexed is not None and (self._last_dts or 0) >= self._indexed:
             end = None  # all is there: an edit list may show the last picture for longer
         if end is not None and self._last_end is not None:
             promised = round(end / self._tick)
