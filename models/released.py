@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -52,7 +53,7 @@ def read_released(path: str | Path) -> Released:
             path, f"none of the released generators: its {len(tensors)} tensors are of another network"
         )
     if unfit := misfit(wanted, tensors, extra=True):
-        raise WeightsError(path, f"it is {name}, but not whole: {unfit}")
+        raise WeightsError(path, f"recognised as {name}, but {unfit}")
     weights = {key: _number(path, key, tensors[key]) for key in wanted}
     network = _NETWORKS[name]()
     network.load_state_dict(weights)
@@ -84,12 +85,20 @@ def _loaded(path: str | Path) -> dict[str, Tensor]:
     if not Path(path).is_file():
         raise WeightsError(path, "no such file")
     try:
+        if _is_safetensors(path):
+            raise WeightsError(path, "a safetensors file, no checkpoint: pass it to a command as --weights")
+        if zipfile.is_zipfile(path):  # torch does not compare the checksums
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip():
+                    raise WeightsError(path, "damaged: a checksum in it is wrong")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of archives that are programs: they are refused
             content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
         reason = "damaged, or it holds other things than weights, which could run code: it was not loaded"
         raise WeightsError(path, reason) from None
+    except WeightsError:
+        raise
     except Exception:  # a damaged file makes torch raise errors of many kinds
         raise WeightsError(path, "damaged, or not a checkpoint of torch") from None
     if not isinstance(content, dict) or not all(
@@ -97,6 +106,12 @@ def _loaded(path: str | Path) -> dict[str, Tensor]:
     ):
         raise WeightsError(path, "not the plain weights of a network")
     return content
+
+
+def _is_safetensors(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        length, start = file.read(8), file.read(2)
+    return len(length) == 8 and length[4:] == bytes(4) and start[:1] == b"{"
 
 
 def _renamed(path: str | Path, content: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -63,8 +63,7 @@ def save_weights(
     exact: parameters whose names begin so keep their precision. licence: for the metadata, if it is not ours.
     OSError if the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     tensors: dict[str, Tensor] = {}
@@ -75,10 +74,7 @@ def save_weights(
         tensors[name] = (value if keep else halved).contiguous()
     metadata = {"config": json.dumps(config)} | ({"licence": licence} if licence else {})
     with whole_file(path) as part:
-        try:
-            save_file(tensors, part, metadata=metadata)
-        except SafetensorError as error:
-            raise OSError(str(error)) from None
+        part.write_bytes(save(tensors, metadata))  # their `save_file` lets nobody else read the file
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -147,6 +143,8 @@ def load_generator(
     """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
     file. task: what the weights must be for. WeightsError if it cannot be used."""
     tensors, values = read_weights(weights_file(name))
+    if "kind" in values:  # of what draws no pictures
+        raise WeightsError(name, f"the weights of another network, {values['kind']}")
     values = ADDED_SETTINGS | values
     kinds = (GeneratorConfig, AttentionFlowConfig, OriginalConfig)
     kind = next((kind for kind in kinds if {f.name for f in fields(kind)} == set(values)), None)

@@ -74,6 +74,21 @@ def read_poses(path: str | os.PathLike) -> list[Joints]:
     return poses
 
 
+def read_own_pose(picture: str | os.PathLike, given: str | os.PathLike | None) -> Joints:
+    """The pose of the person in `picture`: the first one in the file or folder `given`, by default in the
+    file beside it that ends in .json. InputError if there is none."""
+    beside = Path(picture).with_suffix(".json")
+    if given is None and not beside.exists():
+        raise InputError(
+            picture, f"its joints are not beside it, in {beside}", "name them with --source-pose"
+        )
+    path = beside if given is None else given
+    pose = read_poses(path)[0]
+    if np.isnan(pose).all():
+        raise InputError(path, "there is nobody in its first frame", "give the joints of the picture")
+    return pose
+
+
 def _in_order(found: Mapping[str | int, Item], *, all_named: bool = False) -> list[Item | None]:
     """What is `found` in order of the last numbers in its names, or of the names; None for each that is
     missing between two, unless `all_named`."""
