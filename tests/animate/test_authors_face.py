@@ -84,9 +84,7 @@ def test_looking_inside_shows_every_picture(animator: Animator, head_picture):
 
 
 def test_auto_takes_torch_for_it_and_says_no_more_of_openvino(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "gfla.animate.compute.backends.find_spec", lambda name: name
-    )  # as if OpenVINO were there
+    monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: name)
     save_generator(tmp_path / "w.safetensors", Original(TINY))
     animator = Animator.from_pretrained(tmp_path / "w.safetensors", "cpu", backend="auto")
     assert (animator.backend, animator.device_reason) == ("torch", "as asked")
