@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from bench.sample import inputs_for
 from bench.timing import Row, compare
-from gfla.models import CONFIGS, Generator, Original, OriginalConfig
+from gfla.models import CONFIGS, AnyGenerator, Generator, Original, OriginalConfig
 from gfla.models.layers import channels_last
 from gfla.models.ops import KernelNet, local_attention
 from gfla.models.original.layers import Attention
@@ -53,9 +53,9 @@ def noise(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     return picture * 2 - 1, own, target
 
 
-def second_frame(model: Generator | Original, inputs, dtype: torch.dtype) -> Callable[[], Tensor]:
+def second_frame(model: AnyGenerator, inputs, dtype: torch.dtype) -> Callable[[], Tensor]:
     """Draws the frame after the first."""
-    if isinstance(model, Original):
+    if isinstance(model.config, OriginalConfig):
         picture, own, target = inputs
         points = target.new_zeros(1, 68, 2)
         reference = model.encode_reference(picture, own, points)
@@ -76,8 +76,8 @@ def by_definition(
     attention: Attention, x: Tensor, features: Tensor, half: Tensor, flow: Tensor
 ) -> tuple[Tensor, Tensor]:
     """As `Attention.forward`, by the slow form of the op."""
-    first, second = attention.fully_connect_layer["0"], attention.fully_connect_layer["2"]
-    target, source = first.weight.chunk(2, dim=1)
-    net = KernelNet(source, target, first.bias, second.weight.flatten(1), second.bias)
+    read = attention.fully_connect_layer.get_parameter
+    target, source = read("0.weight").chunk(2, dim=1)
+    net = KernelNet(source, target, read("0.bias"), read("2.weight").flatten(1), read("2.bias"))
     sampled, weights = local_attention(features, x, flow, net, impl="reference")
     return sampled / weights.shape[1], weights
