@@ -38,6 +38,9 @@ _SURE = 2e-3  # a matte is that sure at most, so that a correction can have its 
 class Generator(nn.Module):
     """Animates a reference picture by structure maps, frame after frame."""
 
+    any_batch = True
+    """Whether a smaller batch costs less; `openvino.export` compiles its parts for the sizes that it has seen."""
+
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.config = config

@@ -60,6 +60,7 @@ def export(
     parts = {name: Part(owner, name, precision, folder) for name, owner in owners.items()}
     for name, owner in owners.items():
         setattr(owner, name, parts[name])
+    generator.any_batch = False
     if calibrate:
         coarse = {name: part for name, part in parts.items() if name not in _NO_EIGHT_BITS}
         ranges = _measure(folder / "ranges.json", coarse, lambda: calibrate(generator))
