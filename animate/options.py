@@ -164,9 +164,9 @@ class AnimateOptions:
         metavar="N|all|none",
     )
     quality: Quality = option(
-        "high",
+        "medium",
         "choice",
-        "of the file: low, medium (no loss that an eye finds, a quarter of the size), high (default), or "
+        "of the file: low, medium (default; no loss that an eye finds, half the size of high), high, or "
         "lossless; what is sent live has its own",
         "stream",
         choices=("low", "medium", "high", "lossless"),
