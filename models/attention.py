@@ -61,8 +61,8 @@ def shares(logits: Tensor, generated: Tensor | None = None) -> Tensor:
 
 
 def fuse(generated: Tensor, sampled: Sequence[Tensor], mask: Tensor) -> Tensor:
-    """A convex combination of `generated` and the `sampled` features of R references, each (B, C, h, w), by the
-    shares `mask` (B, R, 1, h, w); the paper's summed blends (Eq. 10) would double features with two
+    """A convex combination of `generated` and the `sampled` features of R references, each (B, C, h, w), by
+    the shares `mask` (B, R, 1, h, w); the paper's summed blends (Eq. 10) would double features with two
     references. Quickest where all lie in memory alike."""
     fused = generated
     for share, warped in zip(mask.unbind(1), sampled, strict=True):

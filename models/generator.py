@@ -39,7 +39,7 @@ class Generator(nn.Module):
     """Animates a reference picture by structure maps, frame after frame."""
 
     any_batch = True
-    """Whether a smaller batch costs less; `openvino.export` compiles its parts for the sizes that it has seen."""
+    """Whether a smaller batch costs less; `openvino.export` compiles its parts for the sizes it has seen."""
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
@@ -242,8 +242,8 @@ class Generator(nn.Module):
 
 
 def _move_source(source: Reference, motion: FlowOutput) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The pixels of `source` moved by the flows to it, over its plate; and its mattes, moved and corrected: see
-    `Ahead`."""
+    """The pixels of `source` moved by the flows to it, over its plate; and its mattes, moved and corrected:
+    see `Ahead`."""
     flow8, flow4, flow = (flow[:, 0] for flow in motion.flows)
     if source.layers is None:
         return warp(source.image.float(), flow), ()

@@ -67,8 +67,8 @@ def _steps(
 
 _STEADY = {"mbtree": "0"}
 """Frames get the bits that they need themselves, whatever refers to them later: a segment of a batch is then
-encoded much as in one piece (at crf 17 half a level of 255 apart in the mean, 1.6 otherwise), and the face keeps
-.991 of SSIM, not .990, for a fifth more bytes."""
+encoded much as in one piece (at crf 17 half a level of 255 apart in the mean, 1.6 otherwise), and the face
+keeps .991 of SSIM, not .990, for a fifth more bytes."""
 _LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
 _GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # no B-frames: packets keep the frames' times
 _GPU_LIVE = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "qp": "22"}
