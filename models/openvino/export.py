@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 _EXACT = ("estimate", "decode4")
 """Parts that give sub-pixel flows and pictures: their outputs are float32 in any precision."""
 _NO_EIGHT_BITS = ("estimate",)
-"""Parts whose convolutions stay in `precision`: eight bits in the flow estimator move every edge of the source
-by a fraction of a pixel, and its plate shows beside it. Of the shipped portrait one value in a thousand was
-15 levels of 255 from float32 with them, 4 without; of the other parts none alone made it more than 3."""
+"""Parts whose convolutions stay in `precision`: eight bits in the flow estimator move every edge of the
+source by a fraction of a pixel, and its plate shows beside it. Of the shipped portrait one value in a
+thousand was 15 levels of 255 from float32 with them, 4 without; of the other parts none alone made it 4."""
 _CONVERTING = Lock()  # torch.export is not thread-safe
 
 

@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import gfla.animate
 import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
@@ -15,7 +16,7 @@ from gfla.animate.video.formats import CODECS, Output
 from gfla.animate.video.picture import color as colors
 
 TICK = Fraction(1, 25)
-ASSETS = Path(colors.__file__).parents[1] / "assets"
+ASSETS = Path(gfla.animate.__file__).parent / "assets"
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
