@@ -43,6 +43,7 @@ def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr("gfla.animate.compute.devices.device_faults", lambda device: [])
     assert place("openvino", "auto").device == "cpu"  # a GPU is there, and is left alone
     assert place("torch", "cpu") == ("cpu", "torch", "as asked")
     assert place("auto", "auto")[:2] == ("cuda", "torch")
