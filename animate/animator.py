@@ -67,7 +67,7 @@ class Animator:
         name: str | Path = "face-256",
         device: str = "auto",
         landmarks: str = "builtin",
-        backend: str = "torch",
+        backend: str = "auto",
     ) -> Self:
         """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
 
