@@ -108,12 +108,11 @@ def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
     return AttentionFlow(config) if isinstance(config, AttentionFlowConfig) else Generator(config)
 
 
-def load_generator(
-    name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
-) -> AnyGenerator:
-    """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
-    file. task: what the weights must be for. WeightsError if it cannot be used."""
-    tensors, values = read_weights(weights_file(name))
+def read_config(
+    values: dict, name: str | Path = "these weights"
+) -> GeneratorConfig | AttentionFlowConfig | OriginalConfig:
+    """The configuration of a generator from JSON `values`. WeightsError, about `name`, for another
+    version's."""
     values = ADDED_SETTINGS | values
     kinds = (GeneratorConfig, AttentionFlowConfig, OriginalConfig)
     kind = next((kind for kind in kinds if {f.name for f in fields(kind)} == set(values)), None)
@@ -122,9 +121,18 @@ def load_generator(
         raise WeightsError(
             name, f"written by another version: its settings are {sorted(values)}, ours {known}"
         )
-    if task and values["task"] != task:
-        raise WeightsError(name, f"weights for a {values['task']}, not for a {task}")
-    config = config_from_json(kind, values)
+    return config_from_json(kind, values)
+
+
+def load_generator(
+    name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
+) -> AnyGenerator:
+    """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
+    file. task: what the weights must be for. WeightsError if it cannot be used."""
+    tensors, values = read_weights(weights_file(name))
+    config = read_config(values, name)
+    if task and config.task != task:
+        raise WeightsError(name, f"weights for a {config.task}, not for a {task}")
     generator = Original(config) if isinstance(config, OriginalConfig) else new_generator(config)
     try:
         generator.load_state_dict(tensors, strict=True)
