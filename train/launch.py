@@ -85,6 +85,9 @@ def _train(trainer: Trainer, given: argparse.Namespace, restarted: bool) -> None
             print(resumed)
     trainer.train()
     if trainer.rank == 0:
+        if trainer.stalled:
+            worse = f"{trainer.config.patience} evaluations in a row were not better than the best"
+            print(f"stopped at step {trainer.step}: {worse}")
         print(_next_command(trainer, given))
 
 

@@ -108,6 +108,7 @@ class Trainer:
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
         self.step, self.skipped = 0, 0
+        self.stalled = False  # its evaluations have not been better for `config.patience` times
         self.scaler = new_scaler(self.device, config.precision)
         self.recent: list[Terms] = []
         self.rng = torch.Generator()
@@ -157,8 +158,8 @@ class Trainer:
         return describe_resume(self.checkpoint, loop, asdict(self.config))
 
     def train(self) -> None:
-        """Run to the end. InputError, OSError or FloatingPointError leave the last good checkpoint; Ctrl-C
-        raises Stopped with the run saved."""
+        """Run to the end, or until it has stalled. InputError, OSError or FloatingPointError leave the last
+        good checkpoint; Ctrl-C raises Stopped with the run saved."""
         self.out.mkdir(parents=True, exist_ok=True)
         first, steps = self.rank == 0, self.config.steps
         with lock_run(self.out, first=first):
@@ -169,7 +170,7 @@ class Trainer:
             bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=5, disable=not first)
             journal = Journal(self.out, self.step, self.recent, first=first, tracking=self.tracking)
             with journal, bar, defer_sigint(alone=self.world == 1) as interrupted:
-                while self.step < steps:
+                while self.step < steps and not self.stalled:
                     self._train_stage(samples, journal, bar, interrupted)
                 journal.judge(self.step, self.config.stage_at(self.step - 1)[0].name)
                 self.save()
@@ -205,7 +206,9 @@ class Trainer:
                 bar.update()
                 if means := journal.add(self.step, stage.name, step.terms, size):
                     bar.set_postfix(means, refresh=False)
-                    self._stop_early()
+                    if self.config.patience:
+                        worse = Evaluations(self.out).since_best() if self.rank == 0 else 0
+                        self.stalled = agree(worse, self.world) >= self.config.patience
                 if step.output and journal.wants_picture(self.step):
                     journal.picture(self.step, picture_grid(step.source, step.truth, step.output))
                 if self.step == begin + stage.steps:
@@ -218,24 +221,16 @@ class Trainer:
             if stop:
                 end = "saved; --resume continues from there" if healthy else "not saved: it has diverged"
                 raise Stopped(f"stopped at step {self.step} of {self.config.steps}, {end}.")
-
-    def _stop_early(self) -> None:
-        """Stopped, with the run saved, if the last `config.patience` evaluations were not better."""
-        if not self.config.patience:
-            return
-        worse = Evaluations(self.out).since_best() if self.rank == 0 else 0
-        if agree(worse, self.world) >= self.config.patience:
-            self.save()
-            how = f"{worse} evaluations in a row were not better than the best"
-            raise Stopped(f"stopped at step {self.step} of {self.config.steps}, saved: {how}.")
+            if self.stalled:
+                return
 
     def sample_steps(self, stage: Stage, *batches: Batch | MatteBatch) -> Iterator[Step]:
         """One optimiser step for each chunk of the samples. Several `batches` together are one that is so
         many times larger, in the memory of one."""
         if isinstance(batches[0], MatteBatch):
-            images, mattes = batches[0]
-            pairs = ([tensor.to(self.device) for tensor in batch] for batch in batches)
-            yield Step(self._step(stage, (self._matte_terms(*pair) for pair in pairs)), images, mattes, None)
+            pairs = [[tensor.to(self.device) for tensor in batch] for batch in batches]
+            terms = self._step(stage, (self._matte_terms(*pair) for pair in pairs))
+            yield Step(terms, *pairs[0], None)
             return
         first, parts = self.rank * len(batches), self.world * len(batches)
         rollouts = [
