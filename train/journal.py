@@ -46,8 +46,8 @@ class Journal:
         if first:
             with atomic_file(self.path) as part:
                 part.write_text("".join(line + "\n" for line in lines))
-            self._file = self.path.open("a")
             self._trackers = open_trackers(tracking, out, step)
+            self._file = self.path.open("a")
 
     def __enter__(self) -> Self:
         return self

@@ -42,7 +42,7 @@ def test_two_gathered_batches_are_one_of_twice_the_size(drawn, tmp_path):
 def test_half_precision_learns_the_same_within_its_rounding(precision, drawn, tmp_path):
     clips = load_clips(drawn, "train", tmp_path / "frames")
     batch = Sampler(clips, 1, 1, 64, 3, edges=False)(0)
-    stage = replace(TINY.stages[2], length=1, chunk=1, batch=1, landmarks=0.0)
+    stage = replace(TINY.stages[2], length=1, chunk=1, batch=1, landmarks=0.0, temporal=0.0)
     found = {}
     for each in ("fp32", precision):
         trainer = trainer_of(drawn, tmp_path / each, precision=each)

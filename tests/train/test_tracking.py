@@ -1,4 +1,4 @@
-"""Curves go to other libraries too: played by modules of their names, and one run is one run after a resume."""
+"""Curves go to other libraries too, played by modules of their names; a resumed run is one run there."""
 
 import sys
 from types import ModuleType, SimpleNamespace

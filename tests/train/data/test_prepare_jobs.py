@@ -43,9 +43,8 @@ def calm(tmp_path):
 def same(folder, calm) -> bool:
     """The same rows and landmarks; x264 does not repeat its bits."""
     ours, others = (sorted((each / "set" / "clips").iterdir()) for each in (folder, calm))
-    assert [path.name for path in ours] == [path.name for path in others], (
-        "nothing is lost, doubled or left over"
-    )
+    names = [path.name for path in others]
+    assert [path.name for path in ours] == names, "nothing is lost, doubled or left over"
     for one, other in zip(ours, others, strict=True):
         if one.suffix == ".npz":
             with np.load(one) as a, np.load(other) as b:
