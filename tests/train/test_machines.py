@@ -1,4 +1,4 @@
-"""Two machines that torchrun joins: one of their processes is killed, and the run goes on by itself as if not."""
+"""Two machines joined by torchrun: a process of one is killed, and the run goes on by itself as if not."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_resume import RUN, losses
+from training_runs import RUN, losses
 
 STEPS = 16
 AGENT = """
@@ -59,7 +59,7 @@ def train(folder: Path, drawn: Path, run: Path, kill_at: int = 0) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to find the processes")
 def test_a_killed_process_costs_nothing_but_time(drawn, tmp_path):
-    """The losses after the restart are those of a run that was not disturbed; one log holds each step once."""
+    """The losses after the restart are those of an undisturbed run; one log holds each step once."""
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     train(tmp_path / "whole", drawn, tmp_path / "whole" / "run")
