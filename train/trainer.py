@@ -228,9 +228,9 @@ class Trainer:
         """One optimiser step for each chunk of the samples. Several `batches` together are one that is so
         many times larger, in the memory of one."""
         if isinstance(batches[0], MatteBatch):
-            pairs = [[tensor.to(self.device) for tensor in batch] for batch in batches]
+            pairs = (cast(MatteBatch, batch) for batch in batches)
             terms = self._step(stage, (self._matte_terms(*pair) for pair in pairs))
-            yield Step(terms, *pairs[0], None)
+            yield Step(terms, *batches[0], None)
             return
         first, parts = self.rank * len(batches), self.world * len(batches)
         rollouts = [
@@ -246,7 +246,7 @@ class Trainer:
 
     def _matte_terms(self, images: Tensor, mattes: Tensor) -> dict[str, Tensor]:
         with self._autocast():
-            return matte_terms(cast(MatteNet, self.generator)(images), mattes)
+            return matte_terms(cast(MatteNet, self.generator)(images.to(self.device)), mattes.to(self.device))
 
     def _chunk_terms(
         self, stage: Stage, rollout: Rollout, start: int, shown: list[FrameOutput]

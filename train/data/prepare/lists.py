@@ -180,13 +180,11 @@ def _read_own(path: Path) -> Iterator[_Listed | Footage]:
         where = f"{path}, line {line}"
         if not row["file"]:
             raise InputError(where, "the file is missing")
-        times = []
-        for name in ("start", "end"):
-            try:
-                times.append(parse_time(row[name]) if row.get(name) else None)
-            except InputError as error:
-                raise error.at(where) from None
-        start, end = _checked(*times, where)
+        try:
+            start, end = (parse_time(row[name]) if row.get(name) else None for name in ("start", "end"))
+        except InputError as error:
+            raise error.at(where) from None
+        start, end = _checked(start, end, where)
         identity = row.get("identity") or ""
         beside = path.parent / row["file"]
         if "://" in row["file"]:
