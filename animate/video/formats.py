@@ -194,7 +194,8 @@ class Encoding:
 
     codec: one of the container's, None for its first. alpha: the frames have transparency; on white where
     the format holds none. gpu: encode on an NVIDIA GPU if one can. comment: the container's comment tag, or
-    each PNG's; GIF and WebP hold none. quality: of a file; what is sent live has its own.
+    each PNG's; GIF and WebP hold none. quality: of a file; what is sent live has its own. key_frames: most
+    frames from one key frame to the next, None for the encoder's own choice.
     """
 
     codec: str | None = None
@@ -202,6 +203,7 @@ class Encoding:
     gpu: bool = False
     comment: str | None = None
     quality: Quality = "high"
+    key_frames: int | None = None
 
 
 class Output(NamedTuple):
