@@ -22,8 +22,9 @@ from torch import Tensor
 
 from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
-from .clips import ahead, read_table
+from .clips import read_table
 from .photo import photo, texture
+from .reading.workers import ahead
 
 Image = NDArray[Any]  # uint8 RGB
 Grey = NDArray[Any]  # float32 in [0, 1]
