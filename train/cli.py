@@ -68,6 +68,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--init", metavar="WEIGHTS", help="weights to start from: a shipped name or a file")
+    parser.add_argument(
+        "--cache",
+        type=float,
+        metavar="GB",
+        help="memory for clips and their decoded frames (default: a quarter of what is free)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that make the samples; 0 makes them in the run's own (default: half of the cores)",
+    )
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
     options = parser.parse_args(arguments)
     return run_command("gfla-train", lambda: _train(options))
@@ -81,6 +93,7 @@ def _train(options: argparse.Namespace) -> None:
     from .config import CONFIGS as SCHEDULES
     from .config import NETWORKS
     from .data.clips import find_dataset, perceptual_weights
+    from .data.reading.workers import loading_of
     from .losses.perceptual import features_in
     from .trainer import Trainer
 
@@ -107,7 +120,8 @@ def _train(options: argparse.Namespace) -> None:
             perceptual = None
     elif perceptual is not None:
         schedule = replace(schedule, features=features_in(perceptual))
-    trainer = Trainer(network, schedule, data, options.out, perceptual, device)
+    loading = loading_of(options.cache, options.workers, lambda warning: print(warning, file=sys.stderr))
+    trainer = Trainer(network, schedule, data, options.out, perceptual, device, loading=loading)
     if trainer.checkpoint.exists() and not options.resume:
         raise InputError(
             options.out, "a run is there already", "pass --resume to continue it, or name another folder"

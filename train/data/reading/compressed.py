@@ -31,7 +31,7 @@ _PLANES = "yuv420p"  # kept as it is, in half the memory of RGB
 
 @dataclass(frozen=True)
 class CompressedFrames:
-    """The frames (T, H, W, 3) uint8 RGB of a clip, indexed like an array by a number or an array of numbers.
+    """The frames (T, H, W, 3) uint8 RGB of a clip, indexed like an array by its first axis.
 
     source: its file, or the file's bytes. name: for errors. count: T, which the file must have. cache: where
     decoded frames are kept. InputError, when a frame is read, if the clip cannot be decoded or has another
@@ -52,11 +52,11 @@ class CompressedFrames:
         coded = self._coded()
         return (self.count, coded.height, coded.width, 3)
 
-    def __getitem__(self, index: int | NDArray[np.integer]) -> Pictures:
-        numbers = [int(n) for n in np.atleast_1d(index)]
+    def __getitem__(self, index: int | slice | NDArray[np.integer]) -> Pictures:
+        numbers = np.arange(self.count)[index]
         coded = self._coded()
-        pictures = [self._group(coded, n).picture(n) for n in numbers]
-        return np.stack(pictures) if np.ndim(index) else pictures[0]
+        pictures = [self._group(coded, n).picture(n) for n in np.atleast_1d(numbers).tolist()]
+        return np.stack(pictures) if np.ndim(numbers) else pictures[0]
 
     def _coded(self) -> _Coded:
         def read() -> tuple[_Coded, int]:
