@@ -33,8 +33,6 @@ MATTE_STEP = 20
 """The person is known in each frame of a clip whose number this divides."""
 REPEATED = 0.3
 """Mean difference from the frame before, in grey levels of 255, below which a frame repeats it."""
-_STILL = 0.0
-"""The same of landmarks, in pixels of the clip: at most this where the frame repeats the one before."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def clip_of(
     irises = _irises(arrays, points)
     _check_places(where, np.concatenate((points, irises), axis=1), frames.shape[1])
     found = _persons(frames, name, cache) if mattes else None
-    return Clip(Path(name).stem, identity, frames, points, _moving(arrays, points, where), irises, found)
+    return Clip(Path(name).stem, identity, frames, points, _moving(arrays, frames, where), irises, found)
 
 
 def open_still(path: Path, identity: str, cache: Cache) -> Clip:
@@ -229,15 +227,27 @@ def _irises(arrays: dict[str, np.ndarray], points: np.ndarray) -> np.ndarray:
     return np.stack([points[:, eye].mean(1) for eye in (slice(36, 42), slice(42, 48))], axis=1)
 
 
-def _moving(arrays: dict[str, np.ndarray], points: np.ndarray, where: Path) -> np.ndarray:
-    """The frames that do not repeat the one before: as `moving` says, else those whose landmarks move."""
+def _moving(arrays: dict[str, np.ndarray], frames: CompressedFrames, where: Path) -> np.ndarray:
+    """The frames that do not repeat the one before, from `moving`; without it the clip must be decoded:
+    landmarks of equal pictures differ as much as those of others."""
     if "moving" not in arrays:
-        steps = np.abs(np.diff(points, axis=0)).mean((1, 2))
-        return np.flatnonzero(np.concatenate(([True], steps > _STILL)))
+        return moving_frames(frames)
     moving = np.asarray(arrays["moving"], dtype=bool)
-    if moving.shape != (len(points),):
-        raise InputError(where, f"moving has the shape {moving.shape}, not ({len(points)},)")
+    if moving.shape != (len(frames),):
+        raise InputError(where, f"moving has the shape {moving.shape}, not ({len(frames)},)")
     return np.flatnonzero(moving)
+
+
+def moving_frames(frames: np.ndarray | CompressedFrames) -> np.ndarray:
+    """Indices of the frames (T, H, W, 3) that differ from the one before by `REPEATED` or more; the first
+    always does."""
+    moves, before = [0], frames[0].astype(np.int16)
+    for index in range(1, len(frames)):
+        frame = frames[index].astype(np.int16)
+        if np.abs(frame - before).mean() >= REPEATED:
+            moves.append(index)
+        before = frame
+    return np.array(moves)
 
 
 def _check_places(where: Path, places: np.ndarray, side: int) -> None:

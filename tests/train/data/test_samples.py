@@ -9,7 +9,7 @@ import pytest
 from gfla.animate.errors import InputError
 from gfla.train.config import FACE, TINY, Augmentation
 from gfla.train.data.augment import augment
-from gfla.train.data.clips import Clip, clip_points
+from gfla.train.data.clips import Clip, clip_points, moving_frames
 from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.index import Clips, load_clips
 
@@ -18,7 +18,9 @@ def test_repeated_frames_are_known_and_never_sampled(face):
     rng = np.random.default_rng(0)
     scenes = rng.integers(0, 256, (6, 64, 64, 3)).astype(np.uint8)
     frames = scenes[[0, 0, 1, 2, 2, 2, 3, 4, 5]]
-    moving = np.array([0, 2, 3, 6, 7, 8])
+    frames[1, 0, 0, 0] ^= 255  # one pixel of 4096 is no movement
+    moving = moving_frames(frames)
+    assert moving.tolist() == [0, 2, 3, 6, 7, 8]
     clip = Clip("a", "a", frames, np.stack([face() / 4] * 9), moving, np.zeros((9, 2, 2), np.float32))
     sampler = Sampler(Clips.of([clip]), 1, FaceSamples(3, 64, edges=False), seed=0)
     for n in range(12):
