@@ -16,7 +16,16 @@ from gfla.train.losses.perceptual import PerceptualFeatures, perceptual_distance
 
 
 def train(data, perceptual, out, *more):
-    command = ["--config", "face-tiny", "--data", str(data), "--perceptual", str(perceptual)]
+    command = [
+        "--config",
+        "face-tiny",
+        "--data",
+        str(data),
+        "--perceptual",
+        str(perceptual),
+        "--workers",
+        "0",
+    ]
     return main([*command, "--out", str(out), *more])
 
 

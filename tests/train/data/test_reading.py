@@ -117,7 +117,7 @@ def test_a_few_broken_clips_are_left_out_and_named(many):
         clips, left_out = load_clips(many, "train", Cache(1 << 24), warn=lambda w: said.append(str(w)))
         assert len(clips) == 39
         sampler = Sampler(clips, 8, FaceSamples(1, 64, edges=False), 1)
-        runs.append([batch.images.numpy() for batch in read_ahead(sampler, 0, 8, workers, left_out.add)])
+        runs.append([batch.images.numpy() for batch in read_ahead(sampler, 0, 24, workers, left_out.add)])
         assert set(left_out.found) == {"3.npz", str(many / "5.mp4")}
     assert np.array_equal(runs[0], runs[1])
     assert len(said) == 4
