@@ -1,8 +1,8 @@
 """How training reads many clips: `python -m bench.clips FACES FOLDER`, FACES a dataset of faces.
 
-FOLDER receives `base`, clips as gfla-prepare writes them (a keyframe every half second, `moving`), and `many`,
-hard links to them. Prints the seconds to the first step, open files, memory and disk of a run, and samples a
-second of the loader alone, cold and warm. Finished datasets in FOLDER are used again.
+FOLDER receives `base`, clips as gfla-prepare writes them (a keyframe every half second, `moving`), and
+`many`, hard links to them. Prints the seconds to the first step, open files, memory and disk of a run, and
+samples a second of the loader alone, cold and warm. Finished datasets in FOLDER are used again.
 """
 
 from __future__ import annotations
