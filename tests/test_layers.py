@@ -64,10 +64,13 @@ ORDER = {
     ],
     "train.data": [
         "samples, prepare",
+        "shards",
         "closeups, faces, mattes, pairs, footage",
+        "index, drawing",
         "clips",
-        "augment, layers, photo, flow_teacher",
+        "augment, layers, photo, flow_teacher, reading",
     ],
+    "train.data.reading": ["compressed, workers", "cache"],
     "train.evaluation": [
         "report, fine_tuning",
         "self_reenactment, cross_reenactment, pairs, detail, motion_gain, mattes",

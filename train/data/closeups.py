@@ -76,15 +76,15 @@ class CloseupSampler:
         if not self.people:
             raise InputError("the clips", f"none has more than {length} moving frames", "give longer ones")
 
-    def __call__(self, sample: int) -> Batch:
+    def __call__(self, number: int) -> Batch:
         first = self.rank * self.batch
-        seeds = ((self.seed, sample, first + i) for i in range(self.batch))
+        seeds = ((self.seed, number, first + i) for i in range(self.batch))
         return collate([draw(self._sample, np.random.default_rng(seed), self.left_out) for seed in seeds])
 
     def _sample(self, rng: np.random.Generator) -> Sample:
         clips = self.people[rng.integers(len(self.people))]
         weights = np.sqrt(self.clips.counts[clips])
-        clip = self.clips[clips[rng.choice(len(clips), p=weights / weights.sum())]]
+        clip = self.clips[int(clips[rng.choice(len(clips), p=weights / weights.sum())])]
         check_length(clip, self.length)
         scene = _Scene.of(clip)
         part = PARTS[rng.choice(3, p=(0.5, 0.25, 0.25))]

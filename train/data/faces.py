@@ -59,7 +59,7 @@ class Sampler:
     def _sample(self, rng: np.random.Generator) -> Sample:
         clips = self.people[rng.integers(len(self.people))]
         weights = np.sqrt(self.clips.counts[clips])
-        clip = self.clips[clips[rng.choice(len(clips), p=weights / weights.sum())]]
+        clip = self.clips[int(clips[rng.choice(len(clips), p=weights / weights.sum())])]
         check_length(clip, self.maker.length)
         return self.maker(clip, rng, self._portrait if self.portraits else None)
 

@@ -40,8 +40,8 @@ class ShardSampler:
         self,
         shards: list[Path],
         batch: int,
-        seed: int,
         maker: FaceSamples,
+        seed: int,
         *,
         rank: int = 0,
         world: int = 1,
@@ -168,7 +168,7 @@ def _entries(shard: Path) -> Iterator[_Entry]:
     with tarfile.open(shard, "r:") as tar:
         name, places = "", {}
         for info in tar:
-            tar.members = []  # or all headers stay in memory
+            tar.members = []  # pyright: ignore[reportAttributeAccessIssue]  # or all headers stay in memory
             folder, _, file = info.name.rpartition("/")
             stem, _, ending = file.partition(".")
             if f"{folder}/{stem}" != name:

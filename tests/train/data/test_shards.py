@@ -46,7 +46,7 @@ def put(tar, name, data):
 
 
 def sampler_of(folder, **more):
-    return ShardSampler(find_shards(folder), 2, 5, FaceSamples(1, 64, edges=False), **more)
+    return ShardSampler(find_shards(folder), 2, FaceSamples(1, 64, edges=False), 5, **more)
 
 
 def drawn(sampler, numbers, monkeypatch):

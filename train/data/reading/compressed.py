@@ -114,7 +114,7 @@ class _Group:
             return pixels
         frame = av.VideoFrame.from_ndarray(pixels, format=_PLANES)
         frame.colorspace, frame.color_range = self.colours
-        return frame.to_ndarray(format="rgb24")
+        return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ class _Coded:
             (i for i, p in enumerate(self.packets) if p.key and p.time <= self.order[first]), default=0
         )
         decoder = av.CodecContext.create(self.codec, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
         decoder.extradata, decoder.thread_count = self.extradata, 1
         found: dict[int, av.VideoFrame] = {}
         try:
@@ -167,15 +168,17 @@ class _Coded:
 def _group(first: int, frames: list[av.VideoFrame]) -> _Group:
     kinds = {(f.format.name, f.width % 2, f.height % 2) for f in frames}
     if kinds != {(_PLANES, 0, 0)}:
-        return _Group(first, np.stack([f.to_ndarray(format="rgb24") for f in frames]), None)
+        return _Group(first, np.stack([f.to_ndarray(format="rgb24") for f in frames]).astype(np.uint8), None)
     return _Group(
-        first, np.stack([f.to_ndarray() for f in frames]), (frames[0].colorspace, frames[0].color_range)
+        first,
+        np.stack([f.to_ndarray() for f in frames]).astype(np.uint8),
+        (frames[0].colorspace, frames[0].color_range),
     )
 
 
 def _read(source: Path | bytes, name: str) -> _Coded:
     try:
-        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as container:
+        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r") as container:
             stream = container.streams.video[0]
             found = [p for p in container.demux(stream) if p.size and not p.is_discard]
             packets = [_Packet(bytes(p), _time(p, name), p.is_keyframe) for p in found]
