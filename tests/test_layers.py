@@ -59,7 +59,7 @@ ORDER = {
     ],
     "train.ablation": [
         "figures",
-        "papers, faces",
+        "papers, faces, parts",
         "scores, table, variants, sampling_gradients, editing_sheet",
     ],
     "train.data": [
