@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000, help="clips of the large dataset")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--cache", type=float, default=0.25, help="gigabytes, in the run with many clips")
+    parser.add_argument("--layers", action="store_true", help="with the network that finds the person")
     parser.add_argument("--only", choices=("build", "run", "loader"))
     options = parser.parse_args()
     base, many = options.folder / "base", options.folder / "many"
@@ -48,7 +49,9 @@ def main() -> None:
     if not (many / "index.csv").is_file():
         link_many(base, many, options.count)
     if options.only in (None, "run"):
-        print(json.dumps(run(many, options.folder / "run", options.steps, options.cache)))
+        print(
+            json.dumps(run(many, options.folder / "run", options.steps, options.cache, layers=options.layers))
+        )
     if options.only in (None, "loader"):
         for length in (1, 9):
             print(json.dumps({"frames": length, **loader(base, length)}))
@@ -107,14 +110,15 @@ def _write_index(folder: Path, rows: list[tuple]) -> None:
         table.writerows(rows)
 
 
-def run(data: Path, out: Path, steps: int, cache: float) -> dict[str, object]:
+def run(data: Path, out: Path, steps: int, cache: float, *, layers: bool) -> dict[str, object]:
     """A run of the small network with pictures alone. memory: MB of this process and its workers, at a fifth
     of the steps, two fifths and so on."""
-    stage = replace(TINY.stages[1], steps=steps)
+    stage = replace(TINY.stages[1], steps=steps, batch=1)
     begin = time.perf_counter()
     loading = Loading(cache=int(cache * 1e9))
     config = replace(TINY, stages=(stage,))
-    trainer = Trainer(NETWORKS["face-tiny"], config, data, out, None, "cpu", loading=loading)
+    network = replace(NETWORKS["face-tiny"], layered=layers)
+    trainer = Trainer(network, config, data, out, None, "cpu", loading=loading)
     seen: list[tuple[int, float, int, float]] = []
     done = threading.Event()
 
