@@ -65,7 +65,7 @@ class Sampler:
 
     def _portrait(self, rng: np.random.Generator) -> Clip:
         assert self.portraits
-        return self.portraits[rng.integers(len(self.portraits))]
+        return self.portraits[int(rng.integers(len(self.portraits)))]
 
 
 @dataclass(frozen=True)
