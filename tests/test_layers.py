@@ -65,9 +65,11 @@ ORDER = {
     ],
     "train.data": [
         "samples, prepare",
+        "shards",
         "closeups, faces, mattes, pairs",
+        "index, drawing",
         "clips",
-        "augment, layers, photo, flow_teacher",
+        "augment, layers, photo, flow_teacher, reading",
     ],
     "train.data.prepare": [
         "run",
@@ -79,6 +81,7 @@ ORDER = {
         "footage",
         "options",
     ],
+    "train.data.reading": ["compressed, workers", "cache"],
     "train.evaluation": [
         "report, fine_tuning",
         "follow, self_reenactment, cross_reenactment, pairs, detail, motion_gain, mattes",

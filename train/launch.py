@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ..models import CONFIGS, MATTES
 from .config import CONFIGS as SCHEDULES
 from .config import NETWORKS
 from .data.clips import find_dataset, perceptual_weights
+from .data.reading.workers import loading_of
 from .data.samples import open_samples
 from .dry_run import measure, table
 from .losses.perceptual import features_in
@@ -60,9 +62,13 @@ def launch(given: argparse.Namespace, options: RunOptions) -> None:
             perceptual = None
     elif perceptual is not None:
         schedule = replace(schedule, features=features_in(perceptual))
-    trainer = Trainer(network, schedule, data, given.out, perceptual, device, tracking=options.tracking or "")
+    loading = loading_of(options.cache, options.workers, lambda warning: print(warning, file=sys.stderr))
+    tracking = options.tracking or ""
+    trainer = Trainer(
+        network, schedule, data, given.out, perceptual, device, loading=loading, tracking=tracking
+    )
     if options.dry_run:
-        costs = measure(trainer, open_samples(network, schedule, data, trainer.frames))
+        costs = measure(trainer, open_samples(network, schedule, data, loading))
         if trainer.rank == 0:
             print(table(costs))
     else:

@@ -41,6 +41,23 @@ class RunOptions:
         "recompute activations: the memory of a frame instead of a chunk, a third slower",
         _COMPUTING,
     )
+    cache: float | None = option(
+        None,
+        "number",
+        "memory for clips and their decoded frames (default: a quarter of what is free)",
+        _COMPUTING,
+        least=0,
+        most=1e6,
+        metavar="GB",
+    )
+    workers: int | None = option(
+        None,
+        "count",
+        "processes that make the samples; 0 makes them in the run's own (default: half of the cores)",
+        _COMPUTING,
+        least=0,
+        metavar="N",
+    )
     compile: bool = option(False, "flag", "torch.compile the network (needs a C++ compiler)", _COMPUTING)
     average_on_cpu: bool = option(
         False, "flag", "keep the weights' moving average in the machine's memory, not the GPU's", _COMPUTING

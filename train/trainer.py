@@ -36,6 +36,7 @@ from .critics import Critics, critic_masks, critic_terms, new_critics
 from .data.clips import Batch
 from .data.closeups import looked_closer
 from .data.mattes import MatteBatch
+from .data.reading.workers import Loading
 from .data.samples import StageSamples, open_samples
 from .evaluations import Evaluations
 from .journal import Journal, Terms
@@ -79,13 +80,12 @@ class Trainer:
         perceptual: Path | None,
         device: str,
         build: Callable[[GeneratorConfig], Generator | AttentionFlow] | None = None,
-        frames: Path | None = None,
+        loading: Loading | None = None,
         tracking: str = "",
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
-        self.tracking = tracking
-        self.frames = frames or out / "frames"  # decoded clips; several runs may share them
+        self.tracking, self.loading = tracking, loading or Loading()
         self.is_matte = isinstance(model, MatteConfig)
         network = MatteNet(model) if isinstance(model, MatteConfig) else (build or new_generator)(model)
         self.generator = self._place(cast(Generator | AttentionFlow, network))  # or the network of mattes
@@ -165,7 +165,7 @@ class Trainer:
             if first:
                 for path in (self.checkpoint, self.weights):
                     clear_parts(path)
-            samples = open_samples(self.generator.config, self.config, self.data, self.frames)
+            samples = open_samples(self.generator.config, self.config, self.data, self.loading)
             bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=5, disable=not first)
             journal = Journal(self.out, self.step, self.recent, first=first, tracking=self.tracking)
             with journal, bar, defer_sigint(alone=self.world == 1) as interrupted:

@@ -8,8 +8,8 @@ import torch
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.cli import main
 from gfla.train.config import TINY
-from gfla.train.data.clips import load_clips
-from gfla.train.data.faces import Sampler
+from gfla.train.data.faces import FaceSamples, Sampler
+from gfla.train.data.index import load_clips
 from gfla.train.trainer import Trainer
 
 
@@ -21,9 +21,9 @@ def trainer_of(drawn, out, **changes):
 
 @pytest.mark.slow
 def test_two_gathered_batches_are_one_of_twice_the_size(drawn, tmp_path):
-    clips = load_clips(drawn, "train", tmp_path / "frames")
-    halves = [Sampler(clips, 1, 2, 64, 3, rank=place, edges=False)(0) for place in range(2)]
-    whole = Sampler(clips, 2, 2, 64, 3, edges=False)(0)
+    clips, _ = load_clips(drawn, "train")
+    halves = [Sampler(clips, 1, FaceSamples(2, 64, edges=False), 3, rank=place)(0) for place in range(2)]
+    whole = Sampler(clips, 2, FaceSamples(2, 64, edges=False), 3)(0)
     weights = []
     for each, batches in ((1, [whole]), (2, halves)):
         trainer = trainer_of(drawn, tmp_path / str(each), accumulate=each)
@@ -40,8 +40,8 @@ def test_two_gathered_batches_are_one_of_twice_the_size(drawn, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_learns_the_same_within_its_rounding(precision, drawn, tmp_path):
-    clips = load_clips(drawn, "train", tmp_path / "frames")
-    batch = Sampler(clips, 1, 1, 64, 3, edges=False)(0)
+    clips, _ = load_clips(drawn, "train")
+    batch = Sampler(clips, 1, FaceSamples(1, 64, edges=False), 3)(0)
     stage = replace(TINY.stages[2], length=1, chunk=1, batch=1, landmarks=0.0, temporal=0.0)
     found = {}
     for each in ("fp32", precision):

@@ -9,8 +9,8 @@ import torch
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train import journal as module
 from gfla.train.config import TINY
-from gfla.train.data.clips import load_clips
-from gfla.train.data.faces import Sampler
+from gfla.train.data.faces import FaceSamples, Sampler
+from gfla.train.data.index import load_clips
 from gfla.train.journal import Journal
 from gfla.train.trainer import Trainer
 
@@ -81,7 +81,8 @@ def test_no_finite_number_stops_and_keeps_the_checkpoint(drawn, squeezenet, tmp_
     trainer = Trainer(NETWORKS["face-tiny"], TINY, drawn, tmp_path, squeezenet, "cpu")
     trainer.save()
     before = trainer.checkpoint.read_bytes()
-    sampler = Sampler(load_clips(drawn, "train", tmp_path / "frames"), 1, 1, 64, 0, edges=False)
+    clips, _ = load_clips(drawn, "train")
+    sampler = Sampler(clips, 1, FaceSamples(1, 64, edges=False), 0)
     stage = replace(TINY.stages[1], l1=float("nan"), batch=1)
     with pytest.raises(FloatingPointError, match="not finite at step 1"):
         next(trainer.sample_steps(stage, sampler(0)))

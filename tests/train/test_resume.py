@@ -18,8 +18,10 @@ from gfla.models import CONFIGS as NETWORKS
 from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
-from gfla.train.data.clips import Batch, load_clips
-from gfla.train.data.faces import Sampler
+from gfla.train.data.clips import Batch
+from gfla.train.data.faces import FaceSamples, Sampler
+from gfla.train.data.index import load_clips
+from gfla.train.data.reading.workers import Loading
 from gfla.train.processes import defer_sigint
 from gfla.train.trainer import Trainer
 from training_runs import RUN, losses
@@ -100,12 +102,13 @@ def test_ctrl_c_twice_stops_at_once():
 
 def trainer_of(drawn, out, squeezenet, **changes):
     config = replace(TINY, augmentation=CONFIGS["face-256"].augmentation, **changes)
-    return Trainer(NETWORKS["face-tiny"], config, drawn, out, squeezenet, "cpu")
+    loading = Loading(workers=0)
+    return Trainer(NETWORKS["face-tiny"], config, drawn, out, squeezenet, "cpu", loading=loading)
 
 
-def sample_of(drawn, tmp_path, length=2, rank=0, batch=4) -> Batch:
-    clips = load_clips(drawn, "train", tmp_path / "frames")
-    return Sampler(clips, batch, length, 64, 3, rank=rank, edges=False)(0)
+def sample_of(drawn, length=2, rank=0, batch=4) -> Batch:
+    clips, _ = load_clips(drawn, "train")
+    return Sampler(clips, batch, FaceSamples(length, 64, edges=False), 3, rank=rank)(0)
 
 
 def gradients_of(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
@@ -137,7 +140,7 @@ from test_resume import gradients_of, sample_of, trainer_of
 d.init_process_group("gloo")
 drawn, squeezenet, out = map(Path, sys.argv[2:5])
 trainer = trainer_of(drawn, out, squeezenet)
-torch.save(gradients_of(trainer, sample_of(drawn, out, 3, d.get_rank(), 1)), out / f"{d.get_rank()}.pt")
+torch.save(gradients_of(trainer, sample_of(drawn, 3, d.get_rank(), 1)), out / f"{d.get_rank()}.pt")
 d.destroy_process_group()
 """
 
@@ -145,7 +148,7 @@ d.destroy_process_group()
 @pytest.mark.slow
 def test_two_processes_are_one_with_the_whole_batch(drawn, squeezenet, tmp_path):
     """Each of two gloo processes takes half of the pictures; their mean gradient is that of the whole."""
-    whole = gradients_of(trainer_of(drawn, tmp_path, squeezenet), sample_of(drawn, tmp_path, 3, batch=2))
+    whole = gradients_of(trainer_of(drawn, tmp_path, squeezenet), sample_of(drawn, 3, batch=2))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -194,7 +197,7 @@ def test_a_group_takes_the_steps_of_one_into_the_next_stage(drawn, squeezenet, t
     "change", [{"checkpointing": True}, pytest.param({"compile": "eager"}, marks=pytest.mark.long)], ids=str
 )
 def test_activation_checkpointing_and_compiling_change_nothing(change, drawn, squeezenet, tmp_path):
-    batch = sample_of(drawn, tmp_path, 3, batch=2)
+    batch = sample_of(drawn, 3, batch=2)
     plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
     other = gradients_of(trainer_of(drawn, tmp_path, squeezenet, **change), batch)
     assert plain.keys() == other.keys()
@@ -206,7 +209,7 @@ def test_activation_checkpointing_and_compiling_change_nothing(change, drawn, sq
 @pytest.mark.skipif(not shutil.which("g++"), reason="Inductor needs g++ on the PATH.")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore:The .grad attribute")  # torch's own
 def test_inductor_changes_nothing(drawn, squeezenet, tmp_path):
-    batch = sample_of(drawn, tmp_path, 3, batch=2)
+    batch = sample_of(drawn, 3, batch=2)
     plain = gradients_of(trainer_of(drawn, tmp_path, squeezenet), batch)
     compiled = gradients_of(trainer_of(drawn, tmp_path, squeezenet, compile="inductor"), batch)
     assert plain.keys() == compiled.keys()

@@ -8,14 +8,24 @@ import torch
 from gfla.animate.ibug68 import MIRROR
 from gfla.models import load_generator
 from gfla.train.cli import main
-from gfla.train.data.clips import load_clips
-from gfla.train.data.faces import Sampler
+from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.flow_teacher import teach_flow
+from gfla.train.data.index import load_clips
+from gfla.train.data.reading.workers import read_ahead
 from gfla.train.losses.perceptual import PerceptualFeatures, perceptual_distance
 
 
 def train(data, perceptual, out, *more):
-    command = ["--config", "face-tiny", "--data", str(data), "--perceptual", str(perceptual)]
+    command = [
+        "--config",
+        "face-tiny",
+        "--data",
+        str(data),
+        "--perceptual",
+        str(perceptual),
+        "--workers",
+        "0",
+    ]
     return main([*command, "--out", str(out), *more])
 
 
@@ -52,10 +62,11 @@ def test_a_device_that_is_not_there_is_one_sentence(device, drawn, squeezenet, t
     assert f"--device {device}: " in capsys.readouterr().err
 
 
-def test_samples_depend_on_seed_and_step_alone(drawn, tmp_path):
-    clips = load_clips(drawn, "train", tmp_path, mattes=True)
-    one = Sampler(clips, batch=2, length=3, size=64, seed=7)
-    ahead = list(Sampler(clips, batch=2, length=3, size=64, seed=7).ahead(3, 6))
+@pytest.mark.parametrize("workers", [0, 2])
+def test_samples_depend_on_seed_and_step_alone(drawn, workers):
+    clips, _ = load_clips(drawn, "train", mattes=True)
+    one = Sampler(clips, 2, FaceSamples(3, 64), seed=7)
+    ahead = list(read_ahead(Sampler(clips, 2, FaceSamples(3, 64), seed=7), 3, 6, workers, lambda _: None))
     for step, batch in enumerate(ahead, start=3):
         for a, b in zip(one(step), batch, strict=True):
             assert np.array_equal(np.asarray(a), np.asarray(b))

@@ -29,7 +29,8 @@ from ...animate.structure import structure_map
 from ...models import CONFIGS, Generator, GeneratorConfig, GeneratorMemory
 from ...models.variants import NoPrior, Paper, SummedBlends
 from ..config import Stage, TrainConfig
-from ..data.clips import Clip, find_dataset, load_clips, perceptual_weights
+from ..data.clips import Clip, find_dataset, perceptual_weights
+from ..data.index import Clips, load_clips
 from ..evaluation import metrics
 from ..evaluation.pretrained_metrics import PooledFeatures, frechet_distance
 from ..losses.perceptual import PerceptualFeatures
@@ -113,7 +114,7 @@ class _Runs(NamedTuple):
         file = self._folder(variant, "video") / "scores.json"
         if not file.is_file():
             trained = self._trained(variant, "video").average
-            clips = load_clips(self.data, "val", self.out / "frames")
+            clips, _ = load_clips(self.data, "val")
             scores = score_faces(trained, clips, PerceptualFeatures(self.perceptual))
             parameters = sum(parameter.numel() for parameter in trained.parameters())
             steps = self.schedule.without_flow().steps
@@ -132,10 +133,7 @@ class _Runs(NamedTuple):
         network = replace(self.network, **(variant.network or {}))
         perceptual = self.perceptual if variant.perceptual else None
         folder = self._folder(variant, stage)
-        frames = self.out / "frames"
-        trainer = Trainer(
-            network, config, self.data, folder, perceptual, "cpu", build=variant.build, frames=frames
-        )
+        trainer = Trainer(network, config, self.data, folder, perceptual, "cpu", build=variant.build)
         if trainer.checkpoint.is_file():
             trainer.resume()
         elif stage != "flow":
@@ -160,7 +158,7 @@ def _starts_full(variant: FaceVariant, stage: str) -> bool:
 
 
 @torch.inference_mode()
-def score_faces(generator: Any, clips: list[Clip], features: PerceptualFeatures) -> FaceScores:
+def score_faces(generator: Any, clips: Clips, features: PerceptualFeatures) -> FaceScores:
     """Self-reenactment: each clip's first frame, driven by the clip's own landmarks, against its frames."""
     generator.eval()
     pooled, rows, residuals = PooledFeatures(features), [], []

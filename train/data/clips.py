@@ -1,39 +1,34 @@
 """Clips with landmarks for training the generator: a reference, then consecutive frames.
 
-A data folder holds `index.csv` (columns file, split, identity, kind), `clips/*.mp4` (square, one face) and,
-beside each clip, an `.npz` with `lmk68` (T, 68, 2) float32 pixels, x then y, and for close-ups `iris`
-(T, 2, 2) or a `mesh` of 478 points. Clips are decoded once into plain arrays on disk, so that a sample costs
-a memory copy.
+Beside each clip, a square H.264 video of one face, lies an `.npz` with `lmk68` (T, 68, 2) float32 pixels, x
+then y; `iris` (T, 2, 2) or a `mesh` of 478 points for close-ups; and `moving` (T,) bool, the frames that do
+not repeat the one before. Clips stay compressed on disk and in memory (`reading`).
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
+import io
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ...animate.compositing.matte import portrait_matte
 from ...animate.errors import InputError
-from ...animate.io.atomic import atomic_file
 from ...animate.io.image import read_image
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
 from ...models import Layers
 from ...models.config import Task
+from .reading.cache import Cache
+from .reading.compressed import CompressedFrames, MadeFrames
 
-Made = TypeVar("Made")
 MATTE_STEP = 20
 """The person is known in each frame of a clip whose number this divides."""
 REPEATED = 0.3
@@ -42,20 +37,26 @@ REPEATED = 0.3
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip: frames (T, size, size, 3) uint8 RGB, memory-mapped, and points (T, 68, 2) float32.
+    """One clip: frames (T, size, size, 3) uint8 RGB, decoded when read, and points (T, 68, 2) float32.
 
     moving: (M,) the frames that do not repeat the one before them, in order. irises: (T, 2, 2) float32, of
     the eyes 36-41 and 42-47, the lids' middles where nobody labelled them. mattes: (N, size, size) uint8, the
-    person in frames 0, MATTE_STEP, 2 MATTE_STEP ...; None if not asked for.
+    person in frames 0, MATTE_STEP, 2 MATTE_STEP ..., found when they are read; None if not asked for.
     """
 
     name: str
     identity: str
-    frames: np.ndarray
+    frames: np.ndarray | CompressedFrames
     points: np.ndarray
     moving: np.ndarray
     irises: np.ndarray
-    mattes: np.ndarray | None = None
+    mattes: np.ndarray | MadeFrames | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of what is not decoded when it is read."""
+        own = (self.frames, self.points, self.moving, self.irises)
+        return sum(array.nbytes for array in own if isinstance(array, np.ndarray))
 
 
 class Batch(NamedTuple):
@@ -94,16 +95,21 @@ matte (H, W) uint8 and the plate (H, W, 3) uint8."""
 
 
 def find_dataset(folder: Path | None) -> Path:
-    """The folder with index.csv: `folder` or its `faces`; by default of the environment variable GFLA_DATA.
-    InputError if there is none."""
+    """The folder with index.csv or tar files: `folder` or its `faces`; by default of the environment variable
+    GFLA_DATA. InputError if there is none."""
     if folder is None:
         if not os.environ.get("GFLA_DATA"):
             raise InputError("--data", "no data folder", "name it, or set the environment variable GFLA_DATA")
         folder = Path(os.environ["GFLA_DATA"])
     for candidate in (folder, folder / "faces"):
-        if (candidate / "index.csv").is_file():
+        if (candidate / "index.csv").is_file() or find_shards(candidate):
             return candidate
-    raise InputError(folder, "not a data folder: no index.csv in it")
+    raise InputError(folder, "not a data folder: no index.csv in it, nor tar files")
+
+
+def find_shards(folder: Path) -> list[Path]:
+    """The tar files in a folder without an index, in the order of their names."""
+    return [] if (folder / "index.csv").is_file() else sorted(folder.glob("*.tar"))
 
 
 def perceptual_weights(data: Path | None) -> Path:
@@ -113,171 +119,144 @@ def perceptual_weights(data: Path | None) -> Path:
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """All of `scan_table`."""
+    return list(scan_table(path, columns))
+
+
+def scan_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a CSV file, each with its line number; missing cells are "". UTF-8, with or without a byte
     order mark. InputError if it cannot be read or lacks one of `columns`."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, restval="")
             missing = [column for column in columns if column not in (table.fieldnames or ())]
-            rows = [(table.line_num, row) for row in table]
+            if missing:
+                raise InputError(path, f"no column {missing[0]!r}", "see docs/training.md for its layout")
+            yield from ((table.line_num, row) for row in table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"cannot be read as a table ({error})", "save it as CSV in UTF-8") from None
-    if missing:
-        raise InputError(path, f"no column {missing[0]!r}", "see docs/training.md for its layout")
-    return rows
 
 
-def load_clips(data: Path, split: str, cache: Path, *, mattes: bool = False) -> list[Clip]:
-    """The clips of `split` of a dataset (see `find_dataset`), decoded into `cache` on first use. mattes:
-    whether the persons in them are needed, too. InputError if there are no clips."""
-    index = data / "index.csv"
-    listed = read_table(index, ("file", "split", "kind", "identity"))
-    rows = [row for _, row in listed if row["split"] == split and row["kind"] == "clip"]
-    files = [(data / row["file"], row["identity"]) for row in rows]
-    if not rows:
-        raise InputError(index, f"no clips of split {split!r}")
-    needed = [path for clip, _ in files for path in (clip, clip.with_suffix(".npz"))]
-    missing = [str(path.relative_to(data)) for path in needed if not path.is_file()]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise InputError(index, f"files are missing: {', '.join(missing[:3])}{more}")
-    cache.mkdir(parents=True, exist_ok=True)
-    clips = []
-    for path, identity in tqdm(files, "clips", disable=not mattes, leave=False):
-        stored = cache / _cached_name(path, data)
-        clip = _load_clip(path, identity, stored)
-        clips.append(replace(clip, mattes=_load_mattes(clip.frames, stored)) if mattes else clip)
-    return clips
+def open_clip(path: Path, identity: str, cache: Cache, *, mattes: bool = False) -> Clip:
+    """The clip `path` with what lies beside it. InputError if it cannot be used; whether its frames can be
+    decoded is seen when they are read."""
+    beside = path.with_suffix(".npz")
+    return clip_of(path, beside, str(path), identity, cache, mattes=mattes)
+
+
+def clip_of(
+    video: Path | bytes, beside: Path | bytes, name: str, identity: str, cache: Cache, *, mattes: bool
+) -> Clip:
+    """The clip `name` of a `video` and the arrays `beside` it, files or their bytes; as `open_clip`."""
+    where = beside if isinstance(beside, Path) else Path(name).with_suffix(".npz")
+    arrays = _load_arrays(beside, where)
+    points = _checked_points(arrays, where)
+    frames = CompressedFrames(video, name, len(points), cache)
+    irises = _irises(arrays, points)
+    _check_places(where, np.concatenate((points, irises), axis=1), frames.shape[1])
+    found = _persons(frames, name, cache) if mattes else None
+    return Clip(Path(name).stem, identity, frames, points, _moving(arrays, frames, where), irises, found)
+
+
+def open_still(path: Path, identity: str, cache: Cache) -> Clip:
+    """The portrait `path` with its person, as a clip of one frame; InputError if it cannot be used."""
+    frames, points = read_image(path)[0][None], clip_points(path, portrait=True)
+    if frames.shape[1] != frames.shape[2]:
+        raise InputError(path, "not a square picture of a face", "crop it")
+    irises = _irises(_load_arrays(path.with_suffix(".npz"), path), points)
+    first = np.zeros(1, np.intp)
+    return Clip(path.stem, identity, frames, points, first, irises, _persons(frames, str(path), cache))
+
+
+def _persons(frames: np.ndarray | CompressedFrames, name: str, cache: Cache) -> MadeFrames:
+    """The persons in every MATTE_STEP-th of `frames`, found by the shipped network."""
+
+    def person(number: int) -> np.ndarray:
+        matte = portrait_matte(np.ascontiguousarray(frames[number * MATTE_STEP]))
+        return np.rint(255 * matte).astype(np.uint8)
+
+    return MadeFrames(1 + (len(frames) - 1) // MATTE_STEP, person, (name, "matte"), cache)
 
 
 def read_arrays(path: Path, *names: str) -> tuple[np.ndarray, ...]:
     """The arrays of these names in an .npz file, float32; InputError if one is missing or damaged."""
-    try:
-        with np.load(path) as arrays:
-            return tuple(arrays[name].astype(np.float32) for name in names)
-    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
-        reason = "the file is empty" if isinstance(error, EOFError) else error
-        raise InputError(path, f"no landmarks {' and '.join(names)} ({reason})") from None
-
-
-def load_stills(data: Path, split: str, cache: Path) -> list[Clip]:
-    """The portraits of `split` with their persons, as clips of one frame; there may be none. InputError if
-    one cannot be read."""
-    rows = [row for _, row in read_table(data / "index.csv", ("file", "split", "kind", "identity"))]
-    portraits = []
-    for row in rows:
-        path = data / row["file"]
-        if row["split"] != split or row["kind"] != "portrait":
-            continue
-        frames, points = read_image(path)[0][None], clip_points(path, portrait=True)
-        if frames.shape[1] != frames.shape[2]:
-            raise InputError(path, "not a square picture of a face", "crop it")
-        mattes = _load_mattes(frames, cache / _cached_name(path, data))
-        first = np.zeros(1, np.intp)
-        portraits.append(
-            Clip(path.stem, row["identity"], frames, points, first, clip_irises(path, points), mattes)
-        )
-    return portraits
+    arrays = _load_arrays(path, path)
+    return tuple(_array(arrays, name, path) for name in names)
 
 
 def clip_points(path: Path, *, portrait: bool = False) -> np.ndarray:
     """The landmarks (T, 68, 2) float32 beside a clip, or (1, 68, 2) beside a portrait; InputError if they are
     missing or wrong."""
     beside = path.with_suffix(".npz")
-    (points,) = read_arrays(beside, "lmk68")
+    return _checked_points(_load_arrays(beside, beside), beside, portrait=portrait)
+
+
+def _load_arrays(source: Path | bytes, where: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file or its bytes."""
+    try:
+        with np.load(io.BytesIO(source) if isinstance(source, bytes) else source) as arrays:
+            return {name: arrays[name] for name in arrays}
+    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
+        reason = "the file is empty" if isinstance(error, EOFError) else error
+        raise InputError(where, f"no landmarks lmk68 ({reason})") from None
+
+
+def _array(arrays: dict[str, np.ndarray], name: str, where: Path) -> np.ndarray:
+    try:
+        return arrays[name].astype(np.float32)
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(where, f"no landmarks {name} ({error})") from None
+
+
+def _checked_points(arrays: dict[str, np.ndarray], where: Path, *, portrait: bool = False) -> np.ndarray:
+    points = _array(arrays, "lmk68", where)
     points = points[None] if portrait else points
     if points.ndim != 3 or points.shape[1:] != (68, 2):
-        raise InputError(beside, f"lmk68 has the shape {points.shape}, not (frames, 68, 2)")
+        raise InputError(where, f"lmk68 has the shape {points.shape}, not (frames, 68, 2)")
     if not np.isfinite(points).all():
-        raise InputError(beside, "lmk68 has points that are not finite", "leave such frames out of the clip")
+        raise InputError(where, "lmk68 has points that are not finite", "leave such frames out of the clip")
     return points
 
 
-def clip_irises(path: Path, points: np.ndarray) -> np.ndarray:
-    """The irises (T, 2, 2) float32 beside a clip of landmarks `points` (T, 68, 2), else the lids' middles."""
-    with np.load(path.with_suffix(".npz")) as arrays:
-        if "iris" in arrays:
-            return arrays["iris"].astype(np.float32).reshape(-1, 2, 2)
-        if "mesh" in arrays:
-            return arrays["mesh"].reshape(-1, 478, 3)[:, (468, 473), :2].astype(np.float32)
+def _irises(arrays: dict[str, np.ndarray], points: np.ndarray) -> np.ndarray:
+    """The irises (T, 2, 2) float32, else the lids' middles of `points` (T, 68, 2)."""
+    if "iris" in arrays:
+        return arrays["iris"].astype(np.float32).reshape(-1, 2, 2)
+    if "mesh" in arrays:
+        return arrays["mesh"].reshape(-1, 478, 3)[:, (468, 473), :2].astype(np.float32)
     return np.stack([points[:, eye].mean(1) for eye in (slice(36, 42), slice(42, 48))], axis=1)
 
 
-def _cached_name(path: Path, data: Path) -> str:
-    """File name of a clip's decoded frames: from its name, place in the dataset, size and time."""
-    place = hashlib.sha256(os.path.relpath(path, data).encode()).hexdigest()[:8]
-    stat = path.stat()
-    state = hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:8]
-    return f"{path.stem}.{place}.{state}.npy"
+def _moving(arrays: dict[str, np.ndarray], frames: CompressedFrames, where: Path) -> np.ndarray:
+    """The frames that do not repeat the one before, from `moving`; without it the clip must be decoded:
+    landmarks of equal pictures differ as much as those of others."""
+    if "moving" not in arrays:
+        return moving_frames(frames)
+    moving = np.asarray(arrays["moving"], dtype=bool)
+    if moving.shape != (len(frames),):
+        raise InputError(where, f"moving has the shape {moving.shape}, not ({len(frames)},)")
+    return np.flatnonzero(moving)
 
 
-def _load_clip(path: Path, identity: str, stored: Path) -> Clip:
-    points = clip_points(path)
-    if not stored.is_file():
-        _store(stored, _decode(path))
-        clip = stored.stem.rpartition(".")[0]
-        for other in stored.parent.iterdir():  # frames of an older version of the clip
-            if other.name.startswith(f"{clip}.") and not other.name.startswith(f"{stored.stem}."):
-                other.unlink(missing_ok=True)
-    frames = np.load(stored, mmap_mode="r")
-    if len(frames) != len(points):
-        raise InputError(path, f"{len(frames)} frames, but landmarks of {len(points)}")
-    irises = clip_irises(path, points)
-    _check_places(path, np.concatenate((points, irises), axis=1), frames.shape[1])
-    moving = stored.with_suffix(".moving.npy")
-    if not moving.is_file():
-        _store(moving, moving_frames(frames))
-    return Clip(path.stem, identity, frames, points, np.load(moving), irises)
+def moving_frames(frames: np.ndarray | CompressedFrames) -> np.ndarray:
+    """Indices of the frames (T, H, W, 3) that differ from the one before by `REPEATED` or more; the first
+    always does."""
+    moves, before = [0], frames[0].astype(np.int16)
+    for index in range(1, len(frames)):
+        frame = frames[index].astype(np.int16)
+        if np.abs(frame - before).mean() >= REPEATED:
+            moves.append(index)
+        before = frame
+    return np.array(moves)
 
 
-def _check_places(path: Path, places: np.ndarray, side: int) -> None:
+def _check_places(where: Path, places: np.ndarray, side: int) -> None:
     """InputError if a landmark or iris lies further from the clip than its `side`: no face is so large."""
     inside = (np.abs(places - side / 2) <= 1.5 * side).all(axis=(1, 2))  # False where not finite too
     if not inside.all():
         frame = int(np.argmin(inside))
         reason = f"the landmarks of frame {frame} lie far outside the picture"
-        raise InputError(path.with_suffix(".npz"), reason, "leave such frames out of the clip")
-
-
-def _load_mattes(frames: np.ndarray, stored: Path) -> np.ndarray:
-    """The persons (N, size, size) uint8 in every MATTE_STEP-th of `frames`, found by the shipped network and
-    kept beside the decoded frames `stored`."""
-    path = stored.with_suffix(".mattes.npy")
-    if not path.is_file():
-        mattes = [portrait_matte(np.ascontiguousarray(frame)) for frame in frames[::MATTE_STEP]]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _store(path, np.rint(255 * np.stack(mattes)).astype(np.uint8))
-    return np.load(path, mmap_mode="r")
-
-
-def moving_frames(frames: np.ndarray) -> np.ndarray:
-    """Indices of the frames (T, H, W, 3) that differ from the one before by `REPEATED` or more; the first
-    always does."""
-    moves = [0]
-    for index in range(1, len(frames)):
-        change = np.abs(frames[index].astype(np.int16) - frames[index - 1]).mean()
-        if change >= REPEATED:
-            moves.append(index)
-    return np.array(moves)
-
-
-def _decode(path: Path) -> np.ndarray:
-    capture = cv2.VideoCapture(str(path))
-    frames = []
-    while (result := capture.read())[0]:
-        frames.append(cv2.cvtColor(result[1], cv2.COLOR_BGR2RGB))
-    capture.release()
-    if not frames:
-        raise InputError(path, "cannot be decoded", "make the dataset again")
-    return np.stack(frames)
-
-
-def _store(path: Path, array: np.ndarray) -> None:
-    try:
-        with atomic_file(path) as part:
-            np.save(part, array)
-    except OSError as error:
-        raise OSError(f"{path}: cannot be written ({error}); make room for the decoded clips.") from error
+        raise InputError(where, reason, "leave such frames out of the clip")
 
 
 def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor) -> Tensor:
@@ -304,19 +283,3 @@ def collate(samples: list[Sample]) -> Batch:
     matte, plate = map(torch.from_numpy, layers)
     plate = plate.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     return batch._replace(matte=matte[:, None].float().div_(255), plate=plate)
-
-
-def ahead(make: Callable[[int], Made], first: int, last: int) -> Iterator[Made]:
-    """Batches `first` to `last - 1`, made ahead of their use by half of the cores."""
-    workers = max(1, min(8, (os.cpu_count() or 1) // 2))
-    with ThreadPoolExecutor(workers) as pool:
-        queue = deque(pool.submit(make, n) for n in range(first, min(last, first + workers)))
-        try:
-            for n in range(first, last):
-                batch = queue.popleft().result()
-                if n + workers < last:
-                    queue.append(pool.submit(make, n + workers))
-                yield batch
-        finally:
-            for future in queue:
-                future.cancel()

@@ -7,7 +7,6 @@ ones or back, of an eye from open to shut or back; frames that show such extreme
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -15,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...animate.compositing.closeups import PARTS, Part, closeup_matrix, into_square, read_square
+from ...animate.errors import InputError
 from ...animate.ibug68 import MIRROR
 from ...animate.structure import EDGE_CHANNEL
 from ...models import AttentionFlow, Generator, GeneratorConfig, new_generator
-from .clips import Batch, Clip, Sample, ahead, collate
+from .clips import Batch, Clip, Sample, collate
+from .drawing import Broken, check_length, draw
 from .flow_teacher import teach_flow
+from .index import Clips
 
 Floats = NDArray[np.float64]
 
@@ -64,29 +66,27 @@ class _Scene:
 class CloseupSampler:
     """An endless, seeded stream of batches, as `data.Sampler`; `points` are (B, 1 + T, 70, 2) in squares."""
 
-    def __init__(self, clips: list[Clip], batch: int, length: int, size: int, seed: int, *, rank: int = 0):
+    in_order = False
+
+    def __init__(self, clips: Clips, batch: int, length: int, size: int, seed: int, *, rank: int = 0):
         self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
-        self.people: dict[str, list[_Scene]] = {}
-        for clip in clips:
-            if len(clip.moving) > length:
-                self.people.setdefault(clip.identity, []).append(_Scene.of(clip))
-        self.names = sorted(self.people)
-        if not self.names:
-            raise ValueError(f"No clip has more than {length} frames that move; training needs longer ones.")
+        self.clips = clips
+        self.people = clips.people(length)
+        self.left_out = Broken()
+        if not self.people:
+            raise InputError("the clips", f"none has more than {length} moving frames", "give longer ones")
 
-    def __call__(self, sample: int) -> Batch:
+    def __call__(self, number: int) -> Batch:
         first = self.rank * self.batch
-        return collate(
-            [self._sample(np.random.default_rng((self.seed, sample, first + i))) for i in range(self.batch)]
-        )
-
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        return ahead(self, first, last)
+        seeds = ((self.seed, number, first + i) for i in range(self.batch))
+        return collate([draw(self._sample, np.random.default_rng(seed), self.left_out) for seed in seeds])
 
     def _sample(self, rng: np.random.Generator) -> Sample:
-        scenes = self.people[self.names[rng.integers(len(self.names))]]
-        weights = np.sqrt([len(scene.clip.moving) for scene in scenes])
-        scene = scenes[rng.choice(len(scenes), p=weights / weights.sum())]
+        clips = self.people[rng.integers(len(self.people))]
+        weights = np.sqrt(self.clips.counts[clips])
+        clip = self.clips[int(clips[rng.choice(len(clips), p=weights / weights.sum())])]
+        check_length(clip, self.length)
+        scene = _Scene.of(clip)
         part = PARTS[rng.choice(3, p=(0.5, 0.25, 0.25))]
         source, target = self._frames(scene, part, rng)
         moving = scene.clip.moving

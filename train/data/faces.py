@@ -6,7 +6,8 @@ what is hard is asked for most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,58 +16,81 @@ from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
 from ..config import Augmentation
 from .augment import augment
-from .clips import MATTE_STEP, Batch, Clip, Sample, ahead, collate
+from .clips import MATTE_STEP, Batch, Clip, Sample, collate
+from .drawing import Broken, check_length, draw
 from .flow_teacher import teach_flow
+from .index import Clips
 from .layers import moved_head
 
 
 class Sampler:
     """An endless, seeded stream of batches: identities evenly, one clip of each, a reference and T frames.
 
-    Item i of batch n depends only on (seed, n, i): a resumed run continues where it stopped, and the
-    processes of a group, each with its `rank`, draw what one process with the whole batch would.
+    Item i of batch n depends only on (seed, n, i) and the files: a resumed run continues where it stopped,
+    and the processes of a group, each with its `rank`, draw what one process with the whole batch would. A
+    clip that cannot be read is left out: the item draws another.
     """
+
+    in_order = False
 
     def __init__(
         self,
-        clips: list[Clip],
+        clips: Clips,
         batch: int,
-        length: int,
-        size: int,
+        maker: FaceSamples,
         seed: int,
         *,
         rank: int = 0,
-        extra: Augmentation | None = None,
-        edges: bool = True,
-        portraits: list[Clip] | None = None,
+        portraits: Clips | None = None,
     ):
-        self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
-        self.extra, self.edges, self.portraits = extra or Augmentation(), edges, portraits or []
-        self.people: dict[str, list[Clip]] = {}
-        for clip in clips:
-            if len(clip.moving) > length:
-                self.people.setdefault(clip.identity, []).append(clip)
-        self.names = sorted(self.people)
-        if not self.names:
-            raise InputError("the clips", f"none has more than {length} moving frames", "give longer ones")
+        self.batch, self.maker, self.seed, self.rank = batch, maker, seed, rank
+        self.clips, self.portraits = clips, portraits
+        self.people = clips.people(maker.length)
+        self.left_out = Broken()
+        if not self.people:
+            reason = f"none has more than {maker.length} moving frames"
+            raise InputError("the clips", reason, "give longer ones")
 
     def __call__(self, number: int) -> Batch:
         first = self.rank * self.batch
         seeds = ((self.seed, number, first + i) for i in range(self.batch))
-        return collate([self._sample(np.random.default_rng(seed)) for seed in seeds])
-
-    def ahead(self, first: int, last: int) -> Iterator[Batch]:
-        return ahead(self, first, last)
+        return collate([draw(self._sample, np.random.default_rng(seed), self.left_out) for seed in seeds])
 
     def _sample(self, rng: np.random.Generator) -> Sample:
-        clips = self.people[self.names[rng.integers(len(self.names))]]
-        clip = clips[rng.choice(len(clips), p=_probabilities(clips))]
+        clips = self.people[rng.integers(len(self.people))]
+        weights = np.sqrt(self.clips.counts[clips])
+        clip = self.clips[int(clips[rng.choice(len(clips), p=weights / weights.sum())])]
+        check_length(clip, self.maker.length)
+        return self.maker(clip, rng, self._portrait if self.portraits else None)
+
+    def _portrait(self, rng: np.random.Generator) -> Clip:
+        assert self.portraits
+        return self.portraits[int(rng.integers(len(self.portraits)))]
+
+
+@dataclass(frozen=True)
+class FaceSamples:
+    """Makes a sample of a clip: a reference and `length` frames of side `size`. edges: some are guided by
+    edges, too."""
+
+    length: int
+    size: int
+    extra: Augmentation = field(default_factory=Augmentation)
+    edges: bool = True
+
+    def __call__(
+        self,
+        clip: Clip,
+        rng: np.random.Generator,
+        portrait: Callable[[np.random.Generator], Clip] | None = None,
+    ) -> Sample:
+        """A sample of `clip`, or of a `portrait` with its head moved. InputError if it is too short."""
         layered = clip.mattes is not None
         moved = layered and self.length == 1 and rng.random() < self.extra.moved
-        if moved and self.portraits and rng.random() < 0.5:
-            clip = self.portraits[rng.integers(len(self.portraits))]
-        order = self._frames(clip, rng)
-        images, points = np.stack([clip.frames[i] for i in order]), clip.points[order]
+        if moved and portrait and rng.random() < 0.5:
+            clip = portrait(rng)
+        order = self.frames(clip, rng)
+        images, points = clip.frames[order], clip.points[order]
         matte = clip.mattes[order[0] // MATTE_STEP] if clip.mattes is not None else None
         if moved and matte is not None:
             target, places = moved_head(images[0], matte, points[0], rng)
@@ -78,7 +102,7 @@ class Sampler:
             return sample
         return (*sample, matte, background_plate(images[0], matte.astype(np.float32) / 255))
 
-    def _frames(self, clip: Clip, rng: np.random.Generator) -> NDArray[np.intp]:
+    def frames(self, clip: Clip, rng: np.random.Generator) -> NDArray[np.intp]:
         """Numbers of the reference and of `length` frames."""
         count = len(clip.moving)
         stride = int(rng.integers(1, 1 + max(1, min(3, (count - 1) // self.length))))
@@ -95,8 +119,3 @@ class Sampler:
             return np.array((reference, others[away.argmax()]))
         frames = clip.moving[start : start + stride * (self.length - 1) + 1 : stride]
         return np.concatenate(((reference,), frames[::-1] if rng.random() < 0.3 else frames))
-
-
-def _probabilities(clips: list[Clip]) -> np.ndarray:
-    lengths = np.sqrt([len(clip.moving) for clip in clips])
-    return lengths / lengths.sum()

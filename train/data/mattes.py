@@ -22,8 +22,9 @@ from torch import Tensor
 
 from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
-from .clips import ahead, read_table
+from .clips import scan_table
 from .photo import photo, texture
+from .reading.workers import ahead
 
 Image = NDArray[Any]  # uint8 RGB
 Grey = NDArray[Any]  # float32 in [0, 1]
@@ -57,12 +58,14 @@ def load_portraits(data: Path, split: str) -> dict[str, list[Portrait]]:
     folder = next((f for f in (data / "mattes", data.parent / "mattes") if f.is_dir()), None)
     if folder is None:
         raise InputError(data, "no folder mattes in it or beside it", "see docs/training.md for its layout")
+    mattes = _mattes_in(folder)
     people: dict[str, list[Portrait]] = {}
-    for _, row in read_table(index, ("file", "split", "kind", "identity")):
-        if row["split"] != split:
-            continue
+    for _, row in scan_table(index, ("file", "split", "kind", "identity")):
         path = data / row["file"]
-        found = _frames(path, folder) if row["kind"] == "clip" else _still(path, folder)
+        if row["split"] != split or path.stem not in mattes:
+            continue
+        known = mattes[path.stem]
+        found = _frames(path, known) if row["kind"] == "clip" else _still(path, known)
         if found:
             people.setdefault(row["identity"], []).extend(found)
     if not people:
@@ -70,13 +73,23 @@ def load_portraits(data: Path, split: str) -> dict[str, list[Portrait]]:
     return people
 
 
-def _still(path: Path, folder: Path) -> list[Portrait]:
-    matte = folder / f"{path.stem}.jpg"
-    return [_portrait(path.stem, cv2.imread(str(path)), matte)] if matte.is_file() else []
+def _mattes_in(folder: Path) -> dict[str, dict[int | None, Path]]:
+    """The mattes by the name of their clip or portrait and their frame, None for a portrait's."""
+    found: dict[str, dict[int | None, Path]] = {}
+    for path in sorted(folder.glob("*.jpg")):
+        name, _, frame = path.stem.rpartition(".")
+        if name and frame.isdecimal():
+            found.setdefault(name, {})[int(frame)] = path
+        found.setdefault(path.stem, {})[None] = path
+    return found
 
 
-def _frames(path: Path, folder: Path) -> list[Portrait]:
-    wanted = {int(matte.stem.rpartition(".")[2]): matte for matte in folder.glob(f"{path.stem}.[0-9]*.jpg")}
+def _still(path: Path, mattes: dict[int | None, Path]) -> list[Portrait]:
+    return [_portrait(path.stem, cv2.imread(str(path)), mattes[None])] if None in mattes else []
+
+
+def _frames(path: Path, mattes: dict[int | None, Path]) -> list[Portrait]:
+    wanted = {frame: matte for frame, matte in mattes.items() if frame is not None}
     video, number, portraits = cv2.VideoCapture(str(path)), 0, []
     while wanted and number <= max(wanted) and video.grab():
         if number in wanted:

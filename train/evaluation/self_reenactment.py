@@ -29,7 +29,8 @@ from ...animate.state import Portrait, Target
 from ...models import GeneratorMemory
 from ...models.ops import warp
 from ...models.priors.spline import spline_flow
-from ..data.clips import Clip, load_clips
+from ..data.clips import Clip
+from ..data.index import Clips, load_clips
 from ..losses.perceptual import PerceptualFeatures
 from . import metrics
 from .pretrained_metrics import SEPARATES, IdentityEmbedding, Inception, Lpips, frechet_distance
@@ -85,7 +86,7 @@ def measure(
 ) -> dict[str, float]:
     """The scores of `weights` alone, means over the clips of split val: `evaluate` without its comparisons,
     quick enough for every checkpoint of a run."""
-    clips = load_clips(data, "val", out / "frames")
+    clips, _ = load_clips(data, "val")
     features = PerceptualFeatures(perceptual) if perceptual else None
     judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
     animator = Animator.from_pretrained(weights, device="cpu", backend="torch")
@@ -125,7 +126,7 @@ def evaluate(
     `out`. Method "ours" is `weights` computed by `backend`; those of `against` have their file's name and are
     computed by torch.
     """
-    clips = load_clips(data, "val", out / "frames")
+    clips, _ = load_clips(data, "val")
     features = PerceptualFeatures(perceptual) if perceptual else None
     judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
     animators = {"ours": Animator.from_pretrained(weights, device="cpu", backend=backend)}
@@ -178,7 +179,7 @@ class _Judge:
         self,
         features: PerceptualFeatures | None,
         landmarker: Landmarker,
-        clips: list[Clip],
+        clips: Clips,
         lpips: Lpips | None,
         inception: Inception | None,
     ):

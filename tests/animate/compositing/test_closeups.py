@@ -25,6 +25,7 @@ from gfla.animate.structure import closeup_maps
 from gfla.models import CONFIGS, Generator
 from gfla.train.data.clips import Clip
 from gfla.train.data.closeups import CloseupSampler, looked_closer
+from gfla.train.data.index import Clips
 
 SIDE = 256
 
@@ -203,7 +204,7 @@ def test_samples_ask_for_mouths_that_open_and_eyes_that_shut(places):
     faces = [places(mouth=26, eye=0.3) if n % 12 == 5 else places(mouth=1, eye=8) for n in range(48)]
     points = np.stack(faces) / 4
     clip = Clip("a", "a", frames, points[:, :68], np.arange(48), points[:, 68:])
-    sampler = CloseupSampler([clip], batch=40, length=1, size=64, seed=0)
+    sampler = CloseupSampler(Clips.of([clip]), batch=40, length=1, size=64, seed=0)
     batch = sampler(0)
     assert batch.images.shape == (40, 2, 3, 64, 64)
     assert batch.points.shape == (40, 2, 70, 2)
@@ -214,7 +215,7 @@ def test_samples_ask_for_mouths_that_open_and_eyes_that_shut(places):
     lids = drawn[~mouths][:, :, 2]
     assert ((lips[:, 1] > 0.3) & (lips[:, 0] < 0.2)).float().mean() > 0.2
     assert ((lids[:, 1] < 0.15) & (lids[:, 0] > 0.2)).float().mean() > 0.2
-    again = CloseupSampler([clip], batch=20, length=1, size=64, seed=0, rank=1)(0)
+    again = CloseupSampler(Clips.of([clip]), batch=20, length=1, size=64, seed=0, rank=1)(0)
     assert torch.equal(again.images, batch.images[20:])
 
 

@@ -1,12 +1,14 @@
 """Sources in layers: a head moved by hand is where its landmarks say, and its surroundings rest."""
 
 import cv2
+import gfla.train.data.clips as clips_module
 import numpy as np
 import pytest
 from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.train.config import Augmentation
-from gfla.train.data.clips import MATTE_STEP, Clip, load_clips
-from gfla.train.data.faces import Sampler
+from gfla.train.data.clips import MATTE_STEP, Clip
+from gfla.train.data.faces import FaceSamples, Sampler
+from gfla.train.data.index import load_clips
 from gfla.train.data.layers import moved_head
 
 
@@ -55,26 +57,29 @@ def test_far_frames_are_chosen():
     clip = Clip("walk", "one", frames, points, np.arange(41), points[:, :2], mattes)
 
     def mean_distance(far):
-        sampler = Sampler([clip], 1, 1, 64, 0, extra=Augmentation(far=far), edges=False)
-        pairs = [sampler._frames(clip, np.random.default_rng(seed)) for seed in range(200)]
+        maker = FaceSamples(1, 64, Augmentation(far=far))
+        pairs = [maker.frames(clip, np.random.default_rng(seed)) for seed in range(200)]
         assert all(reference % MATTE_STEP == 0 for reference, _ in pairs)
         return np.mean([abs(walk[a] - walk[b]) for a, b in pairs])
 
     assert mean_distance(1.0) > 1.25 * mean_distance(0.0)
 
 
-def test_persons_are_found_once(drawn, tmp_path):
-    first = load_clips(drawn, "train", tmp_path, mattes=True)
-    stored = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.mattes.npy")}
-    assert len(stored) == len(first)
-    again = load_clips(drawn, "train", tmp_path, mattes=True)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.mattes.npy")} == stored
-    for a, b in zip(first, again, strict=True):
-        assert a.mattes is not None
-        assert b.mattes is not None
-        assert a.mattes.shape == (1 + (len(a.frames) - 1) // MATTE_STEP, *a.frames.shape[1:3])
-        assert np.array_equal(a.mattes, b.mattes)
-    batch = Sampler(first, 2, 1, 64, 0, edges=False)(0)
+def test_persons_are_found_when_they_are_needed(drawn, monkeypatch):
+    """Once for a frame, and not to draw which frame is the reference."""
+    found = []
+    real = clips_module.portrait_matte
+    monkeypatch.setattr(clips_module, "portrait_matte", lambda image: found.append(1) or real(image))
+    clips, _ = load_clips(drawn, "train", mattes=True)
+    (clip,) = clips
+    assert clip.mattes is not None
+    assert len(clip.mattes) == 1 + (len(clip.frames) - 1) // MATTE_STEP
+    FaceSamples(1, 64).frames(clip, np.random.default_rng(0))
+    assert not found
+    assert clip.mattes[1].shape == clip.frames.shape[1:3]
+    assert np.array_equal(clip.mattes[1], clips[0].mattes[1])  # pyright: ignore[reportOptionalSubscript]
+    assert len(found) == 1
+    batch = Sampler(clips, 2, FaceSamples(1, 64, edges=False), 0)(0)
     assert batch.matte is not None
     assert batch.plate is not None
     assert batch.matte.shape == (2, 1, 64, 64)

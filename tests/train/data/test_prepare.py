@@ -11,7 +11,7 @@ import pytest
 from gfla.animate.errors import InputError
 from gfla.animate.video import VideoReader
 from gfla.train.cli import prepare as command
-from gfla.train.data.clips import load_clips
+from gfla.train.data.index import load_clips
 from gfla.train.data.prepare.footage import find_tracks, head_yaw, ticks
 from gfla.train.data.prepare.lists import find_footage
 from gfla.train.data.prepare.options import PrepareOptions
@@ -66,7 +66,7 @@ def test_footage_becomes_a_dataset_that_loads(footage, landmarker, tmp_path):
     assert len(skipped) == 2
     assert "no face" in "".join(skipped)
     assert "text.mp4" in "".join(skipped)
-    clips = load_clips(out, "train", tmp_path / "cache")
+    clips, _ = load_clips(out, "train")
     assert [clip.frames.shape for clip in clips] == [(30, SIZE, SIZE, 3)] * 2
     for clip in clips:  # the points lie on the head, in every frame of the crop
         for frame, points in zip(clip.frames, clip.points, strict=True):

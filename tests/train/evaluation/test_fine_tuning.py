@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gfla.animate import VideoReader
 from gfla.models import CONFIGS, new_generator, save_generator
-from gfla.train.data.clips import load_clips
+from gfla.train.data.index import load_clips
 from gfla.train.evaluation.fine_tuning import SHOWN, Gain, fine_tune, main, split_clip, table
 from PIL import Image
 
@@ -21,13 +21,13 @@ def clip(drawn):
 def test_the_parts_make_the_clip_and_the_rest_begins_with_the_portrait(drawn, clip, tmp_path):
     name, points = clip
     parts = split_clip(drawn, name, tmp_path / "parts")
-    (first,), (last,) = (load_clips(parts, split, tmp_path / "frames") for split in ("train", "val"))
+    (first,), (last,) = (load_clips(parts, split)[0] for split in ("train", "val"))
     assert len(first.points) == len(points) * 4 // 5
     assert np.array_equal(last.points[0], points[0])
     assert np.array_equal(np.concatenate([first.points, last.points[1:]]), points)
     with VideoReader(drawn / "clips" / f"{name}.mp4") as reader:
         true = [frame.image for frame in reader]
-    made = np.concatenate([last.frames[:1], first.frames, last.frames[1:]])
+    made = np.concatenate([last.frames[:1], first.frames[:], last.frames[1:]])
     assert np.abs(made.astype(int) - np.stack([true[0], *true])).mean() < 3, "in their order, encoded anew"
     with (parts / "index.csv").open() as file:
         assert {row["identity"] for row in csv.DictReader(file)} == {name}

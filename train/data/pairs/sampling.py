@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ....animate.synthetic.puppets import draw_pair, draw_views, true_flow, view_flow
 from ....models.config import Task
-from ..clips import Batch, ahead, collate
+from ..clips import Batch, collate
+from ..reading.workers import ahead
 from .deepfashion_market import PersonList
 from .shapenet import ViewFile
 

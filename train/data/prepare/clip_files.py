@@ -46,7 +46,7 @@ def _write_clip(
     points = np.stack([to_crop(p, square, size) for p in track.points])
     iris = np.stack([to_crop(p, square, size) for p in track.iris])
     chosen = np.linspace(0, count - 1, _COLUMNS).round().astype(int).tolist()
-    before, repeated, strip = None, 0, []
+    before, moving, strip = None, np.ones(count, bool), []
     encoding = Encoding(key_frames=KEY_FRAMES)
     with VideoWriter(path, (size, size), RATE, 1 / RATE, encoding=encoding, overwrite=True) as writer:
         for tick, image in pictures:
@@ -56,14 +56,14 @@ def _write_clip(
             face = crop(image, square, size)
             writer.write(Frame(face, at, 1 / RATE))
             if before is not None:
-                repeated += bool(np.abs(face.astype(np.int16) - before).mean() < REPEATED)
+                moving[at] = np.abs(face.astype(np.int16) - before).mean() >= REPEATED
             before = face
             if at in chosen:
                 strip.append(_thumbnail(face, points[at] if at == chosen[-1] else None))
             if at == count - 1:
                 break
     with atomic_file(path.with_suffix(".npz")) as part:
-        np.savez_compressed(part, lmk68=points, iris=iris)
+        np.savez_compressed(part, lmk68=points, iris=iris, moving=moving)
     with atomic_file(path.with_suffix(".jpg")) as part:
         cv2.imwrite(str(part), np.hstack(strip)[..., ::-1])
     angles = {"yaw": [head_yaw(p) for p in points], "roll": [_roll(p) for p in points]}
@@ -72,7 +72,7 @@ def _write_clip(
         for name, values in angles.items()
         for q in (1, 99)
     }
-    repeats = repeated / count
+    repeats = 1 - float(moving.mean())
     notes = [
         ("lowres", track.face < size / 2),
         ("upsampled", square.side < size),

@@ -1,0 +1,1 @@
+"""How clips come from the disk: compressed, through a bounded cache, in processes of their own."""
