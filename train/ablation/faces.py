@@ -185,7 +185,8 @@ def _reenacted(generator: Any, clip: Clip):
     size = generator.config.size
     scale = size / clip.frames.shape[1]
     count = min(FRAMES, len(clip.points))
-    frames = [cv2.resize(clip.frames[i], (size, size), interpolation=cv2.INTER_AREA) for i in range(count)]
+    shown = (cv2.resize(clip.frames[i], (size, size), interpolation=cv2.INTER_AREA) for i in range(count))
+    frames = [np.asarray(frame, np.uint8) for frame in shown]
     points = torch.from_numpy((clip.points[:count] + 0.5) * scale - 0.5)
     drawn = structure_map(points, size)
     source = torch.from_numpy(frames[0]).permute(2, 0, 1)[None].float() / 127.5 - 1

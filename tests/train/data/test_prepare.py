@@ -69,7 +69,8 @@ def test_footage_becomes_a_dataset_that_loads(footage, landmarker, tmp_path):
     clips, _ = load_clips(out, "train")
     assert [clip.frames.shape for clip in clips] == [(30, SIZE, SIZE, 3)] * 2
     for clip in clips:  # the points lie on the head, in every frame of the crop
-        for frame, points in zip(clip.frames, clip.points, strict=True):
+        for number, points in enumerate(clip.points):
+            frame = clip.frames[number]
             x, y = points[30].round().astype(int)
             assert int(frame[y, x, 0]) - int(frame[y, x, 2]) > 50
     assert (out / "sheet_train_0.png").is_file()
