@@ -13,7 +13,7 @@ from gfla.animate.motion.controls import check_control
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.streaming.provenance import tag
 from gfla.demos.app.render.preview import make_preview
-from gfla.demos.app.render.render import RenderRequest, render
+from gfla.demos.app.render.render import DriverPart, RenderRequest, render
 from gfla.demos.app.render.workspace import workspace_of
 from gfla.demos.app.tabs.edit_events import draw
 from gfla.demos.app.ui.events import JOB, SCAN
@@ -44,7 +44,7 @@ def add_api(service: Service) -> None:
         visit = service.visit(request)
         workspace, driver = workspace_of(visit), _driver(service, visit, driving, motion)
         state = workspace.prepare(service.animator, _portrait(service, visit, portrait))
-        recording = workspace.record(service.animator, driver, lambda: False)
+        recording = workspace.record(service.animator, DriverPart(driver), lambda: False)
         assert recording is not None
         made = make_preview(service.animator, state, driver, recording, read_sent({"motion": mode}))
         result = _write_picture(visit, made.result, "preview", tag(service.animator.name))
@@ -68,10 +68,12 @@ def add_api(service: Service) -> None:
         driver = _driver(service, visit, driving, motion)
         asked = read_sent({"motion": mode} | _mapping("options", options))
         order = RenderRequest(_portrait(service, visit, portrait), driver, asked)
-        with service.job(visit):
+        with service.job(visit, "api") as turn:
+            for _ in service.turns.wait(turn):
+                pass
             output = _served_path(visit, f"{order.portrait.stem[:60]}-{Path(driver).stem[:60]}.mp4")
-            recording = workspace_of(visit).recorded(driver)
-            cancel = visit.cancel.is_set
+            recording = workspace_of(visit).recorded(order.driver)
+            cancel = turn.cancel.is_set
             for _ in render(service.animator, order, output, recording=recording, cancel=cancel):
                 pass
             return file_data(output)

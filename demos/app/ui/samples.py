@@ -24,6 +24,14 @@ _PEAKS = {
     "look-around": Pose(gaze_x=-0.9, yaw=-10),
 }
 _THUMB = 144  # pixels
+SHOWCASE = Path(__file__).parent / "showcase"
+"""Folder of finished results, made with the shipped weights."""
+_SHOWN = (
+    ("Eileen", "A speech", "eileen.mp4"),
+    ("Theo", "talk", "theo.mp4"),
+    ("Ida", "look-around", "ida.mp4"),
+    ("Mara", "smile", "mara.mp4"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Samples:
-    """All samples; `drivers` are the videos, then the motions."""
+    """All samples; `drivers` are the videos, then the motions. showcase: finished results: portrait, driver,
+    file in SHOWCASE."""
 
     portraits: tuple[Sample, ...]
     drivers: tuple[Sample, ...]
+    showcase: tuple[tuple[str, str, str], ...] = _SHOWN
 
     def portrait(self, name: str) -> Sample:
         """The portrait of that name; InputError if there is none."""

@@ -16,7 +16,19 @@ from gfla.animate.options import PARTS, AnimateOptions
 from gradio.components import Component
 
 _DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
-SETTINGS = ("motion", "only", *PARTS, "smoothing", "detail", "crop-only", "label")
+SETTINGS = (
+    "motion",
+    "only",
+    *PARTS,
+    "smoothing",
+    "detail",
+    "no-face",
+    "source-motion",
+    "quality",
+    "max-side",
+    "crop-only",
+    "label",
+)
 """Options with a control in the tab Animate, by flag."""
 BATCH_SETTINGS = ("crop-only", "label")
 """Options with a control in the tab Batch."""
@@ -80,6 +92,8 @@ def _control(option: Option, default: Any) -> Component:
     if option.kind == "choice":
         choices = [(choice.capitalize(), choice) for choice in option.choices]
         return gr.Radio(choices, value=default, label=label, info=option.help)
+    if option.kind == "count":
+        return gr.Number(default, label=label, info=option.help, minimum=option.least, precision=0)
     info = None if option.flag in PARTS else option.help
     return gr.Slider(option.least, option.most, default, step=0.05, label=label, info=info)
 
@@ -90,6 +104,10 @@ def _value(option: Option, value: Any) -> Any:
         return None if set(value) >= set(PARTS) else tuple(value)
     if option.kind == "number" and not isinstance(value, int | float):  # an emptied box
         raise InputError(option.flag, "not a number", "give a number")
+    if option.kind == "count":
+        if value is not None and not isinstance(value, int | float):
+            raise InputError(option.flag, "not a number", "give a number")
+        return None if value is None else int(value)
     if option.kind == "flag" and not isinstance(value, bool):
         raise InputError(option.flag, "neither true nor false", "give one of them")
     return value
