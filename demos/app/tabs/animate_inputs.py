@@ -113,7 +113,7 @@ class InputEvents:
     def _look_at_portrait(self, request: gr.Request, portrait: Sent) -> Any:
         """Yields the frame widget's value, and whether its accordion is open: where there are several faces.
         InputError if there is no face."""
-        yield "", gr.Accordion(open=False)
+        yield "", gr.skip()
         if not portrait:
             return
         service, visit = self.service, self.service.visit(request)
@@ -124,7 +124,7 @@ class InputEvents:
         faces = find_faces(service.animator.networks.landmarker, image, small=True)
         still = service.source(visit, path) == path and image.shape == read_image(path)[0].shape
         shown = widgets.frame_value(data_url(shrink(image, _SHOWN)), faces, crops=still)
-        yield shown, gr.Accordion(open=len(faces) > 1)
+        yield shown, gr.Accordion(open=True) if len(faces) > 1 else gr.skip()
 
     def _look_at_driver(self, request: gr.Request, driving: Sent, picked: str) -> Any:
         """Yields the values of the trim and the frame widget. InputError if it is no usable video."""

@@ -15,7 +15,8 @@ from gfla.animate.declare import Option, command_arguments, list_options, make_o
 from gfla.animate.options import PARTS, AnimateOptions
 from gradio.components import Component
 
-_DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
+DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
+"""Every option with its default, by flag."""
 SETTINGS = (
     "motion",
     "only",
@@ -33,28 +34,31 @@ SETTINGS = (
 BATCH_SETTINGS = ("crop-only", "label")
 """Options with a control in the tab Batch."""
 _OWN = ("overwrite", "codec", "sidecar")  # of the output file, which is the app's
-ALLOWED = {flag: option for flag, (option, _) in _DECLARED.items() if flag not in _OWN}
-"""What a visitor's manifest or program may set: none of them names a file or a device."""
+ALLOWED = {flag: option for flag, (option, _) in DECLARED.items() if flag not in _OWN}
+"""What a visitor's manifest may set: none of them names a file or a device."""
 
 
 def build_controls(flags: Sequence[str] = SETTINGS) -> list[Component]:
     """A control for each option, in this order; the gains are folded away."""
     controls: list[Component] = []
     for gains, some in groupby(flags, PARTS.__contains__):
-        folded = gr.Accordion("Strength of each part", open=False, elem_classes="plain")
-        with folded if gains else nullcontext():
-            controls += [_control(*_DECLARED[flag]) for flag in some]
+        with _folded() if gains else nullcontext():
+            controls += [_control(*DECLARED[flag]) for flag in some]
     return controls
+
+
+def _folded() -> gr.Accordion:
+    return gr.Accordion("Strength of each part", open=False, elem_classes="plain")
 
 
 def default_values(flags: Sequence[str] = SETTINGS) -> list[Any]:
     """The controls' initial values."""
-    return [list(PARTS) if flag == "only" else _DECLARED[flag][1] for flag in flags]
+    return [list(PARTS) if flag == "only" else DECLARED[flag][1] for flag in flags]
 
 
 def read_controls(values: Sequence[Any], flags: Sequence[str] = SETTINGS) -> AnimateOptions:
     """The options that these controls ask for. InputError for what no control gives but a client may send."""
-    given = {flag: _value(_DECLARED[flag][0], value) for flag, value in zip(flags, values, strict=True)}
+    given = {flag: _value(DECLARED[flag][0], value) for flag, value in zip(flags, values, strict=True)}
     return make_options(AnimateOptions, given)
 
 
@@ -69,13 +73,14 @@ def restore_values(stored: Any) -> list[Any]:
     return values
 
 
-def read_sent(sent: Mapping[str, Any]) -> AnimateOptions:
-    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be read."""
+def read_sent(sent: Mapping[str, Any], allowed: Mapping[str, Option] = ALLOWED) -> AnimateOptions:
+    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be read or
+    is not allowed."""
     texts = {
         str(name): ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in sent.items()
     }
-    return make_options(AnimateOptions, read_texts(texts, ALLOWED))
+    return make_options(AnimateOptions, read_texts(texts, allowed))
 
 
 def command(options: AnimateOptions, portrait: str, driving: str) -> str:

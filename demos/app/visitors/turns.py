@@ -27,6 +27,10 @@ class Turns:
         self._turns: list[Turn] = []
         self._changed = threading.Condition()
 
+    def __len__(self) -> int:
+        """How many run or wait."""
+        return len(self._turns)
+
     def enter(self, name: str) -> Turn:
         """A turn at the end of the queue. InputError if too many wait."""
         with self._changed:

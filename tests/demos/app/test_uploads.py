@@ -7,6 +7,8 @@ from conftest import write_video
 from containers import convert
 from gfla.animate import InputError, VideoReader
 from gfla.demos.app.visitors.limits import Limits
+from gfla.demos.app.visitors.pictures import crop_picture, fit_picture
+from gfla.demos.app.visitors.session import Visit
 from gfla.demos.app.visitors.uploads import check_driving, check_length, check_portrait
 from PIL import Image
 
@@ -132,3 +134,18 @@ def test_a_playlist_is_refused_unopened(tmp_path):
     path.write_text("Good is what begins with the byte of an MPEG-TS\n" * 40)
     with pytest.raises(InputError, match="not a video that we can read"):
         check_driving(path, LIMITS)
+
+
+def test_a_large_picture_is_shrunk_and_a_part_is_cut(tmp_path):
+    visit = Visit(tmp_path / "visit", tmp_path / "cache")
+    visit.folder.mkdir()
+    made = np.zeros((100, 400, 3), np.uint8)
+    made[:, 300:] = 255
+    Image.fromarray(made).save(tmp_path / "wide.png")
+    small = fit_picture(visit, tmp_path / "wide.png", 200)
+    assert (Image.open(small).size, small.name) == ((200, 50), "wide.png")
+    part = crop_picture(visit, tmp_path / "wide.png", (0.75, 0, 1, 1))
+    assert np.asarray(Image.open(part)).shape == (100, 100, 3)
+    assert np.asarray(Image.open(part)).min() == 255
+    with pytest.raises(InputError, match=r"this part of it is too small; choose at least 64 pixels"):
+        crop_picture(visit, tmp_path / "wide.png", (0, 0, 0.1, 1))
