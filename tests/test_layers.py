@@ -70,7 +70,7 @@ ORDER = {
     "train.evaluation": [
         "report, fine_tuning",
         "self_reenactment, cross_reenactment, pairs, detail, motion_gain, mattes",
-        "metrics, pretrained_metrics, fooling_study",
+        "metrics, pretrained_metrics, fooling_study, motion_scores",
     ],
     "train.face": ["train, evaluate", "samples, morphable_model", "faces"],
     "train.losses": ["pairs", "objective", "perceptual, terms, landmarks, matte"],

@@ -142,13 +142,14 @@ def rotation(degrees: NDArray) -> Floats:
 
 def turn_by(turn: Floats, gain: float) -> Floats:
     """Rotations (T, 3, 3) about the same axes with the angles times `gain`."""
-    cosine = (turn[:, 0, 0] + turn[:, 1, 1] + turn[:, 2, 2] - 1) / 2
-    angle = np.arccos(np.clip(cosine, -1, 1))
-    axis = np.stack(
-        [turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1
-    )
-    length = np.linalg.norm(axis, axis=1)
-    return turn if gain == 1 else _turned(axis / np.maximum(length, 1e-12)[:, None] * (gain * angle)[:, None])
+    return turn if gain == 1 else _turned(gain * _vectors(turn))
+
+
+def turn_more(turn: Floats, axes: Floats, gain: float) -> Floats:
+    """Rotations (T, 3, 3) with their part about the unit vectors `axes` (T, 3) times `gain`."""
+    vectors = _vectors(turn)
+    along = (vectors * axes).sum(1, keepdims=True)
+    return _turned(vectors + (gain - 1) * along * axes)
 
 
 def openings(points: NDArray, faces: Faces) -> Floats:
@@ -252,6 +253,17 @@ def _rigid(model: FaceModel, shape: Floats, points: Floats) -> Faces:
     scale = np.maximum(size.mean(1), 1e-3)
     shift = points.mean(1) - scale[:, None] * np.einsum("tij,j->ti", turn[:, :2], shape.mean(0))
     return Faces(turn, scale, shift, np.zeros((len(points), len(model.names))))
+
+
+def _vectors(turn: Floats) -> Floats:
+    """The vectors (T, 3) about which rotations (T, 3, 3) turn, as long as their angles in radians."""
+    cosine = (turn[:, 0, 0] + turn[:, 1, 1] + turn[:, 2, 2] - 1) / 2
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    axis = np.stack(
+        [turn[:, 2, 1] - turn[:, 1, 2], turn[:, 0, 2] - turn[:, 2, 0], turn[:, 1, 0] - turn[:, 0, 1]], 1
+    )
+    length = np.maximum(np.linalg.norm(axis, axis=1), 1e-12)
+    return axis / length[:, None] * angle[:, None]
 
 
 def _turned(small: Floats) -> Floats:

@@ -23,6 +23,7 @@ from ..face.morphable_model import (
     openings,
     own_shape,
     turn_by,
+    turn_more,
 )
 from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
@@ -37,6 +38,7 @@ _ROLL = 42.0  # limit of roll from the portrait's own, degrees: beyond it the ge
 _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = (0.05, 0.1)  # (soft, hard) limit of head translation, fraction of the crop
+_NOD = 1.25  # a nod in the landmarks is seen as .82 of one in the picture, a turn as .96 (train, medians)
 _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts again
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # minimum opening in the reference frame to close in proportion
 _AREAS = (0.2, 2.5)  # limits of a face triangle's area, relative to its own in the source
@@ -221,7 +223,7 @@ def _target(
 def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[Faces, set[str]]:
     """The source's pose and own expression in the target, and the parts that were limited."""
     own, gain, beyond = state.source.face, state.options.gain("head"), set()
-    change = now.turn @ reference.turn.transpose(0, 2, 1)
+    change = turn_more(now.turn @ reference.turn.transpose(0, 2, 1), own.turn[:, :, 0], _NOD)
     turn = turn_by(change, gain) @ own.turn
     excess = _excess(turn, own.turn)
     if excess > 0:

@@ -2,8 +2,10 @@
 
 Every source (a clip's first frame, or a portrait) is driven by clips of other people. Identity is the face
 model's shape, fitted to the landmarks tracked in the output; motion is the change of pose and openings since
-the reference frame. `--targets` measures the landmarks that the generator is given instead of its output: it
-takes seconds and separates errors of the motion from errors of the generator.
+the reference frame: its correlation with the driver's and its gain, the range (p95 - p5) over the driver's;
+a mouth that follows in time may still hardly open. Sharpness is the output's over the source's.
+`--targets` measures the landmarks that the generator is given instead of its output: it takes seconds and
+separates errors of the motion from errors of the generator.
 """
 
 from __future__ import annotations
@@ -25,29 +27,22 @@ from tqdm import tqdm
 
 from ...animate import Animator, VideoReader, read_image
 from ...animate.cli.options import run_command
+from ...animate.face.crop import crop, face_square, to_crop
 from ...animate.face.landmarks import Landmarker
-from ...animate.face.morphable_model import angles, fit, load_face_model, openings
+from ...animate.face.morphable_model import fit, load_face_model, openings
 from ...animate.motion.recording import DriverMotion, Tracked, track_driver
 from ...animate.motion.retarget import follow_driver
 from ...animate.options import AnimateOptions, MotionKind, MotionOptions
 from ..data.clips import find_dataset
+from . import metrics
+from .motion_scores import COLUMNS, Follows, distance, fit_track, follows, report
 
 KINDS: tuple[MotionKind, ...] = ("relative", "copy")
-COLUMNS = ("yaw", "pitch", "roll", "mouth", "eyes")
-GOALS = (0.9, 0.85, 0.9, 0.9, 0.75)
-"""The correlation that each column should reach."""
+SHUT = 0.02
+"""Opening of inner lips, in the face model's units, up to which a source's mouth counts as shut."""
 IDENTITY_FRAMES = 300
 """Frames of a clip used for the person's shape."""
-RANGES = (8.0, 8.0, 8.0, 0.1, 0.1)
-"""Smallest p95 - p5 of a driver for a column to count: degrees, or openings over the person's usual one."""
 Points = NDArray[np.float64]
-
-
-class FaceTrack(NamedTuple):
-    """A face over time: the person's shape (P, 3) and its motion (T, 5), by COLUMNS."""
-
-    shape: NDArray
-    motion: NDArray
 
 
 @dataclass(frozen=True)
@@ -64,33 +59,29 @@ class Source:
     identity: str
     image: NDArray[np.uint8]
 
+    def crop(self, landmarker: Landmarker) -> tuple[NDArray[np.uint8], Points]:
+        """The face's square (256, 256, 3), and its landmarks (68, 2) there."""
+        face = landmarker.find(self.image)[0]
+        square = face_square(face, (self.image.shape[1], self.image.shape[0]))
+        return crop(self.image, square), to_crop(face.points, square).astype(np.float64)
 
-def fit_track(points: Points) -> FaceTrack:
-    """Fit the face model to points (T, 70, 2)."""
-    model = load_face_model()
-    shape, faces = fit(model, points)
-    opened = openings(points, faces)
-    rest = np.maximum(np.percentile(opened, 75, axis=0), 0.05)
-    eyes = opened[:, :2].mean(1) / rest[:2].mean()
-    return FaceTrack(shape, np.column_stack([angles(faces.turn), opened[:, 2], eyes]))
-
-
-def distance(a: NDArray, b: NDArray) -> float:
-    """Distance of two shapes: root mean square over points, in eye distances."""
-    return float(np.sqrt(((a - b) ** 2).sum(1).mean()))
+    def mouth(self, landmarker: Landmarker) -> float:
+        """How far the lips are open, in the face model's units."""
+        points = landmarker.find(self.image)[0].places[None].astype(np.float64)
+        return float(openings(points, fit(load_face_model(), points)[1])[0, 2])
 
 
-def correlations(output: NDArray, driving: NDArray) -> list[float | None]:
-    """Correlation of motions (T, 5), column by column; None where the driver hardly moves."""
-    found: list[float | None] = []
-    for column, least in enumerate(RANGES):
-        a, b = output[:, column], driving[:, column]
-        low, high = np.percentile(b, [5, 95])
-        if high - low < least:
-            found.append(None)
-        else:
-            found.append(float(np.corrcoef(a, b)[0, 1]) if a.std() > 1e-6 else 0.0)
-    return found
+class Pair(NamedTuple):
+    """What was measured of one source and one driver. away: distance of the shape seen to the source's own.
+    sharpness: of the face and of all, over the source's; None without pictures. lost: no face was found in
+    half of the frames."""
+
+    source: Source
+    driver: str
+    away: float
+    follows: Follows
+    sharpness: tuple[float, float] | None
+    lost: bool
 
 
 def read_drivers(data: Path, landmarker: Landmarker, count: int, frames: int) -> list[Driver]:
@@ -140,20 +131,29 @@ def target_points(animator: Animator, source: Source, driver: Driver, kind: Moti
     return np.stack(moved).astype(np.float64)
 
 
-def output_points(
-    animator: Animator, source: Source, driver: Driver, kind: MotionKind
-) -> tuple[Points, NDArray[np.bool_], NDArray[np.uint8]]:
-    """The points tracked in the generated crops.
+class Shown(NamedTuple):
+    """What is seen in generated crops.
 
-    Returns the points of the F frames with a face, a mask of these among the driver's frames with a face, and
-    the crop at the driver's frame farthest from its first.
+    points: (T, 70, 2), of the frames with a face. tracked: which these are, of the driver's frames with a
+    face. sharpness: of the face and of all, over the source's, medians over frames. picture: the crop at the
+    driver's frame farthest from its first.
     """
+
+    points: Points
+    tracked: NDArray[np.bool_]
+    sharpness: tuple[float, float]
+    picture: NDArray[np.uint8]
+
+
+def output_points(animator: Animator, source: Source, driver: Driver, kind: MotionKind) -> Shown:
+    """The points tracked in the generated crops, and how sharp these are."""
     state = animator.prepare(source.image, AnimateOptions(motion=MotionOptions(kind), crop_only=True))
     if kind != "copy":
         state = animator.follow(state, driver.recording)
     assert driver.recording.points is not None
     away = np.abs(driver.recording.points - driver.recording.points[0]).mean((1, 2))
-    points, tracked, last, shown = [], [], None, source.image
+    own, places = source.crop(animator.networks.landmarker)
+    points, tracked, sharp, last, shown = [], [], [], None, source.image
     with VideoReader(driver.path, None, len(driver.recording.pts) / 25) as reader:
         for index, frame in enumerate(animator.animate(state, reader)):
             if not driver.recording.found[index]:
@@ -162,92 +162,78 @@ def output_points(
             tracked.append(last is not None)
             if last is not None:
                 points.append(last.places)
+                sharp.append(_sharpness(frame.image, last.points))
             if len(tracked) - 1 == int(away.argmax()):
                 shown = frame.image
-    return np.array(points, np.float64).reshape(-1, 70, 2), np.array(tracked), shown
+    ratio = np.median(sharp or [(0.0, 0.0)], axis=0) / np.maximum(_sharpness(own, places), 1.0)
+    found = np.array(points, np.float64).reshape(-1, 70, 2)
+    return Shown(found, np.array(tracked), (float(ratio[0]), float(ratio[1])), shown)
 
 
 def evaluate(data: Path, weights: str, out: Path, count: int, frames: int, targets: bool) -> dict:
     """Measure all pairs of different people. Writes motion.json and, unless `targets`, sheet.png (a row per
     source, a column per driver, relative motion) to `out`."""
     animator = Animator.from_pretrained(weights, device="cpu", backend="torch")
-    drivers = read_drivers(data, animator.networks.landmarker, count, frames)
-    sources = read_sources(data, animator.networks.landmarker, count)
+    landmarker = animator.networks.landmarker
+    drivers, sources = read_drivers(data, landmarker, count, frames), read_sources(data, landmarker, count)
     motions = {driver.identity: fit_track(_points(driver)).motion for driver in drivers}
     # Shapes use longer clips: of a few seconds one half may be all silence, the other all speech.
-    clips = {
-        d.identity: _points(d)
-        for d in read_drivers(data, animator.networks.landmarker, count, IDENTITY_FRAMES)
-    }
+    clips = {d.identity: _points(d) for d in read_drivers(data, landmarker, count, IDENTITY_FRAMES)}
     shapes = {identity: fit_track(points).shape for identity, points in clips.items()}
-    halves = [_halves(points) for points in clips.values()]
     people = {source.identity: _own_shape(animator, source, shapes) for source in sources}
-    result: dict = {
-        "floor": float(np.mean([distance(*pair) for pair in halves])),
-        "between people": float(
-            np.mean([distance(shapes[a], shapes[b]) for a, b in combinations(shapes, 2)])
-        ),
-    }
+    apart = float(np.mean([distance(shapes[a], shapes[b]) for a, b in combinations(shapes, 2)]))
     cells: dict[tuple[str, str], NDArray[np.uint8]] = {}
-    follows: dict[str, list[list[float | None]]] = {driver.name: [] for driver in drivers}
-    lost = dict.fromkeys(KINDS, 0)
+    pairs: dict[MotionKind, list[Pair]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
-        away: list[float] = []
         for source, driver in tqdm([(s, d) for s in sources for d in drivers if s.identity != d.identity]):
-            motion = motions[driver.identity]
+            motion, sharp, tracked = motions[driver.identity], None, None
             if targets:
-                track = fit_track(target_points(animator, source, driver, kind))
+                points = target_points(animator, source, driver, kind)
             else:
-                points, tracked, shown = output_points(animator, source, driver, kind)
-                cells[source.name, driver.name] = cells.get((source.name, driver.name), shown)
-                if tracked.mean() < 0.5:  # no face: counts as another person that follows nothing
-                    lost[kind] += 1
-                    away.append(result["between people"])
-                    if kind == "relative":
-                        moves = correlations(motion, motion)
-                        follows[driver.name].append([None if c is None else 0.0 for c in moves])
-                    continue
-                track, motion = fit_track(points), motion[tracked]
-            away.append(distance(track.shape, people[source.identity]))
-            if kind == "relative":
-                follows[driver.name].append(correlations(track.motion, motion))
-        result[kind] = float(np.mean(away))
-    result["lost"] = lost
-    result["followed"] = {name: _columns(np.mean, rows) for name, rows in follows.items() if rows}
-    result["of pairs"] = _columns(np.median, [row for rows in follows.values() for row in rows])
+                points, tracked, sharp, shown = output_points(animator, source, driver, kind)
+                cells.setdefault((source.name, driver.name), shown)
+            if tracked is not None and tracked.mean() < 0.5:
+                # No face: counts as another person that follows nothing.
+                pair = Pair(source, driver.name, apart, follows(0 * motion, motion), sharp, lost=True)
+            else:
+                track = fit_track(points)
+                followed = follows(track.motion, motion if tracked is None else motion[tracked])
+                away = distance(track.shape, people[source.identity])
+                pair = Pair(source, driver.name, away, followed, sharp, lost=False)
+            pairs[kind].append(pair)
+    halves = [_halves(points) for points in clips.values()]
+    result = {"floor": float(np.mean([distance(*pair) for pair in halves])), "between people": apart}
+    result |= summary(pairs, landmarker)
     (out / "motion.json").write_text(json.dumps(result, indent=1))
     if not targets:
         _sheet(sources, drivers, cells).save(out / "sheet.png")
     return result
 
 
-def report(result: dict) -> str:
-    """The results and whether they meet the goals, line by line."""
-    floor, between, relative, copy = (
-        result[name] for name in ("floor", "between people", "relative", "copy")
-    )
-    lines = [
-        f"same person, two halves of a clip (floor)  {floor:.4f}",
-        f"different people                           {between:.4f}  {_met(between >= 3 * floor)} 3 x floor",
-        f"copy, to the source                        {copy:.4f}",
-        f"relative, to the source                    {relative:.4f}  "
-        f"{_met(relative - floor <= (copy - floor) / 3)} (copy - floor) / 3 above the floor",
+def summary(pairs: dict[MotionKind, list[Pair]], landmarker: Landmarker) -> dict[str, Any]:
+    """Means and medians over pairs: identity of each kind, the rest of relative motion."""
+    result: dict[str, Any] = {
+        kind: float(np.mean([pair.away for pair in each])) for kind, each in pairs.items()
+    }
+    result["lost"] = {kind: sum(pair.lost for pair in each) for kind, each in pairs.items()}
+    relative = pairs["relative"]
+    drivers = dict.fromkeys(pair.driver for pair in relative)
+    result["followed"] = {
+        name: _columns(np.mean, [pair.follows.correlations for pair in relative if pair.driver == name])
+        for name in drivers
+    }
+    result["of pairs"] = _columns(np.median, [pair.follows.correlations for pair in relative])
+    result["gains"] = _columns(np.median, [pair.follows.gains for pair in relative])
+    mouth = COLUMNS.index("mouth")
+    shut = [
+        gain
+        for pair in relative
+        if pair.source.mouth(landmarker) <= SHUT and (gain := pair.follows.gains[mouth]) is not None
     ]
-    if any(result["lost"].values()):
-        counts = ", ".join(f"{kind} {count}" for kind, count in result["lost"].items())
-        lines.append(f"pairs without a face in half of the frames (counted as strangers): {counts}")
-    for index, (column, goal) in enumerate(zip(COLUMNS, GOALS, strict=True)):
-        values = [row[index] for row in result["followed"].values() if row[index] is not None]
-        if values:
-            middle = float(np.median(values))
-            lines.append(
-                f"{column:6} followed: median {middle:.3f} over {len(values)} drivers, "
-                f"least {min(values):.3f}  {_met(middle >= goal)} {goal}; of all pairs "
-                f"{result['of pairs'][index]:.3f}"
-            )
-        else:
-            lines.append(f"{column:6} no driver moves enough")
-    return "\n".join(lines)
+    result["shut mouths"] = {"pairs": len(shut), "median": float(np.median(shut)) if shut else None}
+    sharp = [pair.sharpness for pair in relative if pair.sharpness]
+    result["sharpness"] = [float(value) for value in np.median(sharp, axis=0)] if sharp else None
+    return result
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -275,6 +261,10 @@ def _points(driver: Driver) -> Points:
     return driver.recording.points.astype(np.float64)
 
 
+def _sharpness(image: NDArray[np.uint8], points: NDArray) -> tuple[float, float]:
+    return metrics.sharpness(image, points), metrics.sharpness(image, metrics.whole(image))
+
+
 def _halves(points: Points) -> tuple[NDArray, NDArray]:
     middle = len(points) // 2
     return fit_track(points[:middle]).shape, fit_track(points[middle:]).shape
@@ -292,10 +282,6 @@ def _columns(average: Callable[[list[float]], Any], rows: list[list[float | None
     """The average of the values that are not None, column by column."""
     known = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
     return [float(average(column)) if column else None for column in known]
-
-
-def _met(met: bool) -> str:
-    return "met:" if met else "MISSED:"
 
 
 def _sheet(

@@ -98,6 +98,30 @@ def perceptual_shifted(a: Image, b: Image, features: PerceptualFeatures) -> floa
     return perceptual(small[0], small[1], features)
 
 
+BOXES: dict[str, tuple[slice, float]] = {
+    "face": (slice(0, 68), 1.05),
+    "eyes": (slice(36, 48), 1.5),
+    "mouth": (slice(48, 68), 1.5),
+}
+"""Boxes that are compared closely: of which landmarks, and the side over these landmarks' extent."""
+
+
+def box(points: NDArray[np.floating], side: int, name: str) -> tuple[slice, slice]:
+    """Rows and columns of the square `BOXES[name]` of landmarks (68, 2), in a picture of `side` pixels."""
+    part, extent = BOXES[name]
+    low, high = points[part].min(0), points[part].max(0)
+    middle, half = (low + high) / 2, float((high - low).max()) * extent / 2
+    first = np.clip((middle - half).astype(int), 0, side - 2)
+    last = np.clip((middle + half).astype(int), 2, side)
+    return slice(int(first[1]), int(last[1])), slice(int(first[0]), int(last[0]))
+
+
+def perceptual_box(a: Image, b: Image, where: tuple[slice, slice], features: PerceptualFeatures) -> float:
+    """`perceptual` of the rows and columns `where`, enlarged to 128 x 128."""
+    near = [cv2.resize(image[where], (128, 128), interpolation=cv2.INTER_LINEAR) for image in (a, b)]
+    return perceptual(near[0], near[1], features)
+
+
 def sharpness(image: Image, points: NDArray[np.floating]) -> float:
     """Variance of the Laplacian of the grey picture in the box of the face's points (68, 2)."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -110,6 +134,11 @@ def sharpness_ratio(image: Image, truth: Image, points: NDArray[np.floating]) ->
     """Sharpness over the true picture's in the same box, both at least 1."""
     made, true = (max(sharpness(each, points), 1.0) for each in (image, truth))
     return made / true
+
+
+def whole(image: Image) -> NDArray[np.floating]:
+    """The corners of a picture, as `points` of `sharpness` for all of it."""
+    return np.array([[0.0, 0.0], [image.shape[1] - 1.0, image.shape[0] - 1.0]])
 
 
 def residual_error(pair: tuple[Image, Image], truth: tuple[Image, Image]) -> float:

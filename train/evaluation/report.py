@@ -19,7 +19,11 @@ MEANINGS = {
     "ssim": "structural similarity",
     "perceptual": "relative distance of SqueezeNet's features",
     "shifted": "the same at 224 px, shifted by 3 px",
+    "face": "relative distance of SqueezeNet's features in the box of the face, at 128 px",
+    "eyes": "the same in the box of both eyes",
+    "mouth": "the same in the box of the mouth",
     "sharpness": "Laplacian variance in the face, output over true",
+    "sharpness of all": "the same in the whole picture",
     "akd": "mean distance of found landmarks, px",
     "lpips": "LPIPS, AlexNet",
     "identity": "cosine of face embeddings, output and true clip",
@@ -27,7 +31,7 @@ MEANINGS = {
     "residual": "mean|(o_t - o_t-1) - (x_t - x_t-1)|, 0 to 1",
 }
 HIGHER = {"psnr", "ssim", "identity"}
-NEAR_ONE = {"sharpness", "flicker"}
+NEAR_ONE = {"sharpness", "sharpness of all", "flicker"}
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; color: #222 }

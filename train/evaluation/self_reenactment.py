@@ -35,7 +35,9 @@ from . import metrics
 from .pretrained_metrics import SEPARATES, IdentityEmbedding, Inception, Lpips, frechet_distance
 
 FRAMES, EVERY = 300, 10
-COLUMNS = ("l1", "psnr", "ssim", "perceptual", "shifted", "sharpness", "akd")
+SEEN = ("perceptual", "shifted", *metrics.BOXES)
+"""Columns that need a SqueezeNet: of the whole picture, and of the boxes of `metrics`."""
+COLUMNS = ("l1", "psnr", "ssim", *SEEN, "sharpness", "sharpness of all", "akd")
 TIMES = ("flicker", "residual")
 QUIET = 0.05  # grey levels: smallest change of a clip's still regions that flicker is measured against
 Picture = NDArray[np.uint8]
@@ -62,7 +64,7 @@ class Evaluation:
     @property
     def columns(self) -> tuple[str, ...]:
         identity = ("identity",) if self.auc is not None and self.auc >= SEPARATES else ()
-        single = [c for c in COLUMNS if self.perceptual or c not in ("perceptual", "shifted")]
+        single = [c for c in COLUMNS if self.perceptual or c not in SEEN]
         return (*single, *(("lpips",) if self.lpips else ()), *identity, *TIMES)
 
     def ratios(self) -> dict[str, float]:
@@ -216,11 +218,15 @@ class _Judge:
             "psnr": metrics.psnr(picture, truth),
             "ssim": metrics.ssim(picture, truth),
             "sharpness": metrics.sharpness_ratio(picture, truth, points),
+            "sharpness of all": metrics.sharpness_ratio(picture, truth, metrics.whole(truth)),
             "akd": metrics.landmark_distance(found.points, true_points) if found else float(face),
         }
         if self.features:
             row["perceptual"] = metrics.perceptual(picture, truth, self.features)
             row["shifted"] = metrics.perceptual_shifted(picture, truth, self.features)
+            for name in metrics.BOXES:
+                where = metrics.box(points, len(truth), name)
+                row[name] = metrics.perceptual_box(picture, truth, where, self.features)
         if self.lpips:
             row["lpips"] = self.lpips.of(picture, truth)
         if self.embedding and self.auc is not None and self.auc >= SEPARATES:

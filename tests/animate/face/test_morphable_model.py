@@ -13,6 +13,7 @@ from gfla.animate.face.morphable_model import (
     own_shape,
     rotation,
     turn_by,
+    turn_more,
 )
 from gfla.animate.ibug68 import LIDS, LIPS
 from gfla.animate.motion.parameters import calibrate, lid_range, read_signals
@@ -164,3 +165,13 @@ def test_eyes_blink_together_and_wink_alone():
     assert eyes[5, 1] == pytest.approx(1 - 2 * share * (reach + (1 - reach) * share), abs=1e-3)
     assert eyes[12, 0] == 1
     assert eyes[12, 1] < 0.1
+
+
+def test_a_nod_alone_is_made_larger():
+    own = rotation(np.array([[10.0, -5.0, 20.0]]))
+    across = own[:, :, 0]
+    nod = own @ rotation(np.array([[0.0, 8.0, 0.0]])) @ own.transpose(0, 2, 1)
+    twice = own @ rotation(np.array([[0.0, 16.0, 0.0]])) @ own.transpose(0, 2, 1)
+    np.testing.assert_allclose(turn_more(nod, across, 2.0), twice, atol=1e-9)
+    shake = own @ rotation(np.array([[8.0, 0.0, 0.0]])) @ own.transpose(0, 2, 1)
+    np.testing.assert_allclose(turn_more(shake, across, 2.0), shake, atol=1e-9)

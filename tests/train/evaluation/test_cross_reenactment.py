@@ -11,7 +11,7 @@ from gfla.animate.face.landmarkers import load_landmarker
 from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
 from gfla.models import CONFIGS, Generator
 from gfla.train.evaluation import cross_reenactment as evaluate_motion
-from gfla.train.evaluation.cross_reenactment import COLUMNS, correlations, distance, fit_track, report
+from gfla.train.evaluation.motion_scores import COLUMNS, distance, fit_track, follows, report
 
 
 def test_motion_is_seen_as_it_was():
@@ -25,26 +25,39 @@ def test_motion_is_seen_as_it_was():
     )
     track = fit_track(points)
     truth = np.column_stack([yaw, 0 * yaw, 0 * yaw, mouth, 0 * yaw])
-    found = correlations(track.motion, truth)
+    found, gains = follows(track.motion, truth)
     assert found[0] is not None
     assert found[0] > 0.99
     assert found[3] is not None
     assert found[3] > 0.98
-    assert [found[i] for i in (1, 2, 4)] == [None] * 3
+    assert [found[i] for i in (1, 2, 4)] == [gains[i] for i in (1, 2, 4)] == [None] * 3
+    assert gains[0] == pytest.approx(1, abs=0.03)
     assert distance(track.shape, model.mean) < 0.02
 
 
 def test_what_stands_still_follows_nothing():
     driving = np.column_stack([np.sin(np.arange(40)) * 20] * 5)
-    assert correlations(np.zeros((40, 5)), driving) == [0.0] * 5
+    assert follows(np.zeros((40, 5)), driving) == ([0.0] * 5, [0.0] * 5)
+
+
+def test_what_follows_by_half_has_half_the_gain():
+    driving = np.column_stack([np.sin(np.arange(40)) * 20] * 5)
+    correlations, gains = follows(3 - driving / 2, driving)
+    assert correlations == pytest.approx([-1] * 5)
+    assert gains == pytest.approx([0.5] * 5)
 
 
 def test_the_report_says_what_is_met():
     result: dict = {"floor": 0.01, "between people": 0.04, "relative": 0.02, "copy": 0.03}
     result["lost"] = {"relative": 0, "copy": 2}
     rows = {"a": [0.95, 0.5, None, 0.95, 0.8], "b": [0.95, 0.6, None, 0.95, 0.8]}
+    result["gains"] = [1.1, 0.7, None, 0.9, 1.0]
+    result |= {"shut mouths": {"pairs": 3, "median": 0.5}, "sharpness": [0.8, 0.75]}
     text = report({**result, "followed": rows, "of pairs": [0.97, 0.7, None, 0.96, 0.9]})
-    assert text.count("MISSED") == 2  # identity, pitch
+    assert text.count("MISSED") == 3  # identity, pitch and its gain
+    assert "pitch  gain: 0.70  MISSED: 0.85 to 1.15" in text
+    assert "shut: 0.50 (3 pairs)" in text
+    assert "face 0.80, all 0.75" in text
     assert "strangers): relative 0, copy 2" in text
     assert "roll   no driver moves enough" in text
     assert "yaw    followed: median 0.950 over 2 drivers, least 0.950  met: 0.9; of all pairs 0.970" in text

@@ -149,3 +149,21 @@ def test_landmark_distance_is_a_mean_of_lengths():
     half = points.copy()
     half[:34] += step
     assert metrics.landmark_distance(half, points) == pytest.approx(2.5)
+
+
+def test_a_box_is_a_square_about_its_landmarks_within_the_picture():
+    points = np.tile([[100.0, 120.0]], (68, 1))
+    points[48:] = [[90, 150]] * 10 + [[110, 160]] * 10
+    assert metrics.box(points, 256, "mouth") == (
+        slice(140, 170),
+        slice(85, 115),
+    )  # 1.5 times 20, about 100, 155
+    points[36:48] = [[-20, 0]] * 6 + [[20, 4]] * 6
+    assert metrics.box(points, 256, "eyes") == (slice(0, 32), slice(0, 30))
+
+
+def test_a_box_sees_only_what_is_in_it(net):
+    a, b = np.full((64, 64, 3), 90, np.uint8), np.full((64, 64, 3), 90, np.uint8)
+    b[:20] = 200
+    assert metrics.perceptual_box(a, b, (slice(30, 60), slice(10, 40)), net) == 0
+    assert metrics.perceptual_box(a, b, (slice(5, 35), slice(10, 40)), net) > 0.01
