@@ -206,9 +206,9 @@ def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
         client = Client(server.address, verbose=False)
         pace.seconds = 0.04
         jobs = []
-        for _ in range(3):
+        for count in range(3):
             jobs.append(client.submit(face(), motion="blink", api_name="/animate"))
-            wait_until(lambda count=len(jobs): len(server.service.turns) == count)
+            wait_until(lambda count=count: len(server.service.turns) == count + 1)
         with pytest.raises(Exception, match=r"(?i)queue is full.*try again"):
             client.predict(face(), motion="blink", api_name="/animate")
         pace.seconds = 0.0
