@@ -12,6 +12,7 @@ from pathlib import Path
 from ..animate.cli.options import add_options, count_option, run_command
 from ..animate.errors import InputError
 from ..animate.options import ModelOptions
+from .config import CONFIGS
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
@@ -53,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="gfla-train", description="Train a generator on a dataset; the run can be resumed."
     )
-    parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
+    configs = ", ".join(CONFIGS)
+    parser.add_argument(
+        "--config", default="face-256", metavar="CONFIG", help=f"of {configs} (default: %(default)s)"
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -77,24 +81,24 @@ def _train(options: argparse.Namespace) -> None:
     import torch
 
     from ..animate.compute.devices import choose_device
-    from ..models import CONFIGS, MATTES
-    from .config import CONFIGS as SCHEDULES
+    from ..models import CONFIGS as SHAPES
+    from ..models import MATTES
     from .config import NETWORKS
     from .data.clips import find_dataset, perceptual_weights
     from .losses.perceptual import features_in
     from .trainer import Trainer
 
-    if options.config not in SCHEDULES:
-        raise InputError(f"--config {options.config}", "unknown", f"choose from {', '.join(SCHEDULES)}")
+    if options.config not in CONFIGS:
+        raise InputError(f"--config {options.config}", "unknown", f"choose from {', '.join(CONFIGS)}")
     device, _ = choose_device(options.device)
     if "RANK" in os.environ:  # started by torchrun
         torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
     name: str = options.config
-    network = MATTES.get(name) or CONFIGS[NETWORKS[name]]
-    needs_faces = name in MATTES or CONFIGS[NETWORKS[name]].task in ("face", "closeup")
+    network = MATTES.get(name) or SHAPES[NETWORKS[name]]
+    needs_faces = name in MATTES or SHAPES[NETWORKS[name]].task in ("face", "closeup")
     data = find_dataset(options.data) if needs_faces else options.data
-    schedule = SCHEDULES[name]
+    schedule = CONFIGS[name]
     if options.init:
         schedule = schedule.without_flow()
     if options.steps is not None:
@@ -119,8 +123,20 @@ def _train(options: argparse.Namespace) -> None:
         if trainer.rank == 0:
             print(resumed)
     trainer.train()
+    if trainer.rank == 0:
+        print(_next_command(name, trainer.weights, needs_faces))
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def _next_command(config: str, weights: Path, faces: bool) -> str:
+    """What to do with the weights of a finished run."""
+    if config.startswith(("matte", "closeup")):  # a part, which is not measured alone
+        return f"weights: {weights}"
+    if not faces:
+        task = config.partition("-")[0]
+        return f"next: gfla-evaluate --task {task} --weights {weights} -o report"
+    return f"next: gfla-evaluate --weights {weights} -o report"
 
 
 def evaluate(arguments: list[str] | None = None) -> int:

@@ -273,11 +273,16 @@ def _methods(
         if name != "ours":
             rendered.append((name, animator, "landmarks"))
     for method, animator, guidance in rendered:
-        path = out / f"{clip.name}.{method.replace(' ', '-').replace('/', '-')}.mp4"
+        path = out / video_name(clip.name, method)
         motion = MotionOptions("copy")
         options = AnimateOptions(motion=motion, guidance=guidance, end=FRAMES / 25, overwrite=True)
         animator.render(source, driving, path, options)
         yield method, _frames(path)
+
+
+def video_name(clip: str, method: str) -> str:
+    """The file of a clip as a method made it, in the folder of the report."""
+    return f"{clip}.{method.replace(' ', '-').replace('/', '-')}.mp4"
 
 
 def _frames(path: Path) -> Iterator[Picture]:

@@ -1,4 +1,4 @@
-"""Samples to try: the shipped portrait, driver and motions, and drawn people who do not exist."""
+"""Samples to try: the shipped portraits, driver and motions, and drawn people who do not exist."""
 
 import shutil
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.animate.video import VideoReader
 from gfla.demos.app.ui.images import Image, data_url, shrink
 
+_PEOPLE = {"Eileen": "astronaut.jpg", "Grace": "hopper.jpg"}
 _DRAWN = {"Mara": 15, "Theo": 3, "Ida": 14}
 _MOTION_PERSON = 6
 _PEAKS = {
@@ -28,7 +29,7 @@ SHOWCASE = Path(__file__).parent / "showcase"
 """Folder of finished results, made with the shipped weights."""
 _SHOWN = (
     ("Eileen", "A speech", "eileen.mp4"),
-    ("Theo", "talk", "theo.mp4"),
+    ("Grace", "talk", "grace.mp4"),
     ("Ida", "look-around", "ida.mp4"),
     ("Mara", "smile", "mara.mp4"),
 )
@@ -65,10 +66,10 @@ def make_samples(folder: Path) -> Samples:
     """Write the files into `folder` and draw the thumbnails."""
     folder.mkdir(parents=True, exist_ok=True)
     assets = files("gfla.animate") / "assets"
-    for name in ("astronaut.jpg", "driver.mp4"):
+    for name in (*_PEOPLE.values(), "driver.mp4"):
         with as_file(assets / name) as path:
             shutil.copy(path, folder / name)
-    portraits = [_portrait("Eileen", folder / "astronaut.jpg")]
+    portraits = [_portrait(name, folder / file) for name, file in _PEOPLE.items()]
     for name, seed in _DRAWN.items():
         path = folder / f"{name.lower()}.png"
         image = _draw(seed)

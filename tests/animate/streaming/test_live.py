@@ -1,5 +1,6 @@
 """Live: the newest frame wins, the overtaken are counted, a file runs at its own speed; no camera needed."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -213,6 +214,12 @@ def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, 
         assert "Synthetic media" in container.metadata["comment"]
     assert f"{count} frames, {10 - count} dropped, " in said
     assert "ms at worst" in said
+    plain = out.read_bytes()
+    assert main([str(portrait), str(clip), "--sink", str(out), "--overwrite", "--label", "--sidecar"]) == 0
+    assert out.read_bytes() != plain
+    told = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert (told["synthetic"], told["settings"]["label"]) == (True, True)
+    assert told["source"]["path"] == str(portrait)
 
 
 @pytest.mark.usefixtures("animator")
@@ -232,6 +239,7 @@ def test_bad_input_is_one_sentence_and_never_a_camera(
         ([portrait, "--camera", "0", "--loop", *sink], "--loop: only a file"),
         ([portrait, "-", "--loop", *sink], "--loop: only a file"),
         ([portrait, clip, "--sink", tmp_path / "out.avi"], "let the output's name end in"),
+        ([portrait, clip, "--sink", "udp://127.0.0.1:9", "--sidecar"], "--sidecar goes beside one file"),
         ([tmp_path / "none.png", clip, *sink], "none.png: no such file."),
         ([portrait, clip, "--swap", tmp_path / "small.png", *sink], "no face found"),
         *([([portrait, clip], "there is no screen")] if sys.platform == "linux" else []),

@@ -1,4 +1,4 @@
-"""A toy server, a browser before whose camera the shipped driver speaks, and visits that must stay at home."""
+"""A toy server, a browser before whose camera the shipped driver speaks, and visits that stay at home."""
 
 from contextlib import contextmanager
 

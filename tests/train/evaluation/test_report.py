@@ -104,6 +104,7 @@ def report(tmp_path):
     assert "identity" not in result.columns
     assert result.ratios() == {"good": 0.5, "bad<i>": 0.9}
     assert any("not available" in line and "0.500" in line for line in remarks(result))
+    (tmp_path / "bad<i>.ours.mp4").write_bytes(b"video")
     write_report(tmp_path / "report.html", result, "w")
     return tmp_path / "report.html"
 
@@ -113,7 +114,11 @@ def test_the_report_stands_alone_and_begins_with_the_worst(report):
     assert text.index("bad&lt;i&gt;") < text.index("<h3>good")
     assert "<i>" not in text
     assert len(re.findall("src='data:image/jpeg;base64,", text)) == 4
-    assert not re.search(r"(src|href)=['\"](?!data:)", text)
+    assert re.findall(r"(?:src|href)=['\"](?!data:)([^'\"]+)", text) == ["bad%3Ci%3E.ours.mp4"]
+    assert "<b>ours</b>: the weights that are measured" in text
+    assert "<th>psnr &uarr;</th>" in text
+    assert "<th>sharpness &rarr;1</th>" in text
+    assert "<b>akd</b>: mean distance of found landmarks, px; lower is better" in text
     assert not list(report.parent.glob("*.part*"))
 
 
