@@ -260,8 +260,9 @@ def reference_entry(state: AnimationState) -> dict[str, Any]:
 
 def motion_warnings(name: str, state: AnimationState) -> list[InputWarning]:
     """Which parts of the motion of the driver `name` were limited."""
+    remedy = "it is held back there; a smaller gain of that part avoids it"
     return [
-        InputWarning(name, f"{part} goes beyond what a portrait can show", "it is held back there")
+        InputWarning(name, f"{part} goes beyond what a portrait can show", remedy)
         for part in state.motion.motion.beyond
     ]
 

@@ -28,6 +28,7 @@ from gfla.demos.app.ui.settings import DECLARED, read_sent
 from gfla.demos.app.visitors.errors import show_errors
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
+from gradio.context import get_blocks_context
 from gradio.events import api
 
 _OPTIONS = {flag: option for flag, (option, _) in DECLARED.items() if flag not in ("overwrite", "sidecar")}
@@ -134,8 +135,7 @@ def _add(function: Callable, results: Sequence[str], queue: dict[str, Any]) -> N
         given = given.replace(return_annotation=get_args(given.return_annotation)[0])
     shown.__signature__ = given
     api(shown, api_name=function.__name__, **queue)
-    blocks = gr.context.Context.root_block
-    assert blocks is not None
+    blocks: Any = get_blocks_context()
     endpoint = blocks.fns[max(blocks.fns)]
     parameters = [name for name in given.parameters if name != "request"]
     for names, parts in ((parameters, endpoint.inputs), (results, endpoint.outputs)):

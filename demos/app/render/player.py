@@ -52,7 +52,7 @@ def play_render(
             player = gr.skip()
             if not plays and progress.runs_through(growing.seconds):
                 plays, player = True, player_value(address, growing=True)
-            yield player, markup.render_bar(progress)
+            yield player, markup.render_bar(progress, turn.cancel.is_set())
     finally:
         growing.close()
     workspace.keep(request, output, growing.last)

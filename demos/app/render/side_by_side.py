@@ -1,5 +1,6 @@
 """The driver and the animated portrait side by side in one video."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from gfla.demos.app.ui.images import Image
 
 
 def side_by_side(
-    driving: Path | str, portrait: Path, video: Path, comment: str, start: float | None = None
+    driving: Path | str, portrait: Path, video: Path, comment: str, start: Fraction | float | None = None
 ) -> Path:
     """The driver on the left and the animated portrait `video` on the right, with its times and sound, in a
     file beside it, made once. If the driver is a motion, the still portrait is on the left.

@@ -111,7 +111,8 @@ def animate_tab(service: Service, page: gr.Blocks) -> PortraitCard:
     def begin_like(event: gr.EventData) -> tuple:
         """A sample portrait, and a sample driver with its video, if it has one."""
         driver = service.samples.driver(event.driver)
-        portrait = file_data(service.samples.portrait(event.portrait).file)
+        file = service.samples.portrait(event.portrait).file
+        portrait = file_data(file) if file else None
         return portrait, event.portrait, file_data(driver.file) if driver.file else None, event.driver
 
     def show_slider(auto: bool) -> Any:

@@ -93,7 +93,7 @@ class AnimateEvents:
                     waiting[1] = driver_face(driver, recording), _DRIVER, "Driver"
                     yield markup.figures(waiting), off, keep, line, ""
                 return
-            ready = on if source else off
+            yield keep, on, keep, keep, ""  # nobody needs to wait for the preview
 
             def shown(recording: DriverMotion, whole: bool) -> tuple:
                 made = make_preview(service.animator, source, driver, recording, asked.options, whole=whole)
@@ -107,7 +107,7 @@ class AnimateEvents:
                 number = made.reference[0] if made.reference else 0
                 last = len(recording.pts) - 1
                 slider = gr.Slider(maximum=last, value=number) if whole and asked.reference is None else keep
-                return figures, ready, slider, line, ""
+                return figures, on, slider, line, ""
 
             unknown = isinstance(driver, Path) and workspace.recorded(part) is None
             beginning = record_beginning(service.animator, part) if unknown else None

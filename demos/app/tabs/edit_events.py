@@ -114,7 +114,7 @@ class EditEvents:
         return keys_list(edit.keys), following, command(edit.name, changed(values), edit.keys)
 
     @note_errors(4)
-    def render(self, request: gr.Request) -> Iterator[tuple[Any, Any]]:
+    def render(self, request: gr.Request) -> Iterator[tuple]:
         """Yields values of the player, the status, and the buttons: make, stop; while the key frames become a
         video."""
         visit = self.service.visit(request)

@@ -104,8 +104,10 @@ def bar(text: str, fraction: float | None) -> str:
     )
 
 
-def render_bar(progress: Progress) -> str:
-    """Progress of a render: the count, the time to go."""
+def render_bar(progress: Progress, stopping: bool = False) -> str:
+    """Progress of a render: the count, the time to go. stopping: it was asked to, and ends what it began."""
+    if stopping:
+        return bar(f"Stopping; frame {progress.done}", None)
     if progress.tracking:
         return bar("Tracking the driver", progress.fraction)
     if not progress.done:

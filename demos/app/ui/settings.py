@@ -38,9 +38,9 @@ ALLOWED = {flag: option for flag, (option, _) in DECLARED.items() if flag not in
 """What a visitor's manifest may set: none of them names a file or a device."""
 
 
-def build_controls(flags: Sequence[str] = SETTINGS) -> list[Component]:
+def build_controls(flags: Sequence[str] = SETTINGS) -> list[Any]:
     """A control for each option, in this order; the gains are folded away."""
-    controls: list[Component] = []
+    controls: list[Any] = []
     for gains, some in groupby(flags, PARTS.__contains__):
         with _folded() if gains else nullcontext():
             controls += [_control(*DECLARED[flag]) for flag in some]

@@ -16,7 +16,7 @@ from gfla.demos.app.visitors.limits import Limits
 from gfla.demos.app.visitors.pictures import crop_picture, fit_picture
 from gfla.demos.app.visitors.session import Visit, Visits
 from gfla.demos.app.visitors.turns import Turn, Turns
-from gfla.demos.app.visitors.uploads import check_driving, check_length, check_portrait
+from gfla.demos.app.visitors.uploads import Part, check_driving, check_length, check_portrait
 
 
 @dataclass(eq=False)
@@ -59,7 +59,7 @@ class Service:
         visit: Visit,
         sent: Sent,
         motion: str = "",
-        part: tuple[float | None, float | None] = (None, None),
+        part: Part = (None, None),
     ) -> Path | str:
         """The shipped motion of that name or the visitor's template, else the driving video that the visitor
         sent. part: start and end, seconds. InputError without any, or if it is unusable."""

@@ -1,6 +1,7 @@
 """Checks of uploads before anything else reads them: kind, size and length."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,6 +18,8 @@ from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
+Part = tuple[Fraction | float | None, Fraction | float | None]
+"""Start and end, seconds; None for the driver's own."""
 _PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
 _MOST_PIXELS = 10**8  # of a picture: three bytes each once it is decoded
 _MAGIC = (
@@ -73,10 +76,10 @@ def check_driving(path: str | Path, limits: Limits) -> float:
     return length
 
 
-def check_length(path: Path, length: float, part: tuple[float | None, float | None], limits: Limits) -> None:
+def check_length(path: Path, length: float, part: Part, limits: Limits) -> None:
     """InputError if the part of a video of `length` seconds, from start to end, is longer than allowed."""
     start, end = part
-    used = min(length, length if end is None else end) - (start or 0)
+    used = float(min(length, length if end is None else end) - (start or 0))
     if used > limits.seconds + 1:
         used, most = (clock(seconds).partition(".")[0] for seconds in (used, limits.seconds))
         what = "video" if part == (None, None) else "part"

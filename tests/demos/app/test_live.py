@@ -176,7 +176,7 @@ def test_gains_a_snapshot_and_a_recording(visitor: tuple[Visit, str], server: Se
     assert (options.head, options.mouth, options.eyes) == (0.5, 2, 1)
     assert post(address + "?head=9", face())[0] == 400
     files = [json.loads(post(address + f"?do={what}", b"")[1]) for what in ("snapshot", "keep")]
-    paths = [visit.served[file["address"].split("/")[-1]] for file in files]
+    paths: list[Any] = [visit.served[file["address"].split("/")[-1]] for file in files]
     assert [Path(file["name"]).suffix for file in files] == [".png", ".mp4"]
     with Image.open(paths[0]) as image:
         assert str(image.info["Comment"]).startswith("Synthetic media")
