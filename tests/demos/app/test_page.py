@@ -130,7 +130,7 @@ def test_a_face_and_a_part_are_chosen_before_the_run(visit, clip, tmp_path):
         expect(page.locator("#trim [data-trim=said]")).to_have_text(
             "The part from 0:00.0 to 0:01.0 of 0:02.0"
         )
-        expect(page.locator("#command textarea")).to_have_value(r"--end=1.0", timeout=SLOW)
+        expect(page.locator("#command textarea")).to_have_value(re.compile("--end=1.0"), timeout=SLOW)
 
 
 def test_a_finished_result_is_begun_again_with_one_click(visit):
