@@ -130,14 +130,13 @@ class AnimateEvents:
         try:
             asked = Asked.of(*values)
             order = asked.request(service, visit)
-            portrait, driver = (Path(name).stem[:60] for name in asked.names())
             with service.job(visit, TAB) as turn:
                 buttons: tuple = (hidden, gr.Button(LEAVE, visible=True, interactive=True), skip)
                 for before in service.turns.wait(turn):
                     yield skip, markup.waiting(before), *buttons, skip
                     buttons = (skip,) * 3
                 buttons = (hidden, stop, gr.Row(visible=False))
-                name = f"{portrait}-{driver}{asked.suffix}"
+                name = f"{order.portrait.stem[:60]}-{Path(order.driving).stem[:60]}{asked.suffix}"
                 for video, status in play_render(service.animator, visit, turn, order, name):
                     yield video, status, *buttons, skip
                     buttons = (skip,) * 3
@@ -175,10 +174,10 @@ class AnimateEvents:
         """The driver's motion as a template to download."""
         service, visit = self.service, self.service.visit(request)
         asked = Asked.of(*values)
-        part = asked.request(service, visit).driver
-        recording = workspace_of(visit).record(service.animator, part, lambda: visit.closed)
+        order = asked.request(service, visit)
+        recording = workspace_of(visit).record(service.animator, order.driver, lambda: visit.closed)
         assert recording is not None
-        name = f"{Path(asked.names()[1]).stem[:60]}.motion"
+        name = f"{Path(order.driving).stem[:60]}.motion"
         ready = recording.ready(asked.options.motion.smoothing)
         path = save_motion(ready, visit.folder / name, overwrite=True)
         return saver_value(visit.serve(path), name)

@@ -150,7 +150,7 @@ def edit_tab(service: Service, page: gr.Blocks) -> PortraitCard:
     pick: Any = own.pick  # type: ignore[attr-defined]
     taken = pick(take_preset, [stored, *controls], [stored, own, *controls], **quiet)
     taken.then(events.draw, controls, drawn, **quiet)
-    page.load(show_presets, stored, own, **quiet)
+    stored.change(show_presets, stored, own, **quiet)  # read from the browser when the tab is first opened
     save.click(events.save, controls, [saver, note], **quiet)
     add.click(events.add_key, [at, *controls], [keys, at, command, note], **quiet)
     remove: Any = keys.pick  # type: ignore[attr-defined]

@@ -112,7 +112,8 @@ def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
     assert post(address, face())[0] == 200
 
 
-def test_who_left_is_not_known_any_more(server: Server):
+def test_who_left_is_not_known_any_more(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server.service.visits, "_grace", 0.0)
     visit = server.service.visits.of("leaving")
     state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     address = server.address + begin_live(server.service, visit, state)

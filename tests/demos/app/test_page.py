@@ -9,7 +9,7 @@ from app_server import PORTRAIT, chromium, finished, pick, send
 from conftest import write_video
 from gfla.animate.io.image import read_image, write_image
 from gfla.animate.synthetic.talking_head import Pose, TalkingHead
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,6 +27,14 @@ def ready(page: Page, portrait: str = "Eileen", driver: str = "blink") -> None:
     pick(page, "#animate-drivers", driver)
     expect(page.locator("#preview figure img")).to_have_count(3, timeout=SLOW)
     expect(page.locator("#run")).to_be_enabled()
+
+
+def command(page: Page) -> Locator:
+    """The command for the same, whose card is opened."""
+    line = page.locator("#command textarea")
+    if not line.is_visible():
+        page.get_by_role("button", name="As a command").first.click()
+    return line
 
 
 def test_stop_answers_at_once_and_a_place_in_the_queue_is_seen(visit, pace):
@@ -117,9 +125,7 @@ def test_a_face_and_a_part_are_chosen_before_the_run(visit, clip, tmp_path):
         for number in (0, 1):
             faces.nth(number).click()
             expect(faces.nth(number)).to_have_attribute("aria-pressed", "true")
-            expect(page.locator("#command textarea")).to_have_value(
-                re.compile(f"--source-face={number + 1}"), timeout=SLOW
-            )
+            expect(command(page)).to_have_value(re.compile(f"--source-face={number + 1}"), timeout=SLOW)
             expect(page.locator("#preview figure img")).to_have_count(3, timeout=SLOW)
             shown.append(page.locator("#preview img").first.get_attribute("src"))
         assert shown[0] != shown[1]
@@ -130,7 +136,7 @@ def test_a_face_and_a_part_are_chosen_before_the_run(visit, clip, tmp_path):
         expect(page.locator("#trim [data-trim=said]")).to_have_text(
             "The part from 0:00.0 to 0:01.0 of 0:02.0"
         )
-        expect(page.locator("#command textarea")).to_have_value(re.compile("--end=1.0"), timeout=SLOW)
+        expect(command(page)).to_have_value(re.compile("--end=1.0"), timeout=SLOW)
 
 
 def test_a_finished_result_is_begun_again_with_one_click(visit):
@@ -176,9 +182,7 @@ def test_a_motion_is_saved_and_taken_again(visit, tmp_path):
         with page.expect_file_chooser() as chooser:
             page.locator("#template").click()
         chooser.value.set_files(str(tmp_path / "mine.motion"))
-        expect(page.locator("#command textarea")).to_have_value(
-            "gfla-animate astronaut.jpg mine.motion -o out.mp4", timeout=SLOW
-        )
+        expect(command(page)).to_have_value("gfla-animate astronaut.jpg mine.motion -o out.mp4", timeout=SLOW)
         expect(page.locator("#run")).to_be_enabled(timeout=SLOW)
 
 
@@ -201,3 +205,20 @@ def test_a_large_photograph_is_shrunk(visit, server, tmp_path):
         expect(page.locator("#run")).to_be_enabled(timeout=SLOW)
         page.locator("#run").click()
         assert finished(page).evaluate("video => video.videoWidth") == server.service.limits.side
+
+
+def test_a_video_is_the_portrait_and_the_result_a_gif(visit, clip):
+    with visit() as page:
+        page.get_by_text("Face, part, or a video").click()
+        with page.expect_file_chooser() as chooser:
+            page.locator("#source-video").click()
+        chooser.value.set_files(str(clip))
+        expect(page.locator("#animate-portrait img")).to_be_visible(timeout=SLOW)
+        pick(page, "#animate-drivers", "blink")
+        page.get_by_text("Settings", exact=True).first.click()
+        page.get_by_label("GIF").check()
+        page.get_by_label("The face alone").check()
+        page.locator("#run").click()
+        expect(page.locator("#player .save")).to_have_text("Download clip-blink.gif", timeout=SLOW)
+        page.wait_for_function("document.querySelector('#player img').naturalWidth > 0")
+        expect(page.locator("#status")).to_contain_text("Done: 50 frames")

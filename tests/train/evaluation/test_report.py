@@ -133,6 +133,8 @@ def test_the_report_opens_in_a_browser_and_asks_for_nothing(report):
         page.goto(report.as_uri())
         widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
         names = page.locator("h3").all_inner_texts()
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "a phone"
         browser.close()
     assert widths == [16] * 4
     assert [name.split()[0] for name in names[:2]] == ["bad<i>", "good"]

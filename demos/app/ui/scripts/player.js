@@ -60,6 +60,12 @@ const grow = (next) => {
     if (window.MediaSource) follow(video, next.address).catch(() => {});
 };
 
+const picture = (next) => {  // a GIF, which no <video> plays
+    const image = Object.assign(new Image(), { src: next.address, alt: next.label });
+    image.onload = () => image.style.setProperty('--ratio', image.naturalWidth / image.naturalHeight);
+    box().replaceChildren(image);
+};
+
 const finish = (next) => {
     const old = box().querySelector('video');
     const going = old && old.dataset.growing === 'true' && runs;
@@ -69,7 +75,7 @@ const finish = (next) => {
     const ready = () => {
         if (going && old.isConnected) video.muted = old.muted;
         video.hidden = false;
-        box().querySelectorAll('video').forEach((each) => { if (each !== video) each.remove(); });
+        box().querySelectorAll('video, img').forEach((each) => { if (each !== video) each.remove(); });
         if (!paused && next.plays) video.play().catch(() => {});
     };
     video.addEventListener('loadedmetadata', () => {
@@ -80,12 +86,13 @@ const finish = (next) => {
     box().querySelectorAll('.save').forEach((each) => each.remove());
     box().append(video);
     video.src = next.address;
+};
+
+const save = (next) => {
     if (!next.name) return;
-    const link = document.createElement('a');
-    link.className = 'save';
-    link.href = next.address;
-    link.download = next.name;
-    link.textContent = 'Download ' + next.name;
+    const link = Object.assign(document.createElement('a'), {
+        className: 'save', href: next.address, download: next.name, textContent: 'Download ' + next.name,
+    });
     box().append(link);
 };
 
@@ -98,7 +105,10 @@ const show = () => {
     if (same) return;
     if (!next.address) box().replaceChildren();
     else if (next.growing) grow(next);
-    else finish(next);
+    else {
+        if (next.name.endsWith('.gif')) picture(next); else finish(next);
+        save(next);
+    }
 };
 watch('value', show);
 show();
