@@ -26,6 +26,7 @@ ORDER = {
         "config",
     ],
     "animate": [
+        "__main__",
         "cli",
         "batch, inspection, pose_transfer",
         "animator",
@@ -58,7 +59,7 @@ ORDER = {
     ],
     "train.ablation": [
         "figures",
-        "papers, faces",
+        "papers, faces, parts",
         "scores, table, variants, sampling_gradients, editing_sheet",
     ],
     "train.data": [
