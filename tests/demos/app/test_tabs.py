@@ -233,3 +233,23 @@ def test_key_frames_and_own_presets_are_removed_one_by_one(page: Page):
     open_tab(page, "Edit")
     own.get_by_role("button", name="Remove mine").click()
     expect(own.get_by_role("button")).to_have_count(0)
+
+
+def test_no_label_shows_through_the_portrait_on_a_phone(page: Page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_tab(page, "Edit")
+    page.locator('#edit-portraits .pick[data-name="Mara"]').click()
+    expect(page.locator("#view img")).to_be_visible(timeout=SLOW)
+    page.evaluate("window.scrollTo(0, 1000)")
+    page.wait_for_function("document.querySelector('#view').getBoundingClientRect().top < 40")
+    covered = page.evaluate(
+        """() => {
+            const card = document.querySelector('.follow').getBoundingClientRect();
+            const inside = [...document.querySelectorAll('.sliders [data-testid=block-info]')]
+                .map((label) => label.getBoundingClientRect())
+                .filter((box) => box.width && box.top > card.top && box.bottom < card.bottom);
+            const above = (box) => document.elementFromPoint(box.left + 5, box.top + 5);
+            return [inside.length > 0, inside.every((box) => above(box).closest('.follow'))];
+        }"""
+    )
+    assert covered == [True, True]
