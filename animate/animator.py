@@ -81,7 +81,7 @@ class Animator:
         except (FileNotFoundError, ValueError) as error:
             raise InputError(error) from None
         if backend == "auto" and not isinstance(weights, Generator):
-            computed_by = "torch"
+            chosen, computed_by, reason = place("torch", device)
         generator = compile_for_backend(weights, computed_by, str(name), rehearse)
         compiled = compile_for_backend(closeups, computed_by, NAME, partial(rehearse, generator))
         assert isinstance(compiled, Generator)

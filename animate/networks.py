@@ -122,7 +122,7 @@ class Networks:
         """The part of the generator that needs no frame before this one, a third of its work."""
         with self.arithmetic():
             reference = portrait.reference
-            return self.generator.look_ahead(target.structure, target.points, reference)  # type: ignore[arg-type]
+            return self.generator.look_ahead(target.structure, target.points, reference)
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory
@@ -134,8 +134,8 @@ class Networks:
                 if not fast:
                     reference, previous = (map_tensors(Tensor.float, x) for x in (reference, previous))
                 if ahead is None or not fast:
-                    ahead = self.generator.look_ahead(target.structure, target.points, reference)  # type: ignore
-                output, newest = self.generator.frame(ahead, reference, previous)  # type: ignore[arg-type]
+                    ahead = self.generator.look_ahead(target.structure, target.points, reference)
+                output, newest = self.generator.frame(ahead, reference, previous)
                 finite = bool(output.image.sum().isfinite())
             if finite or self.precision == torch.float32:
                 break

@@ -14,9 +14,9 @@ from gfla.animate.inspection.explain import Inside, Panel, attention_panels, loo
 from PIL import Image, ImageDraw, ImageFont
 
 
-def inside_of(source: str, driving: str, number: int) -> Inside:
+def inside_of(source: str, driving: str, number: int, weights: str = "face-256") -> Inside:
     """The intermediate results of frame `number` (from 0) of `source` driven by `driving`."""
-    animator = Animator.from_pretrained("face-256", backend="torch")
+    animator = Animator.from_pretrained(weights, backend="torch")
     state = animator.follow(animator.prepare(source), animator.record(driving))
     with VideoReader(driving) as reader:
         frames = iter(reader)
@@ -76,9 +76,12 @@ def main() -> None:
     parser.add_argument(
         "--point", type=_point, default=(128, 170), metavar="X,Y", help="pixels of the 256 square"
     )
+    parser.add_argument(
+        "--weights", default="face-256", help="a shipped name or a file (default: %(default)s)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the picture to write (.png)")
     options = parser.parse_args()
-    inside = inside_of(options.source, options.driving, options.frame)
+    inside = inside_of(options.source, options.driving, options.frame, options.weights)
     made = sheet([*panels(inside), *attention_panels(inside, options.point)])
     Image.fromarray(made).save(options.output)
 

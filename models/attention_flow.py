@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .config import AttentionFlowConfig, GeneratorConfig
 from .flow import STRIDE, FlowEstimator, Hourglass, Motion, candidate_flows
-from .frames import Deformed, FrameOutput, GeneratorMemory, Layers, Reference
+from .frames import Deformed, FrameOutput, Layers, Reference, StillModel
 from .layers import ImageEncoder, Residual, StructureEncoder, Up, activate, conv, double, residuals
 from .ops import attention_warp, warp
 from .priors.spline import pose_prior
@@ -44,15 +44,14 @@ class Deformation(NamedTuple):
     aligned: Tensor
 
 
-class AttentionFlow(nn.Module):
+class AttentionFlow(StillModel[AttentionFlowConfig, Reference]):
     """Deformation estimation and image synthesis, with the methods of `Generator`, so it runs wherever that
     does."""
 
     def __init__(self, config: AttentionFlowConfig):
-        super().__init__()
+        super().__init__(config)
         if not (config.attention or config.flow):
             raise ValueError("attention and flow are both off: nothing moves the reference")
-        self.config = config
         self.image_encoder = ImageEncoder(config)
         self.structure_encoder = StructureEncoder(config)
         self.flow = FlowEstimator(config) if config.flow else None
@@ -66,7 +65,7 @@ class AttentionFlow(nn.Module):
     def encode_reference(
         self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
     ) -> Reference:
-        """As `Generator.encode_reference`, without layers; `attention_halves` are the keys k = E_x(x_r),
+        """Without layers; `attention_halves` are the keys k = E_x(x_r),
         Eq. 1."""
         features4, features8 = self.image_encoder(image)
         empty = features4[:, :0]
@@ -90,9 +89,9 @@ class AttentionFlow(nn.Module):
         S, H/4, W/4) and `points` (B, N, 2)."""
         return self._deform(structure, self.structure_encoder(structure)[0], points, reference)[0]
 
-    def synthesise(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
-        """One picture, Eq. 7. `warped` is the reference under the full-size flow, the masks are the flow's
-        share 1 - m; there are no local attention weights."""
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
+        """The whole picture, Eq. 7. `warped` is the reference under the full-size flow, the masks are the
+        flow's share 1 - m; there are no local attention weights."""
         structure4, structure8 = self.structure_encoder(structure)
         levels, flow1 = self._deform(structure, structure4, points, reference)
         aligned = [level.aligned for level in levels]
@@ -106,38 +105,6 @@ class AttentionFlow(nn.Module):
         warped = warp(reference.image.float(), flow1)
         attended = tuple(level.attended for level in levels) if self.config.attention else ()
         return FrameOutput(image, image, warped, motions, (), attended)
-
-    def animate(
-        self,
-        structure: Tensor,
-        points: Tensor,
-        reference: Reference,
-        memory: GeneratorMemory | None = None,
-    ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """As `Generator.animate`: `structure` (B, T, S, H/4, W/4), `points` (B, T, N, 2)."""
-        frames = zip(structure.unbind(1), points.unbind(1), strict=True)
-        return [self.synthesise(*frame, reference) for frame in frames], GeneratorMemory()
-
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
-        """As `Generator.look_ahead`; frames are independent, so this makes the whole frame."""
-        return self.synthesise(structure, points, reference)
-
-    def frame(
-        self, ahead: FrameOutput, reference: Reference, previous: tuple[Reference, ...]
-    ) -> tuple[FrameOutput, tuple[Reference, ...]]:
-        """As `Generator.frame`."""
-        return ahead, ()
-
-    def forward(
-        self,
-        structure: Tensor,
-        points: Tensor,
-        reference: Reference,
-        memory: GeneratorMemory | None = None,
-    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, ...]]]:
-        """As `Generator.forward`."""
-        outputs, memory = self.animate(structure, points, reference, memory)
-        return torch.stack([o.image for o in outputs], dim=1), memory, [o.motions for o in outputs]
 
     def _deform(
         self, structure: Tensor, structure4: Tensor, points: Tensor, reference: Reference

@@ -1,16 +1,19 @@
-"""What passes between the parts of a generator: references, memory, and frames in the making.
+"""The loop of a model that draws frames, and what passes in it: references, memory, frames in the making.
 
-B batch, R references (the source first), H W the picture, h w a level's grid, N points of a pose.
+B batch, T frames, R references (the source first), H W the picture, h w a level's grid,
+N points of a pose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from .config import GeneratorConfig
 from .flow import FlowOutput, Motion
 from .priors.spline import PosePrior
 
@@ -123,6 +126,72 @@ class FrameOutput(NamedTuple):
     attention: tuple[Tensor, ...]
     attended: tuple[Tensor, ...] = ()
     cover: Tensor | None = None
+
+
+C = TypeVar("C", bound=GeneratorConfig, covariant=True)
+R = TypeVar("R")
+A = TypeVar("A")
+
+
+class FrameModel(nn.Module, Generic[C, R, A]):
+    """A model of configuration C that draws frames after a reference R, each in two steps, of which the first
+    needs no other frame and leaves A."""
+
+    def __init__(self, config: C):
+        super().__init__()
+        self.config = config
+
+    def forward(
+        self, structure: Tensor, points: Tensor, reference: R, memory: GeneratorMemory | None = None
+    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, ...]]]:
+        """Frames for `structure` (B, T, S, h, w) and `points` (B, T, N, 2): images (B, T, 3, H, W) in
+        [-1, 1], the memory for the next call, and every frame's motions. T = 1 live, more in training: a clip
+        in one call equals the clip frame by frame."""
+        outputs, memory = self.animate(structure, points, reference, memory)
+        images = torch.stack([output.image for output in outputs], dim=1)
+        return images, memory, [output.motions for output in outputs]
+
+    def animate(
+        self, structure: Tensor, points: Tensor, reference: R, memory: GeneratorMemory | None = None
+    ) -> tuple[list[FrameOutput], GeneratorMemory]:
+        """As `forward`, with all the parts of every frame, for losses and inspection."""
+        previous = (memory or GeneratorMemory()).previous
+        outputs: list[FrameOutput] = []
+        for drawn, pose in zip(structure.unbind(1), points.unbind(1), strict=True):
+            output, previous = self.frame(self.look_ahead(drawn, pose, reference), reference, previous)
+            outputs.append(output)
+        return outputs, GeneratorMemory(previous)
+
+    def encode_reference(
+        self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
+    ) -> R:
+        """Encode a portrait, person or thing, once per stream.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1]. structure: (B, S, h, w), its structure map in [0, 1]: h and w are
+                H/4 and W/4, of the released networks H and W.
+            points: (B, N, 2) of its pose: pixels, x then y, or a view in degrees.
+            layers: of the image, for a layered model; None: all of it moves as one.
+        """
+        raise NotImplementedError
+
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: R) -> A:
+        """The part of a frame that needs no other frame; `structure` (B, S, h, w), `points` (B, N, 2)."""
+        raise NotImplementedError
+
+    def frame(self, ahead: A, reference: R, previous: tuple[R, ...]) -> tuple[FrameOutput, tuple[R, ...]]:
+        """Finish the frame of `ahead`. Returns it and the previous frames for the next one: itself first, at
+        most `config.previous`."""
+        raise NotImplementedError
+
+
+class StillModel(FrameModel[C, R, FrameOutput]):
+    """A model whose frames are independent: `look_ahead` makes them whole."""
+
+    def frame(
+        self, ahead: FrameOutput, reference: R, previous: tuple[R, ...]
+    ) -> tuple[FrameOutput, tuple[R, ...]]:
+        return ahead, ()
 
 
 class Deformed(NamedTuple):

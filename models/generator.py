@@ -1,6 +1,6 @@
 """The global-flow local-attention generator for video: structure maps in, frames out, state in and out.
 
-How a frame is made, in the order of the methods of `Generator`:
+How a frame is made, in the order of the methods of `Generator`; `frames.FrameModel` calls them for a clip:
 
 1. `encode_reference`: features of the portrait at H/8 and H/4, once per stream.
 2. `look_ahead`: features of the target's structure, and the flow from the target to the source. It needs no
@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
-from .frames import Ahead, Deformed, FrameOutput, GeneratorMemory, LayerPyramid, Layers, Reference
+from .frames import Ahead, Deformed, FrameModel, FrameOutput, LayerPyramid, Layers, Reference
 from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, without_combs
 from .ops import warp
 from .priors.spline import PosePrior, pose_prior
@@ -33,12 +33,11 @@ from .priors.spline import PosePrior, pose_prior
 _SURE = 2e-3  # a matte is that sure at most, so that a correction can have its way
 
 
-class Generator(nn.Module):
+class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
     """Animates a reference picture by structure maps, frame after frame."""
 
     def __init__(self, config: GeneratorConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         c2, c4, c8 = config.channels
         self.structure_encoder = StructureEncoder(config)
         self.image_encoder = ImageEncoder(config)
@@ -55,48 +54,11 @@ class Generator(nn.Module):
         self.paint = conv(c2, 16)
         nn.init.normal_(self.paint.weight, std=0.01)
 
-    def forward(
-        self,
-        structure: Tensor,
-        points: Tensor,
-        reference: Reference,
-        memory: GeneratorMemory | None = None,
-    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, ...]]]:
-        """Frames for `structure` (B, T, S, H/4, W/4) and `points` (B, T, N, 2): images (B, T, 3, H, W) in
-        [-1, 1], the memory for the next call, and every frame's motions. T = 1 live, more in training: a clip
-        in one call equals the clip frame by frame."""
-        outputs, memory = self.animate(structure, points, reference, memory)
-        images = torch.stack([output.image for output in outputs], dim=1)
-        return images, memory, [output.motions for output in outputs]
-
-    def animate(
-        self,
-        structure: Tensor,
-        points: Tensor,
-        reference: Reference,
-        memory: GeneratorMemory | None = None,
-    ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """As `forward`, with all the parts of every frame, for losses and inspection."""
-        previous = (memory or GeneratorMemory()).previous
-        outputs: list[FrameOutput] = []
-        for t in range(structure.shape[1]):
-            ahead = self.look_ahead(structure[:, t], points[:, t], reference)
-            output, previous = self.frame(ahead, reference, previous)
-            outputs.append(output)
-        return outputs, GeneratorMemory(previous)
-
     # The steps of a frame.
 
     def encode_reference(
         self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
     ) -> Reference:
-        """Encode a portrait, once per stream.
-
-        Args:
-            image: (B, 3, H, W) in [-1, 1]. structure: (B, S, H/4, W/4), its structure map in [0, 1].
-            points: (B, N, 2) of its pose: pixels, x then y, or a view in degrees.
-            layers: of the image, for a layered model; None: all of it moves as one.
-        """
         structure4 = self.structure_encoder(structure)[0]
         reference = self._encode(image, structure4, points)
         if layers is None or not self.config.layered:
@@ -121,8 +83,6 @@ class Generator(nn.Module):
     def frame(
         self, ahead: Ahead, reference: Reference, previous: tuple[Reference, ...]
     ) -> tuple[FrameOutput, tuple[Reference, ...]]:
-        """Finish the frame of `ahead`. Returns it and the previous frames for the next one: itself first, at
-        most `config.previous`."""
         references, motion = (reference, *previous), ahead.motion
         if previous:
             motion = motion.join(self._motion(ahead.flow_half, ahead.target, previous, first=1))

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .config import config_from_json
 from .layers import Down, Residual, activate, channels_last, conv, double
-from .weights import WeightsError, read_weights, weights_file
+from .weights import WeightsError, misfit, read_weights, shapes_of, weights_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,9 @@ def load_matte_net(name: str | Path = "matte-256", device: str | torch.device = 
     settings: dict[str, Any] = values
     try:
         net = MatteNet(config_from_json(MatteConfig, settings))
-        net.load_state_dict(tensors)
-    except (TypeError, RuntimeError) as error:
+    except TypeError as error:
         raise WeightsError(name, f"not the weights of a matte ({error})") from None
+    if unfit := misfit(shapes_of(net), tensors):
+        raise WeightsError(name, f"not the weights of a matte: {unfit}")
+    net.load_state_dict(tensors)
     return channels_last(net.to(device)).eval().requires_grad_(False)

@@ -5,6 +5,9 @@ Nothing is unpickled but plain tensors. Networks are told apart by the names and
 
 from __future__ import annotations
 
+import re
+import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +20,7 @@ from torch import Tensor
 from .config import CONFIGS, OriginalConfig
 from .original import Original
 from .original.cleaner import SkeletonCleaner
-from .weights import WeightsError, read_weights, save_weights
+from .weights import Shapes, WeightsError, misfit, read_weights, save_weights, shapes_of
 
 LICENCE = "CC BY-NC 4.0, non-commercial"
 """Of the authors' weights, whatever file they are in."""
@@ -49,18 +52,11 @@ def read_released(path: str | Path) -> Released:
         raise WeightsError(
             path, f"none of the released generators: its {len(tensors)} tensors are of another network"
         )
-    missing = [key for key in wanted if key not in tensors]
-    if missing:
-        lacking = f"{len(missing)} of {len(wanted)} tensors of {name} are missing, {missing[0]} first"
-        raise WeightsError(path, f"not whole: {lacking}")
-    for key, shape in wanted.items():
-        if tensors[key].shape != shape:
-            found = tuple(tensors[key].shape)
-            raise WeightsError(path, f"{key} has the shape {found}, not {tuple(shape)} as in {name}")
-        if not tensors[key].isfinite().all():
-            raise WeightsError(path, f"{key} is not finite: the file is damaged")
+    if unfit := misfit(wanted, tensors, extra=True):
+        raise WeightsError(path, f"recognised as {name}, but {unfit}")
+    weights = {key: _number(path, key, tensors[key]) for key in wanted}
     network = _NETWORKS[name]()
-    network.load_state_dict({key: tensors[key] for key in wanted})
+    network.load_state_dict(weights)
     return Released(name, network.eval(), tuple(key for key in tensors if key not in wanted))
 
 
@@ -78,6 +74,8 @@ def load_cleaner(path: str | Path) -> SkeletonCleaner:
     cleaner = SkeletonCleaner()
     if values != {"kind": CLEANER}:
         raise WeightsError(path, "weights of another kind, not of the skeleton cleaner")
+    if unfit := misfit(shapes_of(cleaner), tensors):
+        raise WeightsError(path, f"not the weights of the skeleton cleaner: {unfit}")
     cleaner.load_state_dict(tensors)
     return cleaner.eval()
 
@@ -87,10 +85,20 @@ def _loaded(path: str | Path) -> dict[str, Tensor]:
     if not Path(path).is_file():
         raise WeightsError(path, "no such file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        if _is_safetensors(path):
+            raise WeightsError(path, "a safetensors file, no checkpoint: pass it to a command as --weights")
+        if zipfile.is_zipfile(path):  # torch does not compare the checksums
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip():
+                    raise WeightsError(path, "damaged: a checksum in it is wrong")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of archives that are programs: they are refused
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError:
         reason = "damaged, or it holds other things than weights, which could run code: it was not loaded"
         raise WeightsError(path, reason) from None
+    except WeightsError:
+        raise
     except Exception:  # a damaged file makes torch raise errors of many kinds
         raise WeightsError(path, "damaged, or not a checkpoint of torch") from None
     if not isinstance(content, dict) or not all(
@@ -100,32 +108,52 @@ def _loaded(path: str | Path) -> dict[str, Tensor]:
     return content
 
 
+def _is_safetensors(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        length, start = file.read(8), file.read(2)
+    return len(length) == 8 and length[4:] == bytes(4) and start[:1] == b"{"
+
+
 def _renamed(path: str | Path, content: dict[str, Tensor]) -> dict[str, Tensor]:
     """Without the prefixes of training on several GPUs and the second names of doubled layers."""
     tensors: dict[str, Tensor] = {}
-    doubled: dict[str, Tensor] = {}
+    first: dict[str, str] = {}
     for name, value in content.items():
-        name = name.removeprefix("module.").removeprefix("kp_input.")
-        kept = name.replace(".conv1.", ".model.2.")
-        (doubled if kept != name else tensors)[kept] = value.float()
-    for name, value in doubled.items():
-        if name in tensors and not torch.equal(tensors[name], value):
-            second = name.replace(".model.2.", ".conv1.")
-            raise WeightsError(path, f"{name} and {second} differ, which are one tensor saved twice")
-    return doubled | tensors
+        kept = re.sub(r"^(module\.)*(kp_input\.)?", "", name).replace(".conv1.", ".model.2.")
+        other = tensors.setdefault(kept, value)
+        if other is not value and not _same(other, value):
+            raise WeightsError(path, f"{first[kept]} and {name} differ, which are one tensor saved twice")
+        first[kept] = name
+    return tensors
 
 
-def _known() -> dict[str, dict[str, torch.Size]]:
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether they hold the same numbers, which is not asked of shapes that differ."""
+    return one.shape == other.shape and _is_plain(one) and _is_plain(other) and torch.equal(one, other)
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether it is floating-point numbers: not whole, complex, sparse or on the meta device."""
+    return value.is_floating_point() and value.layout == torch.strided and not value.is_meta
+
+
+def _number(path: str | Path, name: str, value: Tensor) -> Tensor:
+    """The tensor `name` in float32."""
+    if not _is_plain(value):
+        raise WeightsError(path, f"{name} holds no plain floating-point numbers")
+    value = value.float()
+    if not value.isfinite().all():
+        raise WeightsError(path, f"{name} is not finite: the file is damaged")
+    return value
+
+
+def _known() -> dict[str, Shapes]:
     """Shapes of each network's tensors by name, without making them."""
     with torch.device("meta"):
-        networks = {name: make() for name, make in _NETWORKS.items()}
-    return {
-        name: {key: value.shape for key, value in network.state_dict().items()}
-        for name, network in networks.items()
-    }
+        return {name: shapes_of(make()) for name, make in _NETWORKS.items()}
 
 
-def _matching(wanted: dict[str, torch.Size], tensors: dict[str, Tensor]) -> float:
+def _matching(wanted: Shapes, tensors: dict[str, Tensor]) -> float:
     """How many tensors fit, more for a network of which they are all."""
     found = sum(key in tensors and tensors[key].shape == shape for key, shape in wanted.items())
     return found + found / len(wanted) / 2

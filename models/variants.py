@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .attention_flow import Synthesis
 from .config import GeneratorConfig
-from .frames import FrameOutput, GeneratorMemory
+from .frames import FrameOutput, Layers, StillModel
 from .generator import Generator
 from .layers import Down, ImageEncoder, StructureEncoder, activate, conv, residuals
 from .ops import attention_warp, warp
@@ -77,7 +77,7 @@ class Unmoved(NamedTuple):
     features: tuple[Tensor, ...] = ()
 
 
-class GlobalAttention(nn.Module):
+class GlobalAttention(StillModel[GeneratorConfig, Unmoved]):
     """Global-Attn: every place of the target reads every place of the source, softmax over the source.
 
     Keys and queries are 1 x 1 convolutions of the features f_s and f_t (section 4.3). Their cosines are
@@ -87,24 +87,19 @@ class GlobalAttention(nn.Module):
     ALPHA = 100.0
 
     def __init__(self, config: GeneratorConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         _, c4, c8 = config.channels
         self.image_encoder, self.structure_encoder = ImageEncoder(config), StructureEncoder(config)
         self.keys = nn.ModuleList((conv(c8, c8, 1), conv(c4, c4, 1)))
         self.queries = nn.ModuleList((conv(c8, c8, 1), conv(c4, c4, 1)))
         self.synthesis = Synthesis(config)
 
-    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Unmoved:
+    def encode_reference(
+        self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
+    ) -> Unmoved:
         return Unmoved(image, structure, self.image_encoder(image)[::-1])
 
-    def animate(
-        self, structure: Tensor, points: Tensor, reference: Unmoved, memory: GeneratorMemory | None = None
-    ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """As `Generator.animate`."""
-        return [self._frame(drawn, reference) for drawn in structure.unbind(1)], GeneratorMemory()
-
-    def _frame(self, structure: Tensor, reference: Unmoved) -> FrameOutput:
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: Unmoved) -> FrameOutput:
         image, _ = self._attend(structure, reference)
         return FrameOutput(image, image, reference.image, (), ())
 
@@ -124,15 +119,15 @@ class GlobalAttention(nn.Module):
         return self.synthesis(*self.structure_encoder(structure), align), seen[1]
 
 
-class Baseline(nn.Module):
+class Baseline(StillModel[GeneratorConfig, Unmoved]):
     """An auto-encoder of the source picture and both structures, concatenated, without any motion.
 
     source_structure: False is paper 2's baseline, which sees the target's structure alone.
     """
 
     def __init__(self, config: GeneratorConfig, source_structure: bool = True):
-        super().__init__()
-        self.config, self.source_structure = config, source_structure
+        super().__init__(config)
+        self.source_structure = source_structure
         c2, c4, c8 = config.channels
         structures = config.structure_channels * (2 if source_structure else 1)
         self.enter = conv(12 + structures, c2)
@@ -140,16 +135,12 @@ class Baseline(nn.Module):
         self.down8, self.body8 = Down(c4, c8), residuals(c8, 2)
         self.synthesis = Synthesis(config)
 
-    def encode_reference(self, image: Tensor, structure: Tensor, points: Tensor) -> Unmoved:
+    def encode_reference(
+        self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
+    ) -> Unmoved:
         return Unmoved(image, structure)
 
-    def animate(
-        self, structure: Tensor, points: Tensor, reference: Unmoved, memory: GeneratorMemory | None = None
-    ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """As `Generator.animate`."""
-        return [self._frame(drawn, reference) for drawn in structure.unbind(1)], GeneratorMemory()
-
-    def _frame(self, structure: Tensor, reference: Unmoved) -> FrameOutput:
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: Unmoved) -> FrameOutput:
         structures = (structure, reference.structure) if self.source_structure else (structure,)
         drawn = F.interpolate(torch.cat(structures, dim=1), scale_factor=2, mode="nearest")
         x4 = self.body4(self.down4(self.enter(torch.cat((F.pixel_unshuffle(reference.image, 2), drawn), 1))))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,12 +22,13 @@ from .config import (
     Task,
     config_from_json,
 )
+from .frames import FrameModel
 from .generator import Generator
 from .layers import channels_last
 from .original import Original
 
-AnyGenerator = Generator | AttentionFlow | Original
-"""A model that draws frames: whoever only runs it takes any of them."""
+AnyGenerator = FrameModel[GeneratorConfig, Any, Any]
+"""A model that draws frames: whoever only runs it takes any kind."""
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -55,22 +57,24 @@ def whole_file(path: Path) -> Iterator[Path]:
 def save_weights(
     path: str | Path, module: nn.Module, config: dict, *, exact: str | None = None, licence: str = ""
 ) -> None:
-    """Write `module`'s parameters in float16 and `config` (JSON-able); whole or not at all.
+    """Write `module`'s parameters in float16, unless one is too large for it, and `config` (JSON-able); whole
+    or not at all.
 
     exact: parameters whose names begin so keep their precision. licence: for the metadata, if it is not ours.
+    OSError if the file cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
-    tensors = {
-        name: value.detach().cpu().contiguous()
-        if (exact and name.startswith(exact)) or not value.is_floating_point()
-        else value.detach().cpu().half().contiguous()
-        for name, value in module.state_dict().items()
-    }
+    tensors: dict[str, Tensor] = {}
+    for name, value in module.state_dict().items():
+        value = value.detach().cpu()
+        halved = value.half() if value.is_floating_point() else value
+        keep = (exact and name.startswith(exact)) or bool((halved.isinf() & value.isfinite()).any())
+        tensors[name] = (value if keep else halved).contiguous()
     metadata = {"config": json.dumps(config)} | ({"licence": licence} if licence else {})
     with whole_file(path) as part:
-        save_file(tensors, part, metadata=metadata)
+        part.write_bytes(save(tensors, metadata))  # their `save_file` lets nobody else read the file
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
@@ -85,11 +89,36 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
-        raise WeightsError(path, f"not a safetensors file ({error})") from error
+        with path.open("rb") as file:
+            is_torch = file.read(2) in (b"PK", b"\x80\x02")  # a zip archive, or a pickle
+        known = "a checkpoint of torch; gfla-import makes weights files of those of the paper's authors"
+        reason = known if is_torch else f"not a safetensors file ({error})"
+        raise WeightsError(path, reason) from error
     if "config" not in metadata:
         raise WeightsError(path, "no gfla configuration in it; it was not written by this program")
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     return floats, json.loads(metadata["config"])
+
+
+Shapes = dict[str, torch.Size]
+
+
+def shapes_of(module: nn.Module) -> Shapes:
+    """The shapes of its parameters and buffers, by name."""
+    return {name: value.shape for name, value in module.state_dict().items()}
+
+
+def misfit(wanted: Shapes, tensors: dict[str, Tensor], *, extra: bool = False) -> str:
+    """Why `tensors` are not the parameters of a module of the shapes `wanted`; nothing if they are. extra:
+    there may be others too."""
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        return f"{len(missing)} of {len(wanted)} tensors are missing, {missing[0]} first"
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            return f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shape)}"
+    unknown = [name for name in tensors if name not in wanted]
+    return f"{len(unknown)} tensors are too many" if unknown and not extra else ""
 
 
 def save_generator(path: str | Path, generator: AnyGenerator) -> None:
@@ -114,6 +143,8 @@ def load_generator(
     """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
     file. task: what the weights must be for. WeightsError if it cannot be used."""
     tensors, values = read_weights(weights_file(name))
+    if "kind" in values:  # of what draws no pictures
+        raise WeightsError(name, f"the weights of another network, {values['kind']}")
     values = ADDED_SETTINGS | values
     kinds = (GeneratorConfig, AttentionFlowConfig, OriginalConfig)
     kind = next((kind for kind in kinds if {f.name for f in fields(kind)} == set(values)), None)
@@ -126,8 +157,7 @@ def load_generator(
         raise WeightsError(name, f"weights for a {values['task']}, not for a {task}")
     config = config_from_json(kind, values)
     generator = Original(config) if isinstance(config, OriginalConfig) else new_generator(config)
-    try:
-        generator.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise WeightsError(name, f"the weights do not fit their configuration: {error}") from error
+    if unfit := misfit(shapes_of(generator), tensors):
+        raise WeightsError(name, f"the weights do not fit their configuration: {unfit}")
+    generator.load_state_dict(tensors)
     return channels_last(generator.to(device)).eval()

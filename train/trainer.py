@@ -25,7 +25,6 @@ from ..models import (
     GeneratorConfig,
     MatteConfig,
     MatteNet,
-    Original,
     load_generator,
     load_matte_net,
     new_generator,
@@ -123,7 +122,7 @@ class Trainer:
         else:
             loaded = load_generator(weights, self.device)
             closer = self.generator.config.task == "closeup" and loaded.config.task == "face"
-            if closer and not isinstance(loaded, Original):
+            if closer and isinstance(loaded, Generator | AttentionFlow):
                 loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
             raise InputError(weights, f"of another configuration: {loaded.config}")

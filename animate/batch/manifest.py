@@ -32,8 +32,8 @@ class Row(NamedTuple):
 def read_manifest(path: str | os.PathLike) -> list[Row]:
     """The rows of a CSV file with a header, or of a file of JSON objects, one a line.
 
-    Relative paths in the columns source, driving and output are taken from the manifest's own folder; a
-    motion that we ship keeps its name, unless a file there has it.
+    Relative paths in the columns source, driving, output and weights are taken from the manifest's own
+    folder; a motion or weights that we ship keep their names, unless a file there has it.
     InputError, naming the line, for what cannot be understood.
     """
     path = existing_file(path)
@@ -174,4 +174,6 @@ def _complete(row: Row, folder: Path) -> Row:
         shipped = name == "driving" and cells[name] in SHIPPED and not (folder / cells[name]).exists()
         if not is_url(cells[name]) and cells[name] != "-" and not shipped:
             cells[name] = str(folder / cells[name])
+    if (folder / cells.get("weights", "")).is_file():
+        cells["weights"] = str(folder / cells["weights"])
     return Row(row.where, cells)

@@ -2,12 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..io.paths import check_not_input, existing_file, new_file
-from .options import run
+from .options import add_view, check_view, run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     Image = NDArray[np.uint8]
 
-_SHOWN = 5  # extra names that are told
+_SHOWN, _LONGEST = 5, 80  # extra names that are told, and letters of each
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,12 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--source-pose", metavar="FILE", help="the person's joints (default: PICTURE with the ending .json)"
     )
-    parser.add_argument(
-        "--azimuth", type=float, default=40, help="from where PICTURE shows a thing (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--elevation", type=float, default=10, help="from how high, in degrees (default: %(default)s)"
-    )
+    add_view(parser, "a thing in PICTURE")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     return parser
 
@@ -59,6 +53,7 @@ def _import(options: argparse.Namespace) -> None:
     checkpoint = existing_file(options.checkpoint)
     if options.check:
         existing_file(options.check)
+    check_view(options)
     output = new_file(options.output, options.overwrite, (".safetensors",))
     check_not_input(output, checkpoint)
     drawing = output.with_name(f"{output.stem}-check.png")
@@ -67,41 +62,43 @@ def _import(options: argparse.Namespace) -> None:
         check_not_input(drawing, options.check)
 
     from ...models.released import LICENCE, read_released, save_released
+    from ..io.image import write_image
 
     try:
         released = read_released(checkpoint)
     except ValueError as error:
         raise InputError(error) from None
-    near = _check(released, options, drawing) if options.check else ""
+    drawn, near = _check(released, options) if options.check else (None, "")
     try:
         save_released(output, released)
     except OSError as error:
         raise InputError(output, f"cannot be written: {error.strerror or error}") from None
     count = sum(parameter.numel() for parameter in released.network.parameters())
-    print(f"{released.name}: {count:,} parameters, all there. Licence: {LICENCE}.")
+    name = released.name.replace("-car", "-car or authors-chair")  # one network with two sets of weights
+    print(f"{name}: {count:,} parameters, all there. Licence: {LICENCE}.")
     if released.extra:
         more = ", ..." if len(released.extra) > _SHOWN else ""
-        print(f"Left out, for the network has none such: {', '.join(released.extra[:_SHOWN])}{more}.")
-    if near:
+        names = [ascii(name[:_LONGEST])[1:-1] for name in released.extra[:_SHOWN]]
+        print(f"Left out, for the network has none such: {', '.join(names)}{more}.")
+    if drawn is not None:
+        write_image(drawn, drawing)
         print(f"{options.check} drawn as it is: {near}; {drawing}")
     print(output)
 
 
-def _check(released: "Released", options: argparse.Namespace, path: Path) -> str:
-    """Draw the picture of --check as it is into `path`, on the CPU, and say how near it came."""
+def _check(released: "Released", options: argparse.Namespace) -> tuple["Image", str]:
+    """The picture of --check drawn as it is, on the CPU, and how near it came."""
     import numpy as np
 
     from ...models import Original
-    from ..io.image import write_image
 
     if not isinstance(released.network, Original):
         raise InputError("--check", "a skeleton cleaner draws nothing", "leave it out")
     draw = _draw_face if released.network.config.task == "face" else _draw_posed
     asked, drawn = draw(released.network, options)
-    write_image(drawn, path)
     apart = np.abs(drawn.astype(np.float64) - asked)
     decibels = 10 * np.log10(255**2 / max(float(np.square(apart).mean()), 1e-9))
-    return f"{apart.mean():.1f} of 255 levels away on average, {decibels:.1f} dB"
+    return drawn, f"{apart.mean():.1f} of 255 levels away on average, {decibels:.1f} dB"
 
 
 def _draw_face(network: "Original", options: argparse.Namespace) -> tuple["Image", "Image"]:
@@ -124,14 +121,14 @@ def _draw_posed(network: "Original", options: argparse.Namespace) -> tuple["Imag
     import numpy as np
 
     from ..io.image import read_image
-    from ..pose_transfer.pose_files import read_poses
+    from ..pose_transfer.pose_files import read_own_pose
     from ..pose_transfer.poser import Poser
 
     image, _ = read_image(options.check)
     if network.config.task == "view":
         pose = np.array([[options.azimuth, options.elevation]], np.float32)
     else:
-        pose = read_poses(options.source_pose or Path(options.check).with_suffix(".json"))[0]
+        pose = read_own_pose(options.check, options.source_pose)
     poser = Poser(network)
     state = poser.prepare(image, pose)
     drawn, _ = poser.step(pose, state)

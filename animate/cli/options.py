@@ -1,6 +1,7 @@
 """What the commands have in common: options read from their declaration, progress, how errors end them."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
@@ -104,6 +105,24 @@ def _run_whole(work: Callable[[], None]) -> None:
     finally:
         if sys.stdout is not None:
             sys.stdout.flush()
+
+
+def add_view(parser: argparse._ActionsContainer, picture: str) -> None:
+    """Give `parser` the options --azimuth and --elevation, from where `picture` shows a thing."""
+    parser.add_argument(
+        "--azimuth", type=float, default=40, help=f"azimuth of {picture}, degrees (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--elevation", type=float, default=10, help="elevation, 0 to 20 degrees (default: %(default)s)"
+    )
+
+
+def check_view(options: argparse.Namespace) -> None:
+    """InputError unless the options of `add_view` are angles that the networks have learnt."""
+    if not math.isfinite(options.azimuth):
+        raise InputError("--azimuth", "not an angle", "give degrees")
+    if not 0 <= options.elevation <= 20:
+        raise InputError("--elevation", "out of range", "give 0 to 20 degrees, as the network has learnt")
 
 
 def add_quiet(parser: argparse._ActionsContainer) -> None:

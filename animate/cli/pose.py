@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from contextlib import closing
 from fractions import Fraction
-from pathlib import Path
 
 from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
@@ -71,7 +70,7 @@ def _pose(options: argparse.Namespace) -> None:
 
     from ..io.image import read_image, write_image
     from ..pose_transfer.dance import clean_poses, open_cleaner
-    from ..pose_transfer.pose_files import read_poses
+    from ..pose_transfer.pose_files import read_own_pose, read_poses
     from ..pose_transfer.poser import Poser, follow_person
     from ..streaming.provenance import tag
 
@@ -79,8 +78,7 @@ def _pose(options: argparse.Namespace) -> None:
         image, own = _puppet(seed)
     else:
         image, _ = read_image(options.source)
-        given = options.source_pose or Path(options.source).with_suffix(".json")
-        own = read_poses(given)[0]
+        own = read_own_pose(options.source, options.source_pose)
     poses = _sequence(options.poses) if options.poses in SEQUENCES else read_poses(options.poses)
     if not options.as_is:
         poses = follow_person(poses, own)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
-from .options import Bar, add_options, add_quiet, run, seeded
+from .options import Bar, add_options, add_quiet, add_view, check_view, run, seeded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,12 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         "source", metavar="SOURCE", help="a picture of one object; solid or solid:7 draws one"
     )
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a video such as out.mp4")
-    parser.add_argument(
-        "--azimuth", type=float, default=40, help="azimuth of SOURCE, degrees (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--elevation", type=float, default=10, help="elevation, 0 to 20 degrees (default: %(default)s)"
-    )
+    add_view(parser, "SOURCE")
     parser.add_argument("--frames", type=int, default=72, help="frames of one turn (default: %(default)s)")
     parser.add_argument(
         "--weights", default="view-64", help="a shipped name or a file (default: %(default)s)"
@@ -45,8 +40,7 @@ def _turn(options: argparse.Namespace) -> None:
     seed = seeded(options.source, "solid")
     if seed is None:
         existing_file(options.source)
-    if not 0 <= options.elevation <= 20:
-        raise InputError("--elevation", "out of range", "give 0 to 20 degrees, as the network has learnt")
+    check_view(options)
     if options.frames < 1:
         raise InputError("--frames", "out of range", "give 1 or more")
     output = new_file(options.output, options.overwrite, OUTPUTS)

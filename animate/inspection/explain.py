@@ -87,7 +87,7 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
         set_thread_count(stages.threads.most)
         structure, points = target.structure[:, None], target.points[:, None]
         reference = source.portrait.reference
-        (output,), _ = networks.generator.animate(structure, points, reference, memory)  # type: ignore[arg-type]
+        (output,), _ = networks.generator.animate(structure, points, reference, memory)
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.on_white(), motion.square, face.shape[0])
@@ -106,6 +106,7 @@ def panels(inside: Inside) -> list[Panel]:
     """How the frame was made, step by step."""
     output, side = inside.output, inside.side
     flow, mask = output.motions[2].flow[0, 0], output.motions[2].mask[0, 0, 0]
+    painted = output.generated is output.image  # no pixel is the source's own
     longest = longest_flow(flow)
     guide = "edges" if inside.structure[EDGE_CHANNEL].any() else "landmarks"
     wheel = enlarged(colour_wheel(side // 4), side // 4)
@@ -135,11 +136,17 @@ def panels(inside: Inside) -> list[Panel]:
         ),
         Panel(
             "Source's share",
-            "The occlusion mask: white takes the warped source, black the generated part "
-            f"({100 * float(mask.float().mean()):.0f} % is taken from the source).",
+            f"The occlusion mask: white takes {'features of ' * painted}the warped source, black the "
+            f"generated part ({100 * float(mask.float().mean()):.0f} % is taken from the source).",
             grey(mask),
         ),
-        Panel("Output", "Warped source and generated part, mixed by the mask.", as_picture(output.image[0])),
+        Panel(
+            "Output",
+            "What the decoder painted: it mixed features, not pixels."
+            if painted
+            else "Warped source and generated part, mixed by the mask.",
+            as_picture(output.image[0]),
+        ),
     ]
     for level, motion in zip((8, 4), output.motions[:2], strict=True):
         part = motion.mask[0].float().mean(dim=(1, 2, 3)).tolist()

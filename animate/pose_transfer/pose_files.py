@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from ..io.paths import existing_file
 
 Joints = NDArray[np.float32]
 """A pose: (18, 2) pixels, x then y, NaN where a joint is unknown."""
+
+Item = TypeVar("Item")
 
 JOINTS = (
     "nose",
@@ -48,6 +51,7 @@ LIMBS = (
 
 _BODY_25 = (*range(8), *range(9, 19))  # BODY_25 has the middle of the hips as its ninth
 _COCO = (0, -1, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)  # -1: the neck, between the shoulders
+_FARTHEST = 1e5  # pixels; a joint beyond is a detector's mistake
 _NO_KEYPOINTS = "neither OpenPose's nor COCO's keypoints"
 
 
@@ -55,11 +59,14 @@ def read_poses(path: str | os.PathLike) -> list[Joints]:
     """The poses of a file, or of a folder of OpenPose's files in order of names: one a frame.
 
     The largest person of a frame is taken; a frame without people is all NaN, and so is one whose file is
-    missing between numbered files. The frames of a COCO file are its images in order of their ids. InputError
-    if nothing can be read.
+    missing between numbered files. The frames of a COCO file are its images in order of their ids, those of a
+    list of results are counted by their ids as files by their numbers. InputError if nothing can be read.
     """
     if Path(path).is_dir():
-        poses = [pose for file in _numbered(Path(path)) for pose in (_read(file) if file else [_unknown()])]
+        files = _in_order({file.stem: file for file in Path(path).glob("*.json")})
+        if not files:
+            raise InputError(path, "a folder without .json files", "name one of OpenPose's")
+        poses = [pose for file in files for pose in (_read(file) if file else [_unknown()])]
     else:
         poses = _read(existing_file(path))
     if all(np.isnan(pose).all() for pose in poses):
@@ -67,22 +74,35 @@ def read_poses(path: str | os.PathLike) -> list[Joints]:
     return poses
 
 
-def _numbered(folder: Path) -> list[Path | None]:
-    """The folder's .json files in order of the last number in their names, or of the names; None for each
-    that is missing between two."""
-    files = sorted(folder.glob("*.json"))
-    if not files:
-        raise InputError(folder, "a folder without .json files", "name one of OpenPose's")
-    found = [re.findall(r"\d+", file.stem) for file in files]
-    numbers = [int(digits[-1]) for digits in found if digits]
-    if len(set(numbers)) < len(files):
-        return list(files)
-    by_number = dict(sorted(zip(numbers, files, strict=True)))
+def read_own_pose(picture: str | os.PathLike, given: str | os.PathLike | None) -> Joints:
+    """The pose of the person in `picture`: the first one in the file or folder `given`, by default in the
+    file beside it that ends in .json. InputError if there is none."""
+    beside = Path(picture).with_suffix(".json")
+    if given is None and not beside.exists():
+        raise InputError(
+            picture, f"its joints are not beside it, in {beside}", "name them with --source-pose"
+        )
+    path = beside if given is None else given
+    pose = read_poses(path)[0]
+    if np.isnan(pose).all():
+        raise InputError(path, "there is nobody in its first frame", "give the joints of the picture")
+    return pose
+
+
+def _in_order(found: Mapping[str | int, Item], *, all_named: bool = False) -> list[Item | None]:
+    """What is `found` in order of the last numbers in its names, or of the names; None for each that is
+    missing between two, unless `all_named`."""
+    digits = {name: re.findall(r"\d+", str(name)) for name in found}
+    by_number = {int(numbers[-1]): found[name] for name, numbers in digits.items() if numbers}
+    if len(by_number) < len(found):
+        return [found[name] for name in sorted(found, key=str)]
+    by_number = dict(sorted(by_number.items()))
     step = min((b - a for a, b in pairwise(by_number)), default=1)
-    frames = range(min(numbers), max(numbers) + 1, step)
-    if len(frames) > 2 * len(files) or not by_number.keys() <= set(frames):  # these number something else
+    first, last = next(iter(by_number), 0), next(reversed(by_number), 0)
+    alone = last - first >= 2 * step * len(found)  # these number something else
+    if all_named or alone or any((number - first) % step for number in by_number):
         return list(by_number.values())
-    return [by_number.get(number) for number in frames]
+    return [by_number.get(number) for number in range(first, last + 1, step)]
 
 
 def _unknown() -> Joints:
@@ -92,45 +112,48 @@ def _unknown() -> Joints:
 def _read(path: Path) -> list[Joints]:
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, f"not JSON ({error})", "give OpenPose's or COCO's keypoints") from None
     try:
         if isinstance(content, dict) and "people" in content:
             return [_largest([_openpose(person) for person in content["people"]])]
         annotations = content.get("annotations", []) if isinstance(content, dict) else content
-        frames: dict[Any, list[Joints]] = {}
-        if isinstance(content, dict):
-            frames = {image["id"]: [] for image in content.get("images", [])}
+        frames: dict[str | int, list[Joints]] = {}
+        named = isinstance(content, dict) and "images" in content
+        if named:
+            frames = {image["id"]: [] for image in content["images"]}
         for annotation in annotations:
             frames.setdefault(annotation["image_id"], []).append(_coco(annotation["keypoints"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        ordered = _in_order(frames, all_named=named)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(path, f"{_NO_KEYPOINTS} ({error!r})") from None
     if not frames:
         raise InputError(path, f"{_NO_KEYPOINTS}: it has no people or annotations")
-    return [_largest(frames[key]) for key in sorted(frames)]
+    return [_largest(people or []) for people in ordered]
 
 
 def _openpose(person: dict[str, Any]) -> Joints:
     numbers = person.get("pose_keypoints_2d") or person["pose_keypoints"]  # the name of old versions
-    rows = np.array(numbers, np.float32).reshape(-1, 3)
+    rows = np.array(numbers, np.float64).reshape(-1, 3)
     if len(rows) not in (18, 25):
         raise ValueError(f"{len(rows)} joints, not 18 or 25")
-    return _unscored_to_nan(rows[list(_BODY_25)] if len(rows) == 25 else rows)
+    return _known(rows[list(_BODY_25)] if len(rows) == 25 else rows)
 
 
 def _coco(numbers: list[float]) -> Joints:
-    rows = np.array(numbers, np.float32).reshape(-1, 3)
+    rows = np.array(numbers, np.float64).reshape(-1, 3)
     if len(rows) != 17:
         raise ValueError(f"{len(rows)} joints, not 17")
-    joints = _unscored_to_nan(rows)
+    joints = _known(rows)
     neck = joints[[5, 6]].mean(0)
     return np.stack([neck if index < 0 else joints[index] for index in _COCO])
 
 
-def _unscored_to_nan(rows: NDArray[np.float32]) -> Joints:
+def _known(rows: NDArray[np.float64]) -> Joints:
+    """The places of rows (N, 3) of x, y and score; NaN without a score or out of all bounds."""
     joints = rows[:, :2].copy()
-    joints[rows[:, 2] <= 0] = np.nan
-    return joints
+    joints[~((rows[:, 2] > 0) & (np.abs(joints) < _FARTHEST).all(axis=1))] = np.nan
+    return joints.astype(np.float32)
 
 
 def _largest(people: list[Joints]) -> Joints:

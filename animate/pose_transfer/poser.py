@@ -135,7 +135,7 @@ class Poser:
             images, memory, _ = self.generator(
                 structure[:, None],
                 places[:, None],
-                state.reference,  # type: ignore[arg-type]
+                state.reference,
                 state.memory,
             )
             drawn = (images[0, 0].float().clamp(-1, 1) * 127.5 + 127.5).round().byte()

@@ -1,6 +1,6 @@
 """The original GFLA generators, as the paper's authors released them, so that their checkpoints run here.
 
-A third model beside `Generator` and `AttentionFlow`, with the same methods. What differs from ours: structure
+A third `FrameModel` beside `Generator` and `AttentionFlow`. What differs from ours: structure
 maps of the picture's full size, instance norms, free heads for the flow, one network for each reference, and
 masks that blend with each reference alone, summed (Eq. 10), whose attention is divided by k * k once more.
 
@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..config import OriginalConfig
 from ..flow import Motion
-from ..frames import FrameOutput, GeneratorMemory, Layers
+from ..frames import FrameModel, FrameOutput, Layers
 from ..layers import double
 from ..ops import warp
 from .layers import Decoder, Encoder, FlowNet, Flows
@@ -56,12 +56,11 @@ class OriginalAhead(NamedTuple):
     flows: tuple[Flows, ...]
 
 
-class Original(nn.Module):
+class Original(FrameModel[OriginalConfig, OriginalReference, OriginalAhead]):
     """One of the released generators, which one by its `config`."""
 
     def __init__(self, config: OriginalConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         structure, view = config.structure_channels, config.network == "view"
         if config.previous:
             self.source_previous, self.source_reference = (
@@ -79,38 +78,11 @@ class Original(nn.Module):
             more = config.previous * (3 + structure)
             self.flow_net = FlowNet(inputs + more, config, references=1 + config.previous)
 
-    def forward(
-        self,
-        structure: Tensor,
-        points: Tensor,
-        reference: OriginalReference,
-        memory: GeneratorMemory | None = None,
-    ) -> tuple[Tensor, GeneratorMemory, list[tuple[Motion, ...]]]:
-        """As `Generator.forward`; `structure` (B, T, S, H, W), of views (B, T, S, 8, 8)."""
-        outputs, memory = self.animate(structure, points, reference, memory)
-        return torch.stack([o.image for o in outputs], dim=1), memory, [o.motions for o in outputs]
-
-    def animate(
-        self,
-        structure: Tensor,
-        points: Tensor,
-        reference: OriginalReference,
-        memory: GeneratorMemory | None = None,
-    ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """As `Generator.animate`."""
-        previous = (memory or GeneratorMemory()).previous
-        outputs: list[FrameOutput] = []
-        for t in range(structure.shape[1]):
-            ahead = self.look_ahead(structure[:, t], points[:, t], reference)
-            output, previous = self.frame(ahead, reference, previous)
-            outputs.append(output)
-        return outputs, GeneratorMemory(previous)
-
     def encode_reference(
         self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
     ) -> OriginalReference:
-        """Encode the source, once per stream: `image` (B, 3, H, W) in [-1, 1], `structure` (B, S, H, W) or a
-        view's code (B, S, 8, 8). Flows follow from these alone: `points` and `layers` are not read."""
+        """Flows follow from pictures and structures alone: `points` and `layers` are not read. A view's
+        structure is its code (B, S, 8, 8)."""
         if not self.config.previous:
             return self._encode(image, structure, 0)
         first = self._encode(image, structure, 1)
@@ -131,7 +103,7 @@ class Original(nn.Module):
     def frame(
         self, ahead: OriginalAhead, reference: OriginalReference, previous: tuple[OriginalReference, ...]
     ) -> tuple[FrameOutput, tuple[OriginalReference, ...]]:
-        """As `Generator.frame`. Before the first frame, the previous one is the source itself."""
+        """Before the first frame, the previous one is the source itself."""
         previous = previous or reference.first
         flows = list(ahead.flows)
         if self.config.network == "dance":

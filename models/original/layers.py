@@ -26,12 +26,38 @@ class Flows(NamedTuple):
     masks: tuple[Tensor | None, Tensor]
 
 
-def norm(channels: int) -> nn.InstanceNorm2d:
-    return nn.InstanceNorm2d(channels, affine=True)
+class Model(nn.Module):
+    """Layers one after another, one level of names deeper."""
+
+    def __init__(self, *layers: nn.Module):
+        super().__init__()
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
 
 
-def act() -> nn.LeakyReLU:
-    return nn.LeakyReLU(SLOPE)
+class TwoWays(nn.Module):
+    """The sum of layers one after another and of a shortcut."""
+
+    def __init__(self, *layers: nn.Module, shortcut: nn.Module):
+        super().__init__()
+        self.model, self.shortcut = nn.Sequential(*layers), nn.Sequential(shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x) + self.shortcut(x)
+
+
+def normed(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, ...]:
+    """Normalise each instance, activate, convolve."""
+    norm = nn.InstanceNorm2d(convolution.in_channels, affine=True)
+    return norm, nn.LeakyReLU(SLOPE), convolution
+
+
+def down(inputs: int, outputs: int) -> Model:
+    """Halves the size."""
+    halved = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
+    return Model(*normed(halved), *normed(nn.Conv2d(outputs, outputs, 3, padding=1)))
 
 
 def up(inputs: int, outputs: int) -> nn.ConvTranspose2d:
@@ -39,82 +65,23 @@ def up(inputs: int, outputs: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
 
 
-class Down(nn.Module):
-    """Halves the size."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.model = nn.Sequential(
-            norm(inputs),
-            act(),
-            nn.Conv2d(inputs, outputs, 4, stride=2, padding=1),
-            norm(outputs),
-            act(),
-            nn.Conv2d(outputs, outputs, 3, padding=1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
+def doubled(inputs: int, outputs: int, hidden: int) -> TwoWays:
+    """Doubles the size on two ways."""
+    entered = nn.Conv2d(inputs, hidden, 3, padding=1)
+    return TwoWays(*normed(entered), *normed(up(hidden, outputs)), shortcut=up(inputs, outputs))
 
 
-class Double(nn.Module):
-    """Doubles the size on two ways, summed."""
-
-    def __init__(self, inputs: int, outputs: int, hidden: int):
-        super().__init__()
-        self.model = nn.Sequential(
-            norm(inputs),
-            act(),
-            nn.Conv2d(inputs, hidden, 3, padding=1),
-            norm(hidden),
-            act(),
-            up(hidden, outputs),
-        )
-        self.shortcut = nn.Sequential(up(inputs, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model(x) + self.shortcut(x)
+def kept(inputs: int, outputs: int) -> Model:
+    """A residual block, one level of names deeper, as their lists of blocks have it."""
+    convolutions = (nn.Conv2d(inputs, width, 3, padding=1) for width in (inputs, outputs))
+    layers = (layer for convolution in convolutions for layer in normed(convolution))
+    shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+    return Model(TwoWays(*layers, shortcut=shortcut))
 
 
-class Keep(nn.Module):
-    """A residual block; a shortcut where the number of channels changes."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.model = nn.Sequential(
-            norm(inputs),
-            act(),
-            nn.Conv2d(inputs, inputs, 3, padding=1),
-            norm(inputs),
-            act(),
-            nn.Conv2d(inputs, outputs, 3, padding=1),
-        )
-        self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1)) if inputs != outputs else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model(x) + self.shortcut(x)
-
-
-class Keeps(nn.Module):
-    """One `Keep`; their lists of blocks have a level of names more."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.model = nn.Sequential(Keep(inputs, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
-
-
-class Mirrored(nn.Module):
+def mirrored(inputs: int, outputs: int) -> Model:
     """Activate, convolve with mirrored borders."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.model = nn.Sequential(act(), nn.ReflectionPad2d(1), nn.Conv2d(inputs, outputs, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.model(x)
+    return Model(nn.LeakyReLU(SLOPE), nn.ReflectionPad2d(1), nn.Conv2d(inputs, outputs, 3))
 
 
 class Encoder(nn.Module):
@@ -123,7 +90,7 @@ class Encoder(nn.Module):
     def __init__(self, inputs: int, channels: tuple[int, int, int]):
         super().__init__()
         c2, c4, c8 = channels
-        self.block0, self.encoder0, self.encoder1 = Down(inputs, c2), Down(c2, c4), Down(c4, c8)
+        self.block0, self.encoder0, self.encoder1 = down(inputs, c2), down(c2, c4), down(c4, c8)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x4 = self.encoder0(self.block0(x))
@@ -140,14 +107,14 @@ class FlowNet(nn.Module):
     def __init__(self, inputs: int, config: OriginalConfig, references: int = 1):
         super().__init__()
         f4, f8, f16, f32 = config.flow_channels
-        self.block0 = Down(inputs, f4 // 2)
-        self.encoder0, self.encoder1 = Down(f4 // 2, f4), Down(f4, f8)
-        self.encoder2, self.encoder3 = Down(f8, f16), Down(f16, f32)
+        self.block0 = down(inputs, f4 // 2)
+        self.encoder0, self.encoder1 = down(f4 // 2, f4), down(f4, f8)
+        self.encoder2, self.encoder3 = down(f8, f16), down(f16, f32)
         code = config.structure_channels if config.network == "view" else 0
-        self.cat = Keeps(f32 + code, f32) if code else None
-        self.decoder0, self.jump0 = Double(f32, f16, f16), Mirrored(f16, f16)
-        self.decoder1, self.jump1 = Double(f16, f8, f8), Mirrored(f8, f8)
-        self.decoder2, self.jump2 = Double(f8, f4, f4), Mirrored(f4, f4)
+        self.cat = kept(f32 + code, f32) if code else None
+        self.decoder0, self.jump0 = doubled(f32, f16, f16), mirrored(f16, f16)
+        self.decoder1, self.jump1 = doubled(f16, f8, f8), mirrored(f8, f8)
+        self.decoder2, self.jump2 = doubled(f8, f4, f4), mirrored(f4, f4)
         if config.kernel_sizes[0]:
             self.output1 = nn.Conv2d(f8, 2 * references, 3, padding=1)
             self.mask1 = nn.Sequential(nn.Conv2d(f8, references, 3, padding=1), nn.Sigmoid())
@@ -211,19 +178,19 @@ class Decoder(nn.Module):
         c2, c4, c8 = config.channels
         inputs = config.structure_channels
         if config.network == "view":
-            self.block0, self.block1 = Double(inputs, c2, inputs), Double(c2, c8, c2)
+            self.block0, self.block1 = doubled(inputs, c2, inputs), doubled(c2, c8, c2)
         else:
-            self.block0, self.encoder0, self.encoder1 = Down(inputs, c2), Down(c2, c4), Down(c4, c8)
+            self.block0, self.encoder0, self.encoder1 = down(inputs, c2), down(c2, c4), down(c4, c8)
         self.roles = ("_r", "_p") if config.previous else ("",)
         for level, channels in enumerate((c8, c4)):
             if kernel := config.kernel_sizes[level]:
                 for role in self.roles:
                     attention = Attention(channels, config.attention_hidden, kernel)
                     setattr(self, f"attn{role}{level}", attention)
-        self.decoder0 = nn.Sequential(Keeps(c8, c8), Double(c8, c4, c8))
-        self.decoder1 = nn.Sequential(Keeps(c4, c4), Double(c4, c2, c4))
-        self.decoder2 = nn.Sequential(Keeps(c2, c2), Double(c2, c2, c2))
-        self.outconv = Mirrored(c2, 3)
+        self.decoder0 = nn.Sequential(kept(c8, c8), doubled(c8, c4, c8))
+        self.decoder1 = nn.Sequential(kept(c4, c4), doubled(c4, c2, c4))
+        self.decoder2 = nn.Sequential(kept(c2, c2), doubled(c2, c2, c2))
+        self.outconv = mirrored(c2, 3)
 
     def attention(self, level: int, number: int) -> Attention | None:
         """At H/8 (level 0) or H/4 (1), of the source (number 0) or the previous frame (1)."""

@@ -3,7 +3,9 @@
 The weights are the recipe's, so the pictures are nonsense; the networks are whole.
 """
 
+import errno
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -101,6 +103,49 @@ def test_import_refuses_in_a_sentence_and_leaves_nothing(tmp_path, capsys):
     write_image(np.full((40, 40, 3), 90, np.uint8), picture)
     says([str(checkpoint), "--check", str(picture)], "--check", "cleaner")
     says([str(checkpoint), "--check", str(tmp_path / "no.png")], "no.png")
+    says([str(checkpoint), "--azimuth", "nan"], "--azimuth", "not an angle")
+    says([str(checkpoint), "--elevation", "80"], "--elevation", "0 to 20")
+
+
+def test_names_that_a_network_lacks_are_told_in_letters_that_a_terminal_may_see(tmp_path, capsys):
+    checkpoint, out = tmp_path / "latest_net_G.pth", tmp_path / "w.safetensors"
+    more = {"a\nb\x1b[31m": torch.zeros(1), "x" * 100: torch.zeros(1)}
+    torch.save(recipe_weights("keypoint") | more, checkpoint)
+    assert import_weights([str(checkpoint), "-o", str(out)]) == 0
+    assert rf"none such: a\nb\x1b[31m, {'x' * 80}." in capsys.readouterr().out
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, capsys, monkeypatch):
+    checkpoint, out = tmp_path / "latest_net_G.pth", tmp_path / "w.safetensors"
+    torch.save(recipe_weights("keypoint"), checkpoint)
+    out.write_text("kept")
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert import_weights([str(checkpoint), "-o", str(out), "--overwrite"]) == 2
+    assert capsys.readouterr().err == f"{out}: cannot be written: No space left on device.\n"
+    assert out.read_text() == "kept"
+    assert {path.name for path in tmp_path.iterdir()} == {checkpoint.name, out.name}
+
+
+def test_joints_of_the_picture_are_asked_for(person, tmp_path, capsys):
+    bare = tmp_path / "bare.png"
+    bare.write_bytes(person[0].read_bytes())
+    command = [str(bare), str(person[1]), "-o", str(tmp_path / "out.mp4")]
+    assert pose(command) == 2
+    assert "bare.png: its joints are not beside it" in capsys.readouterr().err
+    folder = tmp_path / "away"
+    folder.mkdir()
+    for number, name in enumerate(("frame_9_keypoints.json", "frame_8_keypoints.json")):
+        (folder / f"{number}.json").write_bytes((person[1] / name).read_bytes())
+    assert pose([*command, "--source-pose", str(folder)]) == 2
+    assert "away: there is nobody in its first frame" in capsys.readouterr().err
+    assert turntable(["solid", "-o", str(tmp_path / "out.mp4"), "--azimuth", "inf"]) == 2
+    assert "--azimuth: not an angle" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from gfla.animate import Animator, Frame, VideoReader
 from gfla.animate.batch.saved_state import load_state, save_state
 from gfla.animate.inspection.explain import attention_panels, look_inside, panels
 from gfla.animate.options import AnimateOptions, MotionOptions
-from gfla.models import Original, OriginalConfig
+from gfla.models import Original, OriginalConfig, save_generator
 
 TINY = OriginalConfig(
     size=64,
@@ -70,6 +70,9 @@ def test_looking_inside_shows_every_picture(animator: Animator, head_picture):
     inside = look_inside(animator, Frame(head_picture(3), 1, TICK), state)
     assert inside is not None
     shown = {panel.name: panel.picture for panel in panels(inside)}
+    captions = {panel.name: panel.caption for panel in panels(inside)}
+    assert "painted" in captions["Output"]
+    assert "white takes features of the warped source" in captions["Source's share"]
     assert inside.structure.shape == (17, 64, 64)
     assert inside.structure[15].max() <= 1
     assert shown["Structure"].shape == shown["Flow"].shape == (64, 64, 3)
@@ -78,3 +81,10 @@ def test_looking_inside_shows_every_picture(animator: Animator, head_picture):
     names = [panel.name.removeprefix("Attention at ") for panel in attention_panels(inside, (32, 32))]
     looks = [f"1/{level} on the {name}" for level in (8, 4) for name in ("source", "frame before")]
     assert names == ["The place", *looks]
+
+
+def test_auto_takes_torch_for_it_and_says_no_more_of_openvino(tmp_path, monkeypatch):
+    monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: name)
+    save_generator(tmp_path / "w.safetensors", Original(TINY))
+    animator = Animator.from_pretrained(tmp_path / "w.safetensors", "cpu", backend="auto")
+    assert (animator.backend, animator.device_reason) == ("torch", "as asked")

@@ -1,6 +1,6 @@
 """`make bench`: how fast everything is, as a table and as JSON, in ratios to an earlier JSON.
 
-python -m bench [ops generator scaling film training] [--out FILE] [--against FILE] [--device cuda]
+python -m bench [ops generator authors scaling film training] [--out FILE] [--against FILE] [--device cuda]
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from bench.timing import Row
 
-PARTS = ("ops", "generator", "scaling", "film", "training")
+PARTS = ("ops", "generator", "authors", "scaling", "film", "training")
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def test_without_one_way_the_other_is_taken_everywhere(off, choice):
     model = randomised(config)
     image, structure, points = inputs()
     reference = model.encode_reference(image, structure[:, 0], points[:, 0])
-    output = model.synthesise(structure[:, 0], points[:, 0], reference)
+    output = model.look_ahead(structure[:, 0], points[:, 0], reference)
     levels = model.deformations(structure[:, 0], points[:, 0], reference)
     assert bool(output.attended) == (off == "flow")
     assert output.image.shape == image.shape
@@ -75,7 +75,7 @@ def test_every_parameter_learns():
     model = randomised().train()
     image, structure, points = inputs(frames=2)
     reference = model.encode_reference(image, structure[:, 0], points[:, 0])
-    output = model.synthesise(structure[:, 1], points[:, 1], reference)
+    output = model.look_ahead(structure[:, 1], points[:, 1], reference)
     (output.image.square().mean() + sum(a.square().mean() for a in output.attended)).backward()
     silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert not silent

@@ -73,6 +73,10 @@ def differences(network: str, model: Original, given: dict[str, torch.Tensor]) -
             value = motion.flow if parts[0] == "flow" else motion.mask * motion.mask.shape[1]
             value = value[:, number]
         found[name] = float((value - expected).abs().max())
+    largest = (
+        f"{part} {max(value for name, value in found.items() if kind(name) == part):.1e}" for part in STORED
+    )
+    print(f"{network}: {', '.join(largest)}")  # `pytest -s` shows it: the table of docs/authors.md
     return found
 
 

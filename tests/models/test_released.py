@@ -108,7 +108,7 @@ def test_other_networks_and_parts_of_one_are_refused_by_what_is_wrong(tmp_path):
     with pytest.raises(WeightsError, match="no such file"):
         read_released(tmp_path / "none.pth")
     part = {name: value for name, value in weights.items() if "layers_ln.5" not in name}
-    refused(tmp_path, part, r"6 of 50 tensors of authors-skeleton-cleaner are missing, layers_ln\.5\.")
+    refused(tmp_path, part, r"authors-skeleton-cleaner, but 6 of 50 tensors are missing, layers_ln\.5\.")
     name = "kp_input.shrink.weight"
     refused(
         tmp_path, weights | {name: torch.zeros(34, 128, 1)}, r"shrink\.weight has the shape \(34, 128, 1\)"
@@ -122,3 +122,77 @@ def test_doubled_layers_must_agree_and_extra_names_are_told(tmp_path):
     refused(tmp_path, weights | {name: weights[name] + 1}, r"outconv\.conv1\.bias differ")
     path = checkpoint(tmp_path / "w.pth", weights | {"module.more": torch.zeros(1)})
     assert read_released(path).extra == ("more",)
+
+
+def test_a_name_with_and_without_prefix_is_one_tensor(tmp_path):
+    weights, name = recipe_weights("keypoint"), "kp_input.shrink.bias"
+    again = {f"module.module.{key}": value.clone() for key, value in weights.items()}
+    assert read_released(checkpoint(tmp_path / "w.pth", weights | again)).name == CLEANER
+    again[f"module.{name}"] = weights[name] + 1
+    refused(tmp_path, weights | again, rf"{name} and module\.{name} differ")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        torch.Tensor.char,
+        lambda value: value.to(torch.complex64),
+        torch.Tensor.to_sparse,
+        lambda value: value.to("meta"),
+    ],
+)
+def test_numbers_of_another_kind_are_refused(tmp_path, change):
+    weights, name = recipe_weights("keypoint"), "kp_input.shrink.weight"
+    refused(
+        tmp_path, weights | {name: change(weights[name])}, r"shrink\.weight holds no plain floating-point"
+    )
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_read(tmp_path, kind):
+    weights = {name: value.to(kind) for name, value in recipe_weights("keypoint").items()}
+    network = read_released(checkpoint(tmp_path / "w.pth", weights)).network
+    assert torch.equal(network.state_dict()["shrink.bias"], weights["kp_input.shrink.bias"].float())
+
+
+def test_what_the_network_lacks_may_be_of_any_size_and_kind(tmp_path):
+    """A tensor of a terabyte that is one number, repeated, is never made whole."""
+    more = {"huge": torch.zeros(1).expand(10**12), "whole": torch.tensor(3)}
+    path = checkpoint(tmp_path / "w.pth", recipe_weights("keypoint") | more)
+    assert read_released(path).extra == ("huge", "whole")
+
+
+def test_a_wrong_checksum_and_a_safetensors_file_are_named(tmp_path):
+    path = checkpoint(tmp_path / "w.pth", recipe_weights("keypoint"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="checksum"):
+        read_released(path)
+    for name in ("w.pth", "w.safetensors"):
+        save_released(tmp_path / name, Released(CLEANER, empty_network("keypoint"), ()))
+        with pytest.raises(WeightsError, match="a safetensors file, no checkpoint"):
+            read_released(tmp_path / name)
+
+
+def test_a_stored_file_holds_what_half_precision_cannot(tmp_path):
+    network = empty_network("keypoint")
+    with torch.no_grad():
+        network.get_parameter("shrink.bias").fill_(1e6)
+    save_released(tmp_path / "w.safetensors", Released(CLEANER, network, ()))
+    cleaner = load_cleaner(tmp_path / "w.safetensors")
+    assert torch.equal(cleaner.get_parameter("shrink.bias"), network.get_parameter("shrink.bias"))
+    with safe_open(tmp_path / "w.safetensors", framework="pt") as file:
+        assert file.get_tensor("shrink.bias").dtype == torch.float32
+        assert file.get_tensor("shrink.weight").dtype == torch.float16
+
+
+def test_a_cleaner_whose_parts_do_not_fit_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "w.safetensors"
+    network = empty_network("keypoint")
+    del network.get_submodule("shrink").bias
+    save_released(path, Released(CLEANER, network, ()))
+    with pytest.raises(
+        WeightsError, match=r"w\.safetensors: .*1 of 50 tensors are missing, shrink\.bias first\.$"
+    ):
+        load_cleaner(path)

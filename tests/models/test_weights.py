@@ -46,6 +46,25 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     assert tensors["weight"].dtype == torch.float32
 
 
+def test_weights_that_do_not_fit_and_checkpoints_of_torch_are_refused_in_a_sentence(tmp_path):
+    path, model = tmp_path / "w.safetensors", Generator(CONFIGS["face-tiny"])
+    config = asdict(model.config)
+    model.paint = torch.nn.Conv2d(2, 2, 1)
+    save_weights(path, model, config)
+    with pytest.raises(WeightsError, match=r"^[^\n]*paint\.weight has the shape \(2, 2, 1, 1\), not [^\n]*$"):
+        load_generator(path)
+    for zipped in (True, False):
+        torch.save({"a": torch.zeros(1)}, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(WeightsError, match="a checkpoint of torch; gfla-import"):
+            load_generator(path)
+
+
+def test_a_file_may_be_read_by_whoever_the_umask_lets(tmp_path):
+    save_weights(tmp_path / "w.safetensors", torch.nn.Linear(2, 2), {})
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_older_files_are_faces_and_no_other_task_takes_them(tmp_path):
     """Files written before there were tasks and widths name neither."""
     model = Generator(CONFIGS["face-tiny"])

@@ -45,6 +45,13 @@ def test_a_motion_that_we_ship_keeps_its_name(csv: Write, tmp_path: Path):
     assert [row.cells["driving"] for row in read_manifest(path)] == ["nod", str(tmp_path / "blink")]
 
 
+def test_weights_lie_where_the_table_lies_or_are_shipped(csv: Write, tmp_path: Path):
+    path = csv("source,driving,output,weights\na.png,nod,c.mp4,own.safetensors\na.png,nod,d.mp4,face-256\n")
+    (tmp_path / "own.safetensors").touch()
+    own = str(tmp_path / "own.safetensors")
+    assert [row.cells["weights"] for row in read_manifest(path)] == [own, "face-256"]
+
+
 def test_a_table_in_json_lines(tmp_path: Path):
     path = tmp_path / "jobs.jsonl"
     path.write_text(

@@ -74,3 +74,48 @@ def test_what_cannot_be_read_is_named(tmp_path, text, words):
     path.unlink()
     with pytest.raises(InputError, match="folder"):
         read_poses(tmp_path)
+
+
+def results(path, ids):
+    """COCO's results without images: joint i of the frame at place n in `ids` at (10 i + n, 20 i + n)."""
+    people = [{"image_id": i, "keypoints": rows(17, n).flatten().tolist()} for n, i in enumerate(ids)]
+    path.write_text(json.dumps(people))
+    return path
+
+
+def noses(poses):
+    return [None if np.isnan(pose[0, 0]) else int(pose[0, 0]) for pose in poses]
+
+
+def test_frames_of_results_are_in_order_of_their_numbers_and_none_is_lost(tmp_path):
+    """Detectors leave out frames without a person; AlphaPose's ids are names of pictures."""
+    path = tmp_path / "results.json"
+    assert noses(read_poses(results(path, ["10.jpg", "9.jpg", "12.jpg"]))) == [1, 0, None, 2]
+    assert noses(read_poses(results(path, [4, 2, 3]))) == [1, 2, 0]
+    assert noses(read_poses(results(path, [5, 900000, 7]))) == [0, 2, 1]  # numbers of something else
+    assert noses(read_poses(results(path, ["b", "a"]))) == [1, 0]
+    assert noses(read_poses(results(path, [3, "2"]))) == [1, 0]
+    for index in (3, 10**30):  # a number that no range can hold
+        openpose(tmp_path / f"f{index}.json", rows(18, index % 100))
+    path.unlink()
+    assert noses(read_poses(tmp_path)) == [3, 0]
+
+
+@pytest.mark.parametrize("far", [1e30, 1e300, -1e6, float("inf"), float("nan")])
+def test_a_joint_out_of_all_bounds_is_unknown(tmp_path, far):
+    body = rows(18)
+    body[4, :2] = far, 50
+    (pose,) = read_poses(openpose(tmp_path / "a.json", body))
+    assert np.isnan(pose[4]).all()
+    assert np.isfinite(np.delete(pose, 4, axis=0)).all()
+    body[:, 1] = far
+    with pytest.raises(InputError, match="nobody"):
+        read_poses(openpose(tmp_path / "a.json", body))
+
+
+@pytest.mark.parametrize("text", ["[" * 100000, f'[{{"image_id": 1, "keypoints": [{10**400}]}}]'])
+def test_numbers_and_nesting_beyond_measure_are_refused(tmp_path, text):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"bad\.json"):
+        read_poses(path)
