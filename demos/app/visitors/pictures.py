@@ -1,7 +1,7 @@
 """A visitor's portrait as it is used: shrunk, a part of it, or the first frame of a video; each made once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +15,22 @@ _LEAST = 64  # pixels of a part's shorter side
 
 def fit_picture(visit: Visit, path: Path, side: int) -> Path:
     """The picture with at most `side` pixels on its longer side, in a file of the visitor's."""
-    image, alpha = read_image(path)
-    return _keep(visit, path, f"{side}", shrink(_whole(image, alpha), side))
+    return _keep(visit, path, f"{side}", lambda image: shrink(image, side))
 
 
 def crop_picture(visit: Visit, path: Path, box: Sequence[float]) -> Path:
     """The part of the picture in `box` (left, top, right, bottom as fractions), in a file of the visitor's.
     InputError if it is too small."""
-    image, alpha = read_image(path)
-    height, width = image.shape[:2]
-    left, right = round(box[0] * width), round(box[2] * width)
-    top, bottom = round(box[1] * height), round(box[3] * height)
-    if min(right - left, bottom - top) < _LEAST:
-        raise InputError(path, "this part of it is too small", f"choose at least {_LEAST} pixels")
-    return _keep(visit, path, f"{left},{top},{right},{bottom}", _whole(image, alpha)[top:bottom, left:right])
+
+    def cut(image: Image) -> Image:
+        height, width = image.shape[:2]
+        left, right = round(box[0] * width), round(box[2] * width)
+        top, bottom = round(box[1] * height), round(box[3] * height)
+        if min(right - left, bottom - top) < _LEAST:
+            raise InputError(path, "this part of it is too small", f"choose at least {_LEAST} pixels")
+        return image[top:bottom, left:right]
+
+    return _keep(visit, path, str(tuple(box)), cut)
 
 
 def first_frame(visit: Visit, video: Path) -> Path:
@@ -43,12 +45,14 @@ def first_frame(visit: Visit, video: Path) -> Path:
     return path
 
 
-def _keep(visit: Visit, path: Path, how: str, image: Image) -> Path:
+def _keep(visit: Visit, path: Path, how: str, change: Callable[[Image], Image]) -> Path:
     folder = visit.folder / f"portrait-{_key(f'{path}{how}')}"
     made = folder / f"{path.stem}.png"
-    if not made.exists():
-        folder.mkdir(exist_ok=True)
-        write_image(np.ascontiguousarray(image), made)
+    with visit.making:
+        if not made.exists():
+            image = change(_whole(*read_image(path)))
+            folder.mkdir(exist_ok=True)
+            write_image(np.ascontiguousarray(image), made)
     return made
 
 

@@ -35,7 +35,7 @@ class Visit:
     uploads: the visitor's files in gradio's cache.
     served: files that our own route gives to anybody with the token, by name.
     memory: what the tabs remember, by name.
-    busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
+    making: held while a file is made that two events may want. busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
     """
 
     folder: Path
@@ -45,6 +45,7 @@ class Visit:
     uploads: set[Path] = field(default_factory=set)
     served: dict[str, Path | Growing] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
+    making: threading.Lock = field(default_factory=threading.Lock)
     busy: int = 0
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False

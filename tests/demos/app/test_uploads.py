@@ -1,5 +1,7 @@
 """What visitors send is refused in a sentence before anything else opens it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import av
 import numpy as np
 import pytest
@@ -150,3 +152,13 @@ def test_a_large_picture_is_shrunk_and_a_part_is_cut(tmp_path):
     assert read_image(part)[0].min() == 255
     with pytest.raises(InputError, match=r"this part of it is too small; choose at least 64 pixels"):
         crop_picture(visit, tmp_path / "wide.png", (0, 0, 0.1, 1))
+
+
+def test_two_events_at_once_shrink_a_picture_once(tmp_path):
+    visit = Visit(tmp_path / "visit", tmp_path / "cache")
+    visit.folder.mkdir()
+    Image.fromarray(np.zeros((300, 400, 3), np.uint8)).save(tmp_path / "wide.png")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: fit_picture(visit, tmp_path / "wide.png", 200), range(16)))
+    assert len(set(made)) == 1
+    assert read_image(made[0])[0].shape == (150, 200, 3)
