@@ -35,7 +35,8 @@ class Visit:
     uploads: the visitor's files in gradio's cache.
     served: files that our own route gives to anybody with the token, by name.
     memory: what the tabs remember, by name.
-    making: held while a file is made that two events may want. busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
+    making: held while a file is made that two events may want.
+    busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
     """
 
     folder: Path
