@@ -43,7 +43,7 @@ bench: .venv/.dev
 .venv/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) "$(TORCH)"
-	$(PIP) --editable .
+	$(PIP) --editable ".[export]"
 	touch $@
 
 # The link lets the type checker see this folder as `gfla`, whatever it is called.

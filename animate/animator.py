@@ -67,7 +67,7 @@ class Animator:
         name: str | Path = "face-256",
         device: str = "auto",
         landmarks: str = "builtin",
-        backend: str = "torch",
+        backend: str = "auto",
     ) -> Self:
         """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
 
@@ -124,7 +124,7 @@ class Animator:
         find = partial(find_in_tiles, self.networks.landmarker)
         choose = partial(choose_face, find, number=options.source_face, name=name, option="--source-face")
         found = choose(image)
-        if found is None and (turns := quarter_turns(self.networks.landmarker.find, image)):
+        if found is None and (turns := quarter_turns(find, image)):
             if isinstance(source, SourceVideo):
                 raise InputError(name, f"the face in it is turned by {TURNED[turns]}", "turn the video first")
             warn(InputWarning(name, f"the face in it is turned by {TURNED[turns]}", "it is set upright"))

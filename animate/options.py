@@ -166,9 +166,9 @@ class AnimateOptions:
         metavar="N|all|none",
     )
     quality: Quality = option(
-        "high",
+        "medium",
         "choice",
-        "of the file: low, medium (no loss that an eye finds, a quarter of the size), high (default), or "
+        "of the file: low, medium (default; no loss that an eye finds, half the size of high), high, or "
         "lossless; what is sent live has its own",
         "stream",
         choices=("low", "medium", "high", "lossless"),
@@ -221,10 +221,10 @@ class ModelOptions:
     )
     device: str = option("auto", "choice", "where the network runs", choices=("auto", "cpu", "cuda", "mps"))
     backend: str = option(
-        "torch",
+        "auto",
         "choice",
-        "what runs the network: torch (default), or on a CPU OpenVINO in eight bits, which is faster but "
-        "takes half a minute more at its first use; auto takes OpenVINO where a CPU computes and it is there",
+        "what runs the network: auto (default) takes OpenVINO where a CPU computes and it is installed, in "
+        "eight bits, which is faster than torch but takes half a minute more at its first use",
         choices=("auto", "torch", "openvino"),
     )
     landmarks: str = option(

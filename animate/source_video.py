@@ -17,7 +17,7 @@ from .errors import InputError
 from .face.crop import FaceSquare, crop, face_square, to_crop
 from .face.tracking import sight
 from .io.image import shrink
-from .io.paths import existing_file
+from .io.paths import video_file
 from .io.picture_files import is_picture
 from .motion.retarget import fit_source
 from .networks import Networks
@@ -102,16 +102,17 @@ def follow_source(
     """
     assert pair.source is not None
     image = shrink(pair.source, options.max_side)
+    alpha = None if pair.alpha is None else shrink(pair.alpha, options.max_side)
     seen = sight(networks.landmarker, image, state.seen, None)
     square = state.portrait.square
     if seen.landmarks is None:
         face = crop(image, square, len(state.portrait.face))
-        portrait = replace(state.portrait, image=image, face=face, alpha=pair.alpha)
+        portrait = replace(state.portrait, image=image, face=face, alpha=alpha)
         return replace(state, portrait=portrait, seen=seen, visible=False), False
     best = face_square(seen.landmarks, (image.shape[1], image.shape[0]))
     recropped = seen.cut or not state.visible or not _fits(square, best)
     square = best if recropped else square
-    portrait = networks.encode(image, seen.landmarks, square, options.guidance, pair.alpha)
+    portrait = networks.encode(image, seen.landmarks, square, options.guidance, alpha)
     pose = to_crop(seen.landmarks.places, portrait.square, len(portrait.face))
     rest = pose if seen.cut or state.rest is None else state.rest
     if options.source_motion == "replace":
@@ -132,8 +133,11 @@ def pair_frames(frames: Iterable[Frame], source: object) -> Iterator[Pair]:
 
 
 def is_video(path: str | os.PathLike) -> bool:
-    """Whether it is no picture but a video that can be read from the file; InputError if there is none."""
-    path = existing_file(path)
+    """Whether it is no picture but a video that can be read from the file, or numbered pictures; InputError
+    if there is none."""
+    path = video_file(path)
+    if not path.exists():
+        return True
     if is_picture(path):
         return False
     try:

@@ -9,6 +9,7 @@ person: one heat map per joint. Of a view: its code. Of a close-up: see `closeup
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -24,6 +25,7 @@ STRIDE = 4
 """The map has one cell per STRIDE x STRIDE pixels: distances are smooth, the generator starts at H/4."""
 
 _LINE_WIDTH = 1.0  # of the drawn edges, in grid cells
+_CACHED = 1 << 16  # numbers of an operation's result, 256 KiB
 
 _FOREHEAD = range(68, 83)  # the points that `_with_forehead` adds
 EDGES: tuple[tuple[int, ...], ...] = (
@@ -115,7 +117,7 @@ def _distances(points: Tensor, centres: Tensor, edges: tuple[tuple[int, ...], ..
     of `points` (B, N, 2): (B, E, n, n).
 
     The coordinates along and across a segment are each a row's term plus a column's term, so that few
-    operations run per cell.
+    operations run per cell; edges go in groups that a processor's cache can hold.
     """
     pairs = [(a, b) for edge in edges for a, b in pairwise(edge)]
     starts, ends = (list(side) for side in zip(*pairs, strict=True))
@@ -124,12 +126,31 @@ def _distances(points: Tensor, centres: Tensor, edges: tuple[tuple[int, ...], ..
     rightwards = torch.tensor((1.0, 0.0), device=points.device)  # direction of a zero-length segment
     ux, uy = torch.where(length > 2e-3, step / length, rightwards)[..., None].unbind(2)  # (B, M, 1)
     px, py = (centres - start[..., None]).unbind(2)  # (B, M, n)
-    along = (py * uy)[..., :, None] + (px * ux)[..., None, :]  # (B, M, n, n)
-    beyond = along - along.clamp_min(0).minimum(length[..., None])
-    across = (py * ux)[..., :, None] - (px * uy)[..., None, :]
-    square = torch.addcmul(across.square(), beyond, beyond)
-    nearest = [part.amin(dim=1) for part in square.split([len(edge) - 1 for edge in edges], dim=1)]
-    return torch.stack(nearest, dim=1).clamp_min(1e-8).sqrt()
+    half = length / 2
+    rows, columns = torch.stack((py * uy, py * ux)), torch.stack((px * ux - half, px * uy))
+    nearest: list[Tensor] = []
+    first = 0
+    for counts in _groups([len(edge) - 1 for edge in edges], _CACHED // (len(points) * len(centres) ** 2)):
+        group = slice(first, first + sum(counts))
+        first = group.stop
+        (along, across), (x, y) = rows[:, :, group, :, None], columns[:, :, group, None, :]
+        # How far beyond either end, and to the side: (B, M, n, n).
+        beyond = (along + x).abs_().sub_(half[:, group, :, None]).clamp_min_(0)
+        square = (across - y).square_().addcmul_(beyond, beyond)
+        nearest += [part.amin(dim=1) for part in square.split(counts, dim=1)]
+    return torch.stack(nearest, dim=1).clamp_min_(1e-8).sqrt_()
+
+
+def _groups(counts: list[int], most: int) -> Iterator[list[int]]:
+    """`counts` in order, in groups of a sum of about `most`."""
+    group: list[int] = []
+    for count in counts:
+        group.append(count)
+        if sum(group) >= most:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _insides(points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int, ...]], ...]) -> list[Tensor]:
@@ -142,8 +163,17 @@ def _insides(points: Tensor, centres: Tensor, parts: tuple[tuple[int, tuple[int,
     spans = (ay > centres) != (by > centres)  # (B, M, n)
     crossing = ax + (centres - ay) * ((bx - ax) / torch.where(by == ay, 1.0, by - ay))
     crossing = torch.where(spans, crossing, -torch.inf)
-    hits = (centres < crossing[..., None]).split([len(polygon) for _, polygon in parts], dim=1)
-    return [part.sum(dim=1, dtype=torch.uint8) % 2 == 1 for part in hits]
+    cells = len(centres)
+    before = torch.searchsorted(centres, crossing)  # how many cells of the row lie left of it
+    owners = [number for number, (_, polygon) in enumerate(parts) for _ in polygon]
+    counts = torch.zeros(len(points), len(parts), cells, cells + 1, dtype=torch.int16, device=points.device)
+    batch = torch.arange(len(points), device=points.device)[:, None, None]
+    owner = torch.tensor(owners, device=points.device)[:, None]
+    row = torch.arange(cells, device=points.device)
+    one = counts.new_ones(())
+    counts.index_put_((batch, owner, row, before), one, accumulate=True)
+    hits = counts.flip(-1).cumsum(-1, dtype=torch.int16).flip(-1)[..., 1:]
+    return list((hits % 2 == 1).unbind(1))
 
 
 def pose_structure(task: Task, points: Tensor, shape: tuple[int, int], stride: int = STRIDE) -> Tensor:

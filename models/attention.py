@@ -5,6 +5,8 @@ B batch, R references, h w a level's grid.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -58,9 +60,11 @@ def shares(logits: Tensor, generated: Tensor | None = None) -> Tensor:
     return torch.cat((first, logits), dim=1).float().softmax(dim=1)[:, 1:]
 
 
-def fuse(generated: Tensor, sampled: Tensor, mask: Tensor) -> Tensor:
-    """A convex combination; the paper's summed blends (Eq. 10) would double features with two references."""
+def fuse(generated: Tensor, sampled: Sequence[Tensor], mask: Tensor) -> Tensor:
+    """A convex combination of `generated` and the `sampled` features of R references, each (B, C, h, w), by
+    the shares `mask` (B, R, 1, h, w); the paper's summed blends (Eq. 10) would double features with two
+    references. Quickest where all lie in memory alike."""
     fused = generated
-    for share, warped in zip(mask.unbind(1), sampled.unbind(1), strict=True):
+    for share, warped in zip(mask.unbind(1), sampled, strict=True):
         fused = fused + share * (warped - generated)
     return fused

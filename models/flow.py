@@ -134,19 +134,22 @@ class FlowEstimator(Hourglass):
             halved = F.avg_pool2d(candidates.flatten(1, 2), 2).view_as(candidates[..., ::2, ::2]) / 2
             blend8, blend4 = out8[:, 3 : 3 + kinds], out4[:, 4 : 4 + kinds]
             flow8 = blend(halved, blend8) + out8[:, :2]
-            flow4 = blend(candidates, double(blend8) + blend4)
-            flow4 = flow4 + 2 * double(out8[:, :2]) + out4[:, :2]
-            logit8, logit4 = out8[:, 2:3], double(out8[:, 2:3]) + out4[:, 2:3]
+            up8 = double(out8)
+            flow4 = blend(candidates, up8[:, 3 : 3 + kinds] + blend4)
+            flow4 = flow4 + 2 * up8[:, :2] + out4[:, :2]
+            logit8, logit4 = out8[:, 2:3], up8[:, 2:3] + out4[:, 2:3]
             flows = tuple(flow.unflatten(0, (batch, count)) for flow in (flow8, flow4))
             logits = tuple(logit.unflatten(0, (batch, count)) for logit in (logit8, logit4))
             covers: tuple[Tensor, ...] = ()
-            if first == 0:  # pixels come from the source alone
-                flows += (4 * double(double(flows[1][:, 0]))[:, None],)
-                logits += (double(double(out4[::count, 3:4]))[:, None],)
+            last = [flows[1][:, 0], out4[::count, 3:4]]
             if matte is not None:
-                cover8 = out8[:, 3 + kinds :]
-                cover4 = double(cover8) + out4[:, 4 + kinds : 5 + kinds]
-                covers = (cover8, cover4, double(double(cover4 + out4[:, 5 + kinds :])))
+                cover4 = up8[:, 3 + kinds :] + out4[:, 4 + kinds : 5 + kinds]
+                covers = (out8[:, 3 + kinds :], cover4)
+                last.append(cover4 + out4[:, 5 + kinds :])
+            if first == 0:  # pixels come from the source alone
+                full = double(double(torch.cat(last, dim=1)))  # one call costs less than three
+                flows, logits = (*flows, 4 * full[:, None, :2]), (*logits, full[:, None, 2:3])
+                covers += (full[:, 3:],) if covers else ()
         return FlowOutput(flows, logits, covers)
 
     def _moves(self, candidates: Tensor, matte: Tensor | None) -> Tensor:

@@ -18,6 +18,8 @@ S structure channels, H W the picture, N points of a pose (landmarks, joints or 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,6 +37,9 @@ _SURE = 2e-3  # a matte is that sure at most, so that a correction can have its 
 
 class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
     """Animates a reference picture by structure maps, frame after frame."""
+
+    any_batch = True
+    """Whether a smaller batch costs less; `openvino.export` compiles its parts for the sizes it has seen."""
 
     def __init__(self, config: GeneratorConfig):
         super().__init__(config)
@@ -74,10 +79,7 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         structure4, x8, hidden8, flow_half = self.encode_target(structure)
         target = self._prior(points)
         motion = self._motion(flow_half, target, (reference,))
-        covers = _covers(reference.layers, motion)
-        warped = warp(reference.image.float(), motion.flows[2][:, 0])
-        if reference.layers:
-            warped = torch.lerp(reference.layers.plates[2].float(), warped, covers[2])
+        warped, covers = _move_source(reference, motion)
         return Ahead(structure4, x8, hidden8, flow_half, target, motion, covers, warped)
 
     def frame(
@@ -147,15 +149,16 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         features = torch.stack(rows, dim=1).permute(0, 1, 4, 2, 3)
         halves = torch.stack([reference.attention_halves[level] for reference in references], dim=1)
         sampled, weights = attention(hidden, features, halves, flow)
+        each = list(sampled.unbind(1))
         if references[0].layers:
             plate, cover = references[0].layers.plates[level], covers[level].to(sampled.dtype)
-            source = torch.lerp(plate.to(sampled.dtype), sampled[:, 0], cover)
-            sampled = torch.cat((source[:, None], sampled[:, 1:]), dim=1)
-        fused, mask = self._fuse(x, sampled, logits)
+            each[0] = torch.lerp(plate.to(sampled.dtype), each[0], cover)
+        fused, mask = self._fuse(x, each, logits)
         return fused, Motion(flow, mask), weights
 
-    def _fuse(self, x: Tensor, sampled: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Fuse generated (B, C, h, w) and sampled (B, R, C, h, w) features; also returns the shares."""
+    def _fuse(self, x: Tensor, sampled: Sequence[Tensor], logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Fuse generated (B, C, h, w) and sampled features (B, C, h, w) of each reference; also returns the
+        shares."""
         mask = shares(logits)
         return fuse(x, sampled, mask.to(x.dtype)), mask
 
@@ -164,7 +167,7 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         painted = self.decode4(x4, warped)
         generated = painted[:, :3].contiguous().tanh()  # a strided view takes six times as long
         mask = shares(logits, painted[:, 3:])
-        return fuse(generated, warped[:, None], mask), generated, mask
+        return fuse(generated, [warped], mask), generated, mask
 
     # The dense layers, tensors to tensors: nearly all of the work. `openvino.export` replaces these methods.
 
@@ -198,13 +201,18 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         return without_combs(painted) if self.config.task == "closeup" else painted
 
 
-def _covers(layers: LayerPyramid | None, motion: FlowOutput) -> tuple[Tensor, ...]:
-    """The mattes of `layers` moved by the flows to their source and corrected; see `Ahead`."""
-    if layers is None:
-        return ()
-    moved = (warp(m.float(), flow[:, 0]) for m, flow in zip(layers.mattes, motion.flows, strict=True))
-    pairs = zip(moved, motion.covers, strict=True)
-    return tuple((matte.clamp(_SURE, 1 - _SURE).logit() + cover).sigmoid() for matte, cover in pairs)
+def _move_source(source: Reference, motion: FlowOutput) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The pixels of `source` moved by the flows to it, over its plate; and its mattes, moved and corrected:
+    see `Ahead`."""
+    flow8, flow4, flow = (flow[:, 0] for flow in motion.flows)
+    if source.layers is None:
+        return warp(source.image.float(), flow), ()
+    matte8, matte4, matte = source.layers.mattes
+    pixels, moved = warp(torch.cat((source.image.float(), matte.float()), dim=1), flow).split((3, 1), dim=1)
+    mattes = (warp(matte8.float(), flow8), warp(matte4.float(), flow4), moved)
+    pairs = zip(mattes, motion.covers, strict=True)
+    covers = tuple((matte.clamp(_SURE, 1 - _SURE).logit() + cover).sigmoid() for matte, cover in pairs)
+    return torch.lerp(source.layers.plates[2].float(), pixels, covers[2]), covers
 
 
 def _target_half(attention: LocalAttention | None, x: Tensor) -> Tensor:

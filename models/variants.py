@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -51,10 +52,10 @@ class BilinearSampling(Paper):
 class SummedBlends(Generator):
     """The original's fusion: one blend (Eq. 10) per reference, summed; two references double a feature."""
 
-    def _fuse(self, x: Tensor, sampled: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def _fuse(self, x: Tensor, sampled: Sequence[Tensor], logits: Tensor) -> tuple[Tensor, Tensor]:
         mask = logits.float().sigmoid()
         weight = mask.to(x.dtype)
-        return ((1 - weight) * x[:, None] + weight * sampled).sum(dim=1), mask
+        return ((1 - weight) * x[:, None] + weight * torch.stack(list(sampled), dim=1)).sum(dim=1), mask
 
 
 class NoPrior(Generator):

@@ -137,12 +137,11 @@ def new_generator(config: GeneratorConfig) -> Generator | AttentionFlow:
     return AttentionFlow(config) if isinstance(config, AttentionFlowConfig) else Generator(config)
 
 
-def load_generator(
-    name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
-) -> AnyGenerator:
-    """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
-    file. task: what the weights must be for. WeightsError if it cannot be used."""
-    tensors, values = read_weights(weights_file(name))
+def read_config(
+    values: dict, name: str | Path = "these weights"
+) -> GeneratorConfig | AttentionFlowConfig | OriginalConfig:
+    """The configuration of a generator from JSON `values`. WeightsError, about `name`, for another
+    version's."""
     if "kind" in values:  # of what draws no pictures
         raise WeightsError(name, f"the weights of another network, {values['kind']}")
     values = ADDED_SETTINGS | values
@@ -153,9 +152,18 @@ def load_generator(
         raise WeightsError(
             name, f"written by another version: its settings are {sorted(values)}, ours {known}"
         )
-    if task and values["task"] != task:
-        raise WeightsError(name, f"weights for a {values['task']}, not for a {task}")
-    config = config_from_json(kind, values)
+    return config_from_json(kind, values)
+
+
+def load_generator(
+    name: str | Path = "face-256", device: str | torch.device = "cpu", task: Task | None = None
+) -> AnyGenerator:
+    """A trained generator in eval mode. name: a shipped one (see `models/weights`) or the path of a weights
+    file. task: what the weights must be for. WeightsError if it cannot be used."""
+    tensors, values = read_weights(weights_file(name))
+    config = read_config(values, name)
+    if task and config.task != task:
+        raise WeightsError(name, f"weights for a {config.task}, not for a {task}")
     generator = Original(config) if isinstance(config, OriginalConfig) else new_generator(config)
     if unfit := misfit(shapes_of(generator), tensors):
         raise WeightsError(name, f"the weights do not fit their configuration: {unfit}")

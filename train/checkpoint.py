@@ -14,7 +14,9 @@ from torch import Tensor
 
 from ..animate.errors import InputError
 from ..animate.io.atomic import atomic_file
+from ..models import AttentionFlow, Generator, new_generator
 from ..models.config import ADDED_SETTINGS
+from ..models.weights import read_config
 
 Modules = Mapping[str, torch.nn.Module]
 
@@ -71,6 +73,24 @@ def load_checkpoint(path: Path, modules: Modules, optimisers: dict, model: dict)
                 state.setdefault(int(index), {})[field] = value
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return loop
+
+
+def averaged_network(path: Path) -> tuple[Generator | AttentionFlow, int, int]:
+    """The network with the averaged weights of the checkpoint `path`, the step that it was written at, and
+    the last step of its schedule. InputError if the file is damaged or not of a generator."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            loop = json.loads(file.metadata()["loop"])
+            tensors = {
+                name.removeprefix("average/"): file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 (no mapping)
+                if name.startswith("average/")
+            }
+        network = new_generator(read_config(loop["model"]))
+        network.load_state_dict(tensors)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise InputError(path, f"not a checkpoint of a generator of ours ({error})") from None
+    return network, loop["step"], _steps(loop["config"])
 
 
 def describe_resume(path: Path, loop: dict, config: dict) -> str:

@@ -4,60 +4,84 @@ work."""
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-from ..animate.cli.options import add_options, count_option, run_command
+from ..animate.batch.tasks import BatchOptions
+from ..animate.cli.options import add_options, count_option, read_options, run_command
 from ..animate.errors import InputError
 from ..animate.options import ModelOptions
-from .config import CONFIGS
+from .data.prepare.options import PrepareOptions
+from .options import RunOptions
 
 _SHIPPED = {"face": "face-256", "person": "person-96", "view": "view-64"}
 
 
 def prepare(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="gfla-prepare", description="Make a dataset of square face clips with landmarks from raw videos."
+        prog="gfla-prepare",
+        description="Make a dataset of square face clips with landmarks from raw videos.",
+        epilog="Given again it continues where it stopped. docs/training.md describes tables and lists.",
     )
-    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="files, or folders of them")
+    parser.add_argument(
+        "given",
+        type=Path,
+        nargs="+",
+        metavar="FOOTAGE",
+        help="videos, folders of them, tables (.csv: file, start, end, identity), or the lists of VoxCeleb, "
+        "HDTF or CelebV-HQ as they are published",
+    )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="DATASET", help="the dataset's folder"
     )
-    parser.add_argument("--size", type=int, choices=(256, 512), default=256, help="side of the crops, pixels")
+    parser.add_argument(
+        "--videos", type=Path, metavar="FOLDER", help="the videos that lists name (default: beside the list)"
+    )
     parser.add_argument(
         "--identities", type=Path, metavar="CSV", help="the person in each file: columns file, identity"
     )
+    add_options(parser, PrepareOptions)
+    add_options(parser, BatchOptions, ("jobs", "ray"))
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        from ..animate.face.landmarkers import load_landmarker
-        from .data.prepare import prepare
+        from .data.prepare.report import table
+        from .data.prepare.run import prepare
 
-        count = prepare(
-            options.videos,
+        batch = read_options(BatchOptions, options)
+        report = prepare(
+            options.given,
             options.out,
-            load_landmarker(),
-            size=options.size,
+            read_options(PrepareOptions, options),
+            videos=options.videos,
             identities=options.identities,
+            jobs=batch.workers,
+            ray=batch.ray,
             say=lambda line: print(line, file=sys.stderr),
         )
-        if not count:
-            raise InputError(options.out, "no clip could be made, so there is no index")
-        print(f"{options.out / 'index.csv'}: {count} clips")
+        print(table(report))
+        if not report["clips"]:
+            raise InputError(
+                options.out, "no clip could be made, so there is no index", "see report.txt there"
+            )
+        print(f"{options.out / 'index.csv'}: {report['clips']} clips")
+        print(f"next: gfla-train --config face-256 --data {options.out} --out RUN")
 
     return run_command("gfla-prepare", work)
 
 
+def asks_for_help(arguments: list[str] | None) -> bool:
+    """Whether the command line asks for --help, whose list of configs takes a second to load."""
+    return not {"-h", "--help"}.isdisjoint(sys.argv[1:] if arguments is None else arguments)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="gfla-train", description="Train a generator on a dataset; the run can be resumed."
+        prog="gfla-train",
+        description="Train a generator on a dataset; the run can be resumed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    configs = ", ".join(CONFIGS)
-    parser.add_argument(
-        "--config", default="face-256", metavar="CONFIG", help=f"of {configs} (default: %(default)s)"
-    )
+    parser.add_argument("--config", default="face-256", help="network and schedule (default: %(default)s)")
     parser.add_argument(
         "--data",
         type=Path,
@@ -69,74 +93,21 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         help="SqueezeNet 1.0 or VGG-19 in torchvision's names (default: SqueezeNet beside DATA)",
     )
-    parser.add_argument("--steps", type=int, help="length of the run (default: the config's)")
-    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (default: %(default)s)")
     parser.add_argument("--init", metavar="WEIGHTS", help="weights to start from: a shipped name or a file")
     parser.add_argument("--resume", action="store_true", help="continue from the run's newest checkpoint")
+    add_options(parser, RunOptions)
+    if asks_for_help(arguments):
+        from .launch import describe_configs
+
+        parser.epilog = f"configs:\n{describe_configs()}"
     options = parser.parse_args(arguments)
-    return run_command("gfla-train", lambda: _train(options))
 
+    def work() -> None:
+        from .launch import launch
 
-def _train(options: argparse.Namespace) -> None:
-    import torch
+        launch(options, read_options(RunOptions, options))
 
-    from ..animate.compute.devices import choose_device
-    from ..models import CONFIGS as SHAPES
-    from ..models import MATTES
-    from .config import NETWORKS
-    from .data.clips import find_dataset, perceptual_weights
-    from .losses.perceptual import features_in
-    from .trainer import Trainer
-
-    if options.config not in CONFIGS:
-        raise InputError(f"--config {options.config}", "unknown", f"choose from {', '.join(CONFIGS)}")
-    device, _ = choose_device(options.device)
-    if "RANK" in os.environ:  # started by torchrun
-        torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
-        device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-    name: str = options.config
-    network = MATTES.get(name) or SHAPES[NETWORKS[name]]
-    needs_faces = name in MATTES or SHAPES[NETWORKS[name]].task in ("face", "closeup")
-    data = find_dataset(options.data) if needs_faces else options.data
-    schedule = CONFIGS[name]
-    if options.init:
-        schedule = schedule.without_flow()
-    if options.steps is not None:
-        schedule = schedule.scaled(options.steps)
-    perceptual = options.perceptual
-    if name not in MATTES and perceptual is None and schedule.features == "squeezenet":
-        perceptual = perceptual_weights(data)
-        if not perceptual.is_file():
-            print(f"{perceptual}: no such perceptual weights; training with L1 and the critics alone.")
-            perceptual = None
-    elif perceptual is not None:
-        schedule = replace(schedule, features=features_in(perceptual))
-    trainer = Trainer(network, schedule, data, options.out, perceptual, device)
-    if trainer.checkpoint.exists() and not options.resume:
-        raise InputError(
-            options.out, "a run is there already", "pass --resume to continue it, or name another folder"
-        )
-    if options.init:
-        trainer.start_from(options.init)
-    if options.resume:
-        resumed = trainer.resume()
-        if trainer.rank == 0:
-            print(resumed)
-    trainer.train()
-    if trainer.rank == 0:
-        print(_next_command(name, trainer.weights, needs_faces))
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def _next_command(config: str, weights: Path, faces: bool) -> str:
-    """What to do with the weights of a finished run."""
-    if config.startswith(("matte", "closeup")):  # a part, which is not measured alone
-        return f"weights: {weights}"
-    if not faces:
-        task = config.partition("-")[0]
-        return f"next: gfla-evaluate --task {task} --weights {weights} -o report"
-    return f"next: gfla-evaluate --weights {weights} -o report"
+    return run_command("gfla-train", work)
 
 
 def evaluate(arguments: list[str] | None = None) -> int:
@@ -148,7 +119,21 @@ def evaluate(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="REPORT", help="folder of the report"
     )
-    parser.add_argument("--weights", help="a shipped name or a weights file (default: the task's own)")
+    parser.add_argument(
+        "--weights",
+        help="a shipped name, a weights file, or a run's checkpoint, also while it trains (default: the "
+        "task's own)",
+    )
+    parser.add_argument(
+        "--follow",
+        type=Path,
+        metavar="RUN",
+        help="measure every new checkpoint of this run of faces until it ends; keeps RUN/best.safetensors",
+    )
+    parser.add_argument(
+        "--figure",
+        help="the measure that decides which checkpoint is the best (default: perceptual, or l1 without it)",
+    )
     parser.add_argument("--task", choices=("face", "person", "view"), default="face", help="what is measured")
     parser.add_argument(
         "--pairs",
@@ -164,25 +149,75 @@ def evaluate(arguments: list[str] | None = None) -> int:
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
     options = parser.parse_args(arguments)
     work = _evaluate if options.task == "face" else _evaluate_pairs
+    work = _follow if options.follow else work
     options.weights = options.weights or _SHIPPED[options.task]
     return run_command("gfla-evaluate", lambda: work(options))
+
+
+def _follow(options: argparse.Namespace) -> None:
+    from .data.clips import find_dataset
+    from .evaluation.follow import follow
+    from .evaluation.pretrained_metrics import Inception, Lpips
+    from .evaluation.self_reenactment import measure
+    from .evaluations import Evaluations
+
+    if options.task != "face":
+        raise InputError("--follow", "it measures runs of faces alone", "leave --task out")
+    data = find_dataset(options.data)
+    perceptual = _perceptual(options, data)
+    lpips = Lpips(options.lpips) if options.lpips else None
+    inception = Inception(options.inception) if options.inception else None
+    options.out.mkdir(parents=True, exist_ok=True)
+    follow(
+        options.follow,
+        options.out,
+        options.figure or ("perceptual" if perceptual else "l1"),
+        lambda weights: measure(
+            data, perceptual, options.out, str(weights), lpips=lpips, inception=inception
+        ),
+        lambda line: print(line, flush=True),
+    )
+    if best := Evaluations(options.follow).best():
+        print(f"{options.follow / 'best.safetensors'}: step {best['step']}")
+
+
+def _perceptual(options: argparse.Namespace, data: Path | None) -> Path | None:
+    """The perceptual network asked for, or the one beside the data if it is there."""
+    from .data.clips import perceptual_weights
+
+    beside = perceptual_weights(data)
+    return options.perceptual or (beside if beside.is_file() else None)
+
+
+def _weights(options: argparse.Namespace) -> str:
+    """The weights to measure; those of a checkpoint are written to the report's folder first, because a run
+    that goes on replaces it."""
+    path = Path(options.weights)
+    if path.name != "checkpoint.safetensors":
+        return options.weights
+    from ..models import save_generator
+    from .checkpoint import averaged_network
+
+    network, step, _ = averaged_network(path)
+    weights = options.out / f"step-{step}.safetensors"
+    save_generator(weights, network)
+    return str(weights)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     import json
 
-    from .data.clips import find_dataset, perceptual_weights
+    from .data.clips import find_dataset
     from .evaluation.pretrained_metrics import Inception, Lpips
     from .evaluation.report import remarks, write_report
     from .evaluation.self_reenactment import evaluate, table
 
     data = find_dataset(options.data)
-    perceptual = options.perceptual or perceptual_weights(data)
-    if not options.perceptual and not perceptual.is_file():
-        perceptual = None
+    perceptual = _perceptual(options, data)
     lpips = Lpips(options.lpips) if options.lpips else None
     inception = Inception(options.inception) if options.inception else None
     options.out.mkdir(parents=True, exist_ok=True)
+    options.weights = _weights(options)
     result = evaluate(
         data,
         perceptual,
@@ -206,21 +241,18 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _evaluate_pairs(options: argparse.Namespace) -> None:
-    from .data.clips import perceptual_weights
     from .evaluation.pairs import evaluate_pairs
     from .evaluation.pretrained_metrics import Inception, Lpips
 
-    perceptual = options.perceptual or perceptual_weights(options.data)
-    if not options.perceptual and not perceptual.is_file():
-        perceptual = None
     options.out.mkdir(parents=True, exist_ok=True)
+    options.weights = _weights(options)
     scores = evaluate_pairs(
         options.task,
         options.data,
         options.out,
         options.weights,
         options.pairs,
-        perceptual=perceptual,
+        perceptual=_perceptual(options, options.data),
         lpips=Lpips(options.lpips) if options.lpips else None,
         inception=Inception(options.inception) if options.inception else None,
     )

@@ -118,6 +118,15 @@ class TrainConfig:
     checkpointing: bool = False
     """Recompute activations in the backward pass: the memory of a frame instead of a chunk, a third
     slower."""
+    accumulate: int = 1
+    """Samples gathered for each optimiser step, one after the other: as many times the batch in the memory of
+    one."""
+    precision: str = "auto"
+    """"fp32", "bf16", "fp16" (with a scaled loss), or "auto": bf16 where it is faster, else fp32."""
+    average_on: str = ""
+    """Device of the parameters' moving average, such as "cpu"; "" is the run's."""
+    patience: int = 0
+    """The run stops after so many evaluations in a row that are not better than the best; 0 is never."""
 
     def without_flow(self) -> TrainConfig:
         """The run without its flow stages, for weights that have learnt the motion."""

@@ -41,11 +41,12 @@ def critic_masks(task: Task, structure: Tensor) -> Tensor | None:
 
 
 class Critics(NamedTuple):
-    """Both critics, their optimiser, and how many processes train together."""
+    """Both critics, their optimiser, what scales their loss, and how many processes train together."""
 
     image: Discriminator
     video: Discriminator
     optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
     world: int = 1
 
 
@@ -58,9 +59,11 @@ def critic_terms(
     temporal: bool,
     rng: torch.Generator,
     autocast: Callable[[], torch.autocast],
+    part: tuple[int, int] = (0, 1),
 ) -> dict[str, Tensor]:
     """One step of the critics, then the generator's terms. fake, truth: (B, T, 3, H, W) in [-1, 1].
-    masks: of `critic_masks`. temporal: whether the critic of changes takes part. rng: draws the frame."""
+    masks: of `critic_masks`. temporal: whether the critic of changes takes part. rng: draws the frame.
+    part: place among the parts of a batch, and their number: the critics' step is made with the last."""
     networks = (critics.image, critics.video)
     pick = int(torch.randint(fake.shape[1], (), generator=rng))
 
@@ -76,10 +79,13 @@ def critic_terms(
             video_loss = critic_hinge(
                 critics.video(frame_residuals(truth)), critics.video(frame_residuals(frozen))
             )
-    critics.optimiser.zero_grad(set_to_none=True)
-    (image_loss + video_loss).backward()
-    average_gradients(critics.world, *networks)
-    critics.optimiser.step()
+    place, parts = part
+    if place == 0:
+        critics.optimiser.zero_grad(set_to_none=True)
+    critics.scaler.scale((image_loss + video_loss) / parts).backward()
+    if place == parts - 1:
+        average_gradients(critics.world, *networks)
+        critics.scaler.step(critics.optimiser)
     for module in networks:
         module.requires_grad_(False)
     with autocast():

@@ -1,5 +1,4 @@
-"""A run's metrics: metrics.jsonl, TensorBoard if it is installed, and the check that a run has not
-diverged."""
+"""A run's metrics: metrics.jsonl, the trackers that draw them, and the check that a run has not diverged."""
 
 from __future__ import annotations
 
@@ -7,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from ..animate.io.atomic import atomic_file
+from .tracking import Tracker, open_trackers
 
 LOG_STEPS = 20
 PICTURE_STEPS = 200
@@ -30,24 +29,25 @@ class Journal:
     """Means over windows of `LOG_STEPS` steps, written by the first process alone.
 
     `recent`, the open window, belongs in the checkpoint, so that a resumed run writes what an uninterrupted
-    one would.
+    one would. tracking: see `open_trackers`.
     """
 
-    def __init__(self, out: Path, step: int, recent: list[Terms], *, first: bool):
+    def __init__(self, out: Path, step: int, recent: list[Terms], *, first: bool, tracking: str = ""):
         self.path, self.first = out / "metrics.jsonl", first
         self.recent = recent
         self._errors: dict[str, list[float]] = {}
         self._waited = self._worked = 0.0
         self._samples = 0
-        self._file = self._board = None
+        self._file = None
+        self._trackers: list[Tracker] = []
         lines = self._lines_until(step)
         for line in map(json.loads, lines):
             self._errors.setdefault(line["stage"], []).append(line[_main(line)])
         if first:
             with atomic_file(self.path) as part:
                 part.write_text("".join(line + "\n" for line in lines))
+            self._trackers = open_trackers(tracking, out, step)
             self._file = self.path.open("a")
-            self._board = _open_board(out, step)
 
     def __enter__(self) -> Self:
         return self
@@ -55,8 +55,8 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         if self._file:
             self._file.close()
-        if self._board:
-            self._board.close()
+        for tracker in self._trackers:
+            tracker.close()
 
     def timed(self, batches: Iterable[Any]) -> Iterator[Any]:
         """`batches`, measuring the time spent waiting for them and the time between."""
@@ -89,9 +89,8 @@ class Journal:
         if self._file:
             self._file.write(json.dumps({"step": step, "stage": stage, **means, **speed}) + "\n")
             self._file.flush()
-        if self._board:
-            for name, value in (means | speed).items():
-                self._board.add_scalar(f"{stage}/{name}", value, step)
+        for tracker in self._trackers:
+            tracker.log({f"{stage}/{name}": value for name, value in (means | speed).items()}, step)
         return means
 
     def means(self) -> Terms:
@@ -117,12 +116,12 @@ class Journal:
             )
 
     def wants_picture(self, step: int) -> bool:
-        return self._board is not None and step % PICTURE_STEPS == 0
+        return bool(self._trackers) and step % PICTURE_STEPS == 0
 
     def picture(self, step: int, grid: np.ndarray) -> None:
-        """Show `grid` (H, W, 3) uint8 RGB on the board."""
-        if self._board:
-            self._board.add_image("samples", grid, step, dataformats="HWC")
+        """Show `grid` (H, W, 3) uint8 RGB beside the curves."""
+        for tracker in self._trackers:
+            tracker.picture(grid, step)
 
     def _bad(self, stage: str, means: Terms) -> bool:
         if not all(math.isfinite(value) for value in means.values()):
@@ -147,12 +146,3 @@ class Journal:
 def _main(means: Terms) -> str:
     """The term that a stage is judged by: L1 of the pictures, or the distance of the flow."""
     return "l1" if "l1" in means else "flow"
-
-
-def _open_board(out: Path, step: int):
-    """A TensorBoard writer for this run, or None if TensorBoard is not installed."""
-    if find_spec("tensorboard") is None:
-        return None
-    from torch.utils.tensorboard.writer import SummaryWriter
-
-    return SummaryWriter(str(out), purge_step=step + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -13,10 +13,8 @@ from typing import NamedTuple, cast
 import torch
 import torch.distributed as distributed
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 
-from ..animate.compute.devices import fast_arithmetic
 from ..animate.errors import InputError, Stopped
 from ..animate.io.atomic import clear_parts
 from ..models import (
@@ -30,26 +28,28 @@ from ..models import (
     new_generator,
     save_generator,
 )
-from ..models.frames import FrameOutput, GeneratorMemory, Reference
+from ..models.frames import FrameOutput
 from ..models.layers import Net, channels_last
 from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
 from .critics import Critics, critic_masks, critic_terms, new_critics
-from .data.clips import Batch, draw_structures
+from .data.clips import Batch
 from .data.closeups import looked_closer
 from .data.mattes import MatteBatch
 from .data.samples import StageSamples, open_samples
+from .evaluations import Evaluations
 from .journal import Journal, Terms
 from .losses.landmarks import LandmarkJudge
 from .losses.matte import matte_terms
 from .losses.objective import Target, flow_terms, picture_terms, window
 from .losses.perceptual import load_features
 from .muon import new_optimisers
-from .processes import average_gradients, defer_sigint, lock_run
+from .precision import MAX_SKIPPED, autocast, new_scaler
+from .processes import agree, average_gradients, check_same, defer_sigint, lock_run
+from .rollout import Rollout, animate_chunk, disturb
 from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
-MAX_SKIPPED = 3  # a run stops after this many gradients in a row that are not finite
 
 
 class Step(NamedTuple):
@@ -80,14 +80,16 @@ class Trainer:
         device: str,
         build: Callable[[GeneratorConfig], Generator | AttentionFlow] | None = None,
         frames: Path | None = None,
+        tracking: str = "",
     ):
         torch.manual_seed(config.seed)
         self.config, self.data, self.out, self.device = config, data, out, torch.device(device)
+        self.tracking = tracking
         self.frames = frames or out / "frames"  # decoded clips; several runs may share them
         self.is_matte = isinstance(model, MatteConfig)
         network = MatteNet(model) if isinstance(model, MatteConfig) else (build or new_generator)(model)
         self.generator = self._place(cast(Generator | AttentionFlow, network))  # or the network of mattes
-        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False).to(config.average_on or device)
         task = "face" if isinstance(model, MatteConfig) else model.task  # mattes use no critics
         self.critic, self.temporal = map(self._place, new_critics(task, config.critic_levels))
         has_features = perceptual is not None or config.features == "vgg19"
@@ -105,6 +107,8 @@ class Trainer:
             "critic_optimiser": torch.optim.AdamW(critics, lr=config.critic_rate, betas=(0.5, 0.99)),
         }
         self.step, self.skipped = 0, 0
+        self.stalled = False  # its evaluations have not been better for `config.patience` times
+        self.scaler = new_scaler(self.device, config.precision)
         self.recent: list[Terms] = []
         self.rng = torch.Generator()
         grouped = distributed.is_initialized()
@@ -145,13 +149,16 @@ class Trainer:
         model = asdict(self.generator.config)
         loop = load_checkpoint(self.checkpoint, self.modules, self.optimisers, model)
         self.step, self.recent = loop["step"], loop["recent"]
+        if self.scaler.is_enabled() and loop.get("scaler"):
+            self.scaler.load_state_dict(loop["scaler"])
         for group in self.optimisers["critic_optimiser"].param_groups:
             group["lr"] = self.config.critic_rate  # of this run, not of the one before
+        check_same(self.step, self.world, self.checkpoint)
         return describe_resume(self.checkpoint, loop, asdict(self.config))
 
     def train(self) -> None:
-        """Run to the end. InputError, OSError or FloatingPointError leave the last good checkpoint; Ctrl-C
-        raises Stopped with the run saved."""
+        """Run to the end, or until it has stalled. InputError, OSError or FloatingPointError leave the last
+        good checkpoint; Ctrl-C raises Stopped with the run saved."""
         self.out.mkdir(parents=True, exist_ok=True)
         first, steps = self.rank == 0, self.config.steps
         with lock_run(self.out, first=first):
@@ -160,9 +167,9 @@ class Trainer:
                     clear_parts(path)
             samples = open_samples(self.generator.config, self.config, self.data, self.frames)
             bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=5, disable=not first)
-            journal = Journal(self.out, self.step, self.recent, first=first)
+            journal = Journal(self.out, self.step, self.recent, first=first, tracking=self.tracking)
             with journal, bar, defer_sigint(alone=self.world == 1) as interrupted:
-                while self.step < steps:
+                while self.step < steps and not self.stalled:
                     self._train_stage(samples, journal, bar, interrupted)
                 journal.judge(self.step, self.config.stage_at(self.step - 1)[0].name)
                 self.save()
@@ -176,6 +183,7 @@ class Trainer:
             "recent": self.recent,
             "model": asdict(self.generator.config),
             "config": asdict(self.config),
+            "scaler": self.scaler.state_dict(),
         }
         save_checkpoint(self.checkpoint, self.modules, self.optimisers, loop)
         with name_file_in_errors(self.weights):
@@ -189,12 +197,17 @@ class Trainer:
         begin, chunks = self.step - number, stage.length // stage.chunk
         first, last = (begin + math.ceil(n / chunks) for n in (number, stage.steps))
         saved = time.monotonic()
-        for batch in journal.timed(samples(stage, self.rank).ahead(first, last)):
-            for step in self.sample_steps(stage, batch):
+        size, each = stage.batch * self.world * self.config.accumulate, self.config.accumulate
+        parts = [samples(stage, self.rank * each + place).ahead(first, last) for place in range(each)]
+        for batches in journal.timed(zip(*parts, strict=True)):
+            for step in self.sample_steps(stage, *batches):
                 self.step += 1
                 bar.update()
-                if means := journal.add(self.step, stage.name, step.terms, stage.batch * self.world):
+                if means := journal.add(self.step, stage.name, step.terms, size):
                     bar.set_postfix(means, refresh=False)
+                    if self.config.patience:
+                        worse = Evaluations(self.out).since_best() if self.rank == 0 else 0
+                        self.stalled = agree(worse, self.world) >= self.config.patience
                 if step.output and journal.wants_picture(self.step):
                     journal.picture(self.step, picture_grid(step.source, step.truth, step.output))
                 if self.step == begin + stage.steps:
@@ -207,115 +220,104 @@ class Trainer:
             if stop:
                 end = "saved; --resume continues from there" if healthy else "not saved: it has diverged"
                 raise Stopped(f"stopped at step {self.step} of {self.config.steps}, {end}.")
+            if self.stalled:
+                return
 
-    def sample_steps(self, stage: Stage, batch: Batch | MatteBatch) -> Iterator[Step]:
-        """One optimiser step for each chunk of the sample."""
-        if isinstance(batch, MatteBatch):
-            images, mattes = (tensor.to(self.device) for tensor in batch)
-            with self._autocast():
-                terms = matte_terms(cast(MatteNet, self.generator)(images), mattes)
-            yield Step(self._step(stage, terms), images, mattes, None)
+    def sample_steps(self, stage: Stage, *batches: Batch | MatteBatch) -> Iterator[Step]:
+        """One optimiser step for each chunk of the samples. Several `batches` together are one that is so
+        many times larger, in the memory of one."""
+        if isinstance(batches[0], MatteBatch):
+            pairs = (cast(MatteBatch, batch) for batch in batches)
+            terms = self._step(stage, (self._matte_terms(*pair) for pair in pairs))
+            yield Step(terms, *batches[0], None)
             return
-        batch = batch.to(self.device)
-        source = batch.images[:, 0]
-        task = self.generator.config.task
-        structures = draw_structures(task, batch.images, batch.points, batch.guidance)  # (B, 1 + T, S, h, w)
-        memory = GeneratorMemory()
+        first, parts = self.rank * len(batches), self.world * len(batches)
+        rollouts = [
+            Rollout.of(cast(Batch, batch), self.generator.config.task, self.device, (first + place, parts))
+            for place, batch in enumerate(batches)
+        ]
         for start in range(0, stage.length, stage.chunk):
-            self.rng.manual_seed(self.config.seed * 1_000_003 + self.step)
-            part = slice(start, start + stage.chunk)
-            truth, points, drawn = (x[:, 1:][:, part] for x in (batch.images, batch.points, structures))
-            target = Target(task, source, truth, points, batch.flow[:, part], batch.flow_weight[:, part])
-            outputs: list[FrameOutput] = []
-            with self._autocast():
-                reference = self.generator.encode_reference(
-                    source, structures[:, 0], batch.points[:, 0], batch.layers()
-                )
-                if stage.flow_only:
-                    moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
-                    terms = flow_terms(stage, moved, target, self.features)
-                else:
-                    if start:  # index `start` of the sample is the frame before this chunk
-                        before = (batch.images[:, start], structures[:, start], batch.points[:, start])
-                        memory = self._disturb(memory, *before)
-                    outputs, memory = self._animate(drawn, points, reference, memory)
-                    terms = picture_terms(stage, outputs, target, self.features, self.rng)
-                    if self.judge is not None and stage.landmarks:
-                        images = torch.cat([output.image for output in outputs])
-                        real, faces = (x.transpose(0, 1).flatten(0, 1) for x in (truth, points))
-                        terms["landmarks"] = self.judge(images, real, faces)
-            if stage.adversarial:
-                images = torch.stack([output.image for output in outputs], dim=1)
-                seen = window(stage, truth.shape[-2:], self.rng) if stage.central else ...
-                masks = critic_masks(task, drawn)
-                optimiser = self.optimisers["critic_optimiser"]
-                terms |= critic_terms(
-                    Critics(self.critic, self.temporal, optimiser, self.world),
-                    images[seen],
-                    truth[seen],
-                    None if masks is None else masks[seen],
-                    temporal=stage.temporal > 0,
-                    rng=self.rng,
-                    autocast=self._autocast,
-                )
-            terms = self._step(stage, terms)
-            yield Step(terms, source, truth[:, -1], outputs[-1] if outputs else None)
-            memory = memory.detach()
+            shown: list[FrameOutput] = []
+            losses = (self._chunk_terms(stage, rollout, start, shown) for rollout in rollouts)
+            terms = self._step(stage, losses)
+            truth = rollouts[-1].truth(stage, start)
+            yield Step(terms, rollouts[-1].source, truth[:, -1], shown[-1] if shown else None)
 
-    def _animate(
-        self, drawn: Tensor, points: Tensor, reference: Reference, memory: GeneratorMemory
-    ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """`Generator.animate` over the chunk; with activation checkpointing, frame by frame."""
-        if not self.config.checkpointing:
-            return self.generator.animate(drawn, points, reference, memory)
-        outputs: list[FrameOutput] = []
-        for t in range(drawn.shape[1]):
-            frame = slice(t, t + 1)
-            made, memory = checkpoint(
-                self.generator.animate,
-                drawn[:, frame],
-                points[:, frame],
+    def _matte_terms(self, images: Tensor, mattes: Tensor) -> dict[str, Tensor]:
+        with self._autocast():
+            return matte_terms(cast(MatteNet, self.generator)(images.to(self.device)), mattes.to(self.device))
+
+    def _chunk_terms(
+        self, stage: Stage, rollout: Rollout, start: int, shown: list[FrameOutput]
+    ) -> dict[str, Tensor]:
+        """The generator's loss terms of the chunk from frame `start` on, after the critics' backward pass;
+        the rollout's memory goes on, the last frame is appended to `shown`."""
+        self.rng.manual_seed(self.config.seed * 1_000_003 + self.step)
+        batch, source, truth = rollout.batch, rollout.source, rollout.truth(stage, start)
+        task, part = self.generator.config.task, slice(start, start + stage.chunk)
+        points, drawn = (x[:, 1:][:, part] for x in (batch.points, rollout.structures))
+        target = Target(task, source, truth, points, batch.flow[:, part], batch.flow_weight[:, part])
+        with self._autocast():
+            reference = self.generator.encode_reference(
+                source, rollout.structures[:, 0], batch.points[:, 0], batch.layers()
+            )
+            if stage.flow_only:
+                moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
+                return flow_terms(stage, moved, target, self.features)
+            if start:
+                extra = self.config.augmentation
+                rollout.memory = disturb(self.generator, rollout, start, extra, self.rng)
+            outputs, memory = animate_chunk(
+                self.generator,
+                drawn,
+                points,
                 reference,
-                memory,
-                use_reentrant=False,
-            )  # pyright: ignore[reportGeneralTypeIssues]
-            outputs += made
-        return outputs, memory
+                rollout.memory,
+                checkpointing=self.config.checkpointing,
+            )
+            rollout.memory = memory.detach()
+            shown.append(outputs[-1])
+            terms = picture_terms(stage, outputs, target, self.features, self.rng)
+            if self.judge is not None and stage.landmarks:
+                images = torch.cat([output.image for output in outputs])
+                real, faces = (x.transpose(0, 1).flatten(0, 1) for x in (truth, points))
+                terms["landmarks"] = self.judge(images, real, faces)
+        if stage.adversarial:
+            images = torch.stack([output.image for output in outputs], dim=1)
+            seen = window(stage, truth.shape[-2:], self.rng) if stage.central else ...
+            masks = critic_masks(task, drawn)
+            optimiser = self.optimisers["critic_optimiser"]
+            place, parts = rollout.part[0] % self.config.accumulate, self.config.accumulate
+            terms |= critic_terms(
+                Critics(self.critic, self.temporal, optimiser, self.scaler, self.world),
+                images[seen],
+                truth[seen],
+                None if masks is None else masks[seen],
+                temporal=stage.temporal > 0,
+                rng=self.rng,
+                autocast=self._autocast,
+                part=(place, parts),
+            )
+        return terms
 
-    def _disturb(
-        self, memory: GeneratorMemory, truth: Tensor, structure: Tensor, points: Tensor
-    ) -> GeneratorMemory:
-        """Augment the memory before a later chunk: drop it, blend its newest picture with the `truth` (B, 3,
-        H, W), or add noise. Random numbers are drawn for the whole group, so that its processes together do
-        what one process with the whole batch would."""
-        extra = self.config.augmentation
-        chances = torch.tensor((extra.drop, extra.mix, extra.noise))
-        drop, mix, noisy = (torch.rand(3, generator=self.rng) < chances).tolist()
-        if drop or not memory.previous:
-            return GeneratorMemory()
-        if not (mix or noisy):
-            return memory
-        image, part = memory.previous[0].image, slice(self.rank * len(truth), (self.rank + 1) * len(truth))
-        whole = (len(truth) * self.world, 1, 1, 1)
-        if mix:
-            share = torch.rand(whole, generator=self.rng)[part].to(self.device)
-            image = image + share * (truth - image)
-        if noisy:
-            deviation = 0.1 * torch.rand(whole, generator=self.rng)
-            noise = deviation * torch.randn((whole[0], *truth.shape[1:]), generator=self.rng)
-            image = (image + noise[part].to(self.device)).clamp(-1, 1)
-        newest = self.generator.encode_reference(image, structure, points)
-        return GeneratorMemory((newest, *memory.previous[1:]))
-
-    def _step(self, stage: Stage, terms: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
+    def _step(self, stage: Stage, losses: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """One optimiser step for the mean of the weighted terms; returns the mean terms."""
         self.generator.zero_grad(set_to_none=True)
-        loss.backward()
+        means: dict[str, Tensor] = {}
+        value = 0.0
+        for terms in losses:
+            loss = sum((value * getattr(stage, name, 0) for name, value in terms.items()), torch.zeros(()))
+            loss = loss / self.config.accumulate
+            self.scaler.scale(loss).backward()
+            value += float(loss.detach())
+            for name, term in terms.items():
+                means[name] = means.get(name, 0) + term.detach() / self.config.accumulate
         average_gradients(self.world, self.generator)
+        for optimiser in self.generator_optimisers.values():
+            self.scaler.unscale_(optimiser)
         norm = torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip_gradient)
         self.skipped = 0 if math.isfinite(float(norm)) else self.skipped + 1
-        value = float(loss.detach())
-        if not math.isfinite(value) or self.skipped == MAX_SKIPPED:
+        if not math.isfinite(value) or self.skipped == MAX_SKIPPED[self.scaler.is_enabled()]:
             raise FloatingPointError(
                 f"Training is not finite at step {self.step + 1} (loss {value:.3g}, gradient "
                 f"{float(norm):.3g}). The last good checkpoint is kept; lower the stage's rate and --resume."
@@ -325,11 +327,13 @@ class Trainer:
                 for group in optimiser.param_groups:
                     group["lr"] = self._rate(stage)
                 optimiser.step()
+        if self.scaler.is_enabled():
+            self.scaler.update()
         decay = min(self.config.ema, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
-            for averaged, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                averaged.lerp_(value, 1 - decay)
-        return {name: value.detach() for name, value in terms.items()} | {"norm": norm}
+            for averaged, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                averaged.lerp_(now.to(averaged.device), 1 - decay)
+        return means | {"norm": norm}
 
     def _rate(self, stage: Stage) -> float:
         """Learning rate: warm-up, then half a cosine down to a twentieth over the whole run."""
@@ -338,8 +342,7 @@ class Trainer:
         return stage.rate * shape * min(1.0, (self.step + 1) / self.config.warmup)
 
     def _autocast(self) -> torch.autocast:
-        # No cache of cast weights: the sampler's thread would clear it, and gradients would sum differently.
-        return fast_arithmetic(self.device, cached=False)
+        return autocast(self.device, self.config.precision)
 
     def _place(self, net: Net) -> Net:
         return channels_last(net.to(self.device))

@@ -1,38 +1,35 @@
-"""Worker processes on this machine: if one crashes, its job is tried again and the others go on."""
+"""Worker processes on this machine: if one crashes, its task is tried again and the others go on."""
 
 import queue
 import signal
 import threading
-from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
 
 from ..errors import InputError
-from .tasks import Event, Task
+from .tasks import Event, Start, Work
 
 TRIES = 2
-"""How often a job may lose its worker in one run."""
+"""How often a task may lose its worker in one run."""
 
 
 class LocalWorkers:
-    """`count` processes, each started with its first task. load: as `Worker` takes it, or the default."""
+    """`count` processes, each started with its first task. start: makes what works in them."""
 
-    def __init__(self, count: int, folder: Path, load: Callable[..., Any] | None, length: int):
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+    def __init__(self, count: int, start: Start):
+        self._tasks: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._processes: dict[int, BaseProcess] = {}
         self._closed = False
-        given = (folder, load, length, count)
+        given = (start, count)
         self._threads = [
             threading.Thread(target=self._drive, args=(index, given), daemon=True) for index in range(count)
         ]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Work) -> None:
         self._tasks.put(task)
 
     def next(self) -> Event:
@@ -68,8 +65,8 @@ class LocalWorkers:
                     if lost == TRIES:
                         code = self._processes[index].exitcode or 0
                         how = f"signal {-code}" if code < 0 else f"exit status {code}"
-                        error = InputError(task.job.output, f"the worker died of {how}, {TRIES} times")
-                        self._events.put(Event("failed", task.job.key, note=error))
+                        error = InputError(task.subject, f"the worker died of {how}, {TRIES} times")
+                        self._events.put(Event("failed", task.key, note=error))
         if pipe is not None:
             pipe.close()
 
@@ -85,18 +82,15 @@ class LocalWorkers:
         return ours
 
 
-def _serve(pipe: Connection, folder: Path, load: Callable[..., Any] | None, length: int, count: int) -> None:
+def _serve(pipe: Connection, start: Start, count: int) -> None:
     """A worker process: tasks from the pipe until it closes, which also happens when the parent dies."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the parent handles them, and its end closes the pipe
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     import torch
 
-    from ..animator import Animator
-    from .worker import Worker
-
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    worker = Worker(folder, load or Animator.from_pretrained, length)
+    worker = start()
 
     def say(event: Event) -> None:
         try:

@@ -1,16 +1,14 @@
-"""The jobs of a batch as tasks on a Ray cluster: Ray decides where they run and runs them again."""
+"""Work as tasks on a Ray cluster: Ray decides where they run and runs them again."""
 
 import logging
 import os
 import socket
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .tasks import Event, Task
-from .worker import Worker
+from .tasks import Doer, Event, Start, Work
 
 TRIES = 4
 """How often Ray runs a task that loses its machine."""
@@ -22,7 +20,7 @@ class RayWorkers:
     All machines see the same files under the same names. InputError if Ray is not installed or not there.
     """
 
-    def __init__(self, address: str, folder: Path, load: Callable[..., Any] | None, length: int):
+    def __init__(self, address: str, start: Start):
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray  # pyright: ignore[reportMissingImports]  (optional)
@@ -44,16 +42,14 @@ class RayWorkers:
         self._mail = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
         self._task = ray.remote(max_retries=TRIES - 1)(_run)
         self._gpus = bool(ray.cluster_resources().get("GPU"))
-        self._given = (folder, load, length)
-        self._under_way: dict[Any, Task] = {}
+        self._start = start
+        self._under_way: dict[Any, Work] = {}
         self._ready: list[Event] = []
 
-    def submit(self, task: Task) -> None:
-        wanted = task.job.model.device in ("auto", "cuda")
-        remote = self._task.options(
-            num_gpus=1 if wanted and self._gpus else 0, name=Path(task.job.output).name
-        )
-        self._under_way[remote.remote(task, self._mail, *self._given)] = task
+    def submit(self, task: Work) -> None:
+        gpus = 1 if task.may_use_gpu and self._gpus else 0
+        remote = self._task.options(num_gpus=gpus, name=Path(task.subject).name)
+        self._under_way[remote.remote(task, self._mail, self._start)] = task
 
     def next(self) -> Event:
         while not self._ready:
@@ -66,12 +62,12 @@ class RayWorkers:
     def close(self) -> None:
         self._ray.shutdown()
 
-    def _last(self, ref: Any, task: Task) -> Event:
+    def _last(self, ref: Any, task: Work) -> Event:
         try:
             return self._ray.get(ref)
         except self._lost as error:
             reason = f"the cluster lost its worker {TRIES} times ({type(error).__name__})"
-            return Event("failed", task.job.key, note=InputError(task.job.output, reason))
+            return Event("failed", task.key, note=InputError(task.subject, reason))
 
 
 def _answers(address: str) -> None:
@@ -85,13 +81,11 @@ def _answers(address: str) -> None:
         raise InputError(f"--ray {address}", f"no cluster answers there ({error})") from None
 
 
-def _run(task: Task, mail: Any, folder: Path, load: Callable[..., Any] | None, length: int) -> Event:
-    return _worker(folder, load, length).do(task, mail.put)
+def _run(task: Work, mail: Any, start: Start) -> Event:
+    return _worker(start).do(task, mail.put)
 
 
 @cache
-def _worker(folder: Path, load: Callable[..., Any] | None, length: int) -> Worker:
+def _worker(start: Start) -> Doer:
     """One in each of Ray's processes, for as long as it lives: weights are loaded once."""
-    from ..animator import Animator
-
-    return Worker(folder, load or Animator.from_pretrained, length)
+    return start()

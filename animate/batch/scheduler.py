@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..io.atomic import clear_parts, file_lock
@@ -21,7 +22,7 @@ from .ledger import Ledger
 from .local_workers import LocalWorkers
 from .manifest import check_jobs
 from .segments import in_segments
-from .tasks import BatchOptions, Event, SegmentRange, Task, Watch, Workers, clear_job
+from .tasks import BatchOptions, Doer, Event, SegmentRange, Start, Task, Watch, Workers, clear_job
 
 
 class Report(NamedTuple):
@@ -61,7 +62,8 @@ def render_batch(
         ledger.plan(todo)
         if not todo:
             return Report([], earlier, [])
-        crew = stack.enter_context(closing(_start_workers(options, folder.absolute())))
+        start = _StartWorker(folder.absolute(), options.load, options.length)
+        crew = stack.enter_context(closing(start_workers(options.workers, options.ray, start)))
         batch = _Batch(folder, ledger, crew, watch)
         for task in _tasks(jobs, todo, folder.absolute(), options):
             batch.submit(task)
@@ -188,9 +190,26 @@ def _track(job: Job) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _start_workers(options: BatchOptions, folder: Path) -> Workers:
-    if options.ray is None:
-        return LocalWorkers(options.workers, folder, options.load, options.length)
+@dataclass(frozen=True)
+class _StartWorker:
+    """Makes a worker that renders. The arguments are those of `Worker`; without `load` it takes the shipped
+    weights."""
+
+    folder: Path
+    load: Callable[..., Any] | None
+    length: int
+
+    def __call__(self) -> Doer:
+        from ..animator import Animator
+        from .worker import Worker
+
+        return Worker(self.folder, self.load or Animator.from_pretrained, self.length)
+
+
+def start_workers(count: int, ray: str | None, start: Start) -> Workers:
+    """`count` processes here, or with an address those of a Ray cluster. InputError if no cluster answers."""
+    if ray is None:
+        return LocalWorkers(count, start)
     from .ray_workers import RayWorkers
 
-    return RayWorkers(options.ray, folder, options.load, options.length)
+    return RayWorkers(ray, start)

@@ -76,12 +76,24 @@ class Task:
     join: bool = False
     track: str | None = None
 
+    @property
+    def key(self) -> str:
+        return self.job.key
+
+    @property
+    def subject(self) -> str:
+        return str(self.job.output)
+
+    @property
+    def may_use_gpu(self) -> bool:
+        return self.job.model.device in ("auto", "cuda")
+
 
 class Event(NamedTuple):
     """What a worker reports of the job `key`.
 
-    kind: "began" (host: on which machine), "progress" (frames, expected), "warning" (note), "done" (frames)
-    or "failed" (note: the error).
+    kind: "began" (host: on which machine), "progress" (frames, expected), "warning" (note), "done" (frames,
+    result: what it found, for tasks that find something) or "failed" (note: the error).
     """
 
     kind: Literal["began", "progress", "warning", "done", "failed"]
@@ -90,15 +102,40 @@ class Event(NamedTuple):
     expected: int | None = None
     host: str = ""
     note: InputWarning | InputError | None = None
+    result: Any = None
 
 
 Watch = Callable[[Event], None]
 
 
+class Work(Protocol):
+    """One piece of work that can be sent to a worker: a `Task`, or another command's. key: its events' key.
+    subject: what an error of it names. may_use_gpu: whether it runs faster on a GPU."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def may_use_gpu(self) -> bool: ...
+
+
+class Doer(Protocol):
+    """What works in a worker's process, on one piece of work after another."""
+
+    def do(self, task: Any, watch: Watch) -> Event:
+        """Do the task, reporting progress to `watch`; returns the last event, "done" or "failed"."""
+        ...
+
+
+Start = Callable[[], Doer]
+"""Called once in each worker's process. It can be pickled, and equal ones make equal workers."""
+
+
 class Workers(Protocol):
     """Workers, here or elsewhere. Every task submitted ends in one event "done" or "failed"."""
 
-    def submit(self, task: Task) -> None: ...
+    def submit(self, task: Work) -> None: ...
 
     def next(self) -> Event:
         """The next event; waits for it."""

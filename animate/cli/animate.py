@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Stopped
 from ..io.once import as_file
-from ..io.paths import check_not_input, check_video_input, existing_file, new_file
+from ..io.paths import check_not_input, check_video_input, new_file, video_file
 from ..options import AnimateOptions, ModelOptions
 from ..video.formats import Output
 from .options import Bar, add_options, add_quiet, read_options, run, show_warning
@@ -66,7 +66,7 @@ def _animate(given: argparse.Namespace) -> None:
     from ..motion.presets import SUFFIX, names_motion
 
     options = read_options(AnimateOptions, given)
-    source = existing_file(given.source)
+    source = video_file(given.source)
     if not names_motion(given.driving):
         check_video_input(given.driving)
     output = Output.of(given.output, options.codec, options.overwrite, options.quality)

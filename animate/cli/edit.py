@@ -74,7 +74,7 @@ def _edit(options: argparse.Namespace) -> None:
     from ..streaming.render import RenderHooks, motion_warnings
 
     asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite, label=options.label)
-    animator = Animator.from_pretrained(device=options.device)
+    animator = Animator.from_pretrained(device=options.device, backend="torch")
     if not keys:
         recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
         state = animator.follow(animator.prepare(source, asked, show_warning), recording)

@@ -124,12 +124,16 @@ def _live(options: argparse.Namespace) -> None:
         elif options.sink == _CAMERA:
             sink = VirtualCamera(size, Fraction(25))
         else:
+            sound = None
+            if not frames.live and not options.loop:
+                sound = stack.enter_context(closing(VideoReader(given)))
             sink = FileSink(
                 options.sink,
                 size,
                 Fraction(25),
                 encoding=Encoding(gpu=animator.networks.device.type == "cuda", comment=tag(animator.name)),
                 overwrite=options.overwrite,
+                sound=sound,
                 warn=show_warning,
             )
             if is_url(options.sink):

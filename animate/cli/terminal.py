@@ -6,17 +6,13 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import Any, TextIO
 
 from ..errors import InputError
+from ..io.stops import STOPS, StopSignal
 
-STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""The signals that end a command as Ctrl-C does."""
-_TOGETHER = 1.0  # seconds: a terminal that closes, or a service that stops, sends several of them
 _ERRORS = "gfla.printable"
 _STANDARD = (
     (0, os.O_RDONLY),
@@ -49,27 +45,6 @@ def has_terminal() -> bool:
     """Whether stderr is a terminal that may be drawn on; NO_COLOR and TERM=dumb say that it is not."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return bool(not plain and sys.stderr and sys.stderr.isatty())
-
-
-class StopSignal:
-    """A signal's handler that raises KeyboardInterrupt; of several that come together only for the first.
-
-    came: whether there was one.
-    """
-
-    def __init__(self) -> None:
-        self._last = -_TOGETHER
-        self.came = False
-
-    def is_repeated(self) -> bool:
-        """Note a signal; whether it came together with the one before."""
-        now = time.monotonic()
-        before, self._last, self.came = self._last, now, True
-        return now - before < _TOGETHER
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if not self.is_repeated():
-            raise KeyboardInterrupt
 
 
 class _Stream:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...models import Generator, Reference, load_generator
+from ...models.frames import map_tensors
 from ..compute.devices import fast_arithmetic, to_device, to_host
 from ..ibug68 import MIRROR
 from ..structure import closeup_maps
@@ -139,7 +140,8 @@ def draw_closeups(
     net: Generator, references: CloseupReferences, places: NDArray[np.float32]
 ) -> tuple[Closeup, ...]:
     """The squares of a face whose points `places` (70, 2) are pixels of its crop. None where nothing changes:
-    there the warped photograph is sharper than any drawing. The weight of what is not finite is 0."""
+    there the warped photograph is sharper than any drawing. Which of them are drawn does not change how. The
+    weight of what is not finite is 0."""
     size, device = net.config.size, next(net.parameters()).device
     matrices = [closeup_matrix(places, part, size) for part in PARTS]
     squares = [into_square(places, matrix, part) for matrix, part in zip(matrices, PARTS, strict=True)]
@@ -150,10 +152,14 @@ def draw_closeups(
     ]
     if not any(weights):
         return ()
-    points = to_device(np.stack(squares), device)
+    drawn = [n for n in range(len(PARTS)) if weights[n] > 0 or not net.any_batch]
+    points = to_device(np.stack([squares[n] for n in drawn]), device)
     with torch.inference_mode(), fast_arithmetic(device):
-        ahead = net.look_ahead(_maps(points, size), points, references.reference)
-        output, _ = net.frame(ahead, references.reference, ())
+        reference = references.reference
+        if len(drawn) < len(PARTS):
+            reference = map_tensors(lambda tensor: tensor[drawn], reference)
+        ahead = net.look_ahead(_maps(points, size), points, reference)
+        output, _ = net.frame(ahead, reference, ())
         finite = bool(output.image.sum().isfinite())
         flow, mask = (field[:, 0] for field in output.motions[-1])
         fields = (field.float().nan_to_num().permute(0, 2, 3, 1) for field in (output.image, flow, mask))
@@ -161,12 +167,12 @@ def draw_closeups(
         faces, flows, masks = to_host(((face.clamp(-1, 1) * 127.5 + 127.5).round().byte(), flow, mask))
     return tuple(
         Closeup(
-            Drawing(faces[n], flows[n], masks[n, ..., 0]),
+            Drawing(faces[at], flows[at], masks[at, ..., 0]),
             references.canvases[n],
             matrices[n],
             weights[n] if finite else 0.0,
         )
-        for n in range(len(PARTS))
+        for at, n in enumerate(drawn)
     )
 
 

@@ -41,7 +41,7 @@ def place(backend: str, asked: str) -> Placement:
         if backend == "torch" or device != "cpu" or platform.machine().lower() not in _EIGHT_BITS:
             return Placement(device, "torch", reason)
         if there:
-            return Placement(device, "openvino", f"{reason}; there OpenVINO is faster than torch")
+            return Placement(device, "openvino", f"{reason}; OpenVINO in eight bits is faster than torch")
         return Placement(device, "torch", f"{reason}; OpenVINO would be faster, but is not installed")
     if asked not in ("auto", "cpu"):
         raise InputError(f"--backend {backend}", "it computes on the CPU", f"leave --device {asked} out")

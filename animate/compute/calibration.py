@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from ..io.image import read_image
-from ..synthetic.talking_head import TalkingHead, act
-from ..synthetic.talking_head.acting import RATE
 from ..video import Frame, VideoReader
 
 _ASSETS = Path(__file__).parents[1] / "assets"
@@ -24,6 +22,9 @@ _LIGHTS = (1.0, 0.5, 1.6)
 
 def calibration_scenes() -> Iterator[tuple[np.ndarray, Iterator[Frame]]]:
     """Pairs of a portrait, (H, W, 3) uint8 RGB, and driving frames: some 125 frames in all."""
+    from ..synthetic.talking_head import TalkingHead, act
+    from ..synthetic.talking_head.acting import RATE
+
     photograph, _ = read_image(_ASSETS / "astronaut.jpg")
     for light in _LIGHTS:
         with VideoReader(_ASSETS / "driver.mp4") as driver:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -11,8 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...models import CONFIGS, Generator
+from ...models.ops.trial import fault, has_triton, kernel_fault, relative_error
 from ..errors import InputError
 
+_HALF_ERROR = 0.1
+"""Of a frame, relative: half precision itself gives some .01."""
 _WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of ONEDNN_MAX_CPU_ISA under which torch's convolutions do not multiply in bfloat16."""
 
@@ -28,20 +33,57 @@ def choose_device(asked: str = "auto") -> tuple[str, str]:
     if asked != "auto":
         if not there[asked]:
             raise InputError(f"--device {asked}", "torch sees no such device here", "leave --device out")
-        return asked, "as asked"
+        return asked, "; ".join(("as asked", *device_faults(torch.device(asked))))
     chosen = next(name for name, is_there in there.items() if is_there)
     if chosen == "cpu":
         return chosen, "torch sees no GPU"
-    return (
-        chosen,
-        f"the fastest torch sees: {torch.cuda.get_device_name() if chosen == 'cuda' else 'Apple GPU'}",
-    )
+    name = torch.cuda.get_device_name() if chosen == "cuda" else "Apple GPU"
+    return chosen, "; ".join((f"the fastest torch sees: {name}", *device_faults(torch.device(chosen))))
+
+
+def device_faults(device: torch.device) -> list[str]:
+    """What is not used on a GPU because it was tried there and is wrong: a sentence's part for each."""
+    if device.type != "cuda":
+        return []
+    found = {"float32 alone": half_fault(device) if _multiplies_halves() else None}
+    if has_triton():
+        found["without our kernels"] = kernel_fault(device)
+    return [f"{without}: {reason}" for without, reason in found.items() if reason]
+
+
+@cache
+def half_fault(device: torch.device) -> str | None:
+    """Why a GPU is not to compute in half precision, tried on one frame of a small generator."""
+    return fault(device, "half precision", half_error, _HALF_ERROR)
+
+
+def half_error(device: torch.device) -> float:
+    """How far a frame in half precision is from float32, relative to its largest value."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = Generator(CONFIGS["face-tiny"]).eval().to(device)
+    size, frames = generator.config.size, []
+    random = torch.Generator().manual_seed(0)
+    image = (torch.rand(1, 3, size, size, generator=random) * 2 - 1).to(device)
+    structure = torch.rand(1, 1, generator.config.structure_channels, size // 4, size // 4, generator=random)
+    points = torch.rand(1, 1, 68, 2, generator=random).to(device) * size
+    structure = structure.to(device)
+    for half in (False, True):
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+            reference = generator.encode_reference(image, structure[:, 0], points[:, 0])
+            frames.append(generator(structure, points, reference)[0])
+    return relative_error(frames[1], frames[0])
+
+
+def _multiplies_halves() -> bool:
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def fast_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware multiplies it faster than float32, else float32."""
+    """bfloat16 where the hardware multiplies it faster than float32, and rightly, else float32."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+        good = _multiplies_halves() and half_fault(device) is None
+        return torch.bfloat16 if good else torch.float32
     if device.type == "cpu":
         can = torch.cpu.get_capabilities()
         # Without AMX, Intel's AVX512-BF16 took 1.3 to 1.6 times as long as float32, AMD's .7 times.
@@ -101,33 +143,11 @@ def restore_thread_count() -> Iterator[None]:
         set_thread_count(before)
 
 
-def use_own_stream(device: torch.device) -> None:
-    """On CUDA, give the calling thread a stream of its own, which runs beside those of other threads.
-
-    Streams do not wait for each other: call `synchronize` before another thread reads a result.
-    """
-    if device.type == "cuda":
-        torch.cuda.set_stream(torch.cuda.Stream(device))
-
-
-def synchronize(device: torch.device) -> None:
-    """On CUDA, wait for the calling thread's stream: its results may then be read, its inputs freed."""
-    if device.type == "cuda":
-        torch.cuda.current_stream(device).synchronize()
-
-
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
-    """`array` on `device`; to CUDA from pinned memory, so that nobody waits for the copy."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    """`array` on `device`."""
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
 
 def to_host(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
-    """Tensors of one device as contiguous arrays; from CUDA through pinned memory, with one wait for all."""
-    if tensors[0].device.type != "cuda":
-        return [tensor.contiguous().cpu().numpy() for tensor in tensors]
-    copies = [
-        torch.empty(t.shape, dtype=t.dtype, pin_memory=True).copy_(t, non_blocking=True) for t in tensors
-    ]
-    synchronize(tensors[0].device)
-    return [copy.numpy() for copy in copies]
+    """Tensors of one device as contiguous arrays."""
+    return [tensor.contiguous().cpu().numpy() for tensor in tensors]

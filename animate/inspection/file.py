@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,11 @@ def inspect_file(
         with VideoReader(file) as reader:
             return _inspect_video(file, media, reader, landmarker, progress)
     image, *_ = read_source(file)
-    faces, turns = find_in_tiles(landmarker, image), 0
-    if not faces and (turns := quarter_turns(landmarker.find, image)):
+    find = partial(find_in_tiles, landmarker)
+    faces, turns = find(image), 0
+    if not faces and (turns := quarter_turns(find, image)):
         image = np.ascontiguousarray(np.rot90(image, turns))
-        faces = landmarker.find(image)
+        faces = find(image)
     numbered = tuple(number_faces(faces))
     return Inspection(file, image, numbered, frames=1, found=min(len(faces), 1), turns=turns)
 

@@ -18,7 +18,8 @@ MOST = 8 << 30
 """Bytes that are kept at most."""
 _SPARE = 256 << 20  # bytes of the disk that are left free
 _CHUNK = 1 << 20
-_HEAD = 64 << 10  # bytes in which the order of an mp4's parts must be seen
+_READ = 64 << 10  # bytes
+_HEAD = 16 << 20  # bytes in which the order of an mp4's parts must be seen: some leave room for their index
 _BEFORE = {b"ftyp", b"free", b"skip", b"wide", b"uuid", b"pdin", b"styp", b"sidx"}
 
 
@@ -30,9 +31,10 @@ def readable(raw: io.RawIOBase, name: str) -> io.RawIOBase:
     """
     if raw.seekable():
         return raw
-    head = b""
-    while index_is_last(head) is None and (more := raw.read(_HEAD)):
-        head += more
+    begun = bytearray()
+    while index_is_last(begun) is None and (more := raw.read(_READ)):
+        begun += more
+    head = bytes(begun)
     return keep(raw, name, head) if index_is_last(head) else _Continued(head, raw)
 
 
@@ -65,12 +67,12 @@ def keep(raw: io.RawIOBase | IO[bytes], name: str, head: bytes = b"", most: int 
         raise
 
 
-def index_is_last(head: bytes) -> bool | None:
+def index_is_last(head: bytes | bytearray) -> bool | None:
     """Whether a file that begins so is an mp4 or mov whose media come before their index; None if more of it
     must be known."""
     at = 0
     while at + 8 <= len(head):
-        size, kind = int.from_bytes(head[at : at + 4]), head[at + 4 : at + 8]
+        size, kind = int.from_bytes(head[at : at + 4]), bytes(head[at + 4 : at + 8])
         if kind == b"mdat":
             return True
         if kind not in _BEFORE or size < 8:

@@ -9,14 +9,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import torch
-
-from ..compute.devices import synchronize, use_own_stream
 from ..networks import Networks
-from ..stages import Item, Stages
+from ..stages import Stages
 from ..state import AnimationState
 
 T = TypeVar("T")
@@ -24,14 +20,10 @@ DEPTH = 3  # items between two stages: enough to even out their pace, and few
 
 
 class Stage(NamedTuple):
-    """A name and what is done to each item, always by one thread and in order, so it may keep state.
-
-    begin: called once in the stage's own thread before the first item.
-    """
+    """A name and what is done to each item, always by one thread and in order, so it may keep state."""
 
     name: str
     work: Callable[[Any], Any]
-    begin: Callable[[], object] | None = None
 
 
 @dataclass
@@ -175,8 +167,6 @@ class Stream(Generic[T]):
         count, inlet, out = self._counts[index + 1], self._channels[index], self._channels[index + 1]
         item: Any = None
         try:
-            if stage.begin:
-                stage.begin()
             while (item := inlet.get()) is not _END:
                 began = time.perf_counter()
                 done = stage.work(item)
@@ -263,32 +253,26 @@ class _Channel:
 class ThreadedStep:
     """`Animator.step` as stages of a `Stream` of `Pair`s: the same pictures, bit for bit.
 
-    Each stage keeps its own state, which no other thread touches.
+    Each stage keeps its own state, which no other thread touches. On CUDA all threads give their work to the
+    one default stream, which does it in the order in which it comes: what a stage hands on is in that order
+    too, so none has to wait, and a stage's seconds there are those of giving the work, not of doing it.
     """
 
     def __init__(self, networks: Networks, state: AnimationState):
-        self._begin, device = state, networks.device
-        synchronize(device)  # the state's tensors were made in this thread's CUDA stream
+        self._begin = state
         step = Stages.of(networks, state)
-        self._track = _Keeping(step.track, state.tracking, device)
-        self._retarget = _Keeping(step.retarget, state.motion, device)
-        self._generate = _Keeping(step.generate, state.memory, device)
-        self._finish = _Keeping(step.finish, state.drawing, device)
-
-        def stateless(stage: Callable[[Item], Item], item: Item) -> Item:
-            item = stage(item)
-            synchronize(device)
-            return item
-
-        own_stream = partial(use_own_stream, device)
+        self._track = _Keeping(step.track, state.tracking)
+        self._retarget = _Keeping(step.retarget, state.motion)
+        self._generate = _Keeping(step.generate, state.memory)
+        self._finish = _Keeping(step.finish, state.drawing)
         self.stages = [
-            Stage("track", self._track, own_stream),
-            Stage("retarget", self._retarget, own_stream),
-            Stage("look_ahead", partial(stateless, step.look_ahead), own_stream),
-            Stage("generate", self._generate, own_stream),
-            Stage("close_up", partial(stateless, step.close_up), own_stream),
-            Stage("finish", self._finish, own_stream),
-            Stage("compose", step.compose, own_stream),
+            Stage("track", self._track),
+            Stage("retarget", self._retarget),
+            Stage("look_ahead", step.look_ahead),
+            Stage("generate", self._generate),
+            Stage("close_up", step.close_up),
+            Stage("finish", self._finish),
+            Stage("compose", step.compose),
         ]
 
     @property
@@ -306,10 +290,9 @@ class ThreadedStep:
 class _Keeping:
     """A stage with its state, called with one item after the other."""
 
-    def __init__(self, stage: Callable[[Any, Any], tuple[Any, Any]], state: Any, device: torch.device):
-        self._stage, self.state, self._device = stage, state, device
+    def __init__(self, stage: Callable[[Any, Any], tuple[Any, Any]], state: Any):
+        self._stage, self.state = stage, state
 
     def __call__(self, item: Any) -> Any:
         item, self.state = self._stage(item, self.state)
-        synchronize(self._device)
         return item

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
 from typing import Any
@@ -10,14 +11,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, InputWarning, Warn, ignore
-from ..video import Encoding, Frame, VideoWriter
+from ..video import Encoding, Frame, VideoReader, VideoWriter
 from .live import CLOCK, Sink
 
 _LAST_WAIT = 5.0  # seconds for the last frame: an address that nobody has fails after three
 
 
 class FileSink:
-    """A file, udp://, rtmp:// or whatever VideoWriter takes; encoding: as there."""
+    """A file, udp://, rtmp:// or whatever VideoWriter takes; encoding: as there.
+
+    sound: a file that plays at its own speed from the frames' time 0 on; its sound goes with them, up to the
+    last of them. It is the caller's to close.
+    """
 
     def __init__(
         self,
@@ -27,14 +32,21 @@ class FileSink:
         *,
         encoding: Encoding | None = None,
         overwrite: bool = False,
+        sound: VideoReader | None = None,
         warn: Warn = ignore,
     ):
-        self._writer = VideoWriter(name, size, rate, CLOCK, encoding=encoding, overwrite=overwrite, warn=warn)
+        self._writer = VideoWriter(
+            name, size, rate, CLOCK, encoding=encoding, audio_from=sound, overwrite=overwrite, warn=warn
+        )
         self._writer.__enter__()
+        begin = next(iter(sound)).seconds if sound else Fraction(0)
+        self._begin, self._rate = round(begin / CLOCK), rate
         self._written = False
 
     def show(self, frame: Frame) -> None:
+        frame = replace(frame, pts=frame.pts + self._begin)
         self._writer.write(frame)
+        self._writer.cut(frame.seconds + 1 / self._rate)
         self._written = True
 
     def close(self) -> None:

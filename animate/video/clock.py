@@ -16,7 +16,7 @@ _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same 
 _OVERFLOW = Fraction(30 * 3600)  # seconds; it believes no leap of more in any container
 _PLAUSIBLE = 70  # frames a second up to which a container's average is believed unseen
 _TIMED_BY_DECODING = {"avi", "asf"}  # their packets carry no time of presentation
-_TO_THE_END = {"matroska,webm", "nut"}  # their duration counts from 0, wherever they begin
+_TO_THE_END = {"matroska,webm", "nut", "asf"}  # their duration counts from 0, wherever they begin
 
 SAMPLE = 60
 """Packets whose times are looked at where the container's average rate is implausible."""
@@ -50,6 +50,14 @@ def promised_end(container: InputContainer, stream: av.VideoStream) -> Fraction 
     if container.format.name == "avi":  # a count of ticks, which a file that was cut off keeps
         length = max(length, stream.frames * stream.time_base)
     return (stream.start_time or 0) * stream.time_base + length
+
+
+def last_indexed(container: InputContainer, stream: av.VideoStream) -> int | None:
+    """When the last packet of the stream's index is decoded, ticks; None without a whole index."""
+    count = len(stream.index_entries)
+    if not _is_indexed(container) or not stream.frames or not count:
+        return None
+    return stream.index_entries[count - 1].timestamp
 
 
 def _less_start(container: InputContainer, length: Fraction, start: Fraction) -> Fraction:

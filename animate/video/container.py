@@ -59,7 +59,7 @@ class ContainerSink:
         self._count = 0
         self._reformatter = VideoReformatter()
         try:
-            self._stream = self._add_stream(rate, time_base)
+            self._stream = self._add_stream(rate, time_base, encoding.key_frames)
             if audio_from and container.sound:
                 self._sound = Sound.of(audio_from, self._container, output, warn)
             elif audio_from and audio_from.sounds:
@@ -71,8 +71,10 @@ class ContainerSink:
             raise
         self._palette = _GifPalette(size, encoding.alpha) if codec.encoder == "gif" else None
 
-    def _add_stream(self, rate: Fraction, time_base: Fraction) -> av.VideoStream:
+    def _add_stream(self, rate: Fraction, time_base: Fraction, key_frames: int | None) -> av.VideoStream:
         codec, options = self._output.codec, dict(self._output.codec.options)
+        if key_frames:
+            options["g"] = str(key_frames)
         if self._output.container.live:
             options["g"] = str(round(rate) or 1)
         if codec.fastest:  # nominal: each frame's own time counts
@@ -125,8 +127,8 @@ class ContainerSink:
             with _same_priority():
                 return self._stream.encode(frame)
         except (FFmpegError, ValueError) as error:
-            encoder = self._output.codec.encoder
-            reason = f"{encoder} does not encode {self._size[0]}x{self._size[1]} ({error})"
+            encoder, why = self._output.codec.encoder, getattr(error, "strerror", None) or error
+            reason = f"{encoder} does not encode {self._size[0]}x{self._size[1]} ({why})"
             raise InputError(self._output.name, reason, "take another --codec") from error
 
     def _mux(self, packets: list[av.Packet]) -> None:

@@ -103,7 +103,8 @@ class Input:
         try:
             with urllib.request.urlopen(self.url, timeout=_OPEN) as answer:
                 head = answer.read(_HEAD)
-                return self._open(keep(answer, self.name, head)) if index_is_last(head) else None
+                streamed = index_is_last(head) is False
+                return None if streamed else self._open(keep(answer, self.name, head))
         except (OSError, FFmpegError):
             return None
 

@@ -81,6 +81,7 @@ class VideoReader:
         self._container: InputContainer | None = None
         self.sounds: list[av.AudioStream] = []
         self._salvage: Salvage | None = None
+        self._lost: tuple[Span, ...] | None = None
         self.sound_packets: deque[av.Packet] = deque()
         self._queue_sound = True
         self.ended = False
@@ -162,7 +163,8 @@ class VideoReader:
 
     def close(self) -> None:
         self._decoded.close()
-        if self._container:
+        if self._container and self._lost is None:
+            self._lost = self.lost  # FFmpeg's account of the file goes with it
             self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -238,6 +240,8 @@ class VideoReader:
     @property
     def lost(self) -> tuple[Span, ...]:
         """Spans, seconds from the beginning, that so far did not decode or came out damaged."""
+        if self._lost is not None:
+            return self._lost
         begin = self.zero if self._from is None else self._from
         spans = []
         for span in self._salvage.lost() if self._salvage else ():

@@ -14,7 +14,7 @@ from av.error import FFmpegError
 
 from ..io.memory import check_memory
 from ..io.timecode import Span, join_spans
-from .clock import length_slack, promised_end
+from .clock import last_indexed, length_slack, promised_end
 
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
 
@@ -51,6 +51,9 @@ class Salvage:
         self._errors = 0
         self._start = None if start is None else start / self._tick  # in ticks
         self._last_end: int | None = None  # in ticks
+        assert isinstance(stream.container, InputContainer)
+        self._indexed = last_indexed(stream.container, stream)
+        self._last_dts: int | None = None
         self._ran_out = False
 
     def frames(self) -> Generator[av.VideoFrame]:
@@ -76,6 +79,7 @@ class Salvage:
 
     def _expect(self, packet: av.Packet) -> "_Waiting | None":
         """Note a packet that is to become a frame."""
+        self._last_dts = packet.dts if packet.dts is not None else self._last_dts
         if self._by_decoding:
             packet.pts = None
         at = packet.dts if self._by_decoding else packet.pts
@@ -97,6 +101,8 @@ class Salvage:
         container = self._stream.container
         assert isinstance(container, InputContainer)
         end = promised_end(container, self._stream) if self._ran_out else None
+        if self._indexed is not None and (self._last_dts or 0) >= self._indexed:
+            end = None  # all is there: an edit list may show the last picture for longer
         if end is not None and self._last_end is not None:
             promised = round(end / self._tick)
             slack = max(2 * self._usual, 2 * self._longest, length_slack(container) / self._tick)

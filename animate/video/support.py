@@ -9,12 +9,17 @@ import io
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.audio.layout import AudioLayout
 from av.error import FFmpegError
 
 from .formats import Codec, Container
 
 _STANDARD = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_TRIED = 3
+"""Frames: the second and the third refer to others."""
+_NEAR = 8.0
+"""Levels of 255, mean: what any quality keeps of a plain ramp, and no wrong picture does."""
 
 
 def prefer_gpu(codec: Codec, size: tuple[int, int]) -> Codec:
@@ -23,18 +28,30 @@ def prefer_gpu(codec: Codec, size: tuple[int, int]) -> Codec:
 
 
 def encodes(codec: Codec, size: tuple[int, int]) -> bool:
-    """Whether the encoder takes a frame of `size` (width, height) here and now."""
+    """Whether the encoder takes frames of `size` (width, height) here and now, and they come back alike."""
+    shades = np.linspace(40, 200, size[0], dtype=np.uint8)
+    pictures = [np.broadcast_to((shades + 8 * n)[:, None], (size[1], size[0], 3)) for n in range(_TRIED)]
     try:
         context = av.CodecContext.create(codec.encoder, "w")
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height = size
         context.pix_fmt, context.time_base = codec.pixels, Fraction(1, 25)
         context.options = dict(codec.options)
-        frame = av.VideoFrame(*size, codec.pixels)
-        frame.pts = 0
-        return any(packet.size for packet in (*context.encode(frame), *context.encode(None)))
+        decoder = av.CodecContext.create(context.codec.canonical_name, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        packets = []
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
+            frame.pts = number
+            packets += context.encode(frame.reformat(format=codec.pixels))
+        packets += context.encode(None)
+        again = [frame for packet in (*packets, None) for frame in decoder.decode(packet)]
+        seen = [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in again]
     except (FFmpegError, ValueError):
         return False
+    if len(seen) != len(pictures):
+        return False
+    return all(np.abs(a - b).mean() < _NEAR for a, b in zip(seen, pictures, strict=True))
 
 
 def holds_sound(container: Container, source: av.AudioStream) -> bool:
@@ -60,9 +77,10 @@ def is_lossless(codec: str) -> bool:
 
 def open_layout(encoder: str, layout: AudioLayout, rate: int) -> AudioLayout:
     """The layout with which `encoder` keeps most of the channels: the same, the standard one of as many
-    channels, or stereo."""
+    channels, or stereo. AAC has no side channels: decoders would not know where such are."""
     standard = _STANDARD.get(layout.nb_channels)
-    for name in (layout.name, standard):
+    same = layout.name.removesuffix("(side)") if encoder == "aac" else layout.name
+    for name in (same, standard):
         if name and _opens(encoder, name, rate):
             return AudioLayout(name)
     return AudioLayout("mono" if layout.nb_channels == 1 else "stereo")

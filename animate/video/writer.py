@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
@@ -12,6 +13,7 @@ from ..errors import InputError, InputWarning, Warn, ignore
 from ..io.atomic import part_file
 from ..io.image import comment_options
 from ..io.paths import numbered_files
+from ..io.stops import hold_stops
 from .container import ContainerSink
 from .formats import Encoding, Output
 from .frame import Frame
@@ -20,7 +22,8 @@ from .support import prefer_gpu
 
 
 class VideoWriter:
-    """Writes a video; use it with `with`. An error in the block leaves no file, or the old one.
+    """Writes a video; use it with `with`. An error in the block leaves no file, or the old one; Ctrl-C
+    while a whole video is closed lets it be finished.
 
     path: the ending decides the format (formats.py); "-" is standard output, udp:// and rtmp:// are sent.
     size: (width, height) of the frames; where the codec takes only even sizes an odd one loses its last
@@ -59,6 +62,7 @@ class VideoWriter:
         self._origin = audio_from.origin if audio_from else Fraction(0)
         if audio_from and not self.output.container.sound:
             audio_from.drop_sound()
+        self._is_cut = False
         self._sink: ContainerSink | _NumberedSink
         if self.output.numbered:
             self._sink = _NumberedSink(self.output, encoding.comment)
@@ -73,7 +77,8 @@ class VideoWriter:
             self._sink.discard()
             return
         try:
-            self._sink.finish()
+            with nullcontext() if self._is_cut else hold_stops():
+                self._sink.finish()
         except BaseException:
             self._sink.discard()
             raise
@@ -88,6 +93,7 @@ class VideoWriter:
 
     def cut(self, seconds: Fraction) -> None:
         """The frames end before the reader's: take no sound after `seconds` of its clock."""
+        self._is_cut = True
         self._sink.cut(seconds)
 
 

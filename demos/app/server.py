@@ -58,7 +58,8 @@ def start(
     such device, or the host and port cannot be listened on.
     """
     check_address(host, port)
-    animator = animator or Animator.from_pretrained(device=device)
+    # Converting for OpenVINO would hold the first visitor up for half a minute.
+    animator = animator or Animator.from_pretrained(device=device, backend="torch")
     with server_folder() as folder:
         service = Service(animator, folder, limits or Limits())
         before = os.environ.get("GRADIO_TEMP_DIR")

@@ -9,14 +9,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .reference import KernelNet, positions
+from .trial import has_triton, kernel_fault
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
@@ -95,13 +93,13 @@ def attention_warp(values: Tensor, keys: Tensor, queries: Tensor, alpha: float) 
 
 
 def _has_kernels(source: Tensor) -> bool:
-    """Whether the Triton kernels can take `source`."""
-    return source.is_cuda and source.dtype != torch.float64 and _has_triton()
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
+    """Whether the Triton kernels can take `source`, and are right on its GPU."""
+    return (
+        source.is_cuda
+        and source.dtype != torch.float64
+        and has_triton()
+        and kernel_fault(source.device) is None
+    )
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ B batch, N landmarks in iBUG order, pixels, x then y.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -63,18 +64,14 @@ def head_pose(points: Tensor) -> HeadPose:
     reduced to a rotation with one scale (POS, DeMenthon 1995)."""
     with torch.autocast(points.device.type, enabled=False):
         seen = points.float()[..., _RIGID, :]
-        trust = seen.new_tensor(_TRUST)[:, None] / sum(_TRUST)
-        solid = seen.new_tensor(_SOLID)
-        middle, mean = (trust * solid).sum(0), (trust * seen).sum(-2)
-        apart = solid - middle
-        solver = torch.linalg.inv((trust * apart).mT @ apart) @ (trust * apart).mT  # (3, N)
+        trust, solver, offset = _camera(seen.device)
+        mean = (trust * seen).sum(-2)
         affine = (solver @ (seen - mean[..., None, :])).mT  # (..., 2, 3)
         square = affine @ affine.mT
         volume = (square[..., 0, 0] * square[..., 1, 1] - square[..., 0, 1].square()).clamp_min(1e-8).sqrt()
         length = (square[..., 0, 0] + square[..., 1, 1] + 2 * volume).sqrt()  # both singular values summed
         root = (square + volume[..., None, None] * torch.eye(2, device=seen.device)) / length[..., None, None]
         turn = torch.linalg.inv(root) @ affine  # its two first rows
-        offset = seen.new_tensor(_CENTRE) - middle
         scale = length / 2
         centre = mean + scale[..., None] * (turn @ offset)
     return HeadPose(scale, torch.atan2(turn[..., 1, 0], turn[..., 0, 0]), centre)
@@ -91,9 +88,28 @@ def follow_head(places: Tensor, here: HeadPose, there: HeadPose) -> Tensor:
 
 def head_outline(pose: HeadPose) -> Tensor:
     """Points on the outline of the heads of `pose`, above the neck: (..., P, 2)."""
+    one = torch.ones_like(pose.scale)
+    unmoved = HeadPose(one, 0 * one, torch.zeros_like(pose.centre))
+    return follow_head(_unit_outline(pose.scale.device), unmoved, pose)
+
+
+@cache
+def _unit_outline(device: torch.device) -> Tensor:
     wide, high, down = _OUTLINE
     angles = (2 * math.pi * k / _OUTLINE_POINTS for k in range(_OUTLINE_POINTS))
     around = [(wide * math.cos(a), high * math.sin(a) + down) for a in angles]
-    unit = pose.scale.new_tensor([place for place in around if place[1] < _LOWEST])
-    one = torch.ones_like(pose.scale)
-    return follow_head(unit, HeadPose(one, 0 * one, torch.zeros_like(pose.centre)), pose)
+    with torch.inference_mode(False):  # training may ask later
+        return torch.tensor([place for place in around if place[1] < _LOWEST], device=device)
+
+
+@cache
+def _camera(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """What `head_pose` needs of the solid head: the landmarks' weights (N, 1), the least-squares solver of an
+    affine camera (3, N), and the way from the weighted mean to the head's centre (3,)."""
+    with torch.inference_mode(False), torch.no_grad():
+        trust = torch.tensor(_TRUST, device=device)[:, None] / sum(_TRUST)
+        solid = torch.tensor(_SOLID, device=device)
+        middle = (trust * solid).sum(0)
+        apart = solid - middle
+        solver = torch.linalg.inv((trust * apart).mT @ apart) @ (trust * apart).mT
+        return trust, solver, torch.tensor(_CENTRE, device=device) - middle

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..config import Task
-from .head import follow_head, head_outline, head_pose
+from .head import HeadPose, follow_head, head_outline, head_pose
 from .limbs import limb_flows
 
 CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
@@ -44,7 +44,7 @@ class Spline(NamedTuple):
         points: (B, N, 2) the target's landmarks, pixels of the picture, x then y. size: its side.
         held: what else the spline holds.
         factors, pivots: of the spline's system, (B, K + 3, K + 3), K knots. basis: (B, K + 3, n, n) at the
-            centres of the cells.
+            centres of the cells. head: the pose of the target's head, if the spline holds it.
     """
 
     points: Tensor
@@ -53,6 +53,7 @@ class Spline(NamedTuple):
     factors: Tensor
     pivots: Tensor
     basis: Tensor
+    head: HeadPose | None = None
 
     @classmethod
     def through(
@@ -61,9 +62,10 @@ class Spline(NamedTuple):
         """From landmarks `points` (B, N, 2) of a picture of side `size`, pixel centres at integers, evaluated
         at the centres of cells of `stride` pixels."""
         with torch.autocast(points.device.type, enabled=False):
-            target = points.float()
+            target, head = points.float(), None
             if held == "head":
-                target = torch.cat((target, head_outline(head_pose(points))), dim=1)
+                head = head_pose(points)
+                target = torch.cat((target, head_outline(head)), dim=1)
             knots = (target + 0.5) / size
             if held != "nothing":
                 fixed = _border(knots.device, lower=held == "head").expand(len(knots), -1, -1)
@@ -81,23 +83,31 @@ class Spline(NamedTuple):
             square = (centre - y).square()[..., :, None] + (centre - x).square()[..., None, :]
             plane = F.pad(grid, (0, 0, 0, 0, 0, 1), value=1.0).expand(len(knots), -1, -1, -1)
             basis = torch.cat((_radial(square), plane), dim=1)
-        return cls(points, size, held, factors, pivots, basis)
+        return cls(points, size, held, factors, pivots, basis, head)
 
     def flows(self, references: Tensor) -> Tensor:
         """Still, rigid and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2, n, n), pixels."""
         stride = self.size // self.basis.shape[-1]
-        whole = head_flow if self.held == "head" else similarity_flow
-        rigid = whole(self.points, references, self.size, stride)
-        return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
+        if self.head is None:
+            rigid = similarity_flow(self.points, references, self.size, stride)
+            return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
+        there = head_pose(references)
+        rigid = _moved_grid(self._here(), there, self.size, stride)
+        return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references, there)), dim=2)
 
-    def flow(self, references: Tensor) -> Tensor:
-        """See `spline_flow`."""
+    def _here(self) -> HeadPose:
+        """The pose of the target's head beside those of references, (B, 1)."""
+        assert self.head is not None
+        return HeadPose(*(part[:, None] for part in self.head))
+
+    def flow(self, references: Tensor, there: HeadPose | None = None) -> Tensor:
+        """See `spline_flow`. there: the pose of the references' heads, if it is known."""
         with torch.autocast(self.points.device.type, enabled=False):
             moves = references.float() - self.points.float()[:, None]  # (B, R, N, 2)
             if self.held == "head":
-                here, there = head_pose(self.points[:, None]), head_pose(references)
-                outline = head_outline(here)
-                moves = torch.cat((moves, follow_head(outline, here, there) - outline), dim=2)
+                here, outline = self._here(), head_outline(self._here())
+                moved = follow_head(outline, here, there or head_pose(references))
+                moves = torch.cat((moves, moved - outline), dim=2)
             moves = (moves / self.size).permute(0, 2, 1, 3).flatten(2)
             moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # what is fixed stays
             solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)
@@ -174,10 +184,14 @@ def spline_flow(target: Tensor, references: Tensor, size: int, stride: int, held
 
 def head_flow(target: Tensor, references: Tensor, size: int, stride: int) -> Tensor:
     """As `spline_flow`, by the head as one body: shift, scale and roll of its centre (`head`)."""
-    with torch.autocast(target.device.type, enabled=False):
+    return _moved_grid(head_pose(target[:, None]), head_pose(references), size, stride)
+
+
+def _moved_grid(here: HeadPose, there: HeadPose, size: int, stride: int) -> Tensor:
+    with torch.autocast(here.scale.device.type, enabled=False):
         cells = size // stride
-        places = size * _grid(cells, target.device)[:, None] - 0.5  # (1, 1, P, 2)
-        moved = follow_head(places, head_pose(target[:, None]), head_pose(references))
+        places = size * _grid(cells, here.scale.device)[:, None] - 0.5  # (1, 1, P, 2)
+        moved = follow_head(places, here, there)
         return (moved - places).mT.unflatten(3, (cells, cells))
 
 

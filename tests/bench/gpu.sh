@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Everything that a GPU can tell, in one command: needs torch, Triton, NumPy and OpenCV, nothing of ours installed.
-# The kernels' tests come first (with pytest where it is there), then the parts of the bench, each in a process of
-# its own; figures go to outputs/gpu-PART.json. compute-sanitizer, where there is one, checks bounds and races.
+# Everything that a GPU can tell, in one command of at most eight minutes: needs torch, Triton, NumPy and OpenCV, and
+# for the last two lines what the product needs. First what is tried at a GPU's first use, then the kernels against
+# the definition, then the parts of the bench; figures go to outputs/gpu-PART.json. What takes longer than its share
+# is stopped and counts as failed. With GPU_SANITIZE=1 compute-sanitizer checks bounds and races, which takes longer.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 link=$(mktemp -d)
@@ -11,13 +12,23 @@ export PYTHONPATH="$link:tests"
 python=${PYTHON:-python3}
 mkdir -p outputs
 failed=0
-kernels() { "$@" "$python" tests/bench/check_kernels.py || failed=1; }
-kernels
-if command -v compute-sanitizer >/dev/null; then
-    kernels compute-sanitizer --tool memcheck --error-exitcode 1
-    kernels compute-sanitizer --tool racecheck --error-exitcode 1
+try() { # SECONDS COMMAND...
+    echo "== ${*:2}"
+    timeout "$1" "${@:2}" || { echo "failed or too slow: ${*:2}"; failed=1; }
+}
+try 30 "$python" -c 'import torch
+from gfla.animate.compute.devices import choose_device, fast_precision
+device, why = choose_device("auto")
+print(device, why, fast_precision(torch.device(device)), sep="; ")'
+try 60 "$python" tests/bench/check_kernels.py
+if [ "${GPU_SANITIZE:-}" ] && command -v compute-sanitizer >/dev/null; then
+    for tool in memcheck racecheck; do
+        compute-sanitizer --tool $tool --error-exitcode 1 "$python" tests/bench/check_kernels.py || failed=1
+    done
 fi
-for part in ops generator scaling streams training; do
-    "$python" -m bench "$part" --device cuda --out "outputs/gpu-$part.json" || failed=1
+for part in ops:60 generator:60 scaling:60 film:90 training:60; do
+    try "${part#*:}" "$python" -m bench "${part%:*}" --device cuda --repeats 5 --out "outputs/gpu-${part%:*}.json"
 done
+try 45 "$python" -m gfla.animate.cli.animate animate/assets/astronaut.jpg animate/assets/driver.mp4 \
+    -o outputs/gpu.mp4 --overwrite --stats
 exit $failed

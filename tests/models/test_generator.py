@@ -221,7 +221,7 @@ def test_shares_and_fusion_are_convex():
     mask = shares(logits)
     assert mask.shape == logits.shape
     assert (mask.sum(1) < 1).all()
-    ones = fuse(torch.ones(2, 6, 4, 5), torch.ones(2, 3, 6, 4, 5), mask)
+    ones = fuse(torch.ones(2, 6, 4, 5), torch.ones(2, 3, 6, 4, 5).unbind(1), mask)
     torch.testing.assert_close(ones, torch.ones_like(ones))
 
 

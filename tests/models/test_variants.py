@@ -66,10 +66,10 @@ def test_bilinear_sampling_reads_what_the_flow_says():
 def test_summed_blends_double_with_two_references():
     x, logits = torch.randn(1, 4, 3, 3), torch.full((1, 2, 1, 3, 3), -50.0)
     sampled = torch.randn(1, 2, 4, 3, 3)
-    summed, mask = randomised(SummedBlends)._fuse(x, sampled, logits)
+    summed, mask = randomised(SummedBlends)._fuse(x, sampled.unbind(1), logits)
     torch.testing.assert_close(summed, 2 * x)
     assert mask.max() < 1e-6
-    ours, _ = randomised(Generator)._fuse(x, sampled, logits)
+    ours, _ = randomised(Generator)._fuse(x, sampled.unbind(1), logits)
     torch.testing.assert_close(ours, x)
     assert shares(logits).max() < 1e-6
 

@@ -1,6 +1,5 @@
 """A run that is killed and resumed is the run that was not; two processes are one with the whole batch."""
 
-import json
 import os
 import shutil
 import signal
@@ -23,18 +22,7 @@ from gfla.train.data.clips import Batch, load_clips
 from gfla.train.data.faces import Sampler
 from gfla.train.processes import defer_sigint
 from gfla.train.trainer import Trainer
-
-SPEED = {"samples_per_second", "loading"}
-RUN = """
-import sys, gfla.train.cli as cli, gfla.train.trainer as trainer, gfla.train.journal as journal
-trainer.CHECKPOINT_SECONDS, journal.LOG_STEPS, journal.find_spec = 0, 1, lambda name: None
-raise SystemExit(cli.main(sys.argv[1:]))
-"""
-
-
-def losses(run) -> list[dict]:
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in SPEED} for line in lines]
+from training_runs import RUN, losses
 
 
 @pytest.mark.slow

@@ -21,6 +21,9 @@ from .orientation import Orientation
 _WHOLE = Crop()
 _BT709 = 1  # ITU-T H.273: primaries, transfer and matrix all call it 1
 _UNSPECIFIED = 2
+_MATRICES = {0, 1, _UNSPECIFIED, 4, 5, 6, 7, 9}  # those that FFmpeg's scaler knows
+_RANGES = {0, 1, 2}
+_BT2020, _CONSTANT_LUMINANCE = 9, 10
 _ASPECTS = (Fraction(1, 8), Fraction(8))  # a pixel shape beyond these is damage, not intent
 _WORTH_A_THREAD = 1 << 19  # pixels
 _HD_ROWS = 720  # without a tag, players take the matrix of BT.709 from here on
@@ -66,6 +69,7 @@ class RgbConverter:
 
     def _convert(self, decoded: av.VideoFrame, to: str) -> np.ndarray:
         assert self._size is not None
+        self._make_known(decoded)
         matrix = None
         if decoded.colorspace == _UNSPECIFIED and not decoded.format.is_rgb:
             matrix = Colorspace.ITU709 if decoded.height >= _HD_ROWS else Colorspace.ITU601
@@ -89,6 +93,16 @@ class RgbConverter:
         return self._reformatter.reformat(
             decoded, **size, format=to, src_colorspace=matrix, threads=threads_for(self._size)
         ).to_ndarray()
+
+    def _make_known(self, decoded: av.VideoFrame) -> None:
+        """Replace tags that the scaler refuses."""
+        if decoded.colorspace not in _MATRICES:
+            close = decoded.colorspace == _CONSTANT_LUMINANCE
+            reason = f"its colours are coded by matrix {int(decoded.colorspace)} of ITU-T H.273"
+            self._warn_once(f"{reason}, which is read as {'BT.2020' if close else 'an ordinary one'}")
+            decoded.colorspace = _BT2020 if close else _UNSPECIFIED
+        if decoded.color_range not in _RANGES:
+            decoded.color_range = 0
 
     def _cropped(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
         """pixels: of a picture coded as `width` by `height`, with its pixels squared."""

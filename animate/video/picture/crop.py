@@ -5,14 +5,13 @@ FFmpeg's command obeys both; its libraries keep them where PyAV does not reach.
 
 import struct
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-_SEGMENT, _TRACKS, _CLUSTER = 0x18538067, 0x1654AE6B, 0x1F43B675
-_TRACK, _TYPE, _VIDEO = 0xAE, 0x83, 0xE0
+from ..ebml import CLUSTER, MAGIC, SEGMENT, TRACK, TRACKS, children, read_element
+
+_TYPE, _VIDEO = 0x83, 0xE0
 _CROPS = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
-_MATROSKA = b"\x1a\x45\xdf\xa3"
 _MP4 = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
 _WAY = (b"mdia", b"minf", b"stbl", b"stsd")
 _MOST = 1 << 24  # bytes of a header that are read
@@ -36,7 +35,7 @@ def declared_crop(path: Path | None, number: int, size: tuple[int, int]) -> Crop
         head = file.read(8)
         file.seek(0)
         try:
-            if head[:4] == _MATROSKA:
+            if head[:4] == MAGIC:
                 crops = list(_matroska(file))
             elif head[4:] in _MP4:
                 crops = list(_mp4(file, size))
@@ -51,46 +50,21 @@ def declared_crop(path: Path | None, number: int, size: tuple[int, int]) -> Crop
 
 def _matroska(file: BinaryIO) -> Iterator[Crop]:
     """Of each video track."""
-    while (element := _element(file)) is not None:
+    while (element := read_element(file)) is not None:
         name, length = element
-        if name == _CLUSTER:
+        if name == CLUSTER:
             return
-        if name == _SEGMENT:
+        if name == SEGMENT:
             continue
-        if name != _TRACKS or length is None or length > _MOST:
+        if name != TRACKS or length is None or length > _MOST:
             file.seek(length or 0, 1)
             continue
-        for track_name, track in _children(file.read(length)):
-            parts = dict(_children(track)) if track_name == _TRACK else {}
+        for track_name, track in children(file.read(length)):
+            parts = dict(children(track)) if track_name == TRACK else {}
             if _VIDEO in parts and parts.get(_TYPE, b"\1") == b"\1":
-                found = {name: int.from_bytes(value, "big") for name, value in _children(parts[_VIDEO])}
+                found = {name: int.from_bytes(value, "big") for name, value in children(parts[_VIDEO])}
                 yield Crop(**{side: found.get(name, 0) for name, side in _CROPS.items()})
         return
-
-
-def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
-    file = BytesIO(data)
-    while (element := _element(file)) is not None:
-        name, length = element
-        yield name, file.read() if length is None else file.read(length)
-
-
-def _element(file: BinaryIO) -> tuple[int, int | None] | None:
-    """The name of the next EBML element and its length, None if unknown; None at the end."""
-    name = _number(file, keep=True)
-    length = _number(file, keep=False)
-    return None if name is None or length is None else (name[0], None if length[1] else length[0])
-
-
-def _number(file: BinaryIO, *, keep: bool) -> tuple[int, bool] | None:
-    """A number of variable size, with its marking bit if `keep`, and whether all its bits are set."""
-    first = file.read(1)
-    if not first or not first[0]:
-        return None
-    more = 8 - first[0].bit_length()
-    data = first + file.read(more)
-    value, mark = int.from_bytes(data, "big"), 1 << (7 * (more + 1))
-    return value if keep else value - mark, value - mark == mark - 1
 
 
 def _mp4(file: BinaryIO, size: tuple[int, int]) -> Iterator[Crop]:

@@ -7,9 +7,11 @@ from fractions import Fraction
 import av
 from av.container import OutputContainer
 
-from .range import LEAD, SoundRange
+from .padding import add_copied_stream, leave_out
+from .range import LEAD, Edits, SoundRange
 
 _JITTER = Fraction(1, 50)  # seconds by which packets may overlap unsaid: containers round their times
+_WHOLE_FRAMES = {"aac", "mp3", "mp2", "ac3", "eac3", "opus"}  # decoded to as many samples at the end too
 
 
 class CopiedTrack:
@@ -28,12 +30,14 @@ class CopiedTrack:
         source: av.AudioStream,
         output: OutputContainer,
         within: SoundRange,
+        edits: Edits,
         tell: Callable[[Fraction, str], object],
     ):
-        self.stream = output.add_stream_from_template(source)
-        self._within, self._tell = within, tell
+        self.stream = add_copied_stream(output, source, edits.padding)
+        self._within, self._edits, self._tell = within, edits, tell
         self._rate, self._context = source.rate or 48000, source.codec_context
         bits = re.fullmatch(r"pcm_[fsu](\d+)[lb]e", self._context.codec.canonical_name)
+        self._whole = self._context.codec.canonical_name in _WHOLE_FRAMES
         self._pcm_bits = int(bits[1]) * source.channels if bits else 0
         self._full = 0  # samples of the last packet
         self._last: int | None = None  # where the last packet begins, in samples of the output
@@ -52,6 +56,7 @@ class CopiedTrack:
             return
         begin, (skipped, cut) = pts * tick, _trimming(packet)
         count = self._samples(packet, cut)
+        full = max(count, self._context.frame_size) if pts == self._edits.last else count
         wanted_from = within.origin - LEAD if within.cut_start or packet.is_discard else None
         if wanted_from is not None and begin + Fraction(count, self._rate) <= wanted_from:
             return
@@ -60,6 +65,8 @@ class CopiedTrack:
             if begin >= within.until:
                 return
             count = min(count, max(1, round((within.until - within.origin) * self._rate) - at))
+        if self._whole and count < full and not cut:
+            leave_out(packet, full - count)
         self._heard = self._heard or not packet.is_discard
         if self._last is not None and self._end is not None:
             if Fraction(self._end - at, self._rate) > _JITTER:

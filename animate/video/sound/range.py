@@ -33,12 +33,15 @@ class Edits(NamedTuple):
     """An edit list's effect on a sound track, read from the index that FFmpeg makes of it.
 
     parts: it takes more than one part. cut_start: it leaves out more than an encoder's delay. end: where it
-    ends, seconds of the input's clock, None if it does not say.
+    ends, seconds of the input's clock, None if it does not say. padding: samples before the first that is
+    heard. last: where the last packet begins, ticks.
     """
 
     parts: bool = False
     cut_start: bool = False
     end: Fraction | None = None
+    padding: int = 0
+    last: int | None = None
 
     @classmethod
     def of(cls, source: av.AudioStream) -> Self:
@@ -52,4 +55,11 @@ class Edits(NamedTuple):
         if not kept:
             return cls(end=end)
         left_out = (entries[kept[0]].timestamp - entries[0].timestamp) * tick
-        return cls(kept[-1] - kept[0] + 1 > len(kept), left_out > _PRIMING, end)
+        padding = ((source.start_time or 0) - entries[0].timestamp) * tick
+        return cls(
+            kept[-1] - kept[0] + 1 > len(kept),
+            left_out > _PRIMING,
+            end,
+            round(padding * source.rate) if 0 < padding <= 2 * _PRIMING else 0,
+            entries[-1].timestamp,
+        )

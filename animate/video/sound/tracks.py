@@ -71,7 +71,7 @@ class Sound:
         track: CopiedTrack | EncodedTrack
         if reason is None:
             end = edits.end if self._own else None
-            track = CopiedTrack(source, self._output, self._range.ending(end), self._tell)
+            track = CopiedTrack(source, self._output, self._range.ending(end), edits, self._tell)
         else:
             encoder = target.container.sound
             assert encoder is not None

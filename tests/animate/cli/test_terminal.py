@@ -12,7 +12,8 @@ import pytest
 from gfla.animate.cli import progress
 from gfla.animate.cli.memory import lacks_memory
 from gfla.animate.cli.options import Bar, run
-from gfla.animate.cli.terminal import StopSignal, has_terminal
+from gfla.animate.cli.terminal import has_terminal
+from gfla.animate.io.stops import StopSignal
 
 COMMAND = """
 import argparse, os, sys, time

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from gfla.animate import Animator, Frame, VideoReader, VideoWriter
@@ -13,7 +14,7 @@ from gfla.animate.compositing.alpha import moved_alpha
 from gfla.animate.errors import ignore
 from gfla.animate.io.image import off_white
 from gfla.animate.options import AnimateOptions
-from gfla.animate.source_video import SourceVideo
+from gfla.animate.source_video import SourceVideo, open_source
 from gfla.animate.streaming.job import Job
 from gfla.animate.video import Encoding
 from PIL import Image
@@ -154,6 +155,25 @@ def test_a_source_video_keeps_its_alpha(
     with VideoReader(tmp_path / "c.mp4") as reader:
         for frame in list(reader)[1:]:
             assert (frame.image[:26] > 245).all()
+
+
+def test_a_source_video_is_shrunk_with_its_alpha(animator: Animator, head_picture: Picture, tmp_path: Path):
+    """As numbered pictures, each with another edge."""
+    for index in range(3):
+        alpha = np.full((160, 160), 255, np.uint8)
+        alpha[: 20 * index] = 0
+        picture = cv2.resize(head_picture(index), (160, 160))
+        Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / f"own{index}.png")
+    driving = [Frame(head_picture(0), index, TICK) for index in range(3)]
+    with open_source(tmp_path / "own%d.png") as source:
+        assert isinstance(source, SourceVideo)
+        state = animator.prepare(source, AnimateOptions(max_side=80))
+        frames = list(animator.animate(state, source.pair(driving)))
+    assert [frame.image.shape for frame in frames] == [(80, 80, 3)] * 3
+    for index, frame in enumerate(frames[1:], 1):
+        assert frame.alpha is not None
+        assert (frame.alpha[: 10 * index - 1] < 5).all()
+        assert (frame.alpha[10 * index + 2 :] > 250).all()
 
 
 def test_a_transparent_gif_is_a_source_on_white(tmp_path: Path, head_picture: Picture):

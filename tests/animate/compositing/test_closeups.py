@@ -162,7 +162,19 @@ def test_an_eye_seen_from_the_side_is_not_drawn(net, places, photograph):
     aside[42:48, 0] = aside[42, 0] + (aside[42:48, 0] - aside[42, 0]) / 10
     aside[48:68, 1] += 4
     drawn = draw_closeups(net, encode_closeups(net, photograph, places()), aside)
-    assert drawn[2].weight == 0 < drawn[0].weight
+    left = closeup_matrix(aside, "left", 64)
+    assert drawn[0].weight == 1
+    assert not any(np.array_equal(closeup.matrix, left) for closeup in drawn)
+
+
+def test_which_squares_are_drawn_does_not_change_how(net, places, photograph, monkeypatch):
+    references = encode_closeups(net, photograph, places())
+    (mouth,) = draw_closeups(net, references, places(mouth=30))
+    monkeypatch.setattr(net, "any_batch", False)
+    whole = draw_closeups(net, references, places(mouth=30))
+    assert [closeup.weight for closeup in whole] == [mouth.weight, 0, 0]
+    assert np.abs(whole[0].drawing.face.astype(int) - mouth.drawing.face).max() <= 1
+    np.testing.assert_allclose(whole[0].drawing.flow, mouth.drawing.flow, atol=0.02)
 
 
 def test_only_what_changes_is_drawn(net, places, photograph):
@@ -172,7 +184,7 @@ def test_only_what_changes_is_drawn(net, places, photograph):
     weights = [draw_closeups(net, references, way) for way in ways]
     mouths = [drawn[0].weight if drawn else 0.0 for drawn in weights]
     assert mouths[0] < mouths[1] < mouths[2] == 1
-    assert all(closeup.weight == 0 for closeup in weights[2][1:])
+    assert len(weights[2]) == 1
 
 
 def test_what_overflows_is_not_pasted(net, places, photograph, monkeypatch):

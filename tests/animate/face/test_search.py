@@ -1,6 +1,7 @@
 """A longer look: small faces in large photographs, and pictures that lie on their side."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,8 @@ def test_a_small_face_is_found_in_a_tile():
     assert pose.x == pytest.approx(left + known.x * scale, abs=3)
     assert pose.y == pytest.approx(top + known.y * scale, abs=3)
     assert pose.size == pytest.approx(60, rel=0.1)
+    upside_down = np.ascontiguousarray(np.rot90(large, 2))
+    assert quarter_turns(partial(find_in_tiles, landmarker), upside_down) == 2
 
 
 def test_a_picture_on_its_side_is_known():

@@ -223,6 +223,21 @@ def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, 
 
 
 @pytest.mark.usefixtures("animator")
+def test_the_sound_of_a_file_goes_with_its_pictures(
+    portrait: Path, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
+):
+    clip = make_video("heard.mp4", picture=head_picture, size=(128, 128), pts=range(10), sound="aac")
+    assert main([str(portrait), str(clip), "--sink", str(tmp_path / "out.mp4"), "--quiet"]) == 0
+    spans = []
+    for path in (clip, tmp_path / "out.mp4"):
+        with av.open(str(path)) as container:
+            times = [p.pts * p.time_base for p in container.demux(audio=0) if p.pts is not None and p.size]
+        spans.append((times[0], times[-1]))
+    assert abs(spans[1][0] - spans[0][0]) < 0.1
+    assert 0.2 < spans[1][1] <= spans[0][1] + Fraction(1, 10)
+
+
+@pytest.mark.usefixtures("animator")
 def test_bad_input_is_one_sentence_and_never_a_camera(
     portrait: Path, clip: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,5 +1,7 @@
 """What phones, recorders, broadcasts and editors write: times, rates, mirrors and damage are told right."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -8,9 +10,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from containers import content, convert, ffmpeg, through
+from containers import content, convert, edited, ffmpeg, through
 from gfla.animate import VideoReader, VideoWriter
 from gfla.animate.errors import InputError
+from gfla.animate.io.atomic import commit_part
 from gfla.animate.io.timecode import Span
 from gfla.animate.video import Encoding, Frame
 
@@ -185,6 +188,24 @@ def test_a_true_high_rate_is_believed(make_video: MakeVideo, tmp_path: Path):
         assert [frame.seconds for frame in again] == [Fraction(n, 480) for n in range(48)]
 
 
+def test_an_edit_list_may_go_on_after_the_last_picture(tmp_path: Path, talking: Path):
+    source = convert(talking, tmp_path / "whole.mp4", "-t", "1", "-an", "-c:v", "libx264", "-bf", "2")
+    source.write_bytes(edited(source.read_bytes(), [(0.2, 0.3), (3, 1)]))
+    with VideoReader(source) as reader:
+        frames = list(reader)
+        assert 8 <= len(frames) <= 9
+        assert reader.lost == ()
+
+
+def test_asf_counts_its_length_from_zero(tmp_path: Path, talking: Path):
+    late = ("-t", "1", "-c:v", "wmv2", "-c:a", "wmav2", "-output_ts_offset", "7200")
+    with VideoReader(convert(talking, tmp_path / "late.wmv", *late)) as reader:
+        assert reader.frames is not None
+        assert abs(reader.frames - 25) <= 2
+        assert len(list(reader)) == 25
+        assert reader.lost == ()
+
+
 def test_damage_in_avi_is_still_named(tmp_path: Path, talking: Path):
     source = convert(talking, tmp_path / "in.avi", "-an", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p")
     data = bytearray(source.read_bytes())
@@ -201,3 +222,35 @@ def test_damage_in_avi_is_still_named(tmp_path: Path, talking: Path):
     with VideoReader(source) as reader:
         assert len(list(reader)) < 40
         assert reader.lost[-1].end == 2
+
+
+@pytest.mark.parametrize(("cut", "whole"), [(False, True), (True, False)])
+def test_a_signal_while_the_video_is_closed(
+    tmp_path: Path, talking: Path, monkeypatch: pytest.MonkeyPatch, cut: bool, whole: bool
+):
+    """Of a whole video nothing is lost; of one that was stopped before, nothing is left."""
+    kept = signal.getsignal(signal.SIGINT)
+
+    def commit(part: Path, path: Path) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        commit_part(part, path)
+
+    monkeypatch.setattr("gfla.animate.video.container.commit_part", commit)
+
+    def copy() -> None:
+        with VideoReader(talking) as reader:
+            arguments = (reader.size, reader.rate, reader.time_base)
+            with VideoWriter(tmp_path / "out.mp4", *arguments, audio_from=reader) as writer:
+                for frame in reader:
+                    writer.write(frame)
+                if cut:
+                    writer.cut(frame.seconds)
+
+    if whole:
+        copy()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            copy()
+    assert [path.name for path in tmp_path.glob("*out*")] == (["out.mp4"] if whole else [])
+    assert [path.name for path in tmp_path.glob(".*")] == []
+    assert signal.getsignal(signal.SIGINT) is kept

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from color_profiles import rgb_profile
 from gfla.animate import VideoReader
+from gfla.animate.errors import InputWarning
 from gfla.animate.io.primaries import BT709, WIDE, Curve, to_bt709
+from gfla.animate.video.picture.color import RgbConverter
 from PIL import Image, ImageCms
 
 MakeVideo = Callable[..., Path]
@@ -57,3 +60,16 @@ def test_others_are_left_alone(make_video: MakeVideo):
     for primaries in (2, 5, 6):
         other = make_video("b.mp4", pts=range(2), primaries=primaries, transfer=1, **tags)
         assert np.array_equal(read(other), plain)
+
+
+@pytest.mark.parametrize(("matrix", "like"), [(10, 9), (8, 2), (14, 2)])
+def test_matrices_that_the_scaler_does_not_know(matrix: int, like: int):
+    """Constant luminance, YCgCo, ICtCp: read with a warning, where FFmpeg's command gives up."""
+    told: list[InputWarning] = []
+    shown = []
+    for number in (like, matrix):
+        frame = av.VideoFrame.from_ndarray(SMOOTH, format="rgb24").reformat(format="yuv444p")
+        frame.colorspace, frame.color_range = number, 1
+        shown.append(RgbConverter("a.mp4", None, told.append)(frame)[0])
+    assert np.array_equal(*shown)
+    assert [f"matrix {matrix} " in warning.reason for warning in told] == [True]

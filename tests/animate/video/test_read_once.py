@@ -119,6 +119,15 @@ def test_the_order_of_an_mp4s_parts(boxes: list[bytes], last: bool | None):
     assert index_is_last(head) is last
 
 
+def test_room_left_for_an_index_is_looked_past():
+    """Recorders reserve a megabyte, and put the index at the end if that was too little."""
+    room = (1 << 20).to_bytes(4) + b"free" + bytes((1 << 20) - 8)
+    begin = (12).to_bytes(4) + b"ftypqt  " + room
+    assert index_is_last(begin[: 1 << 16]) is None
+    assert index_is_last(begin + bytes(4) + b"mdat") is True
+    assert index_is_last(begin + (12).to_bytes(4) + b"moov") is False
+
+
 def test_a_portrait_may_be_a_pipe(tmp_path: Path):
     pipe = tmp_path / "portrait"
     os.mkfifo(pipe)

@@ -44,6 +44,13 @@ def encoding(encoder: str) -> Codec:
     )
 
 
+def test_an_encoder_is_trusted_by_its_pictures(monkeypatch: pytest.MonkeyPatch):
+    assert encodes(CODECS["h264"], SIZE)
+    assert encodes(CODECS["h265"], SIZE)
+    monkeypatch.setattr("gfla.animate.video.support._NEAR", 0.0)  # as if they came back changed
+    assert not encodes(CODECS["h264"], SIZE)
+
+
 @without_a_gpu
 @pytest.mark.parametrize("name", GPUS)
 def test_without_a_gpu_the_cpu_encodes_and_nothing_is_said(name: str, tmp_path: Path, caplog, capfd):

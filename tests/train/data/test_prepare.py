@@ -12,10 +12,17 @@ from gfla.animate.errors import InputError
 from gfla.animate.video import VideoReader
 from gfla.train.cli import prepare as command
 from gfla.train.data.clips import load_clips
-from gfla.train.data.footage import find_tracks, head_yaw, ticks
-from gfla.train.data.prepare import _find_videos, prepare
+from gfla.train.data.prepare.footage import find_tracks, head_yaw, ticks
+from gfla.train.data.prepare.lists import find_footage
+from gfla.train.data.prepare.options import PrepareOptions
+from gfla.train.data.prepare.run import prepare as prepare_footage
 
 SIZE = 64
+
+
+def prepare(given, out, landmarker, *, size=SIZE, **more) -> int:
+    """The number of clips in the dataset afterwards."""
+    return prepare_footage(given, out, PrepareOptions(size=size), lambda: landmarker, **more)["clips"]
 
 
 def read_index(folder):
@@ -74,7 +81,7 @@ def test_a_person_is_the_outermost_sub_folder(tmp_path):
         path = tmp_path / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    people = {path.stem: who for path, who in _find_videos([tmp_path]).items()}
+    people = {footage.path.stem: footage.identity for footage in find_footage([tmp_path])[0]}
     assert people == {"a": "alice", "b": "alice", "c": "bob", "dora": "dora"}
 
 
@@ -161,7 +168,7 @@ def test_a_video_of_two_tracks_is_read_once_to_be_written(two_shots, landmarker,
             read.append(1)
             yield picture
 
-    monkeypatch.setattr("gfla.train.data.prepare.ticks", counted)
+    monkeypatch.setattr("gfla.train.data.prepare.clip_files.ticks", counted)
     assert prepare([two_shots], tmp_path / "set", landmarker, size=SIZE, say=lambda _: None) == 2
     assert [(row["source_start_frame"], row["frames"]) for row in read_index(tmp_path / "set")] == [
         ("0", "30"),
@@ -172,7 +179,7 @@ def test_a_video_of_two_tracks_is_read_once_to_be_written(two_shots, landmarker,
 
 def test_a_cut_ends_a_track(two_shots, landmarker):
     with VideoReader(two_shots) as reader:
-        tracks, left_out = find_tracks(reader, landmarker, SIZE)
+        tracks, left_out = find_tracks(reader, landmarker, PrepareOptions(size=SIZE))
     assert [(track.first, len(track.points)) for track in tracks] == [(0, 30), (30, 30)]
     assert not left_out
 

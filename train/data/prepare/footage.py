@@ -1,6 +1,8 @@
 """Raw footage to tracks: the stretches of a video that show one face, large and sharp, without a cut.
 
-A video is read once, at 25 frames a second of its own time; half a kilobyte is kept of each frame.
+A video is read once, at 25 frames a second of its own time; half a kilobyte is kept of each frame. What costs
+most, following a face, is only done where there is a face that will do: after a second without one, two
+pictures a second are looked at.
 """
 
 from __future__ import annotations
@@ -14,17 +16,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...animate.face.crop import FaceSquare, face_square
-from ...animate.face.landmarks import Landmarker, Landmarks
-from ...animate.face.pose import face_pose
-from ...animate.face.tracking import Sighting, sight
-from ...animate.ibug68 import BRIDGE, JAW
-from ...animate.video import VideoReader
+from ....animate.face.crop import FaceSquare, face_square
+from ....animate.face.landmarks import Landmarker, Landmarks
+from ....animate.face.pose import face_pose
+from ....animate.face.tracking import Sighting, sight
+from ....animate.ibug68 import BRIDGE, JAW
+from ....animate.video import VideoReader
+from .options import PrepareOptions
 
 RATE = Fraction(25)
-LONGEST, SHORTEST = 1000, 25  # frames of a track
-_SMALLEST = 0.375  # face over the crop's side, as in the clips that the weights were trained on
-_SHARP = 10.0  # variance of the Laplacian of a face scaled to half the crop's side; in those clips 11 or more
+LONGEST = 1000  # frames of a track
+_IDLE = 25  # frames in a row without a face that will do, after which only some are looked at
+_EVERY = 12  # then: frames from one look to the next
+_CLEARLY = 0.7  # below this fraction of a limit a face will not do; above, the median of its track decides
 _TRAVEL = 1.05  # how far a face may move in a track, in face sizes: beyond, the crop holds too small a face
 _JUMP, _GROWTH = 0.35, 1.25  # largest movement, in face sizes, and ratio of sizes from frame to frame
 _OTHER = 0.4  # another face in the square counts from this fraction of the face's size
@@ -62,17 +66,26 @@ def ticks(reader: VideoReader) -> Iterator[NDArray[np.uint8]]:
         yield last.image
 
 
-def find_tracks(reader: VideoReader, landmarker: Landmarker, size: int) -> tuple[list[Track], Counter[str]]:
-    """The tracks of a video for crops of side `size` pixels, and the number of frames left out by reason: "no
-    face", "other people", "too short", "too small" or "blurred"."""
+def unfit(reader: VideoReader, options: PrepareOptions) -> str:
+    """Why a video's header says that no clip can be made of it: "too short", "too small", or ""."""
+    if reader.frames is not None and reader.frames / reader.rate < 0.8 * options.min_seconds:
+        return "too short"
+    return "too small" if max(reader.size) < options.min_face * options.size else ""
+
+
+def find_tracks(
+    reader: VideoReader, landmarker: Landmarker, options: PrepareOptions
+) -> tuple[list[Track], Counter[str]]:
+    """The tracks of a video, and the number of frames left out by reason: "no face", "other people", "too
+    short", "too small" or "blurred"."""
     left_out: Counter[str] = Counter()
     tracks: list[Track] = []
     run: list[_Face] = []
     first = 0
-    for index, face in enumerate(_watch(reader, landmarker, size)):
+    for index, face in enumerate(_watch(reader, landmarker, options)):
         ends = isinstance(face, str) or (run and (face.breaks or _too_far(run, face) or len(run) == LONGEST))
         if ends and run:
-            _finish(run, first, reader.size, size, tracks, left_out)
+            _finish(run, first, reader.size, options, tracks, left_out)
             run = []
         if isinstance(face, str):
             left_out[face] += 1
@@ -80,7 +93,7 @@ def find_tracks(reader: VideoReader, landmarker: Landmarker, size: int) -> tuple
             first = first if run else index
             run.append(face)
     if run:
-        _finish(run, first, reader.size, size, tracks, left_out)
+        _finish(run, first, reader.size, options, tracks, left_out)
     return tracks, left_out
 
 
@@ -123,32 +136,48 @@ class _Face:
         return cls(face.points, face.iris, _middle(face.points), _size(face), sharpness, breaks)
 
 
-def _watch(reader: VideoReader, landmarker: Landmarker, size: int) -> Iterator[_Face | str]:
+def _watch(reader: VideoReader, landmarker: Landmarker, options: PrepareOptions) -> Iterator[_Face | str]:
     """The face of every frame, or the reason why the frame is left out. Other people are looked for twice a
-    second."""
+    second, and so are faces after `_IDLE` frames without one that will do."""
     seen: Sighting | None = None
-    image, crowded = None, False
+    face: _Face | None = None
+    image, crowded, useless, reason, sharpness = None, False, 0, "", 0.0
     for index, now in enumerate(ticks(reader)):
+        if useless >= _IDLE and index % _EVERY:
+            yield reason
+            continue
         repeats, before, image = now is image, seen.landmarks if seen else None, now
         seen = seen if seen and repeats else sight(landmarker, now, seen, None)
-        found = seen.landmarks
-        if found is None:
-            yield "no face"
+        if seen.landmarks is None:
+            face = None
         elif repeats:
-            yield "other people" if crowded else _Face.of(found, None, False)
+            face = _Face.of(seen.landmarks, None, False)
         else:
+            found = seen.landmarks
             if index % _OTHERS_EVERY == 0 or seen.cut or before is None:
                 crowded = _crowded(found, landmarker.find(now), reader.size)
-            sharpness = face_sharpness(now, found.points, size) if index % _SHARPNESS_EVERY == 0 else None
+            measured = index % _SHARPNESS_EVERY == 0 or seen.cut or before is None or useless >= _IDLE
+            sharpness = face_sharpness(now, found.points, options.size) if measured else sharpness
             breaks = seen.cut or (before is not None and _jumped(before, found))
-            yield "other people" if crowded else _Face.of(found, sharpness, breaks)
+            face = _Face.of(found, sharpness if index % _SHARPNESS_EVERY == 0 else None, breaks)
+        hidden = "no face" if face is None else "other people" if crowded else ""
+        reason = hidden or (_useless(face.size, sharpness, options) if face else "")
+        useless = useless + 1 if reason else 0
+        yield hidden or face if face and useless <= _IDLE else reason
+
+
+def _useless(size: float, sharpness: float, options: PrepareOptions) -> str:
+    """Why a face of this size and sharpness will hardly be part of a clip; "" if it may."""
+    if size < _CLEARLY * options.min_face * options.size:
+        return "too small"
+    return "blurred" if sharpness < _CLEARLY * options.min_sharpness else ""
 
 
 def _finish(
     run: list[_Face],
     first: int,
     frame: tuple[int, int],
-    size: int,
+    options: PrepareOptions,
     tracks: list[Track],
     left_out: Counter[str],
 ) -> None:
@@ -156,11 +185,11 @@ def _finish(
     size_of_face = float(np.median([face.size for face in run]))
     measured = [face.sharpness for face in run if face.sharpness is not None]
     sharpness = float(np.median(measured)) if measured else 0.0
-    if len(run) < SHORTEST:
+    if len(run) < options.min_frames:
         left_out["too short"] += len(run)
-    elif size_of_face < _SMALLEST * size:
+    elif size_of_face < options.min_face * options.size:
         left_out["too small"] += len(run)
-    elif sharpness < _SHARP:
+    elif sharpness < options.min_sharpness:
         left_out["blurred"] += len(run)
     else:
         points = np.stack([face.points for face in run])
