@@ -214,12 +214,9 @@ def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, 
         assert "Synthetic media" in container.metadata["comment"]
     assert f"{count} frames, {10 - count} dropped, " in said
     assert "ms at worst" in said
-    plain = out.read_bytes()
     assert main([str(portrait), str(clip), "--sink", str(out), "--overwrite", "--label", "--sidecar"]) == 0
-    assert out.read_bytes() != plain
     told = json.loads((tmp_path / "out.mp4.json").read_text())
     assert (told["synthetic"], told["settings"]["label"]) == (True, True)
-    assert told["source"]["path"] == str(portrait)
 
 
 @pytest.mark.usefixtures("animator")
