@@ -1,6 +1,5 @@
 """Live: the newest frame wins, the overtaken are counted, a file runs at its own speed; no camera needed."""
 
-import json
 import subprocess
 import sys
 import threading
@@ -214,9 +213,6 @@ def test_the_command_records_a_file(portrait: Path, clip: Path, tmp_path: Path, 
         assert "Synthetic media" in container.metadata["comment"]
     assert f"{count} frames, {10 - count} dropped, " in said
     assert "ms at worst" in said
-    assert main([str(portrait), str(clip), "--sink", str(out), "--overwrite", "--label", "--sidecar"]) == 0
-    told = json.loads((tmp_path / "out.mp4.json").read_text())
-    assert (told["synthetic"], told["settings"]["label"]) == (True, True)
 
 
 @pytest.mark.usefixtures("animator")
@@ -251,7 +247,6 @@ def test_bad_input_is_one_sentence_and_never_a_camera(
         ([portrait, "--camera", "0", "--loop", *sink], "--loop: only a file"),
         ([portrait, "-", "--loop", *sink], "--loop: only a file"),
         ([portrait, clip, "--sink", tmp_path / "out.avi"], "let the output's name end in"),
-        ([portrait, clip, "--sink", "udp://127.0.0.1:9", "--sidecar"], "--sidecar goes beside one file"),
         ([tmp_path / "none.png", clip, *sink], "none.png: no such file."),
         ([portrait, clip, "--swap", tmp_path / "small.png", *sink], "no face found"),
         *([([portrait, clip], "there is no screen")] if sys.platform == "linux" else []),
