@@ -132,6 +132,7 @@ class AnimateOptions:
         "while the driver's face is not visible: hold the last motion (default), show the portrait still, "
         "fade to rest and back in half a second, or stop with an error",
         "faces",
+        caption="Without a face",
         choices=("hold", "passthrough", "fade", "fail"),
     )
     source_face: int | None = option(
@@ -146,6 +147,7 @@ class AnimateOptions:
         "a SOURCE that is a video keeps its own movement and the driver's is added (default), or its "
         "turning, tilting and speaking are replaced by the driver's",
         "faces",
+        caption="If the portrait is a video",
         choices=("keep", "replace"),
     )
     codec: str | None = option(
@@ -176,6 +178,7 @@ class AnimateOptions:
         "count",
         "shrink a SOURCE whose longer side has more than N pixels, which is faster and makes smaller files",
         "the picture",
+        caption="Longest side, pixels",
         least=64,
     )
     label: bool = option(

@@ -11,16 +11,24 @@ from gradio_client import Client, handle_file
 
 
 def main(portrait: str, driving: str, out: str, address: str = "http://127.0.0.1:7860") -> None:
-    client = Client(address, verbose=False)
+    client, face = Client(address, verbose=False), handle_file(portrait)
     driver = handle_file(driving) if Path(driving).exists() else None
     motion = "" if driver else driving
-    reference, preview = client.predict(handle_file(portrait), driver, motion, api_name="/preview")
+    reference, preview = client.predict(face, driver, motion, api_name="/preview")
     print(f"reference: {reference}\npreview: {preview}")
-    video = client.predict(portrait=handle_file(portrait), driving=driver, motion=motion, api_name="/animate")
+
+    options = {"end": 2, "codec": "h264", "label": True}  # the driver's first two seconds
+    job = client.submit(portrait=face, driving=driver, motion=motion, options=options, api_name="/animate")
+    for _, progress, _ in job:  # several times a second while it is made
+        print(f"\r{progress}", end="", flush=True)
+    video, _, warnings = job.result()
     shutil.copy(video, out)
-    print(f"video: {out}")
-    smiling = client.predict(handle_file(portrait), {"smile": 0.8, "yaw": 10}, api_name="/edit")
-    print(f"smiling: {smiling}")
+    print(f"\nvideo: {out}", *warnings, sep="\n")
+
+    print("smiling:", client.predict(face, {"smile": 0.8, "yaw": 10}, api_name="/edit"))
+    keys = {"0": {"yaw": -15}, "1": {"yaw": 15, "smile": 0.6}}
+    turning, _, _ = client.predict(face, keys, api_name="/edit_video")
+    print("turning:", turning)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from gfla.animate import Animator, VideoReader, load_landmarker
 from gfla.demos.app.server import Server, start
 from gfla.demos.app.visitors.limits import Limits
 from gfla.models import CONFIGS, Generator
+from playwright.sync_api import Locator, Page, expect
 
 ASSETS = Path(__file__).resolve().parent.parent / "animate" / "assets"
 PORTRAIT = ASSETS / "astronaut.jpg"
@@ -65,3 +66,22 @@ def film_camera(path: Path) -> Path:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(stream.encode(None))
     return path
+
+
+def pick(page: Page, group: str, name: str) -> None:
+    """Pick a sample."""
+    page.locator(f'{group} .pick[data-name="{name}"]').click()
+
+
+def send(page: Page, portrait: Path, driving: Path) -> None:
+    """Upload both in the tab Animate."""
+    page.set_input_files("#animate-portrait input[type=file]", str(portrait))
+    page.set_input_files("#animate-driving input[type=file]", str(driving))
+
+
+def finished(page: Page) -> Locator:
+    """The finished video's element."""
+    video = page.locator("#player video[data-growing=false]")
+    expect(video).to_be_visible(timeout=60_000)
+    page.wait_for_function("document.querySelector('#player video').readyState > 0")
+    return video

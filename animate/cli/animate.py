@@ -1,13 +1,12 @@
 """gfla-animate: a portrait and a driving video in, a video out; torch is loaded only for work."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, Stopped
+from ..errors import Stopped
 from ..io.once import as_file
 from ..io.paths import check_not_input, check_video_input, new_file, video_file
 from ..options import AnimateOptions, ModelOptions
@@ -74,7 +73,7 @@ def _animate(given: argparse.Namespace) -> None:
     if output.path:
         check_not_input(output.path, source, given.driving)
     if options.sidecar:
-        check_sidecar(output, options)
+        output.check_sidecar(options.overwrite)
     if given.save_motion:
         check_not_input(new_file(given.save_motion, options.overwrite, (SUFFIX,)), source, given.driving)
 
@@ -101,15 +100,6 @@ def _animate(given: argparse.Namespace) -> None:
             print(result.stats, file=sys.stderr)
     if output.path and result:
         print(result.path)
-
-
-def check_sidecar(output: Output, options: AnimateOptions) -> None:
-    """InputError if the sidecar cannot be written beside `output`."""
-    if output.path is None or output.numbered:
-        raise InputError(output.name, "--sidecar goes beside one file", "give the output such a name")
-    sidecar = f"{output.path}.json"
-    if not options.overwrite and os.path.exists(sidecar):
-        raise InputError(sidecar, "the file exists", "pass --overwrite to replace it")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """gfla-edit: a portrait and named controls in, the changed portrait out, still or by key frames a video."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from fractions import Fraction
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for a video, once for each key frame: --key 0:yaw=-15 --key 1:yaw=15,smile=0.6",
     )
     add_options(parser, ModelOptions, ("device",))
-    add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
+    add_options(parser, AnimateOptions, ("crop-only", "label", "sidecar", "overwrite"))
     add_quiet(parser)
     return parser
 
@@ -60,16 +61,19 @@ def _edit(options: argparse.Namespace) -> None:
         )
     output = new_file(options.output, options.overwrite, OUTPUTS if keys else (".png",))
     check_not_input(output, source)
+    if options.sidecar and not options.overwrite and os.path.exists(f"{output}.json"):
+        raise InputError(f"{output}.json", "the file exists", "pass --overwrite to replace it")
 
     import numpy as np
 
     from ..animator import Animator
     from ..io.image import write_image
     from ..motion.recording import MotionReader, motion_of_curves
-    from ..streaming.provenance import tag
+    from ..streaming.job import Job
+    from ..streaming.provenance import labelled, tag, write_sidecar
     from ..streaming.render import RenderHooks, motion_warnings
 
-    asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite)
+    asked = AnimateOptions(crop_only=options.crop_only, overwrite=options.overwrite, label=options.label)
     animator = Animator.from_pretrained(device=options.device, backend="torch")
     if not keys:
         recording = motion_of_curves({name: np.array([value]) for name, value in values.items()}, "edit")
@@ -78,6 +82,7 @@ def _edit(options: argparse.Namespace) -> None:
         frame, state = animator.step(driving, state)
         for warning in motion_warnings("edit", state):
             show_warning(warning)
+        frame = labelled(frame) if options.label else frame
         write_image(frame.pixels, output, tag(animator.name))
     else:
         curves = key_frames(keys)
@@ -87,6 +92,10 @@ def _edit(options: argparse.Namespace) -> None:
         with closing(Bar(f"weights: {animator.name}", quiet=options.quiet)) as bar:
             hooks = RenderHooks(progress=bar, warn=show_warning, driver=recording)
             animator.render(source, "edit", output, asked, hooks)
+    if options.sidecar:
+        told = {f"{float(at):g}": values for at, values in keys.items()}
+        entries = {"controls": values, "key_frames": told}
+        write_sidecar(Job(source, "edit", output, asked), animator.name, animator.computed_by(), entries)
     print(output)
 
 

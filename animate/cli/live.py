@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from fractions import Fraction
-from functools import partial
 
 from ..errors import InputError
 from ..io.once import as_file
@@ -54,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mirror", action="store_true", help="swap the driver's left and right, as a mirror does"
     )
-    add_options(parser, AnimateOptions, ("crop-only", "overwrite"))
+    add_options(parser, AnimateOptions, ("crop-only", "label", "sidecar", "overwrite"))
     add_options(parser, ModelOptions, ("weights", "device", "backend"))
     add_quiet(parser)
     return parser
@@ -79,21 +78,27 @@ def _live(options: argparse.Namespace) -> None:
         output = Output.of(options.sink, overwrite=options.overwrite)
         if output.path:
             check_not_input(output.path, *sources, options.driving)
+        if options.sidecar:
+            output.check_sidecar(options.overwrite)
+    elif options.sidecar:
+        raise InputError("--sidecar", "it goes beside a file", "name one with --sink")
     elif options.sink is None and sys.platform.startswith("linux") and not _has_screen():
         raise InputError("window", "there is no screen", "say where the pictures go with --sink")
 
     from ..animator import Animator
+    from ..state import AnimationState
+    from ..streaming.job import Job
     from ..streaming.live import Controls, LiveCount, Newest, animate_live
-    from ..streaming.provenance import tag
+    from ..streaming.provenance import labelled, tag, write_sidecar
     from ..streaming.sinks import FileSink, UnhurriedSink, VirtualCamera, Window
-    from ..video import Camera, Encoding, VideoReader
+    from ..video import Camera, Encoding, Frame, VideoReader
 
     given = options.driving or Camera(options.camera or 0)
     controls, shown = Controls(options.mirror), LiveCount()
     with ExitStack() as stack:
         frames = stack.enter_context(closing(Newest(lambda: VideoReader(given), again=options.loop)))
         animator = Animator.from_pretrained(**vars(read_options(ModelOptions, options)))
-        asked = AnimateOptions(crop_only=options.crop_only)
+        asked = AnimateOptions(crop_only=options.crop_only, label=options.label)
         states = [animator.prepare(source, asked, show_warning) for source in sources]
         size = states[0].size
         for source, state in zip(sources, states, strict=True):
@@ -150,12 +155,18 @@ def _live(options: argparse.Namespace) -> None:
                 said = time.monotonic()
                 print(count, file=sys.stderr)
 
-        step = partial(animator.step, alone=True)
+        def step(frame: Frame, state: AnimationState) -> tuple[Frame, AnimationState]:
+            made, state = animator.step(frame, state, alone=True)
+            return labelled(made) if options.label else made, state
+
         try:
             budget = options.budget / 1000
             animate_live(step, states[0], frames, [sink], controls, watch, budget, show_warning)
         except KeyboardInterrupt:
             controls.stop.set()
+    if options.sidecar:
+        job = Job(sources[0], str(options.driving or f"camera {options.camera}"), options.sink, asked)
+        write_sidecar(job, animator.name, animator.computed_by())
     if not options.quiet:
         begin = "\r" if drawn else ""
         print(f"{begin}{shown}; {shown.worst * 1000:.0f} ms at worst", file=sys.stderr)

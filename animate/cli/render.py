@@ -124,7 +124,8 @@ class _BatchProgress:
             elif not self._quiet:
                 self._lines.setdefault(event.key, ProgressLines(name))(event.frames, event.expected)
         elif event.kind == "warning":
-            tqdm.write(str(event.note), file=sys.stderr)
+            whose = f"{name}: " if len(self._names) > 1 else ""  # two jobs may have the same driver
+            tqdm.write(f"{whose}{event.note}", file=sys.stderr)
         else:
             self._end(event, name)
 

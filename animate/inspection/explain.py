@@ -200,7 +200,7 @@ def attention_panels(inside: Inside, point: Point) -> list[Panel]:
     made = [
         Panel(
             "The place",
-            "The red rectangle is the place of the output that you chose.",
+            "The place of the output that you chose is the middle of the red rectangle.",
             framed(as_picture(output.image[0]), point, cell),
         )
     ]

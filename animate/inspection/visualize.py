@@ -159,10 +159,13 @@ def over(picture: Picture, heat: NDArray[np.floating]) -> Picture:
 
 
 def framed(picture: Picture, point: tuple[float, float], cell: int) -> Picture:
-    """`picture` with a red rectangle around the cell of `cell` pixels that holds `point` (x, y)."""
-    left, top = (cell * at for at in place_at(point, cell, picture.shape[0] // cell))
-    marked = np.ascontiguousarray(picture).copy()
-    cv2.rectangle(marked, (left - 1, top - 1), (left + cell, top + cell), (255, 0, 0), 1)
+    """`picture` with a red rectangle around the cell of `cell` pixels that holds `point` (x, y), so far from
+    it that it can be seen."""
+    side = picture.shape[0]
+    left, top = (cell * at for at in place_at(point, cell, side // cell))
+    marked, edge, thick = np.ascontiguousarray(picture).copy(), max(1, side // 40), max(1, side // 128)
+    corners = (left - edge, top - edge), (left + cell + edge - 1, top + cell + edge - 1)
+    cv2.rectangle(marked, *corners, (255, 0, 0), thick)
     return marked
 
 

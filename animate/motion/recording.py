@@ -109,6 +109,13 @@ class DriverMotion:
             raise InputError(self.path, f"it shows no face in --reference-frame {frame}", "choose another")
         return self.signals.at(int(self.found[:frame].sum()))
 
+    def reference_number(self, person: Person, frame: int | None = None) -> int | None:
+        """The number, from 0, of the reference frame: `frame` if given, else that of the frame most like
+        `person`'s; None where `rest` is the reference."""
+        if frame is not None or self.rest is not None:
+            return frame
+        return int(np.flatnonzero(self.found)[np.argmin(unlikeness(self.signals, person))])
+
     def _most_alike(self, person: Person) -> FaceMotion:
         """The motion in the frame most like `person`'s; of the mouth, in the frame whose lips are as open as
         the portrait's: a driver who is speaking in the first one must still open a shut mouth all the way.

@@ -41,10 +41,13 @@ def file_hash(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_sidecar(job: Job, weights: str, computed: Mapping[str, str]) -> Path:
+def write_sidecar(
+    job: Job, weights: str, computed: Mapping[str, str], more: Mapping[str, Any] | None = None
+) -> Path:
     """Write beside the finished output of `job` what it was made of: files with hashes, settings, software.
 
-    computed: what to say of the computing: device, precision.
+    computed: what to say of the computing: device, precision. more: further entries, such as the reference
+    frame that was chosen.
     """
     record: dict[str, Any] = {
         "synthetic": True,
@@ -54,6 +57,7 @@ def write_sidecar(job: Job, weights: str, computed: Mapping[str, str]) -> Path:
         "computed": dict(computed),
         **{name: _file_entry(str(getattr(job, name))) for name in ("source", "driving", "output")},
         "settings": json.loads(job.settings()),
+        **(more or {}),
     }
     path = Path(job.sidecar)
     with atomic_file(path) as part:

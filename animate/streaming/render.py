@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import Cancelled, InputError, InputWarning, Stopped, Warn, ignore
 from ..face.landmarks import Landmarker
@@ -156,7 +156,7 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
     if job.save_motion and driver is not None:  # a failed render leaves nothing
         write_motion(driver.ready(options.motion.smoothing), job.save_motion, options.overwrite)
     if options.sidecar:
-        write_sidecar(job, animator.name, animator.computed_by())
+        write_sidecar(job, animator.name, animator.computed_by(), reference_entry(state))
     result = RenderResult(writer.path, count.frames, stats, tuple(warn.found))
     if interrupted and not stream.complete:
         message = f"Stopped at {clock(count.end)}; {target.name} holds what was done until then."
@@ -245,10 +245,24 @@ def loss_warnings(
     return found
 
 
+def reference_entry(state: AnimationState) -> dict[str, Any]:
+    """For a sidecar: which of the driver's frames is the reference, and its time; None for a motion whose
+    reference is no frame. Nothing where the driver was read only once."""
+    driver, motion = state.driver, state.motion.motion
+    if driver is None:
+        return {}
+    number = driver.reference_number(motion.source, state.options.reference_frame)
+    if number is None:
+        return {"reference_frame": None}
+    seconds = int(driver.pts[number]) * driver.time_base - driver.zero
+    return {"reference_frame": {"number": number, "seconds": round(float(seconds), 3)}}
+
+
 def motion_warnings(name: str, state: AnimationState) -> list[InputWarning]:
     """Which parts of the motion of the driver `name` were limited."""
+    remedy = "it is held back there; a smaller gain of that part avoids it"
     return [
-        InputWarning(name, f"{part} goes beyond what a portrait can show", "it is held back there")
+        InputWarning(name, f"{part} goes beyond what a portrait can show", remedy)
         for part in state.motion.motion.beyond
     ]
 

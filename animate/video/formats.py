@@ -218,6 +218,14 @@ class Output(NamedTuple):
     container: Container
     codec: Codec
 
+    def check_sidecar(self, overwrite: bool) -> None:
+        """InputError if a sidecar cannot be written beside this output."""
+        if self.path is None or self.numbered:
+            raise InputError(self.name, "--sidecar goes beside one file", "give the output such a name")
+        sidecar = f"{self.path}.json"
+        if not overwrite and os.path.exists(sidecar):
+            raise InputError(sidecar, "the file exists", "pass --overwrite to replace it")
+
     @classmethod
     def of(
         cls,

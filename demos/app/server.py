@@ -17,7 +17,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import gradio as gr
 from gfla.animate import Animator, InputError
 from gfla.demos.app.page import page
-from gfla.demos.app.tabs.live import live_routes
+from gfla.demos.app.tabs.live_session import live_routes
 from gfla.demos.app.ui.theme import style, theme
 from gfla.demos.app.visitors.folder import server_folder
 from gfla.demos.app.visitors.limits import Limits

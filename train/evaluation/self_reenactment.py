@@ -298,7 +298,7 @@ def _methods(
         if name != "ours":
             rendered.append((name, animator, "landmarks"))
     for method, animator, guidance in rendered:
-        path = out / f"{clip.name}.{method.replace(' ', '-').replace('/', '-')}.mp4"
+        path = out / video_name(clip.name, method)
         yield method, _frames(_render(animator, source, driving, path, guidance))
 
 
@@ -307,6 +307,11 @@ def _render(animator: Animator, source: Path, driving: Path, path: Path, guidanc
     options = AnimateOptions(motion=motion, guidance=guidance, end=FRAMES / 25, overwrite=True)
     animator.render(source, driving, path, options)
     return path
+
+
+def video_name(clip: str, method: str) -> str:
+    """The file of a clip as a method made it, in the folder of the report."""
+    return f"{clip}.{method.replace(' ', '-').replace('/', '-')}.mp4"
 
 
 def _frames(path: Path) -> Iterator[Picture]:

@@ -15,18 +15,20 @@ from gfla.demos.app.ui.images import Image, shrink
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 _SIDE = 640  # pixels of the longer side: enough while it is made
 _CHUNK = 2**16
-_GROUP = 5  # frames a fragment: a frame is seen when its fragment is complete
+_GROUP = 1  # frames a fragment: a frame is seen when its fragment is complete
 
 
 class GrowingVideo:
     """The growing video of one render, which calls `show` and `close`; `follow` is for the viewers.
 
-    path: the growing file, fragmented MP4. last: the newest frame, RGB (H, W, 3) uint8.
+    path: the growing file, fragmented MP4. last: the newest frame, RGB (H, W, 3) uint8. seconds: from the
+    first frame to the newest.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.last: Image | None = None
+        self.seconds = 0.0
         self.closed = False
         self._file: io.FileIO = open(path, "wb", buffering=0)  # noqa: SIM115, closed by close
         self._container: OutputContainer | None = None
@@ -42,6 +44,7 @@ class GrowingVideo:
         picture = Frame(np.ascontiguousarray(image), frame.pts - self._first, frame.time_base)
         self._container.mux(self._stream.encode(encoder_frame(picture, size, "yuv420p", full=False)))
         self.last = image
+        self.seconds = float((frame.pts - self._first) * frame.time_base)
 
     def close(self) -> None:
         """No more frames come."""

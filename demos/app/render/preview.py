@@ -11,6 +11,7 @@ from gfla.animate.motion.recording import DriverMotion, MotionReader
 from gfla.animate.motion.retarget import unlikeness
 from gfla.animate.options import AnimateOptions
 from gfla.animate.video import Frame, VideoReader
+from gfla.demos.app.render.render import DriverPart
 from gfla.demos.app.ui.images import Image, crop_face, crop_marked_face, draw_landmarks, wireframe
 from gfla.demos.app.ui.markup import moment
 
@@ -26,7 +27,7 @@ class Preview:
     driver: its reference frame with landmarks; of a motion, which has none, the landmarks at `shown_at`.
     result: the portrait moved as the driver is at `shown_at`.
     reference: number and seconds of the reference frame; None for a motion.
-    shown_at, length: seconds of the driver.
+    shown_at, length: seconds of the driver; the length is None while only its beginning is known.
     """
 
     portrait: Image
@@ -34,7 +35,7 @@ class Preview:
     result: Image
     reference: tuple[int, Fraction] | None
     shown_at: Fraction
-    length: Fraction
+    length: Fraction | None
 
     @property
     def driver_caption(self) -> str:
@@ -45,7 +46,8 @@ class Preview:
 
     @property
     def result_caption(self) -> str:
-        return f"Preview at {moment(self.shown_at)} of {moment(self.length)}"
+        of = "" if self.length is None else f" of {moment(self.length)}"
+        return f"Preview at {moment(self.shown_at)}{of}"
 
 
 def portrait_face(state: AnimationState) -> Image:
@@ -55,11 +57,24 @@ def portrait_face(state: AnimationState) -> Image:
     return draw_landmarks(image, portrait.points * (image.shape[0] / portrait.face.shape[0]))
 
 
-def record_beginning(animator: Animator, driving: Path) -> DriverMotion | None:
+def driver_face(driving: Path | str, recording: DriverMotion) -> Image:
+    """The driver's first frame with a face, with its landmarks, (SIDE, SIDE, 3)."""
+    first = int(np.flatnonzero(recording.found)[0])
+    landmarks = recording.sighting(int(recording.pts[first])).landmarks
+    assert landmarks is not None
+    if recording.points is None:
+        return wireframe(landmarks.places)
+    image = _frames_at(driving, recording, {first})[first].on_white()
+    return crop_marked_face(image, landmarks.places, face_square(landmarks, (image.shape[1], image.shape[0])))
+
+
+def record_beginning(animator: Animator, part: DriverPart) -> DriverMotion | None:
     """The motion of a video's first seconds, for a preview before the whole is tracked; None without a
     face."""
+    driving, start, end, face = part
+    early = (start or 0) + _BEGINNING
     try:
-        return animator.record(driving, end=_BEGINNING)
+        return animator.record(driving, start, early if end is None else min(end, early), driving_face=face)
     except InputError:
         return None
 
@@ -70,18 +85,23 @@ def make_preview(
     driving: Path | str,
     recording: DriverMotion,
     options: AnimateOptions,
+    *,
+    whole: bool = True,
 ) -> Preview:
-    """state: of the portrait, from `prepare`. recording: the motion of `driving`, or of its beginning.
-    InputError as `Animator.follow`."""
+    """state: of the portrait, from `prepare`. recording: the motion of `driving`; not `whole`, only of its
+    beginning. InputError as `Animator.follow`."""
     moved = replace(state.motion, motion=replace(state.motion.motion, options=options.motion))
     state = replace(state, options=options, motion=moved)
     ready = recording.ready(options.motion.smoothing)
     far = unlikeness(ready.signals, state.motion.motion.source)
     seen = np.flatnonzero(ready.found)
     reference = int(seen[np.argmin(far)]) if ready.rest is None else None
+    asked = options.reference_frame if whole else None
+    if asked is not None and 0 <= asked < len(ready.pts) and ready.found[asked]:
+        reference = asked
     shown = int(seen[np.argsort(far)[int((len(far) - 1) * _PERCENTILE / 100)]])
     frames = _frames_at(driving, recording, {frame for frame in (reference, shown) if frame is not None})
-    result, _ = animator.step(frames[shown], animator.follow(state, recording))
+    result, _ = animator.step(frames[shown], animator.follow(state, recording, asked))
     face = result.image if options.crop_only else crop_face(result.on_white(), state.portrait.square)
     number = shown if reference is None else reference
     landmarks = ready.sighting(int(ready.pts[number])).landmarks
@@ -102,7 +122,7 @@ def make_preview(
         face,
         None if reference is None else (reference, seconds(reference)),
         seconds(shown),
-        seconds(len(ready.pts) - 1) + 1 / ready.rate,
+        seconds(len(ready.pts) - 1) + 1 / ready.rate if whole else None,
     )
 
 

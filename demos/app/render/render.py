@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from gfla.animate import Animator
 from gfla.animate.errors import Cancelled
@@ -17,13 +18,30 @@ from gfla.animate.video import Frame
 from gfla.demos.app.ui.progress import Progress
 
 
+class DriverPart(NamedTuple):
+    """What is tracked of a driver. driving: a video's or template's path or a shipped motion's name. start,
+    end: seconds, None for its own. face: number from the left, None for the largest."""
+
+    driving: Path | str
+    start: Any = None
+    end: Any = None
+    face: int | None = None
+
+
 @dataclass(frozen=True)
 class RenderRequest:
-    """What to render. driving: a video's path or a shipped motion's name."""
+    """What to render. portrait: a picture's or a video's path. driving: as in `DriverPart`. names: of the
+    files on the visitor's side, by path."""
 
     portrait: Path
     driving: Path | str
     options: AnimateOptions = field(default_factory=AnimateOptions)
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def driver(self) -> DriverPart:
+        options = self.options
+        return DriverPart(self.driving, options.start, options.end, options.driving_face)
 
 
 def render(

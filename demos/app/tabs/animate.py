@@ -1,62 +1,100 @@
 """The tab Animate: choose a portrait and a driver, see a preview at once, then the video while it is made."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gfla.animate import InputError
-from gfla.animate.motion.presets import SHIPPED
-from gfla.animate.motion.recording import DriverMotion
-from gfla.demos.app.render.player import play_render
-from gfla.demos.app.render.preview import make_preview, portrait_face, record_beginning
-from gfla.demos.app.render.render import RenderRequest
-from gfla.demos.app.render.side_by_side import side_by_side
-from gfla.demos.app.render.workspace import workspace_of
+from gfla.animate.motion.presets import SUFFIX
+from gfla.demos.app.tabs.animate_events import BESIDE, EMPTY, AnimateEvents
+from gfla.demos.app.tabs.animate_inputs import FORMATS, InputEvents
 from gfla.demos.app.ui import markup, widgets
-from gfla.demos.app.ui.events import JOB, PRIVATE, QUIET, RAW, SCAN
-from gfla.demos.app.ui.inputs import Sent, sent_name
-from gfla.demos.app.ui.markup import Figure
-from gfla.demos.app.ui.pickers import choose_driver, choose_portrait
-from gfla.demos.app.ui.settings import (
-    SETTINGS,
-    build_controls,
-    command,
-    default_values,
-    read_controls,
-    restore_values,
+from gfla.demos.app.ui.events import (
+    JOB,
+    PRIVATE,
+    QUICK,
+    QUIET,
+    RAW,
+    SCAN,
+    STOP,
+    Js,
+    begin_js,
+    go_to_js,
+    stop_js,
 )
-from gfla.demos.app.ui.widgets import player_value
-from gfla.demos.app.visitors.errors import message_of, show_errors
+from gfla.demos.app.ui.inputs import file_data
+from gfla.demos.app.ui.pickers import PortraitCard, driver_card, portrait_card
+from gfla.demos.app.ui.settings import SETTINGS, build_controls, default_values, restore_values
 from gfla.demos.app.visitors.service import Service
 
-EMPTY = "Choose a portrait and a driver to see a preview here."
-_BESIDE, _ALONE = "Show side by side", "Show the portrait alone"
-_PORTRAIT = "The portrait's face and the landmarks found in it"
-_DRIVER = "The driver's face and its landmarks"
-_RESULT = "The portrait, moved as the driver is at that moment"
+_KEEP_TOKEN: Js = "token => { sessionStorage.setItem('gfla-visit', token); return []; }"
+_KEPT_TOKEN: Js = "() => sessionStorage.getItem('gfla-visit') ?? ''"
 
 
-def animate_tab(service: Service, page: gr.Blocks) -> None:
+def animate_tab(service: Service, page: gr.Blocks) -> PortraitCard:
     """Build the tab of `page` inside the one that is open."""
-    events = AnimateEvents(service)
+    events, looks = AnimateEvents(service), InputEvents(service)
     stored = gr.BrowserState({}, storage_key="gfla-animate", secret="gfla")  # settings only: no secret
+    token = gr.Textbox(visible=False)
+    shown = widgets.showcase(service.samples, elem_id="showcase")
     with gr.Row(elem_classes="desk"):
         with gr.Column(scale=5, min_width=320):
-            portrait = choose_portrait(service.samples, "animate")
-            driving, picks, picked = choose_driver(service.samples, "animate")
+            with portrait_card(service.samples, "animate") as card:
+                with gr.Row(elem_classes="buttons"):
+                    edit = gr.Button("Edit this", size="sm", elem_id="edit-this")
+                    live = gr.Button("Go live with this", size="sm", elem_id="live-this")
+                with gr.Accordion(
+                    "Face, part, or a video", open=False, elem_classes="plain", elem_id="portrait-more"
+                ) as more:
+                    portrait_frame = widgets.frame(elem_id="portrait-frame")
+                    source_video = gr.UploadButton(
+                        "Take a video as the portrait",
+                        file_types=["video"],
+                        size="sm",
+                        elem_id="source-video",
+                    )
+            with driver_card(service.samples, "animate") as driver:
+                trim = widgets.trim(elem_id="trim")
+                with gr.Accordion(
+                    "Face, reference frame, motion files",
+                    open=False,
+                    elem_classes="plain",
+                    elem_id="driver-more",
+                ):
+                    driver_frame = widgets.frame(elem_id="driver-frame")
+                    auto = gr.Checkbox(True, label="Choose the reference frame for me", elem_id="auto")
+                    reference = gr.Slider(
+                        0,
+                        1,
+                        0,
+                        step=1,
+                        label="Reference frame",
+                        visible=False,
+                        buttons=[],
+                        elem_id="reference",
+                    )
+                    gr.HTML(markup.small(_REFERENCE), apply_default_css=False)
+                    with gr.Row(elem_classes="buttons"):
+                        template = gr.UploadButton(
+                            "Take a .motion file", file_types=[SUFFIX], size="sm", elem_id="template"
+                        )
+                        save = gr.Button("Save this motion", size="sm", elem_id="save-motion")
+                    saved = widgets.saver()
+                    save_note = gr.HTML("", apply_default_css=False)
             with gr.Accordion("Settings", open=False, elem_classes="card"):
+                suffix = gr.Radio(list(FORMATS), value="MP4", label="Format", elem_id="format")
                 controls = build_controls()
                 default = gr.Button("Reset to defaults", size="sm")
         with gr.Column(scale=7, min_width=320, elem_classes="stage"):
-            with gr.Column(elem_classes="card"):
+            with gr.Column(elem_classes="card", elem_id="result"):
                 markup.heading("Result", 3)
                 preview = gr.HTML(markup.hint(EMPTY), elem_id="preview", apply_default_css=False)
                 run = gr.Button("Animate", variant="primary", interactive=False, elem_id="run")
-                stop = gr.Button("Stop and keep what is done", visible=False, elem_id="stop")
+                stop = gr.Button(STOP, visible=False, elem_id="stop")
                 status = gr.HTML("", elem_id="status", apply_default_css=False)
+                note = gr.HTML("", elem_id="result-note", apply_default_css=False)
                 player = widgets.player(elem_id="player")
-                beside = gr.Button(_BESIDE, visible=False, size="sm", elem_id="beside")
+                with gr.Row(elem_classes="buttons", visible=False) as after:
+                    beside = gr.Button(BESIDE, size="sm", elem_id="beside")
+                results = widgets.results(elem_id="results")
             with gr.Accordion("As a command", open=False, elem_classes="card"):
                 line = gr.Textbox(
                     label="The same in a terminal",
@@ -70,120 +108,67 @@ def animate_tab(service: Service, page: gr.Blocks) -> None:
     def store(*values: Any) -> dict[str, Any]:
         return dict(zip(SETTINGS, values, strict=True))
 
-    inputs, found = [portrait, driving, picks, *controls], [preview, run, line]
-    settings: list[Any] = controls
-    changes = [part.change for part in (portrait, driving, *settings)]
-    gr.on(changes, events.show_preview, inputs, found, trigger_mode="always_last", **RAW, **SCAN, **QUIET)
-    picked.then(events.show_preview, inputs, found, **RAW, **SCAN, **QUIET)
-    run.click(
-        events.render,
-        inputs,
-        [player, status, run, stop, beside],
-        show_progress="minimal",
-        show_progress_on=status,
-        **RAW,
-        **JOB,
-        **PRIVATE,
-    )
-    stop.click(events.stop, queue=False, **QUIET)
-    beside.click(events.compare, beside, [player, beside], **SCAN, **PRIVATE)
-    gr.on([part.change for part in settings], store, controls, stored, queue=False, **QUIET)
-    default.click(default_values, None, controls, queue=False, **QUIET)
-    page.load(restore_values, stored, controls, queue=False, **QUIET)
+    def begin_like(event: gr.EventData) -> tuple:
+        """A sample portrait, and a sample driver with its video, if it has one."""
+        driver = service.samples.driver(event.driver)
+        file = service.samples.portrait(event.portrait).file
+        portrait = file_data(file) if file else None
+        return portrait, event.portrait, file_data(driver.file) if driver.file else None, event.driver
+
+    def show_slider(auto: bool) -> Any:
+        return gr.Slider(visible=not auto)
+
+    inputs: list[Any] = [card.portrait, driver.driving, driver.picks, portrait_frame, driver_frame, trim]
+    inputs += [auto, reference, suffix, *controls]
+    quiet: dict[str, Any] = {"queue": False, **QUIET}
+    look: dict[str, Any] = {"trigger_mode": "always_last"} | RAW | QUICK | QUIET
+    seen = [preview, run, reference, line, driver.note]
+    latest: dict[str, Any] = RAW | SCAN | QUIET
+
+    def preview_after(event: Any) -> None:
+        event.then(events.show_preview, inputs, seen, **latest)
+
+    chosen = [portrait_frame, more, card.note]
+    preview_after(card.portrait.change(looks.look_at_portrait, card.portrait, chosen, **look))
+    on_driver = [driver.driving, driver.picks], [trim, driver_frame, driver.note]
+    preview_after(driver.driving.change(looks.look_at_driver, *on_driver, **look))
+    preview_after(driver.picked.then(looks.look_at_driver, *on_driver, **look))
+    changed: Any = [reference.release, auto.change, *(part.change for part in [suffix, *controls])]
+    again: dict[str, Any] = {"trigger_mode": "always_last"} | latest
+    gr.on(changed, events.show_preview, inputs, seen, **again)
+    for part in (portrait_frame, driver_frame, trim):
+        part.pick(events.show_preview, inputs, seen, **again)  # type: ignore[attr-defined]
+    auto.change(show_slider, auto, reference, **quiet)
+
+    raw: dict[str, Any] = {"postprocess": False, **RAW, **QUICK, **QUIET}
+    source_video.upload(looks.take_video, source_video, [card.portrait, card.note], **raw)
+    taken = template.upload(looks.take_template, template, [driver.driving, driver.picks, driver.note], **raw)
+    preview_after(taken)
+    save.click(events.save_motion, inputs, [saved, save_note], **RAW, **SCAN, **QUIET)
+    like: Any = shown.pick  # type: ignore[attr-defined]
+    pair = [card.portrait, card.picks, driver.driving, driver.picks]
+    preview_after(like(begin_like, None, pair, postprocess=False, **quiet))
+
+    outputs = [player, status, run, stop, after, results, note]
+    run.click(None, None, [run, stop, status, note], js=begin_js("#stop"), **QUIET)
+    run.click(events.render, inputs, outputs, show_progress="hidden", **RAW, **JOB, **PRIVATE)
+    stop.click(None, None, stop, js=stop_js(), **QUIET)
+    stop.click(events.stop, **quiet)
+    beside.click(events.compare, beside, [player, beside, note], **SCAN, **QUIET)
+    results.pick(events.show, None, [player, results, beside, note], **quiet)  # type: ignore[attr-defined]
+    edit.click(None, js=go_to_js("Edit"), **QUIET)
+    live.click(None, js=go_to_js("Live"), **QUIET)
+
+    gr.on([part.change for part in controls], store, controls, stored, **quiet)
+    default.click(default_values, None, controls, **quiet)
+    page.load(restore_values, stored, controls, **quiet)
+    restored_parts = [token, card.portrait, driver.driving, driver.picks, results, player]
+    restored = page.load(events.restore, token, restored_parts, js=_KEPT_TOKEN, postprocess=False, **quiet)
+    restored.then(None, token, None, js=_KEEP_TOKEN, **QUIET)
+    return card
 
 
-class AnimateEvents:
-    """The functions of the events; what they remember is the visitor's workspace."""
-
-    def __init__(self, service: Service):
-        self.service = service
-
-    def stop(self, request: gr.Request) -> None:
-        """End the running render and keep its finished frames."""
-        self.service.visit(request).cancel.set()
-
-    @show_errors
-    def show_preview(
-        self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
-    ) -> Iterator[tuple]:
-        """Yields the preview as it fills, the button that starts a render, and the command for the same."""
-        service, visit, options = self.service, self.service.visit(request), read_controls(values)
-        animator, workspace = service.animator, workspace_of(visit)
-        motion = picked if picked in SHIPPED else ""
-        names = sent_name(portrait, "portrait.jpg"), motion or sent_name(driving, "driving.mp4")
-        line = command(options, *names)
-        off, on = gr.Button(interactive=False), gr.Button(interactive=True)
-        if not portrait and not driving and not motion:
-            workspace.begin_preview(None)  # else the same files, chosen again, would show nothing
-            yield markup.hint(EMPTY), off, line
-            return
-        outdated = workspace.begin_preview((portrait, driving, motion, options))
-        if outdated is None:
-            yield gr.skip(), gr.skip(), line
-            return
-        source = workspace.prepare(animator, service.portrait(visit, portrait)) if portrait else None
-        driver = service.driver(visit, driving, motion) if driving or motion else None
-        waiting: list[Figure] = [
-            (portrait_face(source) if source else None, _PORTRAIT, "Portrait"),
-            (None, _DRIVER, "Driver"),
-            (None, "The preview needs a portrait and a driver", "Preview"),
-        ]
-        yield markup.figures(waiting), on if source and driver else off, line
-        if driver is None:
-            return
-        if source is None:
-            workspace.record(animator, driver, outdated)  # while the visitor chooses a portrait
-            return
-
-        def figures(recording: DriverMotion) -> str:
-            made = make_preview(animator, source, driver, recording, options)
-            return markup.figures(
-                [
-                    (made.portrait, _PORTRAIT, "Portrait"),
-                    (made.driver, _DRIVER, made.driver_caption),
-                    (made.result, _RESULT, made.result_caption),
-                ]
-            )
-
-        unknown = isinstance(driver, Path) and workspace.recorded(driver) is None
-        beginning = record_beginning(animator, Path(driver)) if unknown else None
-        if beginning is not None and not outdated():
-            yield figures(beginning), on, line
-        recording = workspace.record(animator, driver, outdated)
-        if recording is not None and not outdated():
-            yield figures(recording), on, line
-
-    @show_errors
-    def render(
-        self, request: gr.Request, portrait: Sent, driving: Sent, picked: str, *values: Any
-    ) -> Iterator[tuple]:
-        """Yields values of the player and the status, and the buttons: animate, stop, side by side."""
-        service, visit, options = self.service, self.service.visit(request), read_controls(values)
-        driver = service.driver(visit, driving, picked)
-        order = RenderRequest(service.portrait(visit, portrait), driver, options)
-        name = f"{order.portrait.stem[:60]}-{Path(driver).stem[:60]}.mp4"
-        hidden, visible = gr.Button(visible=False), gr.Button(visible=True)
-        buttons: tuple = (hidden, visible, hidden)
-        with service.job(visit):
-            try:
-                for video, status in play_render(service.animator, visit, order, name):
-                    yield video, status, *buttons
-                    buttons = (gr.skip(),) * 3
-            except Exception as error:
-                yield player_value(None), markup.notes([message_of(error)]), visible, hidden, hidden
-                raise
-        yield gr.skip(), gr.skip(), visible, hidden, gr.Button(_BESIDE, visible=True)
-
-    @show_errors
-    def compare(self, request: gr.Request, label: str) -> tuple:
-        """The last video beside its driver, or alone again; and the button's next label."""
-        visit = self.service.visit(request)
-        last = workspace_of(visit).last
-        if last is None or not last[1].exists():
-            raise InputError("video", "it is no longer here", "animate once more")
-        order, output = last
-        if label == _ALONE:
-            return player_value(visit.serve(output), name=output.name), _BESIDE
-        path = side_by_side(order.driving, order.portrait, output)
-        alt = "The driver and the animated portrait, side by side"
-        return player_value(visit.serve(path), name=path.name, label=alt), _ALONE
+_REFERENCE = (
+    "In the reference frame the driver looks as the portrait does: with the same expression, from the same "
+    "side. All motion is measured from there."
+)

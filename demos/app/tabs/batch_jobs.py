@@ -122,6 +122,9 @@ class Batch:
 
         try:
             resume, self.begun = self.begun, True
+            if not resume:
+                shutil.rmtree(self.folder, ignore_errors=True)  # the earlier batch
+                (self.folder / "out").mkdir(parents=True)
             jobs = [line.job for line in self.lines]
             render_batch(jobs, self.folder / "work", BatchOptions(resume=resume, load=load), watch)
         except _StoppedError:
@@ -166,8 +169,8 @@ def plan(
     """The batch of these uploads, by their names: every portrait with every driver and motion, or the rows of
     the manifest.
 
-    folder: an earlier batch there is deleted. most: jobs. options, model: for all jobs.
-    InputError for what cannot be used, with nothing deleted.
+    folder: an earlier batch there is deleted when this one first runs. most: jobs. options, model: for all.
+    InputError for what cannot be used.
     """
     rows = _pairs(portraits, [*drivers, *motions]) if manifest is None else _read(manifest)
     if len(rows) > most:
@@ -189,8 +192,6 @@ def plan(
     jobs = jobs_of(safe, options, model)
     named = zip(names, jobs, strict=True)
     lines = [Line(portrait, driver, job) for (portrait, driver), job in named]
-    shutil.rmtree(folder, ignore_errors=True)  # the earlier batch: only now that there is another
-    out.mkdir(parents=True)
     return Batch(folder, lines)
 
 

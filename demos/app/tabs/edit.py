@@ -4,10 +4,10 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate.motion.controls import CONTROLS
-from gfla.demos.app.tabs.edit_events import EMPTY, EditEvents, keys_list
+from gfla.demos.app.tabs.edit_events import EMPTY, EditEvents, changed, keys_list
 from gfla.demos.app.ui import markup, widgets
-from gfla.demos.app.ui.events import JOB, PRIVATE, QUIET, RAW
-from gfla.demos.app.ui.pickers import choose_portrait
+from gfla.demos.app.ui.events import JOB, QUIET, RAW, STOP, begin_js, stop_js
+from gfla.demos.app.ui.pickers import PortraitCard, portrait_card
 from gfla.demos.app.visitors.service import Service
 
 _SLIDERS = {
@@ -48,41 +48,19 @@ PRESETS: dict[str, dict[str, float]] = {
 }
 
 
-def edit_tab(service: Service, page: gr.Blocks) -> None:
+def edit_tab(service: Service, page: gr.Blocks) -> PortraitCard:
     """Build the tab of `page` inside the one that is open."""
     events = EditEvents(service)
+    stored = gr.BrowserState({}, storage_key="gfla-presets", secret="gfla")  # values of sliders: no secret
     with gr.Row(elem_classes="desk edit"):
         with gr.Column(scale=6, min_width=320):
-            with gr.Column(elem_classes="card follow"):
-                view = widgets.view(EMPTY, elem_id="view")
-                with gr.Row(elem_classes="buttons"):
-                    reset = gr.Button("Reset", size="sm", elem_id="reset")
-                    save = gr.Button("Save picture", size="sm", elem_id="save")
-                saver = widgets.saver(elem_id="saver")
-            with gr.Column(elem_classes="card late"):
-                markup.heading("A short video", 3)
-                keys = gr.HTML(keys_list({}), elem_id="keys", apply_default_css=False)
-                with gr.Row(elem_classes="buttons", equal_height=True):
-                    at = gr.Number(0, label="At second", minimum=0, maximum=30, step=0.1, min_width=90)
-                    add = gr.Button("Add key frame", size="sm", elem_id="add-key")
-                    clear = gr.Button("Clear", size="sm")
-                make = gr.Button("Make the video", variant="primary", elem_id="edit-run")
-                status = gr.HTML("", apply_default_css=False)
-                player = widgets.player(elem_id="edit-player")
-            with gr.Accordion("As a command", open=False, elem_classes="card late"):
-                command = gr.Textbox(
-                    label="The same in a terminal",
-                    interactive=False,
-                    lines=2,
-                    buttons=["copy"],
-                    elem_classes="mono",
-                )
-        with gr.Column(scale=6, min_width=320):
-            portrait = choose_portrait(service.samples, "edit")
+            with portrait_card(service.samples, "edit") as card:
+                portrait = card.portrait
             with gr.Column(elem_classes="card"):
                 markup.heading("Expression", 2)
                 with gr.Row(elem_classes="presets"):
                     presets = {name: gr.Button(name, size="sm") for name in PRESETS}
+                own = widgets.scripted("${value}", "buttons", elem_id="own-presets")
                 sliders: dict[str, gr.Slider] = {}
                 for group, ranges in _SLIDERS.items():
                     with gr.Accordion(group, open=group in ("Head", "Mouth"), elem_classes="plain sliders"):
@@ -97,16 +75,67 @@ def edit_tab(service: Service, page: gr.Blocks) -> None:
                                 label=label,
                                 info=info,
                                 elem_id=f"edit-{name}",
+                                elem_classes="centred" if least == -most else "off-centre",
                                 buttons=[],
                             )
                 controls = [sliders[name] for name in CONTROLS]
+                with gr.Row(elem_classes="buttons"):
+                    named = gr.Textbox(
+                        label="Keep this expression as", max_length=30, min_width=140, elem_id="preset-name"
+                    )
+                    keep = gr.Button("Keep", size="sm", elem_id="preset-keep")
+        with gr.Column(scale=6, min_width=320):
+            with gr.Column(elem_classes="card follow"):
+                view = widgets.view(EMPTY, elem_id="view")
+                with gr.Row(elem_classes="buttons"):
+                    reset = gr.Button("Reset", size="sm", elem_id="reset")
+                    save = gr.Button("Save picture", size="sm", elem_id="save")
+                saver = widgets.saver(elem_id="saver")
+            with gr.Column(elem_classes="card late"):
+                markup.heading("A short video", 3)
+                keys = widgets.scripted("${value}", "buttons", value=keys_list({}), elem_id="keys")
+                with gr.Row(elem_classes="buttons", equal_height=True):
+                    at = gr.Number(0, label="At second", minimum=0, maximum=30, step=0.1, min_width=90)
+                    add = gr.Button("Add key frame", size="sm", elem_id="add-key")
+                make = gr.Button("Make the video", variant="primary", elem_id="edit-run")
+                stop = gr.Button(STOP, visible=False, elem_id="edit-stop")
+                status = gr.HTML("", elem_id="edit-status", apply_default_css=False)
+                note = gr.HTML("", elem_id="edit-note", apply_default_css=False)
+                player = widgets.player(elem_id="edit-player")
+            with gr.Accordion("As a command", open=False, elem_classes="card late"):
+                command = gr.Textbox(
+                    label="The same in a terminal",
+                    interactive=False,
+                    lines=2,
+                    buttons=["copy"],
+                    elem_classes="mono",
+                )
 
     def preset(name: str) -> list[float]:
         return [PRESETS.get(name, {}).get(control, 0.0) for control in CONTROLS]
 
+    def keep_preset(kept: Any, name: str, *values: float) -> tuple:
+        """The presets with this one, and their buttons."""
+        kept = kept_presets(kept)
+        if name.strip():
+            kept[name.strip()] = changed(values)
+        return kept, markup.chips(kept), ""
+
+    def take_preset(event: gr.EventData, kept: Any, *values: float) -> tuple:
+        """One of the presets on the sliders, or the presets without it."""
+        kept = kept_presets(kept)
+        if event.act == "remove":
+            kept.pop(event.name, None)
+            return kept, markup.chips(kept), *(gr.skip() for _ in CONTROLS)
+        chosen = kept.get(event.name, {})
+        return gr.skip(), gr.skip(), *(chosen.get(control, 0.0) for control in CONTROLS)
+
+    def show_presets(kept: Any) -> str:
+        return markup.chips(kept_presets(kept))
+
     quiet: dict[str, Any] = {"queue": False, **QUIET}
-    drawn = [view, command]
-    portrait.change(events.open, [portrait, *controls], drawn, **RAW, **quiet)
+    drawn = [view, command, note]
+    portrait.change(events.open, [portrait, *controls], [view, command, card.note], **RAW, **quiet)
     gr.on(
         [slider.input for slider in controls],
         events.draw,
@@ -117,8 +146,28 @@ def edit_tab(service: Service, page: gr.Blocks) -> None:
     )
     for button in [*presets.values(), reset]:
         button.click(preset, button, controls, **quiet).then(events.draw, controls, drawn, **quiet)
-    save.click(events.save, controls, saver, **quiet)
-    add.click(events.add_key, [at, *controls], [keys, at, command], **quiet)
-    clear.click(events.clear_keys, controls, [keys, at, command], **quiet)
-    progress: dict[str, Any] = {"show_progress": "minimal", "show_progress_on": status}
-    make.click(events.render, None, [player, status], **progress, **JOB, **PRIVATE)
+    keep.click(keep_preset, [stored, named, *controls], [stored, own, named], **quiet)
+    pick: Any = own.pick  # type: ignore[attr-defined]
+    taken = pick(take_preset, [stored, *controls], [stored, own, *controls], **quiet)
+    taken.then(events.draw, controls, drawn, **quiet)
+    stored.change(show_presets, stored, own, **quiet)  # read from the browser when the tab is first opened
+    save.click(events.save, controls, [saver, note], **quiet)
+    add.click(events.add_key, [at, *controls], [keys, at, command, note], **quiet)
+    remove: Any = keys.pick  # type: ignore[attr-defined]
+    remove(events.remove_key, controls, [keys, at, command, note], **quiet)
+    make.click(None, None, [make, stop, status, note], js=begin_js("#edit-stop"), **QUIET)
+    make.click(events.render, None, [player, status, make, stop, note], **JOB, **QUIET)
+    stop.click(None, None, stop, js=stop_js(), **QUIET)
+    stop.click(events.stop, **quiet)
+    return card
+
+
+def kept_presets(kept: Any) -> dict[str, dict[str, float]]:
+    """The visitor's own presets as the browser kept them; what is not one is left out."""
+    found = {}
+    for name, values in (kept if isinstance(kept, dict) else {}).items():
+        try:
+            found[str(name)[:30]] = changed(tuple(float(values.get(control, 0)) for control in CONTROLS))
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return found

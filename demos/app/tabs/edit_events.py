@@ -21,15 +21,17 @@ from gfla.demos.app.render.player import play_render
 from gfla.demos.app.render.render import RenderRequest
 from gfla.demos.app.render.workspace import workspace_of
 from gfla.demos.app.ui import markup
+from gfla.demos.app.ui.events import LEAVE, STOP
 from gfla.demos.app.ui.images import Image, data_url, shrink
 from gfla.demos.app.ui.inputs import Sent, sent_name
-from gfla.demos.app.ui.widgets import saver_value
-from gfla.demos.app.visitors.errors import show_errors
+from gfla.demos.app.ui.widgets import player_value, saver_value
+from gfla.demos.app.visitors.errors import note_errors
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
 
 Values = dict[str, float]
 """Controls of `gfla-edit` by name; 0, or left out, is the portrait as it is."""
+TAB = "edit"
 EMPTY = "Choose a portrait; it follows the sliders."
 _VIEW = 640  # pixels of the view's longer side
 _AROUND = 1.9  # side of the view, in sides of the face square
@@ -54,13 +56,14 @@ class EditEvents:
     def __init__(self, service: Service):
         self.service = service
 
-    @show_errors
+    @note_errors(2)
     def open(self, request: gr.Request, portrait: Sent, *values: float) -> tuple[str, str]:
         """The view of another portrait and the command; both empty without a portrait."""
         visit, animator = self.service.visit(request), self.service.animator
         if not portrait:
             visit.memory.pop("edit", None)
             return "", ""
+        visit.memory["portrait"] = portrait
         path = self.service.portrait(visit, portrait)
         edit: Edit | None = visit.memory.get("edit")
         if edit is None or edit.portrait != path:
@@ -68,13 +71,13 @@ class EditEvents:
             edit = visit.memory["edit"] = Edit(path, sent_name(portrait), view)
         return self._drawn(edit, values)
 
-    @show_errors
+    @note_errors(2)
     def draw(self, request: gr.Request, *values: float) -> tuple[Any, Any]:
         """The view and the command after a slider moved."""
         edit: Edit | None = self.service.visit(request).memory.get("edit")
         return self._drawn(edit, values) if edit else (gr.skip(), gr.skip())
 
-    @show_errors
+    @note_errors(1)
     def save(self, request: gr.Request, *values: float) -> str:
         """The whole photograph, edited, as a PNG to download."""
         visit, animator = self.service.visit(request), self.service.animator
@@ -85,7 +88,7 @@ class EditEvents:
         write_image(frame.pixels, path, tag(animator.name))
         return saver_value(visit.serve(path), path.name)
 
-    @show_errors
+    @note_errors(3)
     def add_key(self, request: gr.Request, at: float | None, *values: float) -> tuple[str, float, str]:
         """The list of key frames with this one, the next one's time, and the command."""
         edit = _edit_of(self.service.visit(request))
@@ -97,28 +100,52 @@ class EditEvents:
         line = command(edit.name, changes, edit.keys)
         return keys_list(edit.keys), min(float(max(edit.keys)) + 1, _LONGEST), line
 
-    @show_errors
-    def clear_keys(self, request: gr.Request, *values: float) -> tuple[str, float, str]:
-        """The empty list, time 0, and the command."""
+    @note_errors(3)
+    def remove_key(self, event: gr.EventData, request: gr.Request, *values: float) -> tuple[str, float, str]:
+        """The list without one key frame, or without all, the next one's time, and the command."""
         edit: Edit | None = self.service.visit(request).memory.get("edit")
         if edit is None:
             return keys_list({}), 0.0, ""
-        edit.keys.clear()
-        return keys_list({}), 0.0, command(edit.name, changed(values), {})
+        if event.act == "all":
+            edit.keys.clear()
+        else:
+            edit.keys.pop(Fraction(str(event.name)), None)
+        following = min(float(max(edit.keys)) + 1, _LONGEST) if edit.keys else 0.0
+        return keys_list(edit.keys), following, command(edit.name, changed(values), edit.keys)
 
-    @show_errors
-    def render(self, request: gr.Request) -> Iterator[tuple[Any, Any]]:
-        """Yields values of the player and the status while the key frames become a video."""
+    @note_errors(4)
+    def render(self, request: gr.Request) -> Iterator[tuple]:
+        """Yields values of the player, the status, and the buttons: make, stop; while the key frames become a
+        video."""
         visit = self.service.visit(request)
         edit = _edit_of(visit)
         if len(edit.keys) < 2:
             remedy = "for each of them move the sliders, then press Add key frame"
             raise InputError("key frames", "a video needs at least two", remedy)
         recording = motion_of_curves(key_frames(edit.keys), "edit")
-        order = RenderRequest(edit.portrait, "edit")
+        order = RenderRequest(edit.portrait, "edit", names={str(edit.portrait): edit.name})
         name = f"{edit.portrait.stem[:80]}-edited.mp4"
-        with self.service.job(visit):
-            yield from play_render(self.service.animator, visit, order, name, recording)
+        hidden, shown, skip = gr.Button(visible=False), gr.Button(visible=True), gr.skip()
+        stop = gr.Button(STOP, visible=True, interactive=True)
+        try:
+            with self.service.job(visit, TAB) as turn:
+                buttons: tuple = (hidden, gr.Button(LEAVE, visible=True, interactive=True))
+                for before in self.service.turns.wait(turn):
+                    yield skip, markup.waiting(before), *buttons
+                    buttons = (skip, skip)
+                buttons = hidden, stop
+                animator = self.service.animator
+                for player, status in play_render(animator, visit, turn, order, name, recording):
+                    yield player, status, *buttons
+                    buttons = (skip, skip)
+        except Exception:
+            yield player_value(None), "", shown, hidden
+            raise
+        yield skip, skip, shown, hidden
+
+    def stop(self, request: gr.Request) -> None:
+        """End the running render and keep its finished frames, or leave the queue."""
+        self.service.visit(request).stop(TAB)
 
     def _drawn(self, edit: Edit, values: tuple[float, ...]) -> tuple[str, str]:
         changes = changed(values)
@@ -178,11 +205,11 @@ def command(portrait: str, values: Values, keys: Mapping[Fraction, Values]) -> s
 
 
 def keys_list(keys: Mapping[Fraction, Values]) -> str:
-    """The key frames as HTML."""
+    """The key frames as HTML, each with a button that removes it."""
     if not keys:
         return markup.small("None yet: for each one, move the sliders, then press Add key frame.")
     rows = []
     for at in sorted(keys):
         named = (f"{name.replace('_', ' ')} {value:g}" for name, value in keys[at].items() if value)
-        rows.append((f"{float(at):g} s", ", ".join(named) or "as in the portrait"))
-    return markup.table(("Time", "Controls"), rows)
+        rows.append((f"{float(at):g} s", ", ".join(named) or "as in the portrait", str(at)))
+    return markup.removable(("Time", "Controls"), rows)

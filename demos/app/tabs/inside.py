@@ -14,13 +14,14 @@ from gfla.animate.inspection.explain import Inside, Panel, attention_panels, loo
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.motion.recording import DriverMotion, MotionReader
 from gfla.animate.motion.retarget import unlikeness
+from gfla.demos.app.render.render import DriverPart
 from gfla.demos.app.render.workspace import workspace_of
 from gfla.demos.app.ui import markup, widgets
 from gfla.demos.app.ui.events import QUIET, RAW, SCAN
 from gfla.demos.app.ui.images import data_url, shrink, wireframe
 from gfla.demos.app.ui.inputs import Sent
-from gfla.demos.app.ui.pickers import choose_driver, choose_portrait
-from gfla.demos.app.visitors.errors import show_errors
+from gfla.demos.app.ui.pickers import PortraitCard, driver_card, portrait_card
+from gfla.demos.app.visitors.errors import message_of, note_errors
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
 
@@ -35,13 +36,15 @@ _STATES = 12  # kept of a walk, some 4 MB each
 _FIRST = 25  # frames with a face, among which the first to show is chosen
 
 
-def inside_tab(service: Service, page: gr.Blocks) -> None:
+def inside_tab(service: Service, page: gr.Blocks) -> PortraitCard:
     """Build the tab of `page` inside the one that is open."""
     events = InsideEvents(service)
     with gr.Row(elem_classes="desk"):
         with gr.Column(scale=4, min_width=320):
-            portrait = choose_portrait(service.samples, "inside")
-            driving, picks, picked = choose_driver(service.samples, "inside")
+            with portrait_card(service.samples, "inside") as card:
+                portrait = card.portrait
+            with driver_card(service.samples, "inside") as driver:
+                driving, picks, picked = driver.driving, driver.picks, driver.picked
         with gr.Column(scale=8, min_width=320):
             with gr.Column(elem_classes="card"):
                 markup.heading("How a frame is made", 3)
@@ -55,11 +58,13 @@ def inside_tab(service: Service, page: gr.Blocks) -> None:
 
     inputs, shown = [portrait, driving, picks], [status, stages, attention]
     latest: dict[str, Any] = {"trigger_mode": "always_last"} | SCAN | QUIET
-    gr.on([portrait.change, driving.change], events.open, inputs, [frame, *shown], **RAW, **latest)
-    picked.then(events.open, inputs, [frame, *shown], **RAW, **SCAN, **QUIET)
-    frame.input(events.frame, frame, shown, **latest)
+    opened = [frame, *shown, driver.note, card.note]
+    gr.on([portrait.change, driving.change], events.open, inputs, opened, **RAW, **latest)
+    picked.then(events.open, inputs, opened, **RAW, **SCAN, **QUIET)
+    frame.input(events.frame, frame, [*shown, driver.note], **latest)
     for pictures in (stages, attention):
-        pictures.pick(events.point, None, attention, **latest)  # type: ignore[attr-defined]
+        pictures.pick(events.point, None, [attention, driver.note], **latest)  # type: ignore[attr-defined]
+    return card
 
 
 class InsideEvents:
@@ -69,20 +74,28 @@ class InsideEvents:
     def __init__(self, service: Service):
         self.service = service
 
-    @show_errors
+    @note_errors(5)
     def open(self, request: gr.Request, portrait: Sent, driving: Sent, picked: str) -> Iterator[tuple]:
-        """A portrait or a driver was chosen: yields the slider, the status, the panels, the attention."""
+        """A portrait or a driver was chosen: yields the slider, the status, the panels, the attention, and
+        the note on the driver."""
         service, visit = self.service, self.service.visit(request)
         animator, motion = service.animator, picked if picked in SHIPPED else ""
         visit.memory.pop("walk", None)
-        if not portrait or not (driving or motion):
-            yield gr.Slider(visible=False), markup.hint(_EMPTY), "", ""
+        none = gr.Slider(visible=False), markup.hint(_EMPTY), "", "", ""
+        yield none
+        workspace, source = workspace_of(visit, "inside"), None
+        if portrait:
+            visit.memory["portrait"] = portrait
+            source = workspace.prepare(animator, service.portrait(visit, portrait))
+        if source is None or not (driving or motion):
             return
-        yield gr.skip(), markup.bar("Tracking the driver", None), "", ""
-        workspace = workspace_of(visit, "inside")
-        source = workspace.prepare(animator, service.portrait(visit, portrait))
-        driver = service.driver(visit, driving, motion)
-        recording = workspace.record(animator, driver, lambda: visit.closed)
+        yield gr.skip(), markup.bar("Tracking the driver", None), "", "", ""
+        try:
+            driver = service.driver(visit, driving, motion)
+            recording = workspace.record(animator, DriverPart(driver), lambda: visit.closed)
+        except InputError as error:
+            yield *none[:-1], markup.wrong(message_of(error))
+            return
         if recording is None:
             return
         state = animator.follow(replace(source, options=replace(source.options, crop_only=True)), recording)
@@ -90,10 +103,10 @@ class InsideEvents:
         number = walk.first
         slider = gr.Slider(0, len(walk) - 1, number, visible=len(walk) > 1)
         for shown in self._show(visit, walk, number):
-            yield slider, *shown
+            yield slider, *shown, ""
             slider = gr.skip()
 
-    @show_errors
+    @note_errors(3)
     def frame(self, request: gr.Request, number: float) -> Iterator[tuple]:
         """Another frame: yields the status, the panels, the attention."""
         visit = self.service.visit(request)
@@ -102,7 +115,7 @@ class InsideEvents:
             raise _nothing_chosen()
         yield from self._show(visit, walk, min(max(int(number), 0), len(walk) - 1))
 
-    @show_errors
+    @note_errors(1)
     def point(self, event: gr.EventData, request: gr.Request) -> str:
         """Another point: its attention."""
         visit = self.service.visit(request)

@@ -43,12 +43,12 @@ def video_input(label: str, **more: Any) -> gr.Video:
     )
 
 
-def file_data(path: Path) -> Any:
-    """A file as gradio's FileData, which no component converts."""
-    return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+def file_data(path: Path, name: str = "") -> Any:
+    """A file as gradio's FileData, which no component converts. name: on the visitor's side."""
+    return {"path": str(path), "orig_name": name or path.name, "meta": {"_type": "gradio.FileData"}}
 
 
-def sent_name(sent: Sent, default: str = "") -> str:
+def sent_name(sent: Any, default: str = "") -> str:
     """The name that the file had on the visitor's side; `default` without a file."""
     return str(sent.get("orig_name") or Path(str(sent.get("path"))).name) if sent else default
 

@@ -1,5 +1,8 @@
 """A card to choose a portrait, a card to choose a driver: uploaded or picked from the samples."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -10,12 +13,36 @@ from gfla.demos.app.ui.samples import Samples
 from gradio.events import Dependency
 
 
-def choose_portrait(samples: Samples, tab: str, number: int = 1) -> gr.Image:
-    """A card with a portrait to choose. tab: prefix of the element ids."""
+@dataclass(frozen=True)
+class PortraitCard:
+    """portrait: the picture. picks: the name of the picked sample. note: HTML for what is wrong with it."""
+
+    portrait: gr.Image
+    picks: gr.HTML
+    note: gr.HTML
+
+
+@dataclass(frozen=True)
+class DriverCard:
+    """driving: the video. picks: the name of the picked sample or motion; a motion has no video. picked: the
+    event of picking, to chain others to. note: HTML for what is wrong with the driver."""
+
+    driving: gr.Video
+    picks: gr.HTML
+    picked: Dependency
+    note: gr.HTML
+
+
+@contextmanager
+def portrait_card(samples: Samples, tab: str, number: int = 1) -> Iterator[PortraitCard]:
+    """A card with a portrait to choose; what the `with` block makes stands in it. tab: prefix of the element
+    ids."""
     with gr.Column(elem_classes="card"):
         markup.heading("Portrait", number)
         portrait = portrait_input("Portrait", elem_id=f"{tab}-portrait")
+        note = gr.HTML("", elem_id=f"{tab}-portrait-note", apply_default_css=False)
         picks = widgets.picks(samples.portraits, "Sample portraits", elem_id=f"{tab}-portraits")
+        yield PortraitCard(portrait, picks, note)
         consent()
 
     def pick(event: gr.EventData) -> str:
@@ -23,24 +50,23 @@ def choose_portrait(samples: Samples, tab: str, number: int = 1) -> gr.Image:
 
     picks.pick(pick, None, portrait, queue=False, **QUIET)  # type: ignore[attr-defined]
     portrait.input(lambda: "", None, picks, queue=False, **QUIET)
-    return portrait
 
 
-def choose_driver(samples: Samples, tab: str, number: int = 2) -> tuple[gr.Video, gr.HTML, Dependency]:
-    """A card with a driver to choose.
-
-    Returns the video; the name of the picked sample, which may be a motion and so has no video; and the event
-    of picking, to chain others to. tab: prefix of the element ids.
-    """
+@contextmanager
+def driver_card(samples: Samples, tab: str, number: int = 2) -> Iterator[DriverCard]:
+    """A card with a driver to choose; what the `with` block makes stands in it. tab: prefix of the element
+    ids."""
     with gr.Column(elem_classes="card"):
         markup.heading("Driver", number)
         driving = video_input("Driving video", elem_id=f"{tab}-driving")
+        note = gr.HTML("", elem_id=f"{tab}-driving-note", apply_default_css=False)
         picks = widgets.picks(samples.drivers, "Sample drivers and motions", elem_id=f"{tab}-drivers")
 
-    def pick(event: gr.EventData) -> Any:
-        file = samples.driver(event.name).file
-        return None if file is None else file_data(file)
+        def pick(event: gr.EventData) -> Any:
+            file = samples.driver(event.name).file
+            return None if file is None else file_data(file)
 
-    picked = picks.pick(pick, None, driving, postprocess=False, queue=False, **QUIET)  # type: ignore[attr-defined]
+        chosen: Any = picks.pick  # type: ignore[attr-defined]
+        picked = chosen(pick, None, driving, postprocess=False, queue=False, **QUIET)
+        yield DriverCard(driving, picks, picked, note)
     driving.input(lambda: "", None, picks, queue=False, **QUIET)
-    return driving, picks, picked

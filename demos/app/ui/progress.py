@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from gfla.animate.errors import InputWarning
 
+_SURE = 10  # frames, before which the pace says little
+_MARGIN, _AHEAD = 1.15, 0.3  # times, and seconds more than, the time that the rest seems to take
+
 
 @dataclass
 class Progress:
@@ -35,3 +38,10 @@ class Progress:
         if not self.expected or self.done < 3 or not self.seconds:
             return None
         return max(self.expected - self.done, 0) / self.rate
+
+    def runs_through(self, made: float) -> bool:
+        """Whether a video of which `made` seconds are done, played from now on, will not reach what is not
+        yet made."""
+        if self.left is None or self.expected is None or self.done < _SURE:
+            return False
+        return self.left * _MARGIN + _AHEAD < made * self.expected / self.done

@@ -1,4 +1,4 @@
-"""Samples to try: the shipped portrait, driver and motions, and drawn people who do not exist."""
+"""Samples to try: the shipped portraits, driver and motions, and drawn people who do not exist."""
 
 import shutil
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.animate.video import VideoReader
 from gfla.demos.app.ui.images import Image, data_url, shrink
 
+_PEOPLE = {"Eileen": "astronaut.jpg", "Grace": "hopper.jpg"}
 _DRAWN = {"Mara": 15, "Theo": 3, "Ida": 14}
 _MOTION_PERSON = 6
 _PEAKS = {
@@ -24,6 +25,14 @@ _PEAKS = {
     "look-around": Pose(gaze_x=-0.9, yaw=-10),
 }
 _THUMB = 144  # pixels
+SHOWCASE = Path(__file__).parent / "showcase"
+"""Folder of finished results, made with the shipped weights."""
+_SHOWN = (
+    ("Eileen", "A speech", "eileen.mp4"),
+    ("Theo", "talk", "theo.mp4"),
+    ("Ida", "look-around", "ida.mp4"),
+    ("Mara", "smile", "mara.mp4"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Samples:
-    """All samples; `drivers` are the videos, then the motions."""
+    """All samples; `drivers` are the videos, then the motions. showcase: finished results: portrait, driver,
+    file in SHOWCASE."""
 
     portraits: tuple[Sample, ...]
     drivers: tuple[Sample, ...]
+    showcase: tuple[tuple[str, str, str], ...] = _SHOWN
 
     def portrait(self, name: str) -> Sample:
         """The portrait of that name; InputError if there is none."""
@@ -55,10 +66,10 @@ def make_samples(folder: Path) -> Samples:
     """Write the files into `folder` and draw the thumbnails."""
     folder.mkdir(parents=True, exist_ok=True)
     assets = files("gfla.animate") / "assets"
-    for name in ("astronaut.jpg", "driver.mp4"):
+    for name in (*_PEOPLE.values(), "driver.mp4"):
         with as_file(assets / name) as path:
             shutil.copy(path, folder / name)
-    portraits = [_portrait("Eileen", folder / "astronaut.jpg")]
+    portraits = [_portrait(name, folder / file) for name, file in _PEOPLE.items()]
     for name, seed in _DRAWN.items():
         path = folder / f"{name.lower()}.png"
         image = _draw(seed)

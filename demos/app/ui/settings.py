@@ -15,34 +15,50 @@ from gfla.animate.declare import Option, command_arguments, list_options, make_o
 from gfla.animate.options import PARTS, AnimateOptions
 from gradio.components import Component
 
-_DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
-SETTINGS = ("motion", "only", *PARTS, "smoothing", "detail", "crop-only", "label")
+DECLARED = {option.flag: (option, default) for option, default in list_options(AnimateOptions)}
+"""Every option with its default, by flag."""
+SETTINGS = (
+    "motion",
+    "only",
+    *PARTS,
+    "smoothing",
+    "detail",
+    "no-face",
+    "source-motion",
+    "quality",
+    "max-side",
+    "crop-only",
+    "label",
+)
 """Options with a control in the tab Animate, by flag."""
 BATCH_SETTINGS = ("crop-only", "label")
 """Options with a control in the tab Batch."""
 _OWN = ("overwrite", "codec", "sidecar")  # of the output file, which is the app's
-ALLOWED = {flag: option for flag, (option, _) in _DECLARED.items() if flag not in _OWN}
-"""What a visitor's manifest or program may set: none of them names a file or a device."""
+ALLOWED = {flag: option for flag, (option, _) in DECLARED.items() if flag not in _OWN}
+"""What a visitor's manifest may set: none of them names a file or a device."""
 
 
-def build_controls(flags: Sequence[str] = SETTINGS) -> list[Component]:
+def build_controls(flags: Sequence[str] = SETTINGS) -> list[Any]:
     """A control for each option, in this order; the gains are folded away."""
-    controls: list[Component] = []
+    controls: list[Any] = []
     for gains, some in groupby(flags, PARTS.__contains__):
-        folded = gr.Accordion("Strength of each part", open=False, elem_classes="plain")
-        with folded if gains else nullcontext():
-            controls += [_control(*_DECLARED[flag]) for flag in some]
+        with _folded() if gains else nullcontext():
+            controls += [_control(*DECLARED[flag]) for flag in some]
     return controls
+
+
+def _folded() -> gr.Accordion:
+    return gr.Accordion("Strength of each part", open=False, elem_classes="plain")
 
 
 def default_values(flags: Sequence[str] = SETTINGS) -> list[Any]:
     """The controls' initial values."""
-    return [list(PARTS) if flag == "only" else _DECLARED[flag][1] for flag in flags]
+    return [list(PARTS) if flag == "only" else DECLARED[flag][1] for flag in flags]
 
 
 def read_controls(values: Sequence[Any], flags: Sequence[str] = SETTINGS) -> AnimateOptions:
     """The options that these controls ask for. InputError for what no control gives but a client may send."""
-    given = {flag: _value(_DECLARED[flag][0], value) for flag, value in zip(flags, values, strict=True)}
+    given = {flag: _value(DECLARED[flag][0], value) for flag, value in zip(flags, values, strict=True)}
     return make_options(AnimateOptions, given)
 
 
@@ -57,13 +73,14 @@ def restore_values(stored: Any) -> list[Any]:
     return values
 
 
-def read_sent(sent: Mapping[str, Any]) -> AnimateOptions:
-    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be read."""
+def read_sent(sent: Mapping[str, Any], allowed: Mapping[str, Option] = ALLOWED) -> AnimateOptions:
+    """The options that a program asks for, by flag. InputError, naming the flag, for what cannot be read or
+    is not allowed."""
     texts = {
         str(name): ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in sent.items()
     }
-    return make_options(AnimateOptions, read_texts(texts, ALLOWED))
+    return make_options(AnimateOptions, read_texts(texts, allowed))
 
 
 def command(options: AnimateOptions, portrait: str, driving: str) -> str:
@@ -80,6 +97,8 @@ def _control(option: Option, default: Any) -> Component:
     if option.kind == "choice":
         choices = [(choice.capitalize(), choice) for choice in option.choices]
         return gr.Radio(choices, value=default, label=label, info=option.help)
+    if option.kind == "count":
+        return gr.Number(default, label=label, info=option.help, minimum=option.least, precision=0)
     info = None if option.flag in PARTS else option.help
     return gr.Slider(option.least, option.most, default, step=0.05, label=label, info=info)
 
@@ -90,6 +109,10 @@ def _value(option: Option, value: Any) -> Any:
         return None if set(value) >= set(PARTS) else tuple(value)
     if option.kind == "number" and not isinstance(value, int | float):  # an emptied box
         raise InputError(option.flag, "not a number", "give a number")
+    if option.kind == "count":
+        if value is not None and not isinstance(value, int | float):
+            raise InputError(option.flag, "not a number", "give a number")
+        return None if value is None else int(value)
     if option.kind == "flag" and not isinstance(value, bool):
         raise InputError(option.flag, "neither true nor false", "give one of them")
     return value

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gfla.animate import InputError
+from gfla.demos.app.visitors.turns import Turn
 
 
 class Growing(Protocol):
@@ -30,20 +31,22 @@ class Visit:
     folder: for files, deleted in the end.
     cache: gradio's, where uploads arrive.
     token: unguessable; our own routes know the visitor by it.
-    cancel: set to stop the running render and keep its finished frames.
+    turns: the visitor's renders that wait or run.
     uploads: the visitor's files in gradio's cache.
     served: files that our own route gives to anybody with the token, by name.
     memory: what the tabs remember, by name.
+    making: held while a file is made that two events may want.
     busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
     """
 
     folder: Path
     cache: Path
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    cancel: threading.Event = field(default_factory=threading.Event)
+    turns: list[Turn] = field(default_factory=list)
     uploads: set[Path] = field(default_factory=set)
     served: dict[str, Path | Growing] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
+    making: threading.Lock = field(default_factory=threading.Lock)
     busy: int = 0
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False
@@ -52,6 +55,12 @@ class Visit:
     def public(self) -> Path:
         """A folder whose files gradio serves to anybody who knows their whole path."""
         return self.cache / self.token
+
+    def stop(self, name: str | None = None) -> None:
+        """Stop the renders of that tab, or all: those that run keep their finished frames."""
+        for turn in list(self.turns):
+            if name in (None, turn.name):
+                turn.cancel.set()
 
     def uploaded(self, file_data: Mapping[str, Any]) -> Path:
         """The visitor's upload behind gradio's FileData; it is deleted with the visit. InputError for a file
@@ -71,15 +80,20 @@ class Visit:
 
 
 class Visits:
-    """All visitors, by session hash and by token; thread-safe. idle: seconds until a visitor is forgotten."""
+    """All visitors, by session hash and by token; thread-safe.
 
-    def __init__(self, folder: Path, cache: Path, idle: float = 3600.0):
-        self._folder, self._cache, self._idle = folder, cache, idle
+    idle: seconds until a visitor is forgotten. grace: seconds in which a visitor who left may come back, as
+    one does who reloads the page.
+    """
+
+    def __init__(self, folder: Path, cache: Path, idle: float = 3600.0, grace: float = 0.0):
+        self._folder, self._cache, self._idle, self._grace = folder, cache, idle, grace
         self._lock = threading.RLock()
         self._visits: dict[str, Visit] = {}
+        self._left: list[Visit] = []
 
     def __len__(self) -> int:
-        return len(self._visits)
+        return len(self._all())
 
     def of(self, session: str) -> Visit:
         """The visit of that session, a new one if needed. Visitors idle for too long are forgotten."""
@@ -93,23 +107,36 @@ class Visits:
             visit.seen = time.monotonic()
             return visit
 
+    def join(self, session: str, token: str) -> Visit:
+        """The visit with that token, from now on of this session too; without one, the session's own."""
+        with self._lock:
+            visit = self.by_token(token)
+            if visit is None:
+                return self.of(session)
+            before = self._visits.get(session)
+            self._visits[session] = visit
+            if before not in (None, visit):
+                self._leave(before)
+            if visit in self._left:
+                self._left.remove(visit)
+            return visit
+
     def by_token(self, token: str) -> Visit | None:
         """The visit with that token, None without one."""
         with self._lock:
-            for visit in self._visits.values():
+            for visit in self._all():
                 if secrets.compare_digest(visit.token.encode(), token.encode()):
                     visit.seen = time.monotonic()
                     return visit
         return None
 
     def close(self, session: str) -> None:
-        """The visitor left: stop the render and delete the files, at once or when the render has stopped."""
+        """The visitor left: after the time of grace stop the render and delete the files, at once or when the
+        render has stopped."""
         with self._lock:
             visit = self._visits.pop(session, None)
             if visit is not None:
-                visit.closed = True
-                visit.cancel.set()
-                self._clear(visit)
+                self._leave(visit)
 
     def begin(self, visit: Visit) -> None:
         """A render of this visitor begins: the files stay until `end`."""
@@ -125,21 +152,51 @@ class Visits:
                 self._clear(visit)
 
     def close_all(self) -> None:
-        """Every visitor leaves."""
-        for session in list(self._visits):
-            self.close(session)
+        """Every visitor leaves, for good."""
+        with self._lock:
+            everybody = self._all()
+            self._visits.clear()
+            self._left = list(everybody)
+            for visit in everybody:
+                self._forget(visit)
+
+    def _all(self) -> list[Visit]:
+        return list(dict.fromkeys([*self._visits.values(), *self._left]))
+
+    def _leave(self, visit: Visit) -> None:
+        if visit in self._visits.values():  # in another window
+            return
+        self._left.append(visit)
+        if self._grace <= 0:
+            self._forget(visit)
+            return
+        timer = threading.Timer(self._grace, self._forget, (visit,))
+        timer.daemon = True
+        timer.start()
+
+    def _forget(self, visit: Visit) -> None:
+        with self._lock:
+            if visit not in self._left:
+                return
+            self._left.remove(visit)
+            visit.closed = True
+            visit.stop()
+            self._clear(visit)
 
     def _sweep(self) -> None:
         oldest = time.monotonic() - self._idle
         for session, visit in list(self._visits.items()):
             if visit.seen < oldest and not visit.busy:
-                self.close(session)
+                del self._visits[session]
+                if visit not in self._visits.values():
+                    self._left.append(visit)
+                    self._forget(visit)
 
     def _clear(self, visit: Visit) -> None:
         if visit.busy:
             return
         shutil.rmtree(visit.folder, ignore_errors=True)
-        others = {path for other in self._visits.values() for path in other.uploads}
+        others = {path for other in self._all() for path in other.uploads}
         for path in visit.uploads - others:
             path.unlink(missing_ok=True)
         shutil.rmtree(visit.public, ignore_errors=True)

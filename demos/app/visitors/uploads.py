@@ -1,6 +1,7 @@
 """Checks of uploads before anything else reads them: kind, size and length."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,7 +18,10 @@ from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError
 
+Part = tuple[Fraction | float | None, Fraction | float | None]
+"""Start and end, seconds; None for the driver's own."""
 _PICTURES = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "HEIF")
+_MOST_PIXELS = 10**8  # of a picture: three bytes each once it is decoded
 _MAGIC = (
     (4, b"ftyp"),
     (4, b"moov"),
@@ -40,8 +44,8 @@ _PACKETS = ((0, 188), (4, 192))
 make FFmpeg open any file or address that it names."""
 
 
-def check_portrait(path: str | Path, limits: Limits) -> Path:
-    """The picture's path; InputError if it is not a picture or too large."""
+def check_portrait(path: str | Path, limits: Limits) -> int:
+    """Pixels of the picture's longer side; InputError if it is not a picture or far too large."""
     file = _check_bytes(path, limits)
     Image.init()
     try:
@@ -51,12 +55,14 @@ def check_portrait(path: str | Path, limits: Limits) -> Path:
         raise InputError(file.name, error.reason, error.remedy) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, RuntimeError):
         raise InputError(file.name, "this is not a picture that we can read", "send a JPEG or PNG") from None
-    _check_side(file, width, height, limits)
-    return file
+    _check_side(file, width, height, limits.most_side)
+    if width * height > _MOST_PIXELS:
+        raise InputError(file.name, f"{width} x {height} is too large", "send a smaller picture")
+    return max(width, height)
 
 
-def check_driving(path: str | Path, limits: Limits) -> Path:
-    """The video's path; InputError if it is not a video, too long or too large."""
+def check_driving(path: str | Path, limits: Limits) -> float:
+    """Seconds of the video; InputError if it is not a video or too large."""
     file = _check_bytes(path, limits)
     with open(file, "rb") as opened:
         beginning = opened.read(1024)
@@ -66,15 +72,19 @@ def check_driving(path: str | Path, limits: Limits) -> Path:
         width, height, length = _webp(file)
     else:
         width, height, length = _video(file)
-    _check_side(file, width, height, limits)
-    if length > limits.seconds + 1:
-        length, most = (clock(seconds).partition(".")[0] for seconds in (length, limits.seconds))
-        raise InputError(
-            file.name,
-            f"this video is {length} long, and at most {most} is allowed",
-            "send a shorter part of it",
-        )
-    return file
+    _check_side(file, width, height, limits.side)
+    return length
+
+
+def check_length(path: Path, length: float, part: Part, limits: Limits) -> None:
+    """InputError if the part of a video of `length` seconds, from start to end, is longer than allowed."""
+    start, end = part
+    used = float(min(length, length if end is None else end) - (start or 0))
+    if used > limits.seconds + 1:
+        used, most = (clock(seconds).partition(".")[0] for seconds in (used, limits.seconds))
+        what = "video" if part == (None, None) else "part"
+        reason = f"this {what} is {used} long, and at most {most} is allowed"
+        raise InputError(path.name, reason, "choose a shorter part of it")
 
 
 def _is_video(beginning: bytes) -> bool:
@@ -136,11 +146,7 @@ def _check_bytes(path: str | Path, limits: Limits) -> Path:
     return file
 
 
-def _check_side(file: Path, width: int, height: int, limits: Limits) -> None:
-    if max(width, height) > limits.side:
+def _check_side(file: Path, width: int, height: int, most: int) -> None:
+    if max(width, height) > most:
         reason = f"{width} x {height} is too large"
-        raise InputError(file.name, reason, f"send one of at most {_side(limits)}")
-
-
-def _side(limits: Limits) -> str:
-    return f"{limits.side} pixels on its longer side"
+        raise InputError(file.name, reason, f"send one of at most {most} pixels on its longer side")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gfla.demos.app.ui.samples import SHOWCASE
 from gfla.demos.app.visitors.access import logged_in
 from gfla.demos.app.visitors.service import Service
 from starlette.requests import Request
@@ -12,7 +13,9 @@ _PRIVATE = {"Cache-Control": "private, no-store"}
 
 
 def video_routes(service: Service) -> list[Route]:
-    """gfla/TOKEN/NAME: the file that `Visit.serve` named so; names are looked up, never made into paths."""
+    """gfla/TOKEN/NAME: the file that `Visit.serve` named so; gfla/showcase/NAME: a finished result that is
+    shipped. Names are looked up, never made into paths."""
+    shipped = {file: SHOWCASE / file for _, _, file in service.samples.showcase}
 
     async def serve(request: Request) -> Response:
         visit = service.visits.by_token(request.path_params["token"])
@@ -25,4 +28,10 @@ def video_routes(service: Service) -> list[Route]:
             return FileResponse(file, headers=_PRIVATE)
         return StreamingResponse(file.follow(), media_type="video/mp4", headers=_PRIVATE)
 
-    return [Route("/gfla/{token}/{name}", serve)]
+    async def show(request: Request) -> Response:
+        if not logged_in(request):
+            return PlainTextResponse("Log in first.", 401)
+        file = shipped.get(request.path_params["name"])
+        return FileResponse(file) if file else PlainTextResponse("There is no such file.", 404)
+
+    return [Route("/gfla/showcase/{name}", show), Route("/gfla/{token}/{name}", serve)]

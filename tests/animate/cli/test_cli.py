@@ -236,6 +236,9 @@ def test_a_label_and_a_sidecar(portrait: Path, clip: Path, out: Path, capsys: Ca
     assert main([str(portrait), str(clip), "-o", str(out), "--label", "--sidecar"]) == 0
     told = json.loads(out.with_name("out.mp4.json").read_text())
     assert told["settings"]["label"] is True
+    reference = told["reference_frame"]
+    assert reference["seconds"] == pytest.approx(reference["number"] / 25)
+    assert 0 <= reference["number"] < 10
     assert told["output"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
     with VideoReader(plain) as one, VideoReader(out) as two:
         away = np.mean([abs(a.image.astype(int) - b.image) for a, b in zip(one, two, strict=True)], axis=0)

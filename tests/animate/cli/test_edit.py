@@ -1,5 +1,6 @@
 """gfla-edit: a picture by controls, a video by key frames, and one sentence for what makes no sense."""
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -41,6 +42,24 @@ def test_a_picture(portrait: Path, tmp_path: Path, capsys: Capture):
     assert edit(portrait, "--yaw", 15, "--crop-only", "-o", out, "--overwrite") == 0
     assert read_image(out)[0].shape == (64, 64, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "portrait.png"]
+
+
+def test_a_label_and_a_sidecar(portrait: Path, tmp_path: Path, capsys: Capture):
+    plain, out, video = (tmp_path / name for name in ("plain.png", "out.png", "out.mp4"))
+    given = ["--label", "--sidecar", "-o"]
+    assert edit(portrait, "--yaw", 0, "-o", plain) == edit(portrait, "--yaw", 0, *given, out) == 0
+    one, two = read_image(plain)[0], read_image(out)[0]
+    assert np.abs(one[-12:, :60].astype(int) - two[-12:, :60]).mean() > 20
+    assert np.array_equal(one[:100], two[:100])
+    told = json.loads((tmp_path / "out.png.json").read_text())
+    assert (told["synthetic"], told["controls"], told["settings"]["label"]) == (True, {"yaw": 0}, True)
+    assert edit(portrait, "--key", "0:yaw=-5", "--key", "0.2:yaw=5", *given, video) == 0
+    told = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert told["key_frames"] == {"0": {"yaw": -5}, "0.2": {"yaw": 5}}
+    out.unlink()
+    capsys.readouterr()
+    assert edit(portrait, "--yaw", 3, *given, out) == 2
+    assert "out.png.json: the file exists; pass --overwrite" in capsys.readouterr().err
 
 
 def test_a_cut_out_stays_one(tmp_path: Path, head_picture: Picture):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gfla.animate import Frame
+from gfla.animate import Animator, Frame
+from gfla.animate.cli.live import main as live
 from gfla.animate.declare import option_values
 from gfla.animate.options import AnimateOptions, ModelOptions, MotionOptions
 from gfla.animate.streaming.job import Job
@@ -73,3 +74,17 @@ def test_the_label_is_in_the_corner_and_nowhere_else(
     assert (out.image[top:, :right] > 200).any()
     assert out.alpha is not None
     assert (out.alpha[top:, :right] == 255).all()
+
+
+def test_a_live_recording_has_a_label_and_a_sidecar(
+    portrait: Path, make_video, head_picture, landmarker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    animator = Animator(Generator(CONFIGS["face-tiny"]), landmarker, name="face-tiny", reason="a test")
+    monkeypatch.setattr(Animator, "from_pretrained", lambda *_, **__: animator)
+    clip, out = (
+        make_video("clip.mp4", picture=head_picture, size=(128, 128), pts=range(10)),
+        tmp_path / "o.mp4",
+    )
+    assert live([str(portrait), str(clip), "--sink", str(out), "--label", "--sidecar"]) == 0
+    told = json.loads((tmp_path / "o.mp4.json").read_text())
+    assert (told["synthetic"], told["settings"]["label"]) == (True, True)

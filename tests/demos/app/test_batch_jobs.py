@@ -110,12 +110,15 @@ def test_a_manifest_that_is_refused_deletes_no_video_of_the_batch_before(sent, t
     rows = "source,driving,output,motion\n"
     (line,) = planned(sent, tmp_path, f"{rows}one.png,a.mp4,x.mp4,\n").lines
     video = Path(line.job.output)
+    video.parent.mkdir(parents=True)
     video.write_bytes(b"video")
     for row in ("nobody.png,a.mp4,y.mp4,", "one.png,a.mp4,y.mp4,sideways"):
         with pytest.raises(InputError):
             planned(sent, tmp_path, f"{rows}{row}\n")
         assert video.read_bytes() == b"video"
-    planned(sent, tmp_path, f"{rows}one.png,a.mp4,y.mp4,\n")
+    after = planned(sent, tmp_path, f"{rows}one.png,a.mp4,y.mp4,\n")
+    assert video.exists(), "planned is not begun"
+    list(after.run(lambda: True, load))
     assert video.parent.is_dir()
     assert not video.exists()
 

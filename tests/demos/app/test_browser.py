@@ -3,12 +3,11 @@
 import base64
 import json
 import time
-from contextlib import contextmanager
 
 import pytest
-from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
-from gfla.animate import VideoReader, VideoWriter
-from playwright.sync_api import Page, expect, sync_playwright
+from app_server import PORTRAIT, chromium, finished, pick, send
+from gfla.demos.app.page import TABS
+from playwright.sync_api import expect
 
 pytestmark = [
     pytest.mark.slow,
@@ -17,103 +16,23 @@ pytestmark = [
         reason="no Chromium here: the page is not tried in a browser (apt-get install chromium)",
     ),
 ]
-PACE = Pace()
 SECONDS = 2.0
-TABS = ("Animate", "Edit", "Live", "Look inside", "Batch")
+NAMES = [name for name, _ in TABS]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with toy_server(PACE) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """With a camera before which the shipped driver speaks."""
-    camera = film_camera(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
-    with sync_playwright() as playwright:
-        options = [
-            "--no-sandbox",
-            "--autoplay-policy=no-user-gesture-required",
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-video-capture={camera}",
-        ]
-        opened = playwright.chromium.launch(executable_path=chromium(), args=options)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """The first two seconds of the shipped driver."""
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    with (
-        VideoReader(ASSETS / "driver.mp4", end=SECONDS) as reader,
-        VideoWriter(path, reader.size, reader.rate, reader.time_base) as writer,
-    ):
-        for frame in reader:
-            writer.write(frame)
-    return path
-
-
-@pytest.fixture
-def visit(server, browser):
-    """Opens the page for a new visitor; fails if it asked beyond localhost or a script failed."""
-    asked, wrong, contexts = [], [], []
-
-    @contextmanager
-    def open_page(**options):
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(server.address)
-        page.wait_for_selector("#run")
-        yield page
-        context.close()
-
-    PACE.seconds = 0.0
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert asked
-    assert [url for url in asked if not url.startswith((server.address, "data:", "blob:"))] == []
-    assert wrong == []
-
-
-def pick(page: Page, group: str, name: str) -> None:
-    page.locator(f'{group} .pick[data-name="{name}"]').click()
-
-
-def send(page: Page, portrait, driving) -> None:
-    page.set_input_files("#animate-portrait input[type=file]", str(portrait))
-    page.set_input_files("#animate-driving input[type=file]", str(driving))
-
-
-def finished(page: Page):
-    """The finished video's element."""
-    video = page.locator("#player video[data-growing=false]")
-    expect(video).to_be_visible(timeout=60_000)
-    page.wait_for_function("document.querySelector('#player video').readyState > 0")
-    return video
-
-
-def test_from_upload_to_a_video_and_a_part_of_one(visit, clip):
+def test_from_upload_to_a_video_and_a_part_of_one(visit, clip, pace):
     with visit() as page:
         send(page, PORTRAIT, clip)
         expect(page.locator("#preview figure img")).to_have_count(3, timeout=60_000)
         expect(page.locator("#preview")).to_contain_text("reference frame")
 
-        PACE.seconds = 0.06
+        pace.seconds = 0.06
         page.locator("#run").click()
         expect(page.locator("#status [role=progressbar]")).to_be_visible()
         growing = page.locator("#player video[data-growing=true]")
         expect(growing).to_be_visible(timeout=60_000)
         page.wait_for_function("document.querySelector('#player video').currentTime > 0.3", timeout=60_000)
-        assert growing.count() == 1, "it plays while it is being made"
+        assert growing.count() == 1, "the newest frame is shown while it is being made"
         expect(page.locator("#status")).to_contain_text("to go")
         video = finished(page)
         assert abs(video.evaluate("video => video.duration") - SECONDS) < 0.05
@@ -123,7 +42,7 @@ def test_from_upload_to_a_video_and_a_part_of_one(visit, clip):
         page.locator("#beside").click()
         page.wait_for_function("document.querySelector('#player video').videoWidth === 1024")
 
-        PACE.seconds = 0.25
+        pace.seconds = 0.25
         page.locator("#run").click()
         page.wait_for_function(
             "document.querySelector('#status').textContent.includes('Frame ')", timeout=60_000
@@ -213,7 +132,7 @@ def test_settings_and_the_dark_page_are_remembered(visit):
         expect(page.get_by_label("Absolute")).to_be_checked()
 
 
-@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("tab", NAMES)
 def test_a_phone_needs_no_sideways_scrolling(visit, tab):
     with visit(viewport={"width": 390, "height": 844}) as page:
         page.get_by_role("tab", name=tab).click()
@@ -223,7 +142,7 @@ def test_a_phone_needs_no_sideways_scrolling(visit, tab):
 
 def test_everything_has_a_name_for_screen_readers(visit):
     with visit() as page:
-        for tab in TABS:
+        for tab in NAMES:
             page.get_by_role("tab", name=tab).click()
             nameless = page.evaluate(_NAMELESS)
             assert nameless == [], json.dumps(nameless, indent=1)

@@ -4,7 +4,6 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, cast
 
-import gradio as gr
 import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture
@@ -12,7 +11,7 @@ from gfla.animate import Animator, InputError
 from gfla.animate.cli.edit import parse_keys
 from gfla.animate.face.crop import FaceSquare
 from gfla.animate.motion.controls import CONTROLS
-from gfla.demos.app.tabs.edit import PRESETS
+from gfla.demos.app.tabs.edit import PRESETS, kept_presets
 from gfla.demos.app.tabs.edit_events import (
     Edit,
     EditEvents,
@@ -48,15 +47,20 @@ def test_a_key_frame_without_a_moment_is_a_sentence(tmp_path):
     events, rest = EditEvents(cast(Any, SimpleNamespace(visit=lambda request: visit))), [0.0] * len(CONTROLS)
     asked: Any = None
     for at in (None, -1.0, 31.0):
-        with pytest.raises(gr.Error, match="a key frame is between 0 and 30 seconds"):
-            events.add_key(asked, at, *rest)
-    with pytest.raises(gr.Error, match="yaw 500"):
-        events.add_key(asked, 1.0, 500.0, *rest[1:])
+        assert "a key frame is between 0 and 30 seconds" in events.add_key(asked, at, *rest)[-1]
+    assert "yaw 500" in events.add_key(asked, 1.0, 500.0, *rest[1:])[-1]
     assert edit.keys == {}
     emptied: Any = None
     events.add_key(asked, 1.0, 5.0, emptied, *rest[2:])
     (values,) = edit.keys.values()
     assert list(values.values()) == [5.0, *rest[1:]]
+    events.add_key(asked, 2.5, *rest)
+    one = cast(Any, SimpleNamespace(act="remove", name="5/2"))
+    shown, following, _, _ = events.remove_key(one, asked, *rest)
+    assert (list(edit.keys), following) == ([Fraction(1)], 2.0)
+    assert "2.5 s" not in shown
+    events.remove_key(cast(Any, SimpleNamespace(act="all", name="")), asked, *rest)
+    assert edit.keys == {}
 
 
 def test_commands():
@@ -69,6 +73,12 @@ def test_commands():
     assert words[-2:] == ["-o", "out.mp4"]
     assert parse_keys(words[3:-2:2]) == {Fraction(0): {"yaw": -5.0}, Fraction(3, 2): {"yaw": 0.0}}
     assert "1.5 s" in keys_list(keys)
+
+
+def test_own_presets_are_not_trusted():
+    kept = {"mine": {"smile": 0.5}, "far": {"yaw": 500}, "odd": [1], "loud": {"yaw": "x"}}
+    assert kept_presets(kept) == {"mine": {"smile": 0.5}}
+    assert kept_presets("nonsense") == {}
 
 
 def test_presets_are_controls():

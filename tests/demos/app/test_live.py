@@ -1,23 +1,26 @@
 """The route of Live: a frame for a frame, to whom the token belongs alone, and bad frames get a sentence."""
 
 import io
+import json
 import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import av
 import cv2
 import numpy as np
 import pytest
 from app_server import PORTRAIT, Pace, toy_server
-from gfla.animate import stages
+from gfla.animate import VideoReader, stages
 from gfla.animate.face.tracking import sight
 from gfla.animate.options import AnimateOptions
 from gfla.animate.streaming.live import LiveCount
 from gfla.demos.app.server import Server
-from gfla.demos.app.tabs import live
-from gfla.demos.app.tabs.live import LIVE, LiveSession, Seats, begin_live
+from gfla.demos.app.tabs import live_session
+from gfla.demos.app.tabs.live_session import LIVE, LiveSession, Seats, begin_live
 from gfla.demos.app.ui.images import jpeg
 from gfla.demos.app.visitors.session import Visit
 from PIL import Image
@@ -41,7 +44,7 @@ def visitor(server: Server, request: pytest.FixtureRequest):
 
 @pytest.fixture(autouse=True)
 def _quickly_forgotten(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(live, "_IDLE", 0.0)
+    monkeypatch.setattr(live_session, "_IDLE", 0.0)
 
 
 def face() -> bytes:
@@ -109,7 +112,8 @@ def test_only_the_token_opens_it(visitor: tuple[Visit, str], server: Server):
     assert post(address, face())[0] == 200
 
 
-def test_who_left_is_not_known_any_more(server: Server):
+def test_who_left_is_not_known_any_more(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server.service.visits, "_grace", 0.0)
     visit = server.service.visits.of("leaving")
     state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     address = server.address + begin_live(server.service, visit, state)
@@ -132,8 +136,8 @@ def test_other_formats_and_large_frames_are_refused(visitor: tuple[Visit, str]):
 
 def test_seats_are_few_and_come_free(monkeypatch: pytest.MonkeyPatch):
     now = [100.0]
-    monkeypatch.setattr(live, "_IDLE", 5.0)
-    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(live_session, "_IDLE", 5.0)
+    monkeypatch.setattr(live_session.time, "monotonic", lambda: now[0])
     seats = Seats(1)
     assert seats.take("a")
     assert not seats.take("b")
@@ -153,12 +157,34 @@ def test_one_more_than_there_are_seats_gets_a_sentence(
     state = server.service.animator.prepare(PORTRAIT, AnimateOptions(crop_only=True))
     second = server.address + begin_live(server.service, visit, state)
     assert post(visitor[1], face())[0] == 200
-    monkeypatch.setattr(live, "_IDLE", 60.0)
+    monkeypatch.setattr(live_session, "_IDLE", 60.0)
     status, said, _ = post(second, face())
     assert (status, b"Somebody else is live" in said) == (503, True)
-    assert post(visitor[1] + "?leave=1", b"")[0] == 204
+    assert post(visitor[1] + "?do=leave", b"")[0] == 204
     assert post(second, face())[0] == 200
     server.service.visits.close("second")
+
+
+def test_gains_a_snapshot_and_a_recording(visitor: tuple[Visit, str], server: Server):
+    visit, address = visitor
+    status, said, _ = post(address + "?do=snapshot", b"")
+    assert (status, said) == (400, b"snapshot: there is no frame yet; start the camera.")
+    assert post(address + "?do=record", b"")[1] == b"{}"
+    for _ in range(3):
+        assert post(address + "?head=0.5&mouth=2&label=1", face())[0] == 200
+    session: LiveSession = visit.memory[LIVE]
+    options = session.state.motion.motion.options
+    assert (options.head, options.mouth, options.eyes) == (0.5, 2, 1)
+    assert post(address + "?head=9", face())[0] == 400
+    files = [json.loads(post(address + f"?do={what}", b"")[1]) for what in ("snapshot", "keep")]
+    paths: list[Any] = [visit.served[file["address"].split("/")[-1]] for file in files]
+    assert [Path(file["name"]).suffix for file in files] == [".png", ".mp4"]
+    with Image.open(paths[0]) as image:
+        assert str(image.info["Comment"]).startswith("Synthetic media")
+    with VideoReader(paths[1]) as reader:
+        assert len(list(reader)) == 3
+    with av.open(str(paths[1])) as container:
+        assert container.metadata["comment"].startswith("Synthetic media")
 
 
 @pytest.mark.slow

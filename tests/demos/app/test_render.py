@@ -4,6 +4,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
+import av
 import numpy as np
 import pytest
 from conftest import DiscLandmarker, head_picture, write_video
@@ -12,7 +13,7 @@ from gfla.animate.errors import Cancelled
 from gfla.animate.io.image import write_image
 from gfla.demos.app.render.render import RenderRequest, render
 from gfla.demos.app.render.side_by_side import side_by_side
-from gfla.demos.app.tabs.animate import EMPTY, AnimateEvents
+from gfla.demos.app.tabs.animate_events import EMPTY, AnimateEvents
 from gfla.demos.app.ui.progress import Progress
 from gfla.demos.app.ui.settings import default_values
 from gfla.demos.app.visitors.session import Visit
@@ -100,15 +101,17 @@ def test_time_to_go():
 
 def test_side_by_side_holds_both(animator, order, tmp_path):
     list(render(animator, order, tmp_path / "out.mp4", cancel=never))
-    both = side_by_side(order.driving, order.portrait, tmp_path / "out.mp4")
+    both = side_by_side(order.driving, order.portrait, tmp_path / "out.mp4", "Synthetic media")
     made, pairs = frames(tmp_path / "out.mp4"), frames(both)
     assert [pair.shape for pair in pairs] == [(128, 288, 3)] * 20
     given = frames(order.driving)
     for index in (0, 7, 19):
         assert np.abs(pairs[index][:, 144:].astype(int) - made[index]).mean() < 6
         assert np.abs(pairs[index][:, 8:136].astype(int) - given[index]).mean() < 6
-    alone = side_by_side("nod", order.portrait, tmp_path / "out.mp4")
+    alone = side_by_side("nod", order.portrait, tmp_path / "out.mp4", "")
     assert alone == both, "made once"
+    with av.open(str(both)) as container:
+        assert container.metadata["comment"] == "Synthetic media"
 
 
 def test_what_was_cleared_and_chosen_again_is_shown_again(tmp_path):
@@ -121,9 +124,22 @@ def test_what_was_cleared_and_chosen_again_is_shown_again(tmp_path):
             ),
         )
     )
-    values, asked = default_values(), cast(Any, None)
-    shown, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
-    assert "Portrait" in shown
-    assert EMPTY in next(events.show_preview(asked, None, None, "", *values))[0]
-    again, _, _ = next(events.show_preview(asked, None, None, "nod", *values))
-    assert again == shown
+    asked = cast(Any, None)
+
+    def shown(motion: str) -> str:
+        given = None, None, motion, None, None, None, True, 0, "MP4", *default_values()
+        return next(events.show_preview(asked, *given))[0]
+
+    first = shown("nod")
+    assert "Driver" in first
+    assert EMPTY in shown("")
+    assert shown("nod") == first
+
+
+def test_a_video_plays_once_it_will_not_catch_up():
+    slow = Progress(done=20, expected=100, seconds=19)  # a frame a second, of 25 a second
+    assert not slow.runs_through(20 / 25)
+    near = Progress(done=98, expected=100, seconds=97)
+    assert near.runs_through(98 / 25), "2.6 s to go, 4 s to play"
+    assert Progress(done=20, expected=100, seconds=0.5).runs_through(20 / 25)
+    assert not Progress(done=5, expected=100, seconds=0.1).runs_through(5 / 25), "too early to say"

@@ -5,7 +5,9 @@ import socket
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
+import av
 import gradio as gr
 import httpx
 import numpy as np
@@ -47,8 +49,29 @@ def length(path):
 
 @pytest.mark.slow
 def test_a_motion_animates(client):
-    video = client.predict(face(), motion="blink", api_name="/animate")
-    assert length(video) == 50
+    job = client.submit(
+        face(), motion="blink", options={"end": 1, "codec": "h265"}, format="mov", api_name="/animate"
+    )
+    told = list(job)
+    video, progress, warnings = told[-1]
+    assert Path(video).name == "astronaut-blink.mov"
+    assert length(video) == 25
+    assert progress == {"state": "done", "done": 25, "expected": 25}
+    assert warnings == []
+    assert {each["state"] for _, each, _ in told} >= {"rendering", "done"}
+    assert {video for video, _, _ in told[:-1]} == {None}
+    with av.open(video) as container:
+        assert container.streams.video[0].codec_context.name == "hevc"
+
+
+@pytest.mark.slow
+def test_key_frames_make_a_video(client):
+    keys = {"0": {"yaw": -15}, "0.4": {"yaw": 15, "smile": 0.6}}
+    video, _, _ = client.predict(face(), keys, api_name="/edit_video")
+    assert length(video) == 11
+    for wrong, said in (({"0": {}}, "at least two key frames"), ({"0": {"yaw": 500}, "1": {}}, "yaw 500")):
+        with pytest.raises(AppError, match=said):
+            client.predict(face(), wrong, api_name="/edit_video")
 
 
 def test_a_preview_is_two_pictures(client):
@@ -68,8 +91,13 @@ def test_endpoints_are_named_and_documented(client):
     assert {"/preview", "/animate", "/edit"} <= set(listed)
     names = [each["parameter_name"] for each in listed["/animate"]["parameters"]]
     assert names[:4] == ["portrait", "driving", "motion", "mode"]
-    for name in ("/preview", "/animate", "/edit"):
+    returned = {name: [each["label"] for each in endpoint["returns"]] for name, endpoint in listed.items()}
+    assert returned["/animate"] == returned["/edit_video"] == ["video", "progress", "warnings"]
+    assert returned["/preview"] == ["reference", "preview"]
+    for name in ("/preview", "/animate", "/edit", "/edit_video"):
         assert listed[name]["description"], name
+        for each in listed[name]["parameters"]:
+            assert each["python_type"]["description"], f"{name} {each['parameter_name']}"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +108,7 @@ def test_endpoints_are_named_and_documented(client):
         ({"motion": "nod", "mode": "sideways"}, "motion: 'sideways': no such choice; take relative or"),
         (
             {"motion": "nod", "options": {"tail": 1}},
-            "tail: there is no such option; choose of audio-track, brows",
+            "tail: there is no such option; choose of audio-track, brows, codec",
         ),
         ({"motion": "nod", "options": {"mouth": 9}}, "--mouth 9: out of range; give 0 to 3"),
         ({"motion": "nod", "options": {"detail": "much"}}, "detail: 'much': not a number; write a number"),
@@ -178,15 +206,14 @@ def test_one_more_than_the_queue_holds_gets_a_sentence_and_may_retry():
         client = Client(server.address, verbose=False)
         pace.seconds = 0.04
         jobs = []
-        for _ in range(3):
+        for count in range(3):
             jobs.append(client.submit(face(), motion="blink", api_name="/animate"))
-            wait_until(lambda: len(server.blocks._queue) or jobs[-1].status().code.value != "STARTING")
-            time.sleep(0.3)
+            wait_until(lambda count=count: len(server.service.turns) == count + 1)
         with pytest.raises(Exception, match=r"(?i)queue is full.*try again"):
             client.predict(face(), motion="blink", api_name="/animate")
         pace.seconds = 0.0
-        assert [length(job.result()) for job in jobs] == [50, 50, 50]
-        assert length(client.predict(face(), motion="blink", api_name="/animate")) == 50
+        assert [length(job.result()[0]) for job in jobs] == [50, 50, 50]
+        assert length(client.predict(face(), motion="blink", api_name="/animate")[0]) == 50
 
 
 def test_no_event_needs_ffmpeg(server):
@@ -231,7 +258,8 @@ def visitors(address, count, jobs):
         client, kinds = Client(address, verbose=False), list(motions)
         for turn in range(jobs):
             motion = kinds[(number + turn) % len(kinds)]
-            video = client.predict(face(), motion=motion, options={"crop-only": True}, api_name="/animate")
+            options = {"crop-only": True}
+            video, _, _ = client.predict(face(), motion=motion, options=options, api_name="/animate")
             assert length(video) == motions[motion], f"visitor {number}, job {turn}"
         return jobs
 

@@ -1,10 +1,12 @@
 """Visitors: each a folder and a token of their own, and nothing left when they go."""
 
 import os
+import time
 
 import pytest
 from gfla.animate import InputError
 from gfla.demos.app.visitors.session import Visits
+from gfla.demos.app.visitors.turns import Turn
 
 
 @pytest.fixture
@@ -47,9 +49,11 @@ def test_what_a_visitor_leaves_is_deleted(visits, tmp_path):
 
 def test_files_stay_until_the_run_has_ended(visits):
     visit = visits.of("one")
+    turn = Turn("animate")
+    visit.turns.append(turn)
     visits.begin(visit)
     visits.close("one")
-    assert visit.cancel.is_set(), "the run is told to stop"
+    assert turn.cancel.is_set(), "the run is told to stop"
     assert visit.folder.exists()
     visits.end(visit)
     assert not visit.folder.exists()
@@ -71,3 +75,30 @@ def test_whoever_is_idle_is_forgotten(visits, monkeypatch):
     visits.of("two")
     assert len(visits) == 1
     assert not visit.folder.exists()
+
+
+def test_who_reloads_the_page_finds_everything_again(tmp_path):
+    visits = Visits(tmp_path / "visits", tmp_path / "cache", grace=60)
+    visit = visits.of("before")
+    visits.close("before")
+    assert visit.folder.exists()
+    assert visits.join("after", visit.token) is visit
+    assert visits.of("after") is visit
+    assert visits.join("stranger", "guess") is not visit
+    assert visits.join("window", visit.token) is visit
+    visits.close("after")
+    assert not visit.closed, "it is open in another window"
+    visits.close_all()
+    assert visit.closed
+    assert not visit.folder.exists()
+
+
+def test_who_does_not_come_back_is_forgotten(tmp_path):
+    visits = Visits(tmp_path / "visits", tmp_path / "cache", grace=0.05)
+    visit = visits.of("one")
+    visits.close("one")
+    end = time.monotonic() + 20
+    while visit.folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert visits.by_token(visit.token) is None

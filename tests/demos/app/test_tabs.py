@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from app_server import ASSETS, PORTRAIT, Pace, chromium, film_camera, toy_server
 from gfla.animate import VideoReader, VideoWriter
+from gfla.animate.io.image import write_image
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = [
@@ -184,7 +185,71 @@ def test_a_batch_says_what_was_not_sent(page: Page, clips: list[Path], tmp_path:
     page.set_input_files("#batch-portraits input[type=file]", str(PORTRAIT))
     page.get_by_text("Manifest and settings").click()
     page.set_input_files("#batch-manifest input[type=file]", str(manifest))
-    expect(page.locator("#batch-manifest")).to_contain_text("jobs")
-    page.locator("#batch-run").click()
     said = page.get_by_text("jobs.csv line 2: no driving video of the name passwd was sent")
     expect(said).to_be_visible(timeout=SLOW)
+    expect(page.locator("#batch-run")).to_be_disabled()
+
+
+def test_a_batch_is_listed_before_it_runs_and_what_failed_is_tried_again(
+    page: Page, tmp_path: Path, grey_picture
+):
+    write_image(grey_picture(0), tmp_path / "nobody.png")
+    open_tab(page, "Batch")
+    page.set_input_files("#batch-portraits input[type=file]", [str(tmp_path / "nobody.png")])
+    expect(page.locator("#batch-run")).to_be_disabled()
+    page.get_by_label("blink").check()
+    jobs = page.locator("#batch-jobs")
+    expect(jobs).to_contain_text("1 job to do", timeout=SLOW)
+    expect(jobs.locator(".state.waiting")).to_have_count(1)
+    page.locator("#batch-run").click()
+    expect(jobs).to_contain_text("0 of 1 jobs done · 1 failed", timeout=2 * SLOW)
+    expect(jobs).to_contain_text("nobody.png: no face found")
+    again = page.locator("#batch-more")
+    expect(again).to_have_text("Try the failed ones again")
+    again.click()
+    expect(jobs).to_contain_text("1 failed", timeout=2 * SLOW)
+
+
+def test_key_frames_and_own_presets_are_removed_one_by_one(page: Page):
+    open_tab(page, "Edit")
+    page.locator('#edit-portraits .pick[data-name="Mara"]').click()
+    expect(page.locator("#view img")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Wink").click()
+    page.get_by_label("Keep this expression as").fill("mine")
+    page.locator("#preset-keep").click()
+    own = page.locator("#own-presets")
+    expect(own.get_by_role("button", name="mine", exact=True)).to_be_visible()
+    for count in (1, 2):
+        page.locator("#add-key").click()
+        expect(page.locator("#keys tbody tr")).to_have_count(count)
+    page.locator("#reset").click()
+    expect(page.get_by_role("slider", name="Tilt")).to_have_value("0")
+    own.get_by_role("button", name="mine", exact=True).click()
+    expect(page.get_by_role("slider", name="Tilt")).to_have_value("4")
+    page.get_by_role("button", name="Remove 0 s").click()
+    expect(page.locator("#keys tbody tr")).to_have_count(1)
+    expect(page.locator("#keys")).to_contain_text("1 s")
+    page.reload()
+    open_tab(page, "Edit")
+    own.get_by_role("button", name="Remove mine").click()
+    expect(own.get_by_role("button")).to_have_count(0)
+
+
+def test_no_label_shows_through_the_portrait_on_a_phone(page: Page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_tab(page, "Edit")
+    page.locator('#edit-portraits .pick[data-name="Mara"]').click()
+    expect(page.locator("#view img")).to_be_visible(timeout=SLOW)
+    page.evaluate("window.scrollTo(0, 1000)")
+    page.wait_for_function("document.querySelector('#view').getBoundingClientRect().top < 40")
+    covered = page.evaluate(
+        """() => {
+            const card = document.querySelector('.follow').getBoundingClientRect();
+            const inside = [...document.querySelectorAll('.sliders [data-testid=block-info]')]
+                .map((label) => label.getBoundingClientRect())
+                .filter((box) => box.width && box.top > card.top && box.bottom < card.bottom);
+            const above = (box) => document.elementFromPoint(box.left + 5, box.top + 5);
+            return [inside.length > 0, inside.every((box) => above(box).closest('.follow'))];
+        }"""
+    )
+    assert covered == [True, True]

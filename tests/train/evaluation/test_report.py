@@ -104,6 +104,7 @@ def report(tmp_path):
     assert "identity" not in result.columns
     assert result.ratios() == {"good": 0.5, "bad<i>": 0.9}
     assert any("not available" in line and "0.500" in line for line in remarks(result))
+    (tmp_path / "bad<i>.ours.mp4").write_bytes(b"video")
     write_report(tmp_path / "report.html", result, "w")
     return tmp_path / "report.html"
 
@@ -113,7 +114,11 @@ def test_the_report_stands_alone_and_begins_with_the_worst(report):
     assert text.index("bad&lt;i&gt;") < text.index("<h3>good")
     assert "<i>" not in text
     assert len(re.findall("src='data:image/jpeg;base64,", text)) == 4
-    assert not re.search(r"(src|href)=['\"](?!data:)", text)
+    assert re.findall(r"(?:src|href)=['\"](?!data:)([^'\"]+)", text) == ["bad%3Ci%3E.ours.mp4"]
+    assert "<b>ours</b>: the weights that are measured" in text
+    assert "<th>psnr &uarr;</th>" in text
+    assert "<th>sharpness &rarr;1</th>" in text
+    assert "<b>akd</b>: mean distance of found landmarks, px; lower is better" in text
     assert not list(report.parent.glob("*.part*"))
 
 
@@ -128,6 +133,8 @@ def test_the_report_opens_in_a_browser_and_asks_for_nothing(report):
         page.goto(report.as_uri())
         widths = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
         names = page.locator("h3").all_inner_texts()
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "a phone"
         browser.close()
     assert widths == [16] * 4
     assert [name.split()[0] for name in names[:2]] == ["bad<i>", "good"]

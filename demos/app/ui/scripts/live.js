@@ -1,7 +1,9 @@
 // The live view. Each turn sends the camera's newest frame and draws the answer; one frame is in flight at a time.
 const find = (name) => element.querySelector(`[data-live="${name}"]`);
-const [start, rest, mirror, sheet, picture, status, alert] =
-    ['start', 'calibrate', 'mirror', 'sent', 'picture', 'status', 'alert'].map(find);
+const [start, rest, mirror, label, sheet, picture, status, alert, record, cameras] =
+    ['start', 'calibrate', 'mirror', 'label', 'sent', 'picture', 'status', 'alert', 'record', 'camera'].map(find);
+const running = ['calibrate', 'snapshot', 'record', 'full'].map(find); // what needs a running camera
+const gains = [...element.querySelectorAll('[data-gain]')];
 const SHORT = 240; // pixels of a sent frame's shorter side
 const camera = document.createElement('video'); // not on the page: what is shown is what is sent
 camera.muted = camera.playsInline = true;
@@ -35,13 +37,14 @@ const draw = (image) => {
 const stop = (text = 'Stopped.', bad = false) => {
     if (stream) {
         stream.getTracks().forEach((track) => track.stop());
-        fetch(`${seat().address}?leave=1`, { method: 'POST', keepalive: true }).catch(() => {});
+        if (record.getAttribute('aria-pressed') === 'true') keep();
+        fetch(`${seat().address}?do=leave`, { method: 'POST', keepalive: true }).catch(() => {});
     }
     stream = null;
     camera.srcObject = null;
     element.querySelector('.live').dataset.on = 'false';
     start.textContent = 'Start the camera';
-    rest.disabled = true;
+    running.forEach((each) => { each.disabled = true; });
     say(text, bad);
 };
 
@@ -54,7 +57,10 @@ const begin = async () => {
     say('Waiting for the camera');
     try {
         stream = await navigator.mediaDevices.getUserMedia({
-            video: { width: { ideal: 320 }, height: { ideal: 240 }, facingMode: 'user' },
+            video: {
+                width: { ideal: 320 }, height: { ideal: 240 },
+                ...(cameras.value ? { deviceId: { exact: cameras.value } } : { facingMode: 'user' }),
+            },
         });
     } catch (error) {
         say('No access to the camera: allow it for this page and try again.', true);
@@ -66,9 +72,30 @@ const begin = async () => {
     await camera.play();
     element.querySelector('.live').dataset.on = 'true';
     start.textContent = 'Stop the camera';
-    rest.disabled = false;
+    running.forEach((each) => { each.disabled = false; });
     times = [];
+    list();
     run(stream);
+};
+
+const list = async () => {
+    const found = (await navigator.mediaDevices.enumerateDevices()).filter((each) => each.kind === 'videoinput');
+    const used = stream?.getVideoTracks()[0]?.getSettings().deviceId;
+    cameras.replaceChildren(...found.map((each, index) =>
+        new Option(each.label || `Camera ${index + 1}`, each.deviceId, false, each.deviceId === used)));
+    find('cameras').hidden = found.length < 2;
+};
+
+const ask = async (what) => {
+    const answer = await fetch(`${seat().address}?do=${what}`, { method: 'POST', keepalive: true });
+    if (!answer.ok) return say(await answer.text(), true);
+    const file = await answer.json();
+    if (file.address) Object.assign(document.createElement('a'), { href: file.address, download: file.name }).click();
+};
+const keep = () => {
+    record.setAttribute('aria-pressed', 'false');
+    record.textContent = 'Record';
+    return ask('keep');
 };
 
 const frame = () => {
@@ -83,7 +110,10 @@ const run = async (mine) => {
     while (stream === mine) {
         if (!element.isConnected || element.offsetParent === null) return stop();
         const taken = performance.now();
-        const asked = new URLSearchParams({ mirror: Number(mirror.checked), calibrate: Number(calibrate) });
+        const asked = new URLSearchParams({
+            mirror: Number(mirror.checked), label: Number(label.checked), calibrate: Number(calibrate),
+        });
+        gains.forEach((each) => asked.set(each.dataset.gain, each.value));
         calibrate = false;
         let answer;
         try {
@@ -116,6 +146,16 @@ const count = (now, taken, face) => {
 
 start.addEventListener('click', () => (stream ? stop() : begin()));
 rest.addEventListener('click', () => { calibrate = true; });
+find('snapshot').addEventListener('click', () => ask('snapshot'));
+record.addEventListener('click', () => {
+    if (record.getAttribute('aria-pressed') === 'true') return keep();
+    record.setAttribute('aria-pressed', 'true');
+    record.textContent = 'Stop and keep';
+    return ask('record');
+});
+find('full').addEventListener('click', () =>
+    (document.fullscreenElement ? document.exitFullscreen() : element.querySelector('.views').requestFullscreen()));
+cameras.addEventListener('change', () => { if (stream) { stop('Changing the camera'); begin(); } });
 mirror.addEventListener('change', () => { element.querySelector('.live').dataset.mirror = mirror.checked; });
 watch('value', still);
 still();
