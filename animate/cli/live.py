@@ -165,7 +165,7 @@ def _live(options: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             controls.stop.set()
     if options.sidecar:
-        job = Job(sources[0], str(options.driving or f"camera {options.camera}"), options.sink, asked)
+        job = Job(sources[0], str(options.driving or f"camera {options.camera}"), str(options.sink), asked)
         write_sidecar(job, animator.name, animator.computed_by())
     if not options.quiet:
         begin = "\r" if drawn else ""

@@ -241,10 +241,12 @@ def test_a_signal_while_the_video_is_closed(
         with VideoReader(talking) as reader:
             arguments = (reader.size, reader.rate, reader.time_base)
             with VideoWriter(tmp_path / "out.mp4", *arguments, audio_from=reader) as writer:
+                seconds = Fraction(0)
                 for frame in reader:
                     writer.write(frame)
+                    seconds = frame.seconds
                 if cut:
-                    writer.cut(frame.seconds)
+                    writer.cut(seconds)
 
     if whole:
         copy()
