@@ -28,6 +28,7 @@ from .authors.face_guidance import guidance_of, guidance_towards
 from .compositing.closeups import draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
 from .compositing.matte import background_plate, portrait_matte
+from .compositing.sharpen import sharpen_moved
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
@@ -153,7 +154,10 @@ class Networks:
         """What was generated, as arrays."""
         with self.arithmetic():
             made = (*generated[:3], *(() if generated.cover is None else (generated.cover,)))
-            fields = (field.float().nan_to_num() for field in made)
+            image, flow, *others = (field.float().nan_to_num() for field in made)
+            if self.generator.config.layered:
+                image = sharpen_moved(image, flow)
+            fields = (image, flow, *others)
             face, *rest = (field.permute(0, 2, 3, 1) for field in fields)
             face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
             face, flow, mask, *cover = (x[0] for x in to_host((face, *rest)))

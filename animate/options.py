@@ -223,8 +223,8 @@ class ModelOptions:
     backend: str = option(
         "auto",
         "choice",
-        "what runs the network: auto (default) takes OpenVINO where a CPU computes and it is installed, in "
-        "eight bits, which is faster than torch but takes half a minute more at its first use",
+        "what runs the network: auto (default) takes OpenVINO where a CPU without AMX computes and it is "
+        "installed, in eight bits, which is faster there but takes half a minute more at its first use",
         choices=("auto", "torch", "openvino"),
     )
     landmarks: str = option(

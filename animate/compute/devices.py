@@ -79,6 +79,14 @@ def _multiplies_halves() -> bool:
     return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in tiles, and may."""
+    return (
+        bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        and fast_precision(torch.device("cpu")) == torch.bfloat16
+    )
+
+
 def fast_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware multiplies it faster than float32, and rightly, else float32."""
     if device.type == "cuda":

@@ -41,6 +41,7 @@ def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match="--backend caffe: unknown; take auto or torch or openvino"):
         place("caffe", "auto")
     monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: object())
+    monkeypatch.setattr("gfla.animate.compute.backends.has_amx", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr("gfla.animate.compute.devices.device_faults", lambda device: [])
@@ -52,6 +53,7 @@ def test_it_computes_on_the_cpu(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("machine", "installed", "expected"),
     [
+        ("x86_64 with AMX", True, ("cpu", "torch", "as asked; with AMX torch is as fast as OpenVINO")),
         ("x86_64", True, ("cpu", "openvino", "as asked; OpenVINO in eight bits is faster than torch")),
         ("AMD64", True, ("cpu", "openvino", "as asked; OpenVINO in eight bits is faster than torch")),
         ("arm64", True, ("cpu", "openvino", "as asked; OpenVINO in eight bits is faster than torch")),
@@ -69,7 +71,8 @@ def test_auto_takes_openvino_where_a_cpu_computes_and_it_is_there(
     found = object() if installed else None
     monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: found)
     monkeypatch.setattr("gfla.animate.compute.backends._EIGHT_BITS", _EIGHT_BITS)
-    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.machine", lambda: machine.split()[0])
+    monkeypatch.setattr("gfla.animate.compute.backends.has_amx", lambda: "AMX" in machine)
     assert place("auto", "cpu") == expected
 
 
@@ -77,6 +80,7 @@ def test_auto_leaves_a_model_that_has_no_other_form_to_torch(monkeypatch: pytest
     model = AttentionFlow(CONFIGS["face-tiny-attention-flow"])  # type: ignore[arg-type]
     monkeypatch.setattr("gfla.animate.animator.load_generator", lambda *_: model)
     monkeypatch.setattr("gfla.animate.compute.backends.find_spec", lambda name: object())
+    monkeypatch.setattr("gfla.animate.compute.backends.has_amx", lambda: False)
     monkeypatch.setattr("gfla.animate.compute.backends._EIGHT_BITS", _EIGHT_BITS)
     monkeypatch.setattr("gfla.animate.animator.load_closeups", lambda _: Generator(CONFIGS["closeup-tiny"]))
     assert Animator.from_pretrained("theirs", "cpu").computed_by()["backend"] == "torch"
