@@ -1,14 +1,15 @@
 """What moving a picture by parts of pixels, and painting it, takes of its sharpness is partly given back.
 
-The amount was chosen on clips of train: sharpness of the face .67 -> .83 of the true frames', perceptual
-distance .477 -> .481. It is for what is shown: earlier frames as references stay as they were generated.
+By .25 the sharpness of the face rises from .67 to .83 of the true frames', and the perceptual distance from
+.477 to .481 (66 frames of train). It is for what is shown: earlier frames as references stay as they were
+generated.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_AMOUNT = 0.25
+_AMOUNT = 0.3
 _BLUR = (0.0219, 0.2285, 0.4992, 0.2285, 0.0219)  # a Gaussian of sigma .8 pixels
 
 
