@@ -157,8 +157,7 @@ class Networks:
             image, flow, *others = (field.float().nan_to_num() for field in made)
             if self.generator.config.layered:
                 image = sharpen_moved(image, flow)
-            fields = (image, flow, *others)
-            face, *rest = (field.permute(0, 2, 3, 1) for field in fields)
+            face, *rest = (field.permute(0, 2, 3, 1) for field in (image, flow, *others))
             face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
             face, flow, mask, *cover = (x[0] for x in to_host((face, *rest)))
         return Drawing(face, flow, mask[..., 0], closeups, cover[0][..., 0] if cover else None)

@@ -32,10 +32,7 @@ from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residual
 from .ops import warp
 from .priors.spline import PosePrior, pose_prior
 
-_OLDER = 2.0
-"""Subtracted from the logits of earlier generated frames: they are taken where nothing else shows a place.
-Without it everything around the face was blurred more with every frame (sharpness .44 of the portrait's, .66
-with it, two strangers by two val drivers), and the truth was nearer by a quarter of a percent alone."""
+_OLDER = 2.0  # subtracted from the logits of earlier frames, which blur (docs/model_card.md)
 _SURE = 2e-3  # a matte is that sure at most, so that a correction can have its way
 
 
@@ -62,8 +59,6 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         self.pixels2 = conv(12, c2)
         self.paint = conv(c2, 16)
         nn.init.normal_(self.paint.weight, std=0.01)
-
-    # The steps of a frame.
 
     def encode_reference(
         self, image: Tensor, structure: Tensor, points: Tensor, layers: Layers | None = None
@@ -98,8 +93,7 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         image, generated, mask = self._paint(x, ahead.warped, motion.logits[2])
         motions = (motion8, motion4, Motion(motion.flows[2], mask))
         cover = ahead.covers[2] if ahead.covers else None
-        weights = (weights8, weights4)
-        output = FrameOutput(image, generated, ahead.warped, motions, weights, cover=cover)
+        output = FrameOutput(image, generated, ahead.warped, motions, (weights8, weights4), cover=cover)
         if self.config.previous:
             newest = self._encode(image, ahead.structure4, ahead.target.points)
             previous = (newest, *previous)[: self.config.previous]
@@ -128,9 +122,8 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         layers = references[0].layers if first == 0 else None
         matte = layers.mattes[1] if layers else None
         motion = self.flow(flow_half, halves, self.candidates(target, points), first, matte)
-        if first and self.config.layered:
-            return motion._replace(logits=tuple(logits - _OLDER for logits in motion.logits))
-        return motion
+        doubt = _OLDER if first and self.config.layered else 0.0
+        return motion._replace(logits=tuple(logits - doubt for logits in motion.logits))
 
     def candidates(self, target: PosePrior, points: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""

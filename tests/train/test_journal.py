@@ -18,7 +18,7 @@ from gfla.train.trainer import Trainer
 @pytest.fixture
 def short(monkeypatch):
     monkeypatch.setattr(module, "LOG_STEPS", 2)
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr("gfla.train.tracking.find_spec", lambda name: None)
 
 
 def test_windows_are_means_and_a_resumed_record_goes_on(short, tmp_path):

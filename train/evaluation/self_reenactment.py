@@ -86,6 +86,7 @@ def measure(
 ) -> dict[str, float]:
     """The scores of `weights` alone, means over the clips of split val: `evaluate` without its comparisons,
     quick enough for every checkpoint of a run."""
+    out.mkdir(parents=True, exist_ok=True)
     clips, _ = load_clips(data, "val")
     features = PerceptualFeatures(perceptual) if perceptual else None
     judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
@@ -126,6 +127,7 @@ def evaluate(
     `out`. Method "ours" is `weights` computed by `backend`; those of `against` have their file's name and are
     computed by torch.
     """
+    out.mkdir(parents=True, exist_ok=True)
     clips, _ = load_clips(data, "val")
     features = PerceptualFeatures(perceptual) if perceptual else None
     judge = _Judge(features, load_landmarker("builtin"), clips, lpips, inception)
