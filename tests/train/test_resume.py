@@ -135,7 +135,7 @@ def gradients_of(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
 MEMBER = """
 import sys, torch, torch.distributed as d
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
 from test_resume import gradients_of, sample_of, trainer_of
 d.init_process_group("gloo")
 drawn, squeezenet, out = map(Path, sys.argv[2:5])
