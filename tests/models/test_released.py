@@ -119,7 +119,8 @@ def test_other_networks_and_parts_of_one_are_refused_by_what_is_wrong(tmp_path):
 @pytest.mark.slow
 def test_doubled_layers_must_agree_and_extra_names_are_told(tmp_path):
     weights, name = recipe_weights("pose_market"), "target.outconv.conv1.bias"
-    refused(tmp_path, weights | {name: weights[name] + 1}, r"outconv\.\S+\.bias and \S+outconv\.\S+\.bias differ")
+    both = r"outconv\.\S+\.bias and \S+outconv\.\S+\.bias differ"
+    refused(tmp_path, weights | {name: weights[name] + 1}, both)
     path = checkpoint(tmp_path / "w.pth", weights | {"module.more": torch.zeros(1)})
     assert read_released(path).extra == ("more",)
 
