@@ -229,6 +229,7 @@ def test_a_signal_while_the_video_is_closed(
     tmp_path: Path, talking: Path, monkeypatch: pytest.MonkeyPatch, cut: bool, whole: bool
 ):
     """Of a whole video nothing is lost; of one that was stopped before, nothing is left."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
     kept = signal.getsignal(signal.SIGINT)
 
     def commit(part: Path, path: Path) -> None:
