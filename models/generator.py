@@ -122,8 +122,8 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         layers = references[0].layers if first == 0 else None
         matte = layers.mattes[1] if layers else None
         motion = self.flow(flow_half, halves, self.candidates(target, points), first, matte)
-        doubt = _OLDER if first and self.config.layered else 0.0
-        return motion._replace(logits=tuple(logits - doubt for logits in motion.logits))
+        older = first > 0 and self.config.layered
+        return motion._replace(logits=tuple(x - _OLDER for x in motion.logits)) if older else motion
 
     def candidates(self, target: PosePrior, points: Tensor) -> Tensor:
         """See `flow.candidate_flows`."""

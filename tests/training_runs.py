@@ -4,8 +4,8 @@ import json
 
 SPEED = {"samples_per_second", "loading"}
 RUN = """
-import sys, gfla.train.cli as cli, gfla.train.trainer as trainer, gfla.train.journal as journal
-import gfla.train.tracking as tracking
+import sys, gfla.train.cli as cli, gfla.train.trainer as trainer, gfla.train.record.journal as journal
+import gfla.train.record.tracking as tracking
 trainer.CHECKPOINT_SECONDS, journal.LOG_STEPS, tracking.find_spec = 0, 1, lambda name: None
 if __name__ == "__main__":  # the processes that make samples import this, too
     raise SystemExit(cli.main(sys.argv[1:]))

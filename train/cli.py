@@ -159,7 +159,7 @@ def _follow(options: argparse.Namespace) -> None:
     from .evaluation.follow import follow
     from .evaluation.pretrained_metrics import Inception, Lpips
     from .evaluation.self_reenactment import measure
-    from .evaluations import Evaluations
+    from .record.evaluations import Evaluations
 
     if options.task != "face":
         raise InputError("--follow", "it measures runs of faces alone", "leave --task out")
@@ -196,7 +196,7 @@ def _weights(options: argparse.Namespace) -> str:
     if path.name != "checkpoint.safetensors":
         return options.weights
     from ..models import save_generator
-    from .checkpoint import averaged_network
+    from .record.checkpoint import averaged_network
 
     network, step, _ = averaged_network(path)
     weights = options.out / f"step-{step}.safetensors"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..animate.declare import check_options, option
 from .config import TrainConfig
-from .tracking import TRACKERS
+from .record.tracking import TRACKERS
 
 _COMPUTING, _WATCHING = "computing", "watching"
 

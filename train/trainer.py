@@ -30,7 +30,6 @@ from ..models import (
 )
 from ..models.frames import FrameOutput
 from ..models.layers import Net, channels_last
-from .checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
 from .config import Stage, TrainConfig
 from .critics import Critics, critic_masks, critic_terms, new_critics
 from .data.clips import Batch
@@ -38,8 +37,6 @@ from .data.closeups import looked_closer
 from .data.mattes import MatteBatch
 from .data.reading.workers import Loading
 from .data.samples import StageSamples, open_samples
-from .evaluations import Evaluations
-from .journal import Journal, Terms
 from .losses.landmarks import LandmarkJudge
 from .losses.matte import matte_terms
 from .losses.objective import Target, flow_terms, picture_terms, window
@@ -47,8 +44,11 @@ from .losses.perceptual import load_features
 from .muon import new_optimisers
 from .precision import MAX_SKIPPED, autocast, new_scaler
 from .processes import agree, average_gradients, check_same, defer_sigint, lock_run
+from .record.checkpoint import describe_resume, load_checkpoint, name_file_in_errors, save_checkpoint
+from .record.evaluations import Evaluations
+from .record.journal import Journal, Terms
+from .record.sample_grid import picture_grid
 from .rollout import Rollout, animate_chunk, disturb
-from .sample_grid import picture_grid
 
 CHECKPOINT_SECONDS = 120
 

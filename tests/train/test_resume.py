@@ -15,7 +15,6 @@ import torch
 from gfla.animate.errors import InputError, Stopped
 from gfla.animate.io.atomic import file_lock
 from gfla.models import CONFIGS as NETWORKS
-from gfla.train.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
 from gfla.train.data.clips import Batch
@@ -23,6 +22,7 @@ from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.index import load_clips
 from gfla.train.data.reading.workers import Loading
 from gfla.train.processes import defer_sigint
+from gfla.train.record.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.trainer import Trainer
 from training_runs import RUN, losses
 

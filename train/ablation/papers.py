@@ -25,7 +25,6 @@ from tqdm import tqdm
 from ...animate.cli.options import count_option, run_command
 from ...animate.compute.devices import fast_arithmetic
 from ...animate.io.atomic import atomic_file
-from ..checkpoint import load_checkpoint, save_checkpoint
 from ..data.clips import find_dataset, perceptual_weights
 from ..data.pairs.puppets import Pairs, PuppetPairs
 from ..losses.pairs import (
@@ -39,6 +38,7 @@ from ..losses.pairs import (
     picture_terms,
 )
 from ..losses.perceptual import Features, PerceptualFeatures
+from ..record.checkpoint import load_checkpoint, save_checkpoint
 from .scores import Scores, score, true_features
 from .table import Result, write_table
 from .variants import NETWORK, SETS, Variant

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ...animate.io.atomic import atomic_file, file_lock
 from ...models import save_generator
-from ..checkpoint import averaged_network
-from ..evaluations import Evaluations
+from ..record.checkpoint import averaged_network
+from ..record.evaluations import Evaluations
 
 _LOOK_SECONDS = 5.0  # between two looks for a new checkpoint
 _GONE_SECONDS = 60.0  # without a process that trains: a run that lost one comes back sooner

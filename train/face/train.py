@@ -30,9 +30,9 @@ from ...animate.ibug68 import EYES, IRISES, JAW
 from ...models.layers import channels_last
 from ...models.tracker import Tracker, read_cells
 from ...models.weights import read_weights, save_weights
-from ..checkpoint import load_checkpoint, save_checkpoint
 from ..data.photo import photo
 from ..losses.landmarks import LOWER, UPPER
+from ..record.checkpoint import load_checkpoint, save_checkpoint
 from .faces import Image, load_faces
 from .samples import Sampler
 

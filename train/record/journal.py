@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from ..animate.io.atomic import atomic_file
+from ...animate.io.atomic import atomic_file
 from .tracking import Tracker, open_trackers
 
 LOG_STEPS = 20

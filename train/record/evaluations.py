@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..animate.errors import InputError
+from ...animate.errors import InputError
 
 HIGHER = ("psnr", "ssim", "identity")
 """Figures of which more is better; of all others less is."""

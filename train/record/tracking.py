@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animate.errors import InputError
-from ..animate.io.atomic import atomic_file
+from ...animate.errors import InputError
+from ...animate.io.atomic import atomic_file
 
 TRACKERS = ("wandb", "mlflow")
 

@@ -6,8 +6,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from gfla.animate.errors import InputError
-from gfla.train import tracking
-from gfla.train.journal import LOG_STEPS, Journal
+from gfla.train.record import tracking
+from gfla.train.record.journal import LOG_STEPS, Journal
 
 
 @pytest.fixture

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 import torch
 from gfla.models import CONFIGS as NETWORKS
-from gfla.train import journal as module
 from gfla.train.config import TINY
 from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.index import load_clips
-from gfla.train.journal import Journal
+from gfla.train.record import journal as module
+from gfla.train.record.journal import Journal
 from gfla.train.trainer import Trainer
 
 
 @pytest.fixture
 def short(monkeypatch):
     monkeypatch.setattr(module, "LOG_STEPS", 2)
-    monkeypatch.setattr("gfla.train.tracking.find_spec", lambda name: None)
+    monkeypatch.setattr("gfla.train.record.tracking.find_spec", lambda name: None)
 
 
 def test_windows_are_means_and_a_resumed_record_goes_on(short, tmp_path):

@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..animate.errors import InputError
-from ..animate.io.atomic import atomic_file
-from ..models import AttentionFlow, Generator, new_generator
-from ..models.config import ADDED_SETTINGS
-from ..models.weights import read_config
+from ...animate.errors import InputError
+from ...animate.io.atomic import atomic_file
+from ...models import AttentionFlow, Generator, new_generator
+from ...models.config import ADDED_SETTINGS
+from ...models.weights import read_config
 
 Modules = Mapping[str, torch.nn.Module]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ..animate.inspection.visualize import Picture, as_picture, attention_heat, flow_colours, grey, resized
-from ..models.frames import FrameOutput
+from ...animate.inspection.visualize import Picture, as_picture, attention_heat, flow_colours, grey, resized
+from ...models.frames import FrameOutput
 
 COLUMNS = (
     "source",

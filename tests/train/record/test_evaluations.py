@@ -8,10 +8,10 @@ import torch
 from gfla.animate.errors import InputError
 from gfla.models import CONFIGS as NETWORKS
 from gfla.models import load_generator
-from gfla.train.checkpoint import averaged_network
 from gfla.train.config import TINY
 from gfla.train.evaluation.follow import follow
-from gfla.train.evaluations import Evaluations
+from gfla.train.record.checkpoint import averaged_network
+from gfla.train.record.evaluations import Evaluations
 from gfla.train.trainer import Trainer
 
 
