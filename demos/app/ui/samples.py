@@ -29,9 +29,9 @@ SHOWCASE = Path(__file__).parent / "showcase"
 """Folder of finished results, made with the shipped weights."""
 _SHOWN = (
     ("Eileen", "A speech", "eileen.mp4"),
-    ("Theo", "talk", "theo.mp4"),
+    ("Grace", "talk", "grace.mp4"),
+    ("Theo", "smile", "theo.mp4"),
     ("Ida", "look-around", "ida.mp4"),
-    ("Mara", "smile", "mara.mp4"),
 )
 
 
