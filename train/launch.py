@@ -16,7 +16,7 @@ from ..models import CONFIGS, MATTES
 from .config import CONFIGS as SCHEDULES
 from .config import NETWORKS
 from .data.clips import find_dataset, perceptual_weights
-from .data.reading.workers import loading_of
+from .data.reading.workers import Loading
 from .data.samples import open_samples
 from .dry_run import measure, table
 from .losses.perceptual import features_in
@@ -62,7 +62,8 @@ def launch(given: argparse.Namespace, options: RunOptions) -> None:
             perceptual = None
     elif perceptual is not None:
         schedule = replace(schedule, features=features_in(perceptual))
-    loading = loading_of(options.cache, options.workers, lambda warning: print(warning, file=sys.stderr))
+    cache = None if options.cache is None else int(options.cache * 1e9)
+    loading = Loading(cache, options.workers, lambda warning: print(warning, file=sys.stderr))
     tracking = options.tracking or ""
     trainer = Trainer(
         network, schedule, data, given.out, perceptual, device, loading=loading, tracking=tracking

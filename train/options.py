@@ -56,6 +56,7 @@ class RunOptions:
         "processes that make the samples; 0 makes them in the run's own (default: half of the cores)",
         _COMPUTING,
         least=0,
+        most=1024,
         metavar="N",
     )
     compile: bool = option(False, "flag", "torch.compile the network (needs a C++ compiler)", _COMPUTING)

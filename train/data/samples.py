@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -60,8 +61,9 @@ def open_samples(
     if data is None:
         raise InputError("--data", "faces are learnt from clips", "name their folder")
     edges = find_spec("kornia") is not None  # image edges need it; without it landmarks are the only guidance
+    maker = partial(FaceSamples, size=model.size, extra=config.augmentation, edges=edges)
     if shards := find_shards(data):
-        return _open_shards(model, config, data, shards, loading.resolved(), edges=edges)
+        return _open_shards(model, config, data, shards, loading.resolved(), maker)
     loading = loading.resolved()
     cache = Cache(loading.cache_of_one)
     clips, left_out = load_clips(data, "train", cache, mattes=model.layered, warn=loading.warn)
@@ -78,7 +80,7 @@ def open_samples(
         Sampler(
             clips,
             stage.batch,
-            FaceSamples(stage.length, model.size, config.augmentation, edges=edges),
+            maker(stage.length),
             config.seed,
             rank=rank,
             portraits=portraits,
@@ -94,10 +96,9 @@ def _open_shards(
     data: Path,
     shards: list[Path],
     loading: Loading,
-    *,
-    edges: bool,
+    maker: Callable[[int], FaceSamples],
 ) -> StageSamples:
-    """The samples of a run from tar files."""
+    """The samples of a run from tar files. maker: of a sample's length."""
     if model.task != "face":
         raise InputError(data, "tar files teach whole faces alone", "give a folder with index.csv")
     world = distributed.get_world_size() if distributed.is_initialized() else 1
@@ -115,7 +116,7 @@ def _open_shards(
         ShardSampler(
             shards,
             stage.batch,
-            FaceSamples(stage.length, model.size, config.augmentation, edges=edges),
+            maker(stage.length),
             config.seed,
             rank=rank,
             world=world,

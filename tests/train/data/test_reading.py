@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.index import LIMIT, LeftOut, load_clips
 from gfla.train.data.reading.cache import Cache, free_memory
 from gfla.train.data.reading.compressed import CompressedFrames
-from gfla.train.data.reading.workers import Loading, loading_of, read_ahead
+from gfla.train.data.reading.workers import Loading, read_ahead
+from gfla.train.options import RunOptions
 
 COUNT = 40
 
@@ -87,10 +89,10 @@ def test_memory_is_shared_out(monkeypatch):
     assert Loading(workers=0).cache_of_one == 2000
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert Loading(workers=2).cache_of_one == 500
-    assert loading_of(1.5, 3, print).cache_of_one == 500_000_000
-    for wrong in ((-1, None), (None, -1)):
-        with pytest.raises(InputError):
-            loading_of(*wrong, print)
+    assert Loading(1_500_000_000, 3).cache_of_one == 500_000_000
+    for wrong in ({"cache": -1.0}, {"cache": float("nan")}, {"workers": -1}, {"workers": 1025}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            replace(RunOptions(), **wrong)
 
 
 @pytest.fixture

@@ -53,15 +53,6 @@ class Loading:
         return resolved.cache // max(resolved.workers, 1)
 
 
-def loading_of(gigabytes: float | None, workers: int | None, warn: Warn) -> Loading:
-    """A `Loading` as it was asked for. InputError if a number is out of range."""
-    if gigabytes is not None and not 0 <= gigabytes < 1e6:
-        raise InputError(f"--cache {gigabytes:g}", "gigabytes of memory, from 0")
-    if workers is not None and not 0 <= workers <= 1024:
-        raise InputError(f"--workers {workers}", "a number of processes from 0 to 1024")
-    return Loading(None if gigabytes is None else int(gigabytes * 1e9), workers, warn)
-
-
 class Source(Protocol):
     """Makes batches by their number; says afterwards which clips it had to leave out."""
 
