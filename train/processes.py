@@ -20,9 +20,17 @@ from ..animate.io.stops import STOPS, StopSignal
 
 def join_group(device: str) -> tuple[str, bool]:
     """Join the group of processes that torchrun started, if it did. Returns this process's device, and
-    whether torchrun has started the group again after it lost a process."""
+    whether torchrun has started the group again after it lost a process. InputError if torchrun would start
+    it again with a store that still holds the addresses of the processes before."""
     if "RANK" not in os.environ:
         return device, False
+    shared = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if shared and int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")):
+        reason = "torch keeps the addresses of lost processes, and a group that starts again waits for these"
+        raise InputError(
+            "torchrun --max-restarts", reason, "start torchrun with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
+        )
+    _die_on_sigterm()
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
@@ -30,6 +38,12 @@ def join_group(device: str) -> tuple[str, bool]:
     # Only the agent that lost a process counts it.
     restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     return device, agree(restarts, distributed.get_world_size(), device) > 0
+
+
+def _die_on_sigterm() -> None:
+    """Let SIGTERM end this process while it waits for another one, when no handler of Python's would run."""
+    if isinstance(signal.getsignal(signal.SIGTERM), StopSignal):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def agree(value: int, world: int, device: str = "cpu") -> int:
