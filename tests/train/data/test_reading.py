@@ -1,8 +1,13 @@
 """Clips are read compressed: any frame at once, in bounded memory, and broken ones are left out by name."""
 
+import os
 import pickle
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -156,3 +161,53 @@ def test_persons_and_clips_come_as_the_index_says(many):
     people = clips.people(COUNT - 1)
     assert [clips.identities[numbers[0]] for numbers in people] == sorted(str(n) for n in range(40))
     assert clips.people(COUNT) == []
+
+
+class Pids:
+    """Batches that say which processes made them: the worker and the one that forked it."""
+
+    in_order = False
+
+    def __call__(self, number: int) -> tuple[int, int]:
+        return os.getpid(), os.getppid()
+
+    def left_out(self) -> list[InputError]:
+        return []
+
+
+RUN_OF_PIDS = """
+import time
+from gfla.train.data.reading.workers import read_ahead
+from test_reading import Pids
+
+if __name__ == "__main__":
+    batches = read_ahead(Pids(), 0, 100, 1, lambda _: None)
+    print(*next(batches), flush=True)
+    time.sleep(300)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals")
+def test_workers_end_with_a_run_that_was_killed(tmp_path):
+    """Else each restart would leave processes and their caches behind."""
+    script = tmp_path / "run.py"
+    script.write_text(RUN_OF_PIDS)
+    places = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": places}
+    with subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE) as run:
+        assert run.stdout
+        left = {int(pid) for pid in run.stdout.readline().split()}
+        assert len(left) == 2
+        run.kill()
+    end = time.monotonic() + 60
+    while left := {pid for pid in left if runs(pid)}:
+        assert time.monotonic() < end, f"still there: {left}"
+        time.sleep(0.1)
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

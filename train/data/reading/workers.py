@@ -6,6 +6,7 @@ import multiprocessing
 import multiprocessing.context
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -147,7 +148,16 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _prepare(_: int) -> None:
+    # torch watches the process that forked this one: the server, which outlives a run that was killed.
+    threading.Thread(target=_end_with_run, daemon=True).start()
     cv2.setNumThreads(1)
     for number in ("SIGINT", "SIGHUP"):  # the run's own process answers them, and ends its workers
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), signal.SIG_IGN)
+
+
+def _end_with_run() -> None:
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
