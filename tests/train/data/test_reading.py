@@ -9,9 +9,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
+from conftest import moving_picture
 from gfla.animate.errors import InputError
 from gfla.train.data.clips import moving_frames
 from gfla.train.data.faces import FaceSamples, Sampler
@@ -55,11 +57,65 @@ def test_any_frame_is_that_of_the_whole_clip(video, make_video):
     assert moving_frames(frames).tolist() == moving_frames(wanted).tolist()
 
 
-def test_one_look_decodes_one_group(video):
+def test_a_look_decodes_what_it_needs_and_the_next_one_the_group(video):
+    """The frames are in order I b b P b b P ...: frame 30 is the third of them, from a P before and after."""
     frames = CompressedFrames(video, "a", COUNT, Cache(1 << 30))
+    one, packets = 64 * 64 * 3 // 2, sum(len(p.data) for p in frames._coded().packets)  # a frame in planes
     frames[30]
-    one = 64 * 64 * 3 // 2  # bytes of a frame in planes
-    assert frames.cache.used == sum(len(p.data) for p in frames._coded().packets) + 12 * one
+    assert frames.cache.used == packets + one
+    frames[np.array([30, 28, 2])]
+    assert frames.cache.used == packets + (12 + 1) * one
+    before = frames._group(frames._coded(), 2, frozenset((35,)))
+    assert before is frames._group(frames._coded(), 2, frozenset((24, 29)))
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"g": "12", "bf": "4", "b-pyramid": "normal", "refs": "4"}),
+        ("libx264", {"g": "12", "bf": "3", "x264-params": "open-gop=1"}),
+        ("libx264", {"g": "250", "bf": "0"}),
+        ("libx265", {"g": "12", "x265-params": "log-level=none"}),
+        ("libvpx-vp9", {"g": "12", "lag-in-frames": "8", "auto-alt-ref": "1"}),
+        ("mpeg4", {"g": "12", "bf": "2"}),
+    ],
+)
+def test_a_frame_alone_is_that_of_the_whole_clip(tmp_path, codec, options):
+    """Whatever a frame refers to is decoded, although most of what lies between is not."""
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as output:
+        stream = output.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(COUNT):
+            picture = av.VideoFrame.from_ndarray(moving_picture(number, 64, 64), format="rgb24")
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    wanted = CompressedFrames(clip, "a", COUNT, Cache(1 << 30))
+    whole = wanted._coded().decode(range(12), "a")
+    for number in range(12):
+        alone = wanted._coded().decode([number], "a")
+        assert np.array_equal(alone.pixels[0], whole.pixels[number])
+    assert np.array_equal(wanted[:], decoded(clip))
+
+
+def test_a_broken_frame_is_broken_whatever_is_in_the_cache(video):
+    """Samples must not depend on the cache: the frames beside it can be read at the first look and later."""
+    frames = CompressedFrames(video, "a", COUNT, Cache(1 << 30))
+    whole, coded = frames[:], frames._coded()
+    unused = [i for i, p in enumerate(coded.packets) if not p.data[4] & 0x60]  # no frame refers to them
+    place = next(i for i in unused if coded.packets[i].time > coded.order[12])
+    broken = coded.order.index(coded.packets[place].time)
+    coded.packets[place] = replace(coded.packets[place], data=b"\0\0\0\4\x01\x9a\xff\xff")
+    for limit in (0, 1 << 30):
+        again = replace(frames, cache=Cache(limit))
+        again.cache.keep(("a", "packets"), coded, 0)
+        again.cache.limit = limit
+        for number in (12, broken + 1, broken, 23, 12, broken):
+            if number == broken:
+                with pytest.raises(InputError, match="a: cannot be decoded"):
+                    again[number]
+            else:
+                assert np.array_equal(again[number], whole[number])
 
 
 def test_a_clip_that_is_not_whole_is_a_sentence(video, tmp_path):

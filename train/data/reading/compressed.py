@@ -1,15 +1,17 @@
 """Random access into a compressed clip: frames are decoded from the keyframe before them when they are asked
 for.
 
-T frames of a clip, H W its pictures. A cache keeps the clip's packets and the last decoded groups of frames;
-a group begins at a keyframe, so a clip with a keyframe every half second costs a dozen decoded frames a look.
+T frames of a clip, H W its pictures. A cache keeps the clip's packets and the last decoded groups of frames.
+A group begins at a keyframe. Its first look decodes the frames asked for and what these refer to: about a
+third of a group of a dozen, since encoders let no picture refer to most B-frames. Another look decodes the
+whole group, for then the clip is likely to be asked for again.
 """
 
 from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from ....animate.errors import InputError
@@ -54,9 +57,16 @@ class CompressedFrames:
 
     def __getitem__(self, index: int | slice | NDArray[np.integer]) -> Pictures:
         numbers = np.arange(self.count)[index]
-        coded = self._coded()
-        pictures = [self._group(coded, n).picture(n) for n in np.atleast_1d(numbers).tolist()]
-        return np.stack(pictures) if np.ndim(numbers) else pictures[0]
+        coded, asked = self._coded(), np.atleast_1d(numbers).tolist()
+        parts: dict[int, list[int]] = {}
+        for n in asked:
+            parts.setdefault(bisect_right(coded.parts, n) - 1, []).append(n)
+        convert = VideoReformatter()  # kept for all of them, for it takes a while to set up
+        found: dict[int, Pictures] = {}
+        for part, frames in parts.items():
+            group = self._group(coded, part, frozenset(frames))
+            found |= {n: group.picture(n, convert) for n in frames}
+        return np.stack([found[n] for n in asked]) if np.ndim(numbers) else found[asked[0]]
 
     def _coded(self) -> _Coded:
         def read() -> tuple[_Coded, int]:
@@ -68,15 +78,23 @@ class CompressedFrames:
 
         return self.cache.get((self.name, "packets"), read)
 
-    def _group(self, coded: _Coded, number: int) -> _Group:
-        part = bisect_right(coded.parts, number) - 1
+    def _group(self, coded: _Coded, part: int, asked: frozenset[int]) -> _Group:
+        """The frames `asked` for, at least, of a group."""
+        kept: _Group | None = self.cache.find((self.name, part))
+        if kept and asked <= kept.places.keys():
+            return kept
+        group = self._whole(coded, part) if kept else None
+        group = group or coded.decode(sorted(asked), self.name)
+        return self.cache.keep((self.name, part), group, group.pixels.nbytes)
 
-        def decode() -> tuple[_Group, int]:
-            end = coded.parts[part + 1] if part + 1 < len(coded.parts) else self.count
-            group = coded.decode(coded.parts[part], end, self.name)
-            return group, group.pixels.nbytes
-
-        return self.cache.get((self.name, part), decode)
+    def _whole(self, coded: _Coded, part: int) -> _Group | None:
+        """A whole group, or None where a frame of it is broken: those asked for may not be, and what can be
+        read must not depend on what is in the cache."""
+        end = coded.parts[part + 1] if part + 1 < len(coded.parts) else self.count
+        try:
+            return coded.decode(range(coded.parts[part], end), self.name)
+        except InputError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -101,20 +119,20 @@ class MadeFrames:
 
 @dataclass(frozen=True)
 class _Group:
-    """Decoded frames from `first` on: `pixels` (N, 3 H / 2, W) planes of YUV with `colours` (matrix, range),
-    or (N, H, W, 3) RGB where colours is None."""
+    """Decoded frames. places: of frames in `pixels`: (N, 3 H / 2, W) planes of YUV with `colours` (matrix,
+    range), or (N, H, W, 3) RGB where colours is None."""
 
-    first: int
+    places: dict[int, int]
     pixels: Pictures
     colours: tuple[Any, Any] | None
 
-    def picture(self, number: int) -> Pictures:
-        pixels = self.pixels[number - self.first]
+    def picture(self, number: int, convert: VideoReformatter) -> Pictures:
+        pixels = self.pixels[self.places[number]]
         if self.colours is None:
             return pixels
         frame = av.VideoFrame.from_ndarray(pixels, format=_PLANES)
         frame.colorspace, frame.color_range = self.colours
-        return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        return np.asarray(convert.reformat(frame, format="rgb24", threads=1).to_ndarray(), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -142,38 +160,43 @@ class _Coded:
         parts = [n for a, b in pairwise([*keys, len(self.order)]) for n in range(a, b, _LONGEST)]
         object.__setattr__(self, "parts", parts)
 
-    def decode(self, first: int, end: int, name: str) -> _Group:
-        """Frames `first` to `end - 1`."""
-        wanted = {time: n for n, time in enumerate(self.order[first:end])}
-        begin = max(
-            (i for i, p in enumerate(self.packets) if p.key and p.time <= self.order[first]), default=0
-        )
+    def decode(self, numbers: Sequence[int], name: str) -> _Group:
+        """The frames `numbers`, ascending, of one group."""
+        wanted = {self.order[n]: n for n in numbers}
+        first = self.order[self.parts[bisect_right(self.parts, numbers[0]) - 1]]
+        begin = max((i for i, p in enumerate(self.packets) if p.key and p.time <= first), default=0)
         decoder = av.CodecContext.create(self.codec, "r")
         assert isinstance(decoder, av.VideoCodecContext)
         decoder.extradata, decoder.thread_count = self.extradata, 1
         found: dict[int, av.VideoFrame] = {}
+        sent = 0
         try:
-            for packet in [*self.packets[begin:], None]:
-                frames = decoder.decode(None if packet is None else _packet(packet))
-                found |= {wanted[f.pts]: f for f in frames if f.pts in wanted}  # pyright: ignore
-                if len(found) == len(wanted):
+            for packet in self.packets[begin:]:
+                decoder.skip_frame = "DEFAULT" if packet.time in wanted else "NONREF"
+                found |= _wanted(decoder.decode(_packet(packet)), wanted)
+                sent += packet.time in wanted
+                if sent == len(wanted):
                     break
+            if len(found) < len(wanted):
+                found |= _wanted(decoder.decode(None), wanted)
         except (FFmpegError, ValueError) as error:
             raise _broken(name, error) from None
-        if len(found) < len(wanted):
-            raise _broken(name, f"frame {first + min(set(range(end - first)) - set(found))} is missing")
-        return _group(first, [found[n] for n in range(end - first)])
+        if lost := set(numbers) - found.keys():
+            raise _broken(name, f"frame {min(lost)} is missing")
+        return _group({n: found[n] for n in numbers})
 
 
-def _group(first: int, frames: list[av.VideoFrame]) -> _Group:
+def _wanted(frames: list[av.VideoFrame], wanted: dict[int, int]) -> dict[int, av.VideoFrame]:
+    return {wanted[frame.pts]: frame for frame in frames if frame.pts in wanted}
+
+
+def _group(found: dict[int, av.VideoFrame]) -> _Group:
+    frames, places = list(found.values()), {n: place for place, n in enumerate(found)}
     kinds = {(f.format.name, f.width % 2, f.height % 2) for f in frames}
     if kinds != {(_PLANES, 0, 0)}:
-        return _Group(first, np.stack([f.to_ndarray(format="rgb24") for f in frames]).astype(np.uint8), None)
-    return _Group(
-        first,
-        np.stack([f.to_ndarray() for f in frames]).astype(np.uint8),
-        (frames[0].colorspace, frames[0].color_range),
-    )
+        return _Group(places, np.stack([f.to_ndarray(format="rgb24") for f in frames]).astype(np.uint8), None)
+    pixels = np.stack([f.to_ndarray() for f in frames]).astype(np.uint8)
+    return _Group(places, pixels, (frames[0].colorspace, frames[0].color_range))
 
 
 def _read(source: Path | bytes, name: str) -> _Coded:
