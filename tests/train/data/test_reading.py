@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import av
 import cv2
@@ -219,22 +218,19 @@ def test_persons_and_clips_come_as_the_index_says(many):
     assert clips.people(COUNT) == []
 
 
-class Pids:
-    """Batches that say which processes made them: the worker and the one that forked it."""
-
-    in_order = False
-
-    def __call__(self, number: int) -> tuple[int, int]:
-        return os.getpid(), os.getppid()
-
-    def left_out(self) -> list[InputError]:
-        return []
-
-
 RUN_OF_PIDS = """
+import os
 import time
 from gfla.train.data.reading.workers import read_ahead
-from test_reading import Pids
+
+class Pids:
+    in_order = False
+
+    def __call__(self, number):
+        return os.getpid(), os.getppid()
+
+    def left_out(self):
+        return []
 
 if __name__ == "__main__":
     batches = read_ahead(Pids(), 0, 100, 1, lambda _: None)
@@ -248,9 +244,7 @@ def test_workers_end_with_a_run_that_was_killed(tmp_path):
     """Else each restart would leave processes and their caches behind."""
     script = tmp_path / "run.py"
     script.write_text(RUN_OF_PIDS)
-    places = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": places}
-    with subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE) as run:
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as run:
         assert run.stdout
         left = {int(pid) for pid in run.stdout.readline().split()}
         assert len(left) == 2
