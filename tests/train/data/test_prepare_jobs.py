@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import prepare_stub
 import pytest
+import torch
 from gfla.animate.video import VideoReader
 from gfla.train.data.prepare.options import PrepareOptions
 from gfla.train.data.prepare.run import prepare
@@ -141,6 +142,25 @@ def test_an_empty_room_is_looked_at_twice_a_second(calm):
     given = [calm / "footage" / "room.mp4"]
     prepare(given, calm / "other", PrepareOptions(size=64), Counted, say=lambda _: None)
     assert len(asked) == 25 + 1, "every frame of the first second, then frame 36"
+
+
+def test_a_worker_computes_in_one_thread(calm):
+    """Landmarks must not depend on how many workers share the cores, and two jobs be twice as fast."""
+    seen = set()
+
+    class Noting(type(prepare_stub.load())):
+        def find(self, image):
+            seen.add(torch.get_num_threads())
+            return super().find(image)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        given = [calm / "footage" / "p00.mp4"]
+        prepare(given, calm / "other", PrepareOptions(size=64), Noting, say=lambda _: None)
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow

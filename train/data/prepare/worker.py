@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ....animate.batch.tasks import Event, Watch
+from ....animate.compute.devices import restore_thread_count, set_thread_count
 from ....animate.errors import InputError
 from ....animate.face.landmarks import Landmarker
 from ....animate.video import VideoReader
@@ -72,7 +73,11 @@ class StartWorker:
 
 
 class PrepareWorker:
-    """landmarker: finds the faces, of one video after the other."""
+    """landmarker: finds the faces, of one video after the other.
+
+    Each worker computes in one thread: another number would round the landmarks differently, and so small a
+    network hardly gains by a second one, which another worker puts to better use.
+    """
 
     def __init__(self, landmarker: Landmarker):
         self._landmarker = landmarker
@@ -81,7 +86,9 @@ class PrepareWorker:
         """Prepare it; the last event's result is a `Prepared`."""
         watch(Event("began", task.key, host=platform.node()))
         try:
-            return Event("done", task.key, result=self._prepare(task))
+            with restore_thread_count():
+                set_thread_count(1)
+                return Event("done", task.key, result=self._prepare(task))
         except Exception as error:  # any error fails this video alone
             log.debug("%s", traceback.format_exc())
             return Event("failed", task.key, note=InputError(task.path, f"{type(error).__name__}: {error}"))
