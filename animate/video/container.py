@@ -59,7 +59,7 @@ class ContainerSink:
         self._count = 0
         self._reformatter = VideoReformatter()
         try:
-            self._stream = self._add_stream(rate, time_base, encoding.key_frames)
+            self._stream = self._add_stream(rate, time_base, encoding)
             if audio_from and container.sound:
                 self._sound = Sound.of(audio_from, self._container, output, warn)
             elif audio_from and audio_from.sounds:
@@ -71,10 +71,10 @@ class ContainerSink:
             raise
         self._palette = _GifPalette(size, encoding.alpha) if codec.encoder == "gif" else None
 
-    def _add_stream(self, rate: Fraction, time_base: Fraction, key_frames: int | None) -> av.VideoStream:
+    def _add_stream(self, rate: Fraction, time_base: Fraction, encoding: Encoding) -> av.VideoStream:
         codec, options = self._output.codec, dict(self._output.codec.options)
-        if key_frames:
-            options["g"] = str(key_frames)
+        if encoding.key_frames:
+            options["g"] = str(encoding.key_frames)
         if self._output.container.live:
             options["g"] = str(round(rate) or 1)
         if codec.fastest:  # nominal: each frame's own time counts
@@ -88,6 +88,8 @@ class ContainerSink:
         stream.width, stream.height = self._size
         stream.pix_fmt = self._pixels
         stream.time_base = stream.codec_context.time_base = self._tick = time_base
+        if encoding.threads:
+            stream.codec_context.thread_count = encoding.threads
         if codec.tag:
             stream.codec_context.codec_tag = codec.tag
         if self._pixels.startswith("yuv"):

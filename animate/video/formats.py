@@ -195,7 +195,8 @@ class Encoding:
     codec: one of the container's, None for its first. alpha: the frames have transparency; on white where
     the format holds none. gpu: encode on an NVIDIA GPU if one can. comment: the container's comment tag, or
     each PNG's; GIF and WebP hold none. quality: of a file; what is sent live has its own. key_frames: most
-    frames from one key frame to the next, None for the encoder's own choice.
+    frames from one key frame to the next, None for the encoder's own choice. threads: of the encoder, None
+    for its own choice; with one, equal frames give equal bytes.
     """
 
     codec: str | None = None
@@ -204,6 +205,7 @@ class Encoding:
     comment: str | None = None
     quality: Quality = "high"
     key_frames: int | None = None
+    threads: int | None = None
 
 
 class Output(NamedTuple):

@@ -16,18 +16,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 from gfla.animate.synthetic.talking_head import write_dataset
+from gfla.animate.video import Frame, VideoWriter
 from gfla.models import CONFIGS as NETWORKS
 from gfla.train.config import FACE, TINY
 from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.index import load_clips
+from gfla.train.data.prepare.clip_files import ENCODING
+from gfla.train.data.prepare.footage import RATE
 from gfla.train.data.reading.cache import Cache
 from gfla.train.data.reading.workers import Loading, read_ahead
 from gfla.train.trainer import Trainer
 
-KEYFRAMES = 12
 FRAMES = 100  # of each clip at most
 DRAWN = 2
 COLUMNS = ("file", "split", "identity", "kind", "frames", "repeated")
@@ -78,14 +79,10 @@ def build_base(faces: Path, base: Path) -> None:
 
 
 def _write(path: Path, frames: np.ndarray) -> None:
-    with av.open(str(path), "w") as output:
-        options = {"crf": "17", "preset": "faster", "g": str(KEYFRAMES)}
-        stream = output.add_stream("libx264", rate=25, options=options)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for picture in frames:
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        output.mux(stream.encode(None))
+    size = (frames.shape[2], frames.shape[1])
+    with VideoWriter(path, size, RATE, 1 / RATE, encoding=ENCODING, overwrite=True) as writer:
+        for number, picture in enumerate(frames):
+            writer.write(Frame(picture, number, 1 / RATE))
 
 
 def link_many(base: Path, many: Path, count: int) -> None:

@@ -20,9 +20,10 @@ from ....animate.video.formats import Encoding
 from ..clips import REPEATED
 from .footage import RATE, Track, head_yaw, ticks
 
-KEY_FRAMES = 12
-"""Most frames from one key frame to the next: training reads clips at any place, and decodes from the key
-frame before it."""
+ENCODING = Encoding(quality="medium", key_frames=12, threads=1)
+"""How clips are coded. Training reads them at any place, and decodes from the key frame before it, each bit
+again and again. In one thread: a dataset's bytes do not depend on the machine, and every worker has its core.
+"""
 _STRIP, _COLUMNS = 128, 8  # contact sheet: side of a picture, pictures per clip
 _ROWS = 20  # clips per sheet
 
@@ -47,8 +48,7 @@ def _write_clip(
     iris = np.stack([to_crop(p, square, size) for p in track.iris])
     chosen = np.linspace(0, count - 1, _COLUMNS).round().astype(int).tolist()
     before, moving, strip = None, np.ones(count, bool), []
-    encoding = Encoding(key_frames=KEY_FRAMES)
-    with VideoWriter(path, (size, size), RATE, 1 / RATE, encoding=encoding, overwrite=True) as writer:
+    with VideoWriter(path, (size, size), RATE, 1 / RATE, encoding=ENCODING, overwrite=True) as writer:
         for tick, image in pictures:
             at = tick - track.first
             if at < 0:
