@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ...animate.io.atomic import atomic_file
+from ..record.evaluations import HIGHER, NEAR_ONE, cost
 from .pretrained_metrics import SEPARATES
 from .self_reenactment import Evaluation, Picture, video_name
 
@@ -32,8 +33,6 @@ MEANINGS = {
     "flicker": "change of what stands still, output over true",
     "residual": "mean|(o_t - o_t-1) - (x_t - x_t-1)|, 0 to 1",
 }
-HIGHER = {"psnr", "ssim", "identity"}
-NEAR_ONE = {"sharpness", "sharpness of all", "flicker"}
 
 ROWS = {
     "ours": "the weights that are measured",
@@ -120,11 +119,7 @@ def _means(scores: dict[str, dict[str, dict[str, float]]], columns: tuple[str, .
     best = {}
     for column in columns:  # the copy and the re-encoded clip do not compete
         rivals = {m: v[column] for m, v in means.items() if m not in ("copy", "re-encoded")}
-        cost = {
-            m: abs(v - 1) if column in NEAR_ONE else (-v if column in HIGHER else v)
-            for m, v in rivals.items()
-        }
-        best[column] = min(cost, key=cost.__getitem__)
+        best[column] = min(rivals, key=lambda m: cost(column, rivals[m]))
     head = "<th></th>" + "".join(f"<th>{name} {_better(name)[0]}</th>" for name in columns)
     body = "".join(
         f"<tr><td>{html.escape(method)}</td>"

@@ -12,8 +12,17 @@ from typing import Any
 
 from ...animate.errors import InputError
 
-HIGHER = ("psnr", "ssim", "identity")
-"""Figures of which more is better; of all others less is."""
+HIGHER = {"psnr", "ssim", "identity"}
+"""Figures of which more is better; of all but these and `NEAR_ONE` less is."""
+NEAR_ONE = {"sharpness", "sharpness of all", "flicker"}
+"""Figures that are a ratio to the truth's: 1 is best."""
+
+
+def cost(figure: str, value: float) -> float:
+    """What is less for better values of a figure."""
+    if figure in NEAR_ONE:
+        return abs(value - 1)
+    return -value if figure in HIGHER else value
 
 
 class Evaluations:
@@ -48,10 +57,8 @@ class Evaluations:
         if not lines:
             return None
         figure = lines[-1]["figure"]
-        sign = -1 if figure in HIGHER else 1
-        return min(
-            (line for line in lines if figure in line["figures"]), key=lambda x: sign * x["figures"][figure]
-        )
+        measured = (line for line in lines if figure in line["figures"])
+        return min(measured, key=lambda line: cost(figure, line["figures"][figure]))
 
     def since_best(self) -> int:
         """How many evaluations came after the best one."""

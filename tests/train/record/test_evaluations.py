@@ -33,6 +33,9 @@ def test_the_best_is_known_by_its_figure(tmp_path):
     assert (other.best(), other.since_best()) == (None, 0)
     evaluations.add(4, "psnr", {"psnr": 20.0, "l1": 0.6})
     assert (evaluations.best() or {})["step"] == 4, "only this one has the figure; more is better"
+    ratios = (0.6, 0.95, 1.4)
+    better = [evaluations.add(5 + n, "sharpness", {"sharpness": ratio}) for n, ratio in enumerate(ratios)]
+    assert better == [True, True, False], "the truth's own sharpness is best, not the blurriest output"
     with pytest.raises(InputError, match="--figure fid: it was not measured; choose of l1"):
         evaluations.add(5, "fid", {"l1": 0.1})
 
