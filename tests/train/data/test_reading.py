@@ -218,44 +218,48 @@ def test_persons_and_clips_come_as_the_index_says(many):
     assert clips.people(COUNT) == []
 
 
-RUN_OF_PIDS = """
+
+_READS = """
 import os
-import time
 from gfla.train.data.reading.workers import read_ahead
 
-class Pids:
+
+class Source:
     in_order = False
 
     def __call__(self, number):
-        return os.getpid(), os.getppid()
+        return os.getpid()
 
     def left_out(self):
         return []
 
+
 if __name__ == "__main__":
-    batches = read_ahead(Pids(), 0, 100, 1, lambda _: None)
-    print(*next(batches), flush=True)
-    time.sleep(300)
+    for pid in read_ahead(Source(), 0, 1000, 2, lambda _: None):
+        print(pid, flush=True)
+        input()
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no signals")
-def test_workers_end_with_a_run_that_was_killed(tmp_path):
-    """Else each restart would leave processes and their caches behind."""
-    script = tmp_path / "run.py"
-    script.write_text(RUN_OF_PIDS)
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as run:
-        assert run.stdout
-        left = {int(pid) for pid in run.stdout.readline().split()}
-        assert len(left) == 2
+@pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
+def test_workers_end_with_a_killed_run(tmp_path):
+    script = tmp_path / "reads.py"
+    script.write_text(_READS)
+    run = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with run:
+        workers = {int(run.stdout.readline())}
+        run.stdin.write("\n")
+        run.stdin.flush()
+        workers.add(int(run.stdout.readline()))
+        assert len(workers) == 2
         run.kill()
-    end = time.monotonic() + 60
-    while left := {pid for pid in left if runs(pid)}:
-        assert time.monotonic() < end, f"still there: {left}"
-        time.sleep(0.1)
+    end = time.monotonic() + 30
+    while any(_alive(pid) for pid in workers):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
-def runs(pid: int) -> bool:
+def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

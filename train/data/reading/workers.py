@@ -148,15 +148,16 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _prepare(_: int) -> None:
-    # torch watches the process that forked this one: the server, which outlives a run that was killed.
-    threading.Thread(target=_end_with_run, daemon=True).start()
     cv2.setNumThreads(1)
     for number in ("SIGINT", "SIGHUP"):  # the run's own process answers them, and ends its workers
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), signal.SIG_IGN)
+    threading.Thread(target=_end_with_run, daemon=True).start()
 
 
 def _end_with_run() -> None:
+    """End this worker when its run's process has died. DataLoader's own watch sees the server that forked the
+    worker, which in turn waits for its workers."""
     run = multiprocessing.parent_process()
     assert run is not None
     run.join()
