@@ -218,6 +218,14 @@ def test_inductor_changes_nothing(drawn, squeezenet, tmp_path):
         assert (compiled[key] - gradient).abs().max().item() < 2e-4 * scale, key
 
 
+def test_the_authors_networks_are_not_trained_further(drawn, squeezenet, tmp_path):
+    path = tmp_path / "w.safetensors"
+    widths = {"channels": (8, 8, 16), "flow_channels": (8, 8, 16, 16), "attention_hidden": 8}
+    save_generator(path, Original(OriginalConfig(size=64, structure_channels=16, network="face", **widths)))
+    with pytest.raises(InputError, match=r"w\.safetensors: a network of the paper's authors, which is not"):
+        trainer_of(drawn, tmp_path, squeezenet).start_from(str(path))
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp_path, capsys):
     trainer = trainer_of(drawn, tmp_path, squeezenet)
     trainer.step = 5
