@@ -15,6 +15,7 @@ import torch
 from gfla.animate.errors import InputError, Stopped
 from gfla.animate.io.atomic import file_lock
 from gfla.models import CONFIGS as NETWORKS
+from gfla.models import Original, OriginalConfig, save_generator
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
 from gfla.train.data.clips import Batch
@@ -220,8 +221,10 @@ def test_inductor_changes_nothing(drawn, squeezenet, tmp_path):
 
 def test_the_authors_networks_are_not_trained_further(drawn, squeezenet, tmp_path):
     path = tmp_path / "w.safetensors"
-    widths = {"channels": (8, 8, 16), "flow_channels": (8, 8, 16, 16), "attention_hidden": 8}
-    save_generator(path, Original(OriginalConfig(size=64, structure_channels=16, network="face", **widths)))
+    config = OriginalConfig(
+        size=64, structure_channels=16, channels=(8, 8, 16), flow_channels=(8, 8, 16, 16), network="face"
+    )
+    save_generator(path, Original(config))
     with pytest.raises(InputError, match=r"w\.safetensors: a network of the paper's authors, which is not"):
         trainer_of(drawn, tmp_path, squeezenet).start_from(str(path))
 
