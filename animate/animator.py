@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from ..models import AnyGenerator, Generator, load_generator
+from ..models import AnyGenerator, Generator, Original, load_generator
 from .compositing.closeups import NAME, load_closeups
 from .compute.backends import compile_for_backend, place
 from .compute.calibration import calibration_scenes
@@ -69,13 +69,15 @@ class Animator:
         landmarks: str = "builtin",
         backend: str = "auto",
     ) -> Self:
-        """Load weights by shipped name or path. The arguments: see `options.ModelOptions`.
+        """Load weights by shipped name or path. The arguments: see `options.ModelOptions`. The authors'
+        networks are loaded without close-ups: all that they show is theirs.
 
         InputError if any of them is missing.
         """
         chosen, computed_by, reason = place(backend, device)
         try:
-            weights, closeups = load_generator(name, chosen, "face"), load_closeups(chosen)
+            weights = load_generator(name, chosen, "face")
+            closeups = None if isinstance(weights, Original) else load_closeups(chosen)
         except InputError:
             raise
         except (FileNotFoundError, ValueError) as error:
@@ -83,8 +85,10 @@ class Animator:
         if backend == "auto" and not isinstance(weights, Generator):
             chosen, computed_by, reason = place("torch", device)
         generator = compile_for_backend(weights, computed_by, str(name), rehearse)
-        compiled = compile_for_backend(closeups, computed_by, NAME, partial(rehearse, generator))
-        assert isinstance(compiled, Generator)
+        if closeups is not None:
+            compiled = compile_for_backend(closeups, computed_by, NAME, partial(rehearse, generator))
+            assert isinstance(compiled, Generator)
+            closeups = compiled
         return cls(
             generator,
             load_landmarker(landmarks, device=chosen),
@@ -92,7 +96,7 @@ class Animator:
             reason=reason,
             name=str(name),
             backend=computed_by,
-            closeups=compiled,
+            closeups=closeups,
         )
 
     @property

@@ -92,6 +92,13 @@ def config_from_json(kind: type[Config], values: dict[str, Any]) -> Config:
     return kind(**settings)
 
 
+def mismatch(config: GeneratorConfig) -> str:
+    """Why training does not start from weights of `config`, another one than the run's."""
+    if isinstance(config, OriginalConfig):
+        return "a network of the paper's authors, which is not trained here"
+    return f"of another configuration: {config}"
+
+
 _FACE = GeneratorConfig(layered=True)
 _PERSON = GeneratorConfig(task="person", structure_channels=18, previous=0)
 _VIEW = GeneratorConfig(task="view", structure_channels=23, previous=0)

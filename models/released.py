@@ -86,7 +86,7 @@ def _loaded(path: str | Path) -> dict[str, Tensor]:
         raise WeightsError(path, "no such file")
     try:
         if _is_safetensors(path):
-            raise WeightsError(path, "a safetensors file, no checkpoint: pass it to a command as --weights")
+            raise WeightsError(path, "a safetensors file, no checkpoint (commands take it as --weights)")
         if zipfile.is_zipfile(path):  # torch does not compare the checksums
             with zipfile.ZipFile(path) as archive:
                 if archive.testzip():

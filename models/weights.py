@@ -83,7 +83,8 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(path, "no such weights file")
+        made = " (gfla-import makes it of the authors' checkpoint)" * path.name.startswith("authors-")
+        raise WeightsError(path, f"no such weights file{made}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

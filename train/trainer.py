@@ -28,6 +28,7 @@ from ..models import (
     new_generator,
     save_generator,
 )
+from ..models.config import mismatch
 from ..models.frames import FrameOutput
 from ..models.layers import Net, channels_last
 from .config import Stage, TrainConfig
@@ -129,7 +130,7 @@ class Trainer:
             if closer and isinstance(loaded, Generator | AttentionFlow):
                 loaded = looked_closer(loaded, self.generator.config)
         if loaded.config != self.generator.config:
-            raise InputError(weights, f"of another configuration: {loaded.config}")
+            raise InputError(weights, mismatch(loaded.config))
         for module in (self.generator, self.average):
             module.load_state_dict(loaded.state_dict())
 

@@ -61,13 +61,14 @@ def _import(options: argparse.Namespace) -> None:
         drawing = new_file(drawing, options.overwrite, (".png",))
         check_not_input(drawing, options.check)
 
+    from ...models import WeightsError
     from ...models.released import LICENCE, read_released, save_released
     from ..io.image import write_image
 
     try:
         released = read_released(checkpoint)
-    except ValueError as error:
-        raise InputError(error) from None
+    except WeightsError as error:
+        raise InputError(error.subject, error.reason, "give a latest_net_G.pth of result.rar") from None
     drawn, near = _check(released, options) if options.check else (None, "")
     try:
         save_released(output, released)

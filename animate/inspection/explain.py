@@ -58,14 +58,15 @@ class Inside(NamedTuple):
     driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for; of
     the authors' network (17, S, S), its 16 channels as ours.
     references: what it looked at, (S, S, 3) uint8: the source, then the frame before, if it had one.
-    output: all that it made of it. layers: the source taken apart.
+    output: all that it made of it. layers: the source taken apart; None if the network is
+    not layered.
     """
 
     driving: Picture
     structure: Tensor
     references: tuple[Picture, ...]
     output: FrameOutput
-    layers: Layers
+    layers: Layers | None
 
     @property
     def side(self) -> int:
@@ -91,7 +92,8 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.on_white(), motion.square, face.shape[0])
-    layers = take_apart(face, source.portrait.points)
+    layered = networks.generator.config.layered
+    layers = take_apart(face, source.portrait.points) if layered else None
     return Inside(driving, _comparable(target.structure[0]), (face, *previous), output, layers)
 
 
@@ -175,6 +177,8 @@ def panels(inside: Inside) -> list[Panel]:
 
 def _layer_panels(inside: Inside) -> list[Panel]:
     source, layers = inside.references[0], inside.layers
+    if layers is None:
+        return []
     person, head = layers.matte, layers.matte * layers.share
     return [
         Panel(

@@ -66,9 +66,11 @@ def read_poses(path: str | os.PathLike) -> list[Joints]:
         files = _in_order({file.stem: file for file in Path(path).glob("*.json")})
         if not files:
             raise InputError(path, "a folder without .json files", "name one of OpenPose's")
-        poses = [pose for file in files for pose in (_read(file) if file else [_unknown()])]
+        poses = [pose for file in files for pose in (_read(file) if file else []) or [_unknown()]]
     else:
         poses = _read(existing_file(path))
+    if not poses:
+        raise InputError(path, f"{_NO_KEYPOINTS}: it has no people or annotations")
     if all(np.isnan(pose).all() for pose in poses):
         raise InputError(path, "there is nobody in it")
     return poses
@@ -111,9 +113,12 @@ def _unknown() -> Joints:
 
 def _read(path: Path) -> list[Joints]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(path, f"not JSON ({error})", "give OpenPose's or COCO's keypoints") from None
+        remedy = "give OpenPose's or COCO's keypoints, which a detector makes of pictures or a video"
+        raise InputError(path, f"not JSON ({error})", remedy) from None
+    if isinstance(content, dict) and content.keys().isdisjoint(("people", "annotations", "images")):
+        raise InputError(path, f"{_NO_KEYPOINTS}: it has no people or annotations")
     try:
         if isinstance(content, dict) and "people" in content:
             return [_largest([_openpose(person) for person in content["people"]])]
@@ -127,8 +132,6 @@ def _read(path: Path) -> list[Joints]:
         ordered = _in_order(frames, all_named=named)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(path, f"{_NO_KEYPOINTS} ({error!r})") from None
-    if not frames:
-        raise InputError(path, f"{_NO_KEYPOINTS}: it has no people or annotations")
     return [_largest(people or []) for people in ordered]
 
 

@@ -62,13 +62,9 @@ class Original(FrameModel[OriginalConfig, OriginalReference, OriginalAhead]):
     def __init__(self, config: OriginalConfig):
         super().__init__(config)
         structure, view = config.structure_channels, config.network == "view"
-        if config.previous:
-            self.source_previous, self.source_reference = (
-                Encoder(3, config.channels),
-                Encoder(3, config.channels),
-            )
-        else:
-            self.source = Encoder(3, config.channels)
+        self.encoders = ("source_reference", "source_previous") if config.previous else ("source",)
+        for name in self.encoders:
+            self.add_module(name, Encoder(3, config.channels))
         self.target = Decoder(config)
         inputs = 3 if view else 3 + 2 * structure
         if config.network == "dance":
@@ -121,10 +117,7 @@ class Original(FrameModel[OriginalConfig, OriginalReference, OriginalAhead]):
 
     def _encode(self, image: Tensor, structure: Tensor, number: int) -> OriginalReference:
         """A picture as the source (number 0) or the previous frame (1)."""
-        encoder = (
-            self.source_previous if number else self.source_reference if self.config.previous else self.source
-        )
-        features = encoder(image)
+        features = self.get_submodule(self.encoders[number])(image)
         attentions = [self.target.attention(level, number) for level in (0, 1)]
         halves = [a.encode_reference(x) if a else x[:, :0] for a, x in zip(attentions, features, strict=True)]
         return OriginalReference(image, structure, features, (halves[0], halves[1]))

@@ -120,7 +120,6 @@ class FlowNet(nn.Module):
             self.mask1 = nn.Sequential(nn.Conv2d(f8, references, 3, padding=1), nn.Sigmoid())
         self.output2 = nn.Conv2d(f4, 2 * references, 3, padding=1)
         self.mask2 = nn.Sequential(nn.Conv2d(f4, references, 3, padding=1), nn.Sigmoid())
-        self.references = references
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> list[Flows]:
         """One `Flows` for each reference, in the order of the released networks."""

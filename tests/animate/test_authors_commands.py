@@ -96,7 +96,7 @@ def test_import_refuses_in_a_sentence_and_leaves_nothing(tmp_path, capsys):
         assert error.count("\n") == 1
         assert not out.exists()
 
-    says([str(checkpoint)], "latest_net_D.pth", "another network")
+    says([str(checkpoint)], "latest_net_D.pth", "another network", "give a latest_net_G.pth of result.rar.")
     says([str(tmp_path / "none.pth")], "none.pth")
     torch.save(recipe_weights("keypoint"), checkpoint)
     picture = tmp_path / "grey.png"

@@ -71,6 +71,7 @@ def test_looking_inside_shows_every_picture(animator: Animator, head_picture):
     assert inside is not None
     shown = {panel.name: panel.picture for panel in panels(inside)}
     captions = {panel.name: panel.caption for panel in panels(inside)}
+    assert list(shown)[:2] == ["Source", "Driving"]  # it has no layers to show
     assert "painted" in captions["Output"]
     assert "white takes features of the warped source" in captions["Source's share"]
     assert inside.structure.shape == (17, 64, 64)
@@ -88,3 +89,4 @@ def test_auto_takes_torch_for_it_and_says_no_more_of_openvino(tmp_path, monkeypa
     save_generator(tmp_path / "w.safetensors", Original(TINY))
     animator = Animator.from_pretrained(tmp_path / "w.safetensors", "cpu", backend="auto")
     assert (animator.backend, animator.device_reason) == ("torch", "as asked")
+    assert animator.networks.closeups is None  # mouth and eyes are theirs, too

@@ -188,6 +188,11 @@ def test_a_stored_file_holds_what_half_precision_cannot(tmp_path):
         assert file.get_tensor("shrink.weight").dtype == torch.float16
 
 
+def test_the_name_of_a_configuration_is_no_file_and_who_makes_one_is_told():
+    with pytest.raises(WeightsError, match=r"authors-face: no such weights file \(gfla-import makes it"):
+        load_generator("authors-face")
+
+
 def test_a_cleaner_whose_parts_do_not_fit_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "w.safetensors"
     network = empty_network("keypoint")

@@ -15,6 +15,7 @@ import torch
 from gfla.animate.errors import InputError, Stopped
 from gfla.animate.io.atomic import file_lock
 from gfla.models import CONFIGS as NETWORKS
+from gfla.models import Original, OriginalConfig, save_generator
 from gfla.train.cli import main
 from gfla.train.config import CONFIGS, TINY
 from gfla.train.data.clips import Batch
@@ -216,6 +217,16 @@ def test_inductor_changes_nothing(drawn, squeezenet, tmp_path):
     for key, gradient in plain.items():
         scale = gradient.abs().max().item() + 1e-7
         assert (compiled[key] - gradient).abs().max().item() < 2e-4 * scale, key
+
+
+def test_the_authors_networks_are_not_trained_further(drawn, squeezenet, tmp_path):
+    path = tmp_path / "w.safetensors"
+    config = OriginalConfig(
+        size=64, structure_channels=16, channels=(8, 8, 16), flow_channels=(8, 8, 16, 16), network="face"
+    )
+    save_generator(path, Original(config))
+    with pytest.raises(InputError, match=r"w\.safetensors: a network of the paper's authors, which is not"):
+        trainer_of(drawn, tmp_path, squeezenet).start_from(str(path))
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(drawn, squeezenet, tmp_path, capsys):

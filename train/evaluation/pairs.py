@@ -78,8 +78,8 @@ def evaluate_pairs(
     """Measure the first `count` pairs of split val, or all. Writes results.json, table.md, study.html and
     sheet.png to `out`. InputError if the data or the weights cannot be used."""
     poser = Poser.from_pretrained(weights, task, "cpu")
-    config = poser.generator.config
-    pairs = open_pairs(task, data, config.shape, "val")
+    shape = (poser.original and poser.original.shown) or poser.generator.config.shape
+    pairs = open_pairs(task, data, shape, "val")
     count = min(count, pairs.total)
     features = PerceptualFeatures(perceptual) if perceptual else None
     pooled = {"fid": inception, "frechet": PooledFeatures(features) if features else None}
@@ -89,7 +89,7 @@ def evaluate_pairs(
     for index in tqdm(range(count), unit="pair"):
         pair = pairs.pair(index)
         truth, made = pair.images[1], _made(poser, pair)
-        mask = metrics.body_mask(pair.points[1], config.shape) if task == "person" else None
+        mask = metrics.body_mask(pair.points[1], shape) if task == "person" else None
         for method, picture in made.items():
             for name, value in _compare(picture, truth, mask, features, lpips).items():
                 rows[method][name].append(value)
@@ -97,7 +97,7 @@ def evaluate_pairs(
             for method, picture in ({"true": truth} | made).items() if net else ():
                 pools[name, method].append(net.features(picture))
         if index < SHOWN:
-            pose = draw_joints(pair.points[1], config.shape) if task == "person" else np.full_like(truth, 255)
+            pose = draw_joints(pair.points[1], shape) if task == "person" else np.full_like(truth, 255)
             sheet.append(np.hstack([pair.images[0], pose, truth, *made.values()]))
         if index < STUDIED:
             study.append((truth, made["ours"]))
@@ -130,7 +130,7 @@ def draw_joints(joints: NDArray[np.float32], shape: tuple[int, int]) -> Picture:
 
 
 def _made(poser: Poser, pair: Pair) -> dict[str, Picture]:
-    source, shape = pair.images[0], poser.generator.config.shape
+    source, shape = pair.images[0], pair.images[0].shape[:2]
     made = {"source": source}
     if poser.task == "person":
         points = torch.from_numpy(pair.points)

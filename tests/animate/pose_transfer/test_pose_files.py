@@ -61,9 +61,35 @@ def test_a_folder_is_a_sequence(tmp_path):
     np.testing.assert_allclose(poses[1], rows(18, 1)[:, :2])
 
 
+def test_a_folder_may_hold_cocos_results_a_file_a_frame(tmp_path):
+    """A frame without anybody is an empty list; a file of something else is named."""
+    seen = [{"image_id": 1, "keypoints": rows(17).flatten().tolist()}]
+    (tmp_path / "1.json").write_text(json.dumps(seen), "utf-8-sig")
+    for name, content in (("2", []), ("3", {"images": [], "annotations": []}), ("4", seen)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    known = [bool(np.isfinite(pose).any()) for pose in read_poses(tmp_path)]
+    assert known == [True, False, False, True]
+    (tmp_path / "2.json").write_text("{}")
+    with pytest.raises(InputError, match=r"2\.json: neither .* it has no people"):
+        read_poses(tmp_path)
+
+
+def test_of_a_video_it_is_told_who_makes_poses_of_it(tmp_path):
+    path = tmp_path / "dance.mp4"
+    path.write_bytes(bytes((0, 0, 0, 32, 0xB6)) + b"ftypisom")
+    with pytest.raises(InputError, match=r"dance\.mp4: not JSON .*which a detector makes of .* a video"):
+        read_poses(path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "not JSON"), ("{}", "people"), ('{"people": []}', "nobody"), ('{"people": [{}]}', "OpenPose")],
+    [
+        ("{", "not JSON"),
+        ("[]", "people"),
+        ("{}", "people"),
+        ('{"people": []}', "nobody"),
+        ('{"people": [{}]}', "OpenPose"),
+    ],
 )
 def test_what_cannot_be_read_is_named(tmp_path, text, words):
     path = tmp_path / "bad.json"

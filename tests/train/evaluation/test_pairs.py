@@ -1,13 +1,14 @@
 """Persons and views measured: the table, what is in it, and the study that people answer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from gfla.animate.io.image import read_image
 from gfla.animate.synthetic.puppets import draw_pair
-from gfla.models import CONFIGS, Generator, save_generator
+from gfla.models import CONFIGS, Generator, Original, OriginalConfig, save_generator
 from gfla.train.cli import evaluate
 from gfla.train.evaluation import metrics
 from gfla.train.evaluation.fooling_study import main as study
@@ -32,6 +33,17 @@ def test_the_table_has_the_methods_and_the_sheet_its_columns(task, squeezenet, t
     sheet, _ = read_image(tmp_path / "report" / "sheet.png")
     assert sheet.shape == (4 * 64, (3 + len(methods)) * 64, 3)
     assert (tmp_path / "report" / "study.html").read_text().count('"pair"') == 4
+
+
+def test_the_authors_persons_are_measured_at_the_size_they_were_shown(tmp_path, capsys):
+    config = replace(CONFIGS["authors-deepfashion"], size=64, shown=(64, 44), attention_hidden=8)
+    config = replace(config, channels=(8, 8, 16), flow_channels=(8, 8, 16, 16))
+    assert isinstance(config, OriginalConfig)
+    save_generator(tmp_path / "w.safetensors", Original(config))
+    command = ["--task", "person", "--weights", str(tmp_path / "w.safetensors"), "--pairs", "1"]
+    assert evaluate([*command, "-o", str(tmp_path / "report")]) == 0
+    assert "1 pairs" in capsys.readouterr().out
+    assert read_image(tmp_path / "report" / "sheet.png")[0].shape == (64, 6 * 44, 3)
 
 
 def test_wrong_weights_are_one_sentence(tmp_path, capsys):
