@@ -218,7 +218,6 @@ def test_persons_and_clips_come_as_the_index_says(many):
     assert clips.people(COUNT) == []
 
 
-
 _READS = """
 import os
 from gfla.train.data.reading.workers import read_ahead
