@@ -72,7 +72,7 @@ def test_looking_inside_shows_every_picture(animator: Animator, head_picture):
     shown = {panel.name: panel.picture for panel in panels(inside)}
     captions = {panel.name: panel.caption for panel in panels(inside)}
     assert "painted" in captions["Output"]
-    assert "white takes features of the warped source" in captions["Source's share"]
+    assert "white takes features of the warped source alone" in captions["Source's share"]
     assert inside.structure.shape == (17, 64, 64)
     assert inside.structure[15].max() <= 1
     assert shown["Structure"].shape == shown["Flow"].shape == (64, 64, 3)
