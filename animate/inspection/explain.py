@@ -137,8 +137,8 @@ def panels(inside: Inside) -> list[Panel]:
         ),
         Panel(
             "Source's share",
-            f"The occlusion mask: white takes {'features of ' * painted}the warped source alone, black is its "
-            f"smallest share, {100 * least:.0f} %, where the rest is the generated part "
+            f"The occlusion mask: white takes {'features of ' * painted}the warped source alone, black is "
+            f"its smallest share, {100 * least:.0f} %, where the rest is the generated part "
             f"({100 * float(mask.float().mean()):.0f} % on average).",
             share,
         ),

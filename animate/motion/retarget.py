@@ -39,6 +39,7 @@ _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = (0.05, 0.1)  # (soft, hard) limit of head translation, fraction of the crop
 _NOD = 1.25  # a nod in the landmarks is seen as .82 of one in the picture, a turn as .96 (train, medians)
+_FREE = 1.0  # a strong movement: a mouth bears it from the portrait's own, a smiling one too (six looked at)
 _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts again
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # minimum opening in the reference frame to close in proportion
 _AREAS = (0.2, 2.5)  # limits of a face triangle's area, relative to its own in the source
@@ -201,7 +202,9 @@ def _target(
     for part in GROUPS:
         gains[model.group(part)] = options.gain(part)
     wanted = own.expression + gains * (now.expression - reference.expression)
-    low, high = np.minimum(model.limits[0], own.expression), np.maximum(model.limits[1], own.expression)
+    free = _FREE * model.group("mouth")  # from the portrait's own, which may be near a limit already
+    low = np.minimum(model.limits[0], own.expression - free)
+    high = np.maximum(model.limits[1], own.expression + free)
     expression = np.clip(wanted, low, high)
     for part in GROUPS:
         excess = np.abs(expression - wanted)[:, model.group(part)]
