@@ -37,7 +37,8 @@ _TURNS = np.array([45.0, 30.0, 60.0])  # limits of yaw, pitch, roll in degrees: 
 _ROLL = 42.0  # limit of roll from the portrait's own, degrees: beyond it the generator's faces melt
 _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
-_TRANSLATION = (0.05, 0.1)  # (soft, hard) limit of head translation, fraction of the crop
+_TRANSLATION = ((0.08, 0.14), (0.05, 0.1))  # (soft, hard) limits of the head's way across and up or down,
+# fractions of the crop, by the pictures: docs/model_card.md
 _NOD = 1.25  # a nod in the landmarks is seen as .82 of one in the picture, a turn as .96 (train, medians)
 _FREE = 1.0  # a strong movement: a mouth bears it from the portrait's own, a smiling one too (six looked at)
 _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts again
@@ -240,7 +241,7 @@ def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[F
     growth = (now.scale / reference.scale) ** gain
     shift = gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
     edge = _MARGIN * state.size
-    limited = own.shift + shift * _soft_limit(float(np.linalg.norm(shift)), state.size)
+    limited = own.shift + _limit_way(shift, state.size)
     inside = np.clip(limited, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
     if (np.abs(inside - own.shift - shift) > 4).any() or not (_SIZES[0] <= growth[0] <= _SIZES[1]):
         beyond.add("the way of the head")
@@ -255,12 +256,12 @@ def _excess(turn: Floats, own: Floats) -> float:
     return float(max(far.max(), roll)) - 1e-6
 
 
-def _soft_limit(length: float, size: int) -> float:
-    """The factor that limits a translation of `length` pixels."""
-    soft, hard = (fraction * size for fraction in _TRANSLATION)
-    if length <= soft:
-        return 1.0
-    return (soft + (hard - soft) * (1 - np.exp(-(length - soft) / (hard - soft)))) / length
+def _limit_way(shift: Floats, size: int) -> Floats:
+    """A translation (1, 2) in pixels, limited on each axis."""
+    soft, hard = np.transpose(_TRANSLATION) * size
+    way = np.abs(shift)
+    beyond = soft + (hard - soft) * (1 - np.exp(-np.maximum(way - soft, 0) / (hard - soft)))
+    return np.sign(shift) * np.where(way > soft, beyond, way)
 
 
 def _set_openings(

@@ -1,7 +1,11 @@
 """Clips are read compressed: any frame at once, in bounded memory, and broken ones are left out by name."""
 
+import os
 import pickle
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import cv2
@@ -156,3 +160,51 @@ def test_persons_and_clips_come_as_the_index_says(many):
     people = clips.people(COUNT - 1)
     assert [clips.identities[numbers[0]] for numbers in people] == sorted(str(n) for n in range(40))
     assert clips.people(COUNT) == []
+
+
+_READS = """
+import os
+from gfla.train.data.reading.workers import read_ahead
+
+
+class Source:
+    in_order = False
+
+    def __call__(self, number):
+        return os.getpid()
+
+    def left_out(self):
+        return []
+
+
+if __name__ == "__main__":
+    for pid in read_ahead(Source(), 0, 1000, 2, lambda _: None):
+        print(pid, flush=True)
+        input()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
+def test_workers_end_with_a_killed_run(tmp_path):
+    script = tmp_path / "reads.py"
+    script.write_text(_READS)
+    run = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with run:
+        workers = {int(run.stdout.readline())}
+        run.stdin.write("\n")
+        run.stdin.flush()
+        workers.add(int(run.stdout.readline()))
+        assert len(workers) == 2
+        run.kill()
+    end = time.monotonic() + 30
+    while any(_alive(pid) for pid in workers):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import multiprocessing
 import multiprocessing.context
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -151,3 +152,13 @@ def _prepare(_: int) -> None:
     for number in ("SIGINT", "SIGHUP"):  # the run's own process answers them, and ends its workers
         if hasattr(signal, number):
             signal.signal(getattr(signal, number), signal.SIG_IGN)
+    threading.Thread(target=_end_with_run, daemon=True).start()
+
+
+def _end_with_run() -> None:
+    """End this worker when its run's process has died. DataLoader's own watch sees the server that forked the
+    worker, which in turn waits for its workers."""
+    run = multiprocessing.parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)
