@@ -41,6 +41,7 @@ bench: .venv/.dev
 
 # torch goes first and pinned: what comes after it would otherwise choose its version.
 .venv/.core: pyproject.toml constraints.txt
+	@echo "installing into .venv: 2 GB, a few minutes"
 	$(PYTHON) -m venv .venv
 	$(PIP) "$(TORCH)"
 	$(PIP) --editable ".[export]"

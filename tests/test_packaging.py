@@ -27,7 +27,7 @@ def test_packages_are_those_of_the_tree():
         ".".join(["gfla", *path.parent.relative_to(ROOT).parts]): str(path.parent.relative_to(ROOT))
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("__init__.py")
-    }
+    } | {"gfla": "."}  # `python -m gfla`
     assert set(SETUPTOOLS["packages"]) == set(tree)
     assert SETUPTOOLS["package-dir"] == tree
     assert not (ROOT / "__init__.py").exists(), "gfla is a namespace package"
@@ -58,7 +58,7 @@ def test_wheel_holds_everything_and_nothing_else(tmp_path):
     )  # a copy, for setuptools leaves a build folder that would get into the next wheel
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "__main__.py"):
         shutil.copy(ROOT / name, checkout)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path)]
     built = subprocess.run([*command, str(checkout)], capture_output=True, text=True, check=False)
@@ -74,7 +74,7 @@ def test_wheel_holds_everything_and_nothing_else(tmp_path):
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*.py")
     }
-    expected = sources | package_data()
+    expected = sources | package_data() | {"gfla/__main__.py"}
     assert {"gfla/animate/assets/driver.mp4", "gfla/animate/assets/astronaut.jpg"} <= expected
     assert {"gfla/models/weights/LICENSE"} <= expected
     assert {name for name in names if name.startswith("gfla/")} == expected
@@ -90,6 +90,12 @@ def test_commands_lead_somewhere():
     for command, target in PROJECT["project"]["scripts"].items():
         module, function = target.split(":")
         assert callable(getattr(importlib.import_module(module), function)), command
+
+
+@pytest.mark.slow
+def test_the_package_lists_the_commands():
+    done = subprocess.run([sys.executable, "-m", "gfla"], capture_output=True, text=True, check=True)
+    assert all(command in done.stdout for command in PROJECT["project"]["scripts"])
 
 
 def pins() -> dict[str, str]:

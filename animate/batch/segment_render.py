@@ -31,6 +31,7 @@ from ..streaming.render import (
     loss_warnings,
     motion_warnings,
     reads_twice,
+    reference_entry,
 )
 from ..video import Encoding, Frame, VideoReader, VideoWriter
 from ..video.formats import Output
@@ -64,6 +65,8 @@ def write_segments(
     ):
         state = animator.prepare(source, options, hooks.warn)
         start = _follow_driver(animator, job, reader, state, motion_file)
+        if options.sidecar:
+            segments.describe(reference_entry(start))
         work = _SegmentRender(animator, job, segments, reader, start, hooks)
         if part and isinstance(source, SourceVideo):
             if part.index:  # a source video is paired in order: the first part does all

@@ -5,7 +5,7 @@ to the next. `join_segments` makes one file of them: packets are copied, times a
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -67,6 +67,14 @@ class Segments:
 
     def end(self, count: int, lost: Iterable[Span]) -> None:
         _write_json(self.folder / "end.json", {"segments": count, "lost": _words(lost)})
+
+    def describe(self, entry: Mapping[str, Any]) -> None:
+        """Keep what the sidecar is to say besides: who joins the segments need not track the driver."""
+        _write_json(self.folder / "sidecar.json", entry)
+
+    def described(self) -> dict[str, Any]:
+        """What `describe` kept, nothing without it."""
+        return _read_json(self.folder / "sidecar.json") or {}
 
     def whole(self) -> list[Segment] | None:
         """All segments in order, None as long as one is missing."""

@@ -76,7 +76,7 @@ class Worker:
                 return 0
             frames = finish_segments(job, segments, animator.name, hooks.warn)
         if job.options.sidecar:
-            write_sidecar(job, animator.name, animator.computed_by())
+            write_sidecar(job, animator.name, animator.computed_by(), segments.described())
         return frames
 
     def _begin(self, task: Task, home: Path, animator: Animator) -> None:

@@ -30,10 +30,10 @@ from .visualize import (
     enlarged,
     flow_colours,
     framed,
-    grey,
     longest_flow,
     over,
     place_at,
+    share_picture,
     shares_picture,
     structure_channels,
     structure_picture,
@@ -108,6 +108,7 @@ def panels(inside: Inside) -> list[Panel]:
     """How the frame was made, step by step."""
     output, side = inside.output, inside.side
     flow, mask = output.motions[2].flow[0, 0], output.motions[2].mask[0, 0, 0]
+    share, least = share_picture(mask)
     painted = output.generated is output.image  # no pixel is the source's own
     longest = longest_flow(flow)
     guide = "edges" if inside.structure[EDGE_CHANNEL].any() else "landmarks"
@@ -138,9 +139,10 @@ def panels(inside: Inside) -> list[Panel]:
         ),
         Panel(
             "Source's share",
-            f"The occlusion mask: white takes {'features of ' * painted}the warped source, black the "
-            f"generated part ({100 * float(mask.float().mean()):.0f} % is taken from the source).",
-            grey(mask),
+            f"The occlusion mask: white takes {'features of ' * painted}the warped source alone, black is "
+            f"its smallest share, {100 * least:.0f} %, where the rest is the generated part "
+            f"({100 * float(mask.float().mean()):.0f} % on average).",
+            share,
         ),
         Panel(
             "Output",

@@ -43,6 +43,18 @@ def grey(values: Tensor) -> Picture:
     return np.repeat(levels[..., None], 3, axis=2)
 
 
+def share_picture(mask: Tensor) -> tuple[Picture, float]:
+    """The share (H, W) of the warped source, white for all of it, black for the smallest one, which is
+    returned too. The average around each pixel, so that the pattern of the decoder's last upsampling, which
+    repeats every four pixels, does not show."""
+    values = mask.detach().float().cpu().numpy()
+    for anchor in ((1, 1), (2, 2)):
+        values = cv2.blur(values, (4, 4), anchor=anchor, borderType=cv2.BORDER_REFLECT)
+    least = float(values.min())
+    black = min(least, 0.99)
+    return grey(torch.from_numpy(values - black) / (1 - black)), least
+
+
 def enlarged(picture: Picture, height: int) -> Picture:
     """An image at `height` pixels, each pixel a rectangle."""
     size = (round(picture.shape[1] * height / picture.shape[0]), height)
@@ -159,13 +171,16 @@ def over(picture: Picture, heat: NDArray[np.floating]) -> Picture:
 
 
 def framed(picture: Picture, point: tuple[float, float], cell: int) -> Picture:
-    """`picture` with a red rectangle around the cell of `cell` pixels that holds `point` (x, y), so far from
-    it that it can be seen."""
+    """`picture` with a red rectangle, edged in white, around the cell of `cell` pixels that holds `point`
+    (x, y): an eighth of the picture, so that it is seen at the size of a thumbnail, on red lips too."""
     side = picture.shape[0]
     left, top = (cell * at for at in place_at(point, cell, side // cell))
-    marked, edge, thick = np.ascontiguousarray(picture).copy(), max(1, side // 40), max(1, side // 128)
-    corners = (left - edge, top - edge), (left + cell + edge - 1, top + cell + edge - 1)
-    cv2.rectangle(marked, *corners, (255, 0, 0), thick)
+    marked, thick = np.ascontiguousarray(picture).copy(), max(1, side // 100)
+    edge = max(1, (side // 8 - cell) // 2)
+    for colour, out in (((255, 255, 255), thick), ((255, 0, 0), 0)):
+        corner = left - edge - out, top - edge - out
+        opposite = left + cell + edge + out - 1, top + cell + edge + out - 1
+        cv2.rectangle(marked, corner, opposite, colour, thick)
     return marked
 
 

@@ -40,6 +40,7 @@ _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fra
 _TRANSLATION = ((0.08, 0.14), (0.05, 0.1))  # (soft, hard) limits of the head's way across and up or down,
 # fractions of the crop, by the pictures: docs/model_card.md
 _NOD = 1.25  # a nod in the landmarks is seen as .82 of one in the picture, a turn as .96 (train, medians)
+_FREE = 1.0  # a strong movement: a mouth bears it from the portrait's own, a smiling one too (six looked at)
 _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts again
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # minimum opening in the reference frame to close in proportion
 _AREAS = (0.2, 2.5)  # limits of a face triangle's area, relative to its own in the source
@@ -202,7 +203,9 @@ def _target(
     for part in GROUPS:
         gains[model.group(part)] = options.gain(part)
     wanted = own.expression + gains * (now.expression - reference.expression)
-    low, high = np.minimum(model.limits[0], own.expression), np.maximum(model.limits[1], own.expression)
+    free = _FREE * model.group("mouth")  # from the portrait's own, which may be near a limit already
+    low = np.minimum(model.limits[0], own.expression - free)
+    high = np.maximum(model.limits[1], own.expression + free)
     expression = np.clip(wanted, low, high)
     for part in GROUPS:
         excess = np.abs(expression - wanted)[:, model.group(part)]

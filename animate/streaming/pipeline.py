@@ -69,8 +69,8 @@ class Stream(Generic[T]):
 
     source: read on a thread of its own, as the stage `first`. describe: names an item in the note that an
     error gets: which stage failed, and at which item. cancel: asked before each item of the source; True ends
-    the source, and what is under way still comes out. An error in any stage is raised in the loop over the
-    stream.
+    the source, and what is under way still comes out. drop_before: what has then not come to this stage is
+    dropped instead. An error in any stage is raised in the loop over the stream.
     complete: whether the source came to its own end.
     """
 
@@ -82,8 +82,11 @@ class Stream(Generic[T]):
         first: str = "decode",
         describe: Callable[[Any], str] = str,
         cancel: Callable[[], bool] | None = None,
+        drop_before: str | None = None,
     ):
         self._source, self._describe, self._cancel = source, describe, cancel
+        names = [stage.name for stage in stages]
+        self._droppable = names.index(drop_before) if drop_before else 0  # stages before this one
         self._channels = [_Channel() for _ in range(len(stages) + 1)]
         self._counts = [StageStats(first), *(StageStats(stage.name) for stage in stages)]
         self._stopped = threading.Event()
@@ -120,8 +123,8 @@ class Stream(Generic[T]):
             raise self._error
 
     def run(self, take: Callable[[T], object]) -> bool:
-        """Give every item to `take`. After Ctrl-C the source ends, what is under way is still taken, and the
-        answer is True."""
+        """Give every item to `take`. After Ctrl-C the source ends, what is under way is still taken as after
+        `cancel`, and the answer is True."""
         try:
             for item in self:
                 take(item)
@@ -133,7 +136,7 @@ class Stream(Generic[T]):
         return False
 
     def stop(self) -> None:
-        """End the source after the item that it is reading."""
+        """End the source after the item that it is reading; see `drop_before`."""
         self._stopped.set()
 
     @property
@@ -148,7 +151,10 @@ class Stream(Generic[T]):
         last: Any = None
         try:
             items = iter(self._source)
-            while not self._stopped.is_set() and not (self._cancel and self._cancel()):
+            while not self._stopped.is_set():
+                if self._cancel and self._cancel():
+                    self.stop()
+                    break
                 began = time.perf_counter()
                 try:
                     last = next(items)
@@ -168,6 +174,8 @@ class Stream(Generic[T]):
         item: Any = None
         try:
             while (item := inlet.get()) is not _END:
+                if index < self._droppable and self._stopped.is_set():
+                    continue
                 began = time.perf_counter()
                 done = stage.work(item)
                 count.seconds += time.perf_counter() - began

@@ -140,7 +140,8 @@ def render(animator: Renderer, job: Job, hooks: RenderHooks) -> RenderResult:
             step = ThreadedStep(animator.networks, state)
             stages = [*step.stages, encode_stage(write, options.label)]
             pairs = pair_frames(reader, source)
-            with Stream(pairs, stages, describe=frame_time, cancel=hooks.cancel) as stream:
+            stream = Stream(pairs, stages, describe=frame_time, cancel=hooks.cancel, drop_before="close_up")
+            with stream:
                 interrupted = stream.run(count)
                 stats = stream.stats
             count.check(stream.complete, interrupted, animator.networks.landmarker)

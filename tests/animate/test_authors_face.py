@@ -73,7 +73,7 @@ def test_looking_inside_shows_every_picture(animator: Animator, head_picture):
     captions = {panel.name: panel.caption for panel in panels(inside)}
     assert list(shown)[:2] == ["Source", "Driving"]  # it has no layers to show
     assert "painted" in captions["Output"]
-    assert "white takes features of the warped source" in captions["Source's share"]
+    assert "white takes features of the warped source alone" in captions["Source's share"]
     assert inside.structure.shape == (17, 64, 64)
     assert inside.structure[15].max() <= 1
     assert shown["Structure"].shape == shown["Flow"].shape == (64, 64, 3)

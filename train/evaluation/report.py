@@ -44,11 +44,12 @@ ROWS = {
     "against": "the weights of --against, measured in the same way",
 }
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2em auto; color: #222;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1320px; margin: 2em auto; color: #222;
   padding: 0 1em }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .25em .7em; text-align: right }
-th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #888 }
+th:first-child, td:first-child { text-align: left; white-space: nowrap }
+thead th { border-bottom: 2px solid #888 }
 tbody tr:nth-child(odd) { background: #f4f4f4 } td.best { font-weight: bold; color: #06603a }
 figure { display: inline-block; margin: .2em; width: 150px } img { width: 150px }
 figcaption { font-size: 12px; text-align: center } .note { color: #555 } h3 { overflow-wrap: anywhere }

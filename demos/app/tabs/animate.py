@@ -54,7 +54,7 @@ def animate_tab(service: Service, page: gr.Blocks) -> PortraitCard:
             with driver_card(service.samples, "animate") as driver:
                 trim = widgets.trim(elem_id="trim")
                 with gr.Accordion(
-                    "Face, reference frame, motion files",
+                    "Face, part, reference frame, motion files",
                     open=False,
                     elem_classes="plain",
                     elem_id="driver-more",

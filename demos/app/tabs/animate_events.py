@@ -19,7 +19,6 @@ from gfla.demos.app.ui import markup, widgets
 from gfla.demos.app.ui.events import LEAVE, STOP
 from gfla.demos.app.ui.inputs import file_data
 from gfla.demos.app.ui.markup import Figure
-from gfla.demos.app.ui.settings import command
 from gfla.demos.app.ui.widgets import player_value, saver_value
 from gfla.demos.app.visitors.errors import message_of, note_errors
 from gfla.demos.app.visitors.service import Service
@@ -61,7 +60,7 @@ class AnimateEvents:
         except InputError as error:
             yield keep, off, keep, keep, markup.wrong(message_of(error))
             return
-        line = command(asked.options, *asked.names())
+        line = asked.command()
         if not asked.portrait and not asked.has_driver:
             workspace.begin_preview(None)  # else the same files, chosen again, would show nothing
             yield markup.hint(EMPTY), off, keep, line, ""
@@ -85,8 +84,8 @@ class AnimateEvents:
         if not asked.has_driver:
             return
         try:
-            driver = asked.driver(service, visit)
-            part = RenderRequest(Path(), driver, asked.options).driver
+            driver, options = asked.driver(service, visit)
+            part = RenderRequest(Path(), driver, options).driver
             if source is None:  # the driver is tracked while the visitor chooses a portrait
                 recording = workspace.record(service.animator, part, outdated)
                 if recording is not None and not outdated():
@@ -96,7 +95,7 @@ class AnimateEvents:
             yield keep, on, keep, keep, ""  # nobody needs to wait for the preview
 
             def shown(recording: DriverMotion, whole: bool) -> tuple:
-                made = make_preview(service.animator, source, driver, recording, asked.options, whole=whole)
+                made = make_preview(service.animator, source, driver, recording, options, whole=whole)
                 figures = markup.figures(
                     [
                         (made.portrait, _PORTRAIT, "Portrait"),

@@ -15,10 +15,10 @@ from gfla.demos.app.render.workspace import workspace_of
 from gfla.demos.app.ui import widgets
 from gfla.demos.app.ui.images import data_url, shrink
 from gfla.demos.app.ui.inputs import Sent, file_data, sent_name
-from gfla.demos.app.ui.settings import SETTINGS, read_controls
+from gfla.demos.app.ui.settings import SETTINGS, command, read_controls
 from gfla.demos.app.ui.widgets import read_frame, read_trim
 from gfla.demos.app.visitors.errors import note_errors
-from gfla.demos.app.visitors.pictures import first_frame
+from gfla.demos.app.visitors.pictures import crop_video, first_frame
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
 from gfla.demos.app.visitors.uploads import check_driving, check_length
@@ -87,17 +87,35 @@ class Asked:
 
     def request(self, service: Service, visit: Visit) -> RenderRequest:
         """What to render. InputError for an input that is missing or unusable."""
-        portrait, driver = self.picture(service, visit), self.driver(service, visit)
+        portrait = self.picture(service, visit)
+        driver, options = self.driver(service, visit)
         source = service.source(visit, portrait)
         given = {str(portrait): self.names()[0], str(source): self.names()[0], str(driver): self.names()[1]}
-        return RenderRequest(source, driver, self.options, given)
+        return RenderRequest(source, driver, options, given)
 
     def picture(self, service: Service, visit: Visit) -> Path:
         return service.portrait(visit, self.portrait, read_frame(self.portrait_frame)[1])
 
-    def driver(self, service: Service, visit: Visit) -> Path | str:
-        picked = self.picked if not self.driving else ""
-        return service.driver(visit, self.driving, picked, (self.options.start, self.options.end))
+    def driver(self, service: Service, visit: Visit) -> tuple[Path | str, AnimateOptions]:
+        """The driver and the options that go with it: a part that was framed is a video of its own, of the
+        chosen time alone. InputError if it is missing or unusable."""
+        picked, options = self.picked if not self.driving else "", self.options
+        given = service.driver(visit, self.driving, picked, (options.start, options.end))
+        box = read_frame(self.driver_frame)[1] if self.driving else None
+        if box is None or isinstance(given, str) or given.suffix.lower() == SUFFIX:
+            return given, options
+        part = crop_video(visit, given, box, options.start, options.end)
+        return part, replace(options, start=None, end=None)
+
+    def command(self) -> str:
+        """The same in a terminal, with a remark on what is done here alone."""
+        framed = [
+            name
+            for name, frame in zip(self.names(), (self.portrait_frame, self.driver_frame), strict=True)
+            if read_frame(frame)[1] is not None
+        ]
+        remark = f"  # of {' and '.join(framed)} the framed part" if framed else ""
+        return command(self.options, *self.names()) + remark
 
 
 class InputEvents:
@@ -139,7 +157,7 @@ class InputEvents:
             image = next(iter(reader)).on_white()
         faces = find_faces(service.animator.networks.landmarker, image)
         trim = widgets.trim_value(length, service.limits.seconds)
-        yield trim, widgets.frame_value(data_url(shrink(image, _SHOWN)), faces)
+        yield trim, widgets.frame_value(data_url(shrink(image, _SHOWN)), faces, crops=True)
 
     def _take_video(self, request: gr.Request, sent: Sent) -> Any:
         """A video as the portrait: its first frame, which stands for it."""

@@ -1,12 +1,14 @@
-"""A visitor's portrait as it is used: shrunk, a part of it, or the first frame of a video; each made once."""
+"""A visitor's files as they are used: shrunk, a framed part, a video's first frame; each made once."""
 
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from gfla.animate import InputError, VideoReader
+from gfla.animate import InputError, VideoReader, VideoWriter
 from gfla.animate.io.image import read_image, shrink, write_image
+from gfla.animate.video import Encoding, Frame
 from gfla.demos.app.ui.images import Image
 from gfla.demos.app.visitors.session import Visit
 
@@ -24,13 +26,30 @@ def crop_picture(visit: Visit, path: Path, box: Sequence[float]) -> Path:
 
     def cut(image: Image) -> Image:
         height, width = image.shape[:2]
-        left, right = round(box[0] * width), round(box[2] * width)
-        top, bottom = round(box[1] * height), round(box[3] * height)
-        if min(right - left, bottom - top) < _LEAST:
-            raise InputError(path, "this part of it is too small", f"choose at least {_LEAST} pixels")
-        return image[top:bottom, left:right]
+        return image[_part(path, box, (width, height))]
 
     return _keep(visit, path, str(tuple(box)), cut)
+
+
+def crop_video(visit: Visit, path: Path, box: Sequence[float], start: Any = None, end: Any = None) -> Path:
+    """The part of a video in `box`, as `crop_picture`, from `start` to `end` (seconds), with its sound."""
+    made = visit.folder / f"driver-{_key(f'{path}{tuple(box)}{start}{end}')}" / f"{path.stem}.mp4"
+    with visit.making:
+        if made.exists():
+            return made
+        made.parent.mkdir(exist_ok=True)
+        with VideoReader(path, start, end) as reader:
+            part = _part(path, box, reader.size)
+            rows, columns = part
+            size = columns.stop - columns.start, rows.stop - rows.start
+            encoding = Encoding(quality="high")
+            with VideoWriter(
+                made, size, reader.rate, reader.time_base, encoding=encoding, audio_from=reader
+            ) as writer:
+                for frame in reader:
+                    image = np.ascontiguousarray(frame.on_white()[part])
+                    writer.write(Frame(image, frame.pts, frame.time_base))
+    return made
 
 
 def first_frame(visit: Visit, video: Path) -> Path:
@@ -43,6 +62,14 @@ def first_frame(visit: Visit, video: Path) -> Path:
     write_image(image, path)
     visit.uploads.add(path)
     return path
+
+
+def _part(path: Path, box: Sequence[float], size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of `box` in a picture of `size` (width, height)."""
+    left, top, right, bottom = (round(at * side) for at, side in zip(box, (*size, *size), strict=True))
+    if min(right - left, bottom - top) < _LEAST:
+        raise InputError(path, "this part of it is too small", f"choose at least {_LEAST} pixels")
+    return slice(top, bottom), slice(left, right)
 
 
 def _keep(visit: Visit, path: Path, how: str, change: Callable[[Image], Image]) -> Path:

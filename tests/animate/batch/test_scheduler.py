@@ -12,6 +12,7 @@ from pathlib import Path
 
 import batch_stub
 import pytest
+from batch_runs import left_over
 from gfla.animate import InputError, VideoReader
 from gfla.animate.batch.ledger import Ledger
 from gfla.animate.batch.manifest import COLUMNS, jobs_of, read_manifest
@@ -271,6 +272,23 @@ def test_a_job_that_changed_is_made_again_on_resume(tmp_path: Path):
     assert (report.done, report.failed) == ([cropped], [])
     assert Path(gif.output).read_bytes() != before
     assert json.loads(Path(cropped.sidecar).read_text())["settings"]["crop-only"] is True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spread", [{}, {"workers": 2, "warm": 0}])
+def test_the_sidecar_names_the_reference_frame(tmp_path: Path, spread: dict):
+    """As that of a render in one piece, also where the one who joins the segments rendered none."""
+    folder = tmp_path / "work"
+    (job,) = batch_stub.write_batch(folder, sources=1, drivers=1, frames=20)
+    asked = replace(job, options=AnimateOptions(sidecar=True, start=0.2))
+    assert batch(folder, [asked], **spread).done == [asked]
+    whole = batch_stub.load().render(job.source, job.driving, tmp_path / "whole.mp4", asked.options).path
+    entries = [
+        json.loads(Path(f"{path}.json").read_text())["reference_frame"] for path in (job.output, whole)
+    ]
+    assert entries[0] == entries[1]
+    assert 0.2 <= entries[0]["seconds"] < 0.8
+    assert left_over(folder) == [f"{Path(job.output).name}.json"]
 
 
 def test_a_job_knows_when_its_numbered_pictures_change(tmp_path: Path):

@@ -15,6 +15,7 @@ from gfla.animate.inspection.visualize import (
     longest_flow,
     over,
     place_at,
+    share_picture,
     shares_picture,
     structure_channels,
     structure_picture,
@@ -99,6 +100,9 @@ def test_the_frame_and_the_heat_are_where_the_point_is():
     assert red.max(0).tolist() == [24, 12]
     assert (marked[20:24, 8:12] == 100).all()
     assert (picture == 100).all()
+    large = framed(np.full((256, 256, 3), 100, np.uint8), (130, 90), 4)
+    red = np.argwhere((large == (255, 0, 0)).all(-1))
+    assert (red.max(0) - red.min(0)).min() >= 256 // 8, "seen in a thumbnail"
     heat = np.zeros((32, 32), np.float32)
     heat[5, 6] = 0.3
     shown = over(picture, heat).astype(int)
@@ -110,6 +114,19 @@ def test_the_frame_and_the_heat_are_where_the_point_is():
 def test_a_close_up_stays_inside():
     picture = np.arange(32 * 32 * 3, dtype=np.uint32).astype(np.uint8).reshape(32, 32, 3)
     assert np.array_equal(close_up(picture, (0, 31), 4)[::4, ::4], picture[24:, :8])
+
+
+def test_a_share_shows_no_pattern_of_the_upsampling():
+    """A pattern that repeats every two or four pixels vanishes; what is larger stays."""
+    row = torch.tensor([0.6, 0.9, 0.7, 0.8])
+    pattern = (row + row[:, None]).repeat(8, 8) / 2
+    pattern[:, 16:] = 1
+    shown, least = share_picture(pattern)
+    assert least == pytest.approx(0.75, abs=0.05)
+    assert np.ptp(shown[4:-4, 4:10]) == 0, "away from the border"
+    assert shown[:, 24:].min() == 255
+    whole, least = share_picture(torch.ones(8, 8))
+    assert (least, whole.min()) == (1, 255)
 
 
 def test_shares_are_told_apart():

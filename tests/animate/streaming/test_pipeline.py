@@ -164,6 +164,27 @@ def test_a_fast_stage_waits_for_a_slow_one():
         assert not stream.complete
 
 
+def test_after_a_stop_only_what_the_slow_stage_has_begun_still_comes():
+    """Else a dozen frames would go through a slow network first."""
+    begun: list[int] = []
+    third, go = threading.Event(), threading.Event()
+
+    def slow(item: int) -> int:
+        begun.append(item)
+        if item == 2:
+            third.set()
+            assert go.wait(30)
+        return item
+
+    stages = [Stage("before", int), Stage("slow", slow), Stage("after", int)]
+    with Stream(count(), stages, drop_before="after") as stream:
+        assert third.wait(30)
+        stream.stop()
+        go.set()
+        assert list(stream) == begun == [0, 1, 2]
+        assert not stream.complete
+
+
 def test_an_error_says_in_which_stage_and_at_which_item():
     def fail(item: int) -> int:
         if item == 7:

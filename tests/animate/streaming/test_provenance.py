@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -74,6 +75,19 @@ def test_the_label_is_in_the_corner_and_nowhere_else(
     assert (out.image[top:, :right] > 200).any()
     assert out.alpha is not None
     assert (out.alpha[top:, :right] == 255).all()
+
+
+@pytest.mark.parametrize("sink", ["udp://127.0.0.1:9", "rtmp://127.0.0.1/live", "-", "%05d.png", None])
+def test_live_takes_a_sidecar_beside_a_file_alone(
+    portrait: Path, make_video, capsys: pytest.CaptureFixture[str], sink: str | None
+):
+    """Before anything is loaded or sent: an address has no place for it."""
+    clip = make_video("clip.mp4", pts=range(3))
+    beside = ["--sink", sink] if sink else []
+    assert live([str(portrait), str(clip), *beside, "--sidecar"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert re.search(r"--sidecar:? (goes beside one file|it goes beside a file)", said)
 
 
 def test_a_live_recording_has_a_label_and_a_sidecar(

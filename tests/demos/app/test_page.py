@@ -139,6 +139,34 @@ def test_a_face_and_a_part_are_chosen_before_the_run(visit, clip, tmp_path):
         expect(command(page)).to_have_value(re.compile("--end=1.0"), timeout=SLOW)
 
 
+def test_a_part_of_the_driver_is_framed(visit, clip):
+    with visit() as page:
+        send(page, PORTRAIT, clip)
+        expect(page.locator("#preview figure img")).to_have_count(3, timeout=SLOW)
+        whole = page.locator("#preview img").nth(1).get_attribute("src") or ""
+        page.get_by_text("Face, part, reference frame, motion files").click()
+        page.locator("#driver-frame [data-frame=crop]").check()
+        box = page.locator("#driver-frame [data-frame=box]")
+        corner = box.locator("[data-corner=se]").bounding_box()
+        before = box.bounding_box()
+        assert corner
+        assert before
+        page.mouse.move(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(corner["x"] - 12, corner["y"] - 16, steps=4)
+        page.mouse.up()
+        after = box.bounding_box()
+        assert after
+        assert after["width"] < before["width"] - 8
+        assert after["height"] < before["height"] - 8
+        expect(command(page)).to_have_value(re.compile(r"-o out.mp4  # of clip.mp4 the framed part"))
+        expect(page.locator("#preview img").nth(1)).not_to_have_attribute("src", whole, timeout=SLOW)
+        expect(page.locator("#run")).to_be_enabled(timeout=SLOW)
+        page.locator("#run").click()
+        assert abs(finished(page).evaluate("video => video.duration") - 2) < 0.05
+        expect(page.locator("#player .save")).to_have_text("Download astronaut-clip.mp4")
+
+
 def test_a_finished_result_is_begun_again_with_one_click(visit):
     with visit() as page:
         shown = page.locator("#showcase .shown")
@@ -174,7 +202,7 @@ def test_two_results_are_compared_without_encoding(visit):
 def test_a_motion_is_saved_and_taken_again(visit, tmp_path):
     with visit() as page:
         ready(page)
-        page.get_by_text("Face, reference frame, motion files").click()
+        page.get_by_text("Face, part, reference frame, motion files").click()
         with page.expect_download() as saved:
             page.locator("#save-motion").click()
         assert saved.value.suggested_filename == "blink.motion"

@@ -10,7 +10,7 @@ from containers import convert
 from gfla.animate import InputError, VideoReader
 from gfla.animate.io.image import read_image
 from gfla.demos.app.visitors.limits import Limits
-from gfla.demos.app.visitors.pictures import crop_picture, fit_picture
+from gfla.demos.app.visitors.pictures import crop_picture, crop_video, fit_picture
 from gfla.demos.app.visitors.session import Visit
 from gfla.demos.app.visitors.uploads import check_driving, check_length, check_portrait
 from PIL import Image
@@ -152,6 +152,30 @@ def test_a_large_picture_is_shrunk_and_a_part_is_cut(tmp_path):
     assert read_image(part)[0].min() == 255
     with pytest.raises(InputError, match=r"this part of it is too small; choose at least 64 pixels"):
         crop_picture(visit, tmp_path / "wide.png", (0, 0, 0.1, 1))
+
+
+def test_a_part_of_a_video_is_cut_in_space_and_time(tmp_path, make_video):
+    """Its times begin at 0 and its sound comes along."""
+    visit = Visit(tmp_path / "visit", tmp_path / "cache")
+    visit.folder.mkdir()
+
+    def halves(index: int, width: int, height: int) -> np.ndarray:
+        made = np.zeros((height, width, 3), np.uint8)
+        made[:, width // 2 :] = 200
+        return made
+
+    path = make_video("wide.mp4", picture=halves, size=(256, 128), sound="aac", pts=range(50))
+    part = crop_video(visit, path, (0.5, 0, 1, 0.75), 1, 1.6)
+    assert part == crop_video(visit, path, (0.5, 0, 1, 0.75), 1, 1.6)
+    with VideoReader(part) as reader:
+        assert (reader.size, part.name, len(reader.sounds)) == ((128, 96), "wide.mp4", 1)
+        frames = list(reader)
+        assert [round(float(frame.seconds - reader.zero), 2) for frame in frames] == [
+            round(0.04 * index, 2) for index in range(15)
+        ]
+    assert np.abs(frames[3].image.astype(int) - 200).max() <= 4
+    with pytest.raises(InputError, match=r"this part of it is too small; choose at least 64 pixels"):
+        crop_video(visit, path, (0, 0, 0.1, 1))
 
 
 def test_two_events_at_once_shrink_a_picture_once(tmp_path):
