@@ -42,7 +42,7 @@ _RATE = Fraction(25)  # at least of a recording; its frames have the times at wh
 @dataclass(eq=False)
 class LiveSession:
     """One visitor's live portrait. folder: for its files. label: write that it is synthetic into the picture.
-    began: of `time.perf_counter`. newest: the largest frame number so far."""
+    began: of `time.perf_counter`."""
 
     animator: Animator
     state: AnimationState
@@ -51,7 +51,6 @@ class LiveSession:
     controls: Controls = field(default_factory=Controls)
     count: LiveCount = field(default_factory=LiveCount)
     began: float = field(default_factory=time.perf_counter)
-    newest: float = -np.inf
     _last: Frame | None = None
     _recording: tuple[FileSink, Path] | None = None
 
@@ -133,13 +132,11 @@ def begin_live(service: Service, visit: Visit, state: AnimationState) -> str:
 
 
 def live_routes(service: Service) -> list[Route]:
-    """POST gfla/TOKEN/live: a JPEG in, a JPEG out; its headers are X-Face, 0 or 1, and X-Step, the
-    milliseconds from the whole frame to the answer.
+    """POST gfla/TOKEN/live: a JPEG in, a JPEG out; its header X-Face is 0 or 1.
 
-    The query's n rises from frame to frame: one that comes after a later one is answered with 204. It sets
-    mirror=0|1, label=0|1, calibrate=1 and head=, eyes=, ... the parts' gains. Instead of a frame it may ask
-    for do=leave (the seat is freed), snapshot, record or keep (the recording ends): the answer is JSON, the
-    file's address and name, if there is one.
+    The query sets mirror=0|1, label=0|1, calibrate=1 and head=, eyes=, ... the parts' gains. Instead of a
+    frame it may ask for do=leave (the seat is freed), snapshot, record or keep (the recording ends):
+    the answer is JSON, the file's address and name, if there is one.
     """
     seats = Seats(service.limits.live)
     thread = ThreadPoolExecutor(1, "live")
@@ -162,15 +159,11 @@ def live_routes(service: Service) -> list[Route]:
             sent += part
             if len(sent) > _BYTES:
                 return PlainTextResponse("This frame is too large.", 413)
-        taken = time.perf_counter()
         try:
             if "do" in asked:
                 file = await on_thread(thread, _do, session, asked["do"])
                 told = {"address": visit.serve(file), "name": file.name} if file else {}
                 return JSONResponse(told)
-            if (number := _number(asked.get("n", "inf"))) <= session.newest < np.inf:
-                return Response(status_code=204)
-            session.newest = number
             session.controls.mirror = asked.get("mirror") == "1"
             session.label = asked.get("label") == "1"
             if asked.get("calibrate") == "1":
@@ -179,8 +172,7 @@ def live_routes(service: Service) -> list[Route]:
             made, face = await on_thread(thread, _step, session, gains, bytes(sent))
         except InputError as error:
             return PlainTextResponse(message_of(error), 400)
-        step = round(1000 * (time.perf_counter() - taken))
-        headers = {"Cache-Control": "no-store", "X-Face": str(int(face)), "X-Step": str(step)}
+        headers = {"Cache-Control": "no-store", "X-Face": str(int(face))}
         return Response(made, media_type="image/jpeg", headers=headers)
 
     return [Route("/gfla/{token}/" + LIVE, live, methods=["POST"])]

@@ -76,18 +76,6 @@ def test_a_frame_for_a_frame(visitor: tuple[Visit, str]):
     assert count.latency > 0
 
 
-def test_a_frame_that_comes_after_a_later_one_is_left_out(visitor: tuple[Visit, str]):
-    """On a slow link several are under way, each in a connection of its own."""
-    visit, address = visitor
-    statuses = [post(f"{address}?n={number}", face())[0] for number in (10, 30, 20, 30, 31)]
-    assert statuses == [200, 200, 204, 204, 200]
-    count: LiveCount = visit.memory[LIVE].count
-    assert count.frames == 3
-    request = urllib.request.Request(f"{address}?n=32", face(), method="POST")
-    with urllib.request.urlopen(request) as answer:
-        assert int(answer.headers["X-Step"]) > 0
-
-
 def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str], server: Server, monkeypatch):
     visit, address = visitor
     session: LiveSession = visit.memory[LIVE]

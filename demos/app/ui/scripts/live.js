@@ -1,19 +1,15 @@
-// The live view. Each turn sends the camera's newest frame and draws the answer. One frame is in flight at a time; on a
-// slow link up to AHEAD, sent as quickly as the server computes, so that its distance costs delay and not frames.
+// The live view. Each turn sends the camera's newest frame and draws the answer; one frame is in flight at a time.
 const find = (name) => element.querySelector(`[data-live="${name}"]`);
 const [start, rest, mirror, label, sheet, picture, status, alert, record, cameras] =
     ['start', 'calibrate', 'mirror', 'label', 'sent', 'picture', 'status', 'alert', 'record', 'camera'].map(find);
 const running = ['calibrate', 'snapshot', 'record', 'full'].map(find); // what needs a running camera
 const gains = [...element.querySelectorAll('[data-gain]')];
-const AHEAD = 4;
-const FAR = 30; // milliseconds on the way that make a link slow
 const SHORT = 240; // pixels of a sent frame's shorter side
 const camera = document.createElement('video'); // not on the page: what is shown is what is sent
 camera.muted = camera.playsInline = true;
 let stream = null;
 let calibrate = false;
 let times = [];
-let flying, sent, drawn, step, link; // frames in flight; times of the last sent and drawn; ms of the server, of the way
 
 const seat = () => JSON.parse(props.value || '{}');
 
@@ -78,9 +74,8 @@ const begin = async () => {
     start.textContent = 'Stop the camera';
     running.forEach((each) => { each.disabled = false; });
     times = [];
-    [flying, sent, drawn, step, link] = [0, 0, 0, 0, 0];
     list();
-    for (let lane = 0; lane < AHEAD; lane += 1) run(stream);
+    run(stream);
 };
 
 const list = async () => {
@@ -111,20 +106,12 @@ const frame = () => {
     return new Promise((done) => sheet.toBlob(done, 'image/jpeg', 0.85));
 };
 
-const mayBegin = () => !flying || (link > FAR && flying < AHEAD && performance.now() - sent > 1.1 * step);
-
 const run = async (mine) => {
     while (stream === mine) {
         if (!element.isConnected || element.offsetParent === null) return stop();
-        if (!mayBegin()) {
-            await new Promise((done) => setTimeout(done, 4));
-            continue;
-        }
-        flying += 1;
         const taken = performance.now();
-        sent = taken;
         const asked = new URLSearchParams({
-            n: Date.now(), mirror: Number(mirror.checked), label: Number(label.checked), calibrate: Number(calibrate),
+            mirror: Number(mirror.checked), label: Number(label.checked), calibrate: Number(calibrate),
         });
         gains.forEach((each) => asked.set(each.dataset.gain, each.value));
         calibrate = false;
@@ -133,24 +120,15 @@ const run = async (mine) => {
             const body = await frame();
             if (stream !== mine) return; // stopped meanwhile: somebody else may have the seat
             answer = await fetch(`${seat().address}?${asked}`, { method: 'POST', body });
-            const said = answer.ok ? await answer.blob() : await answer.text();
-            if (stream !== mine) return;
-            if (!answer.ok) return stop(said, true);
-            flying -= 1;
-            if (answer.status === 204 || taken < drawn) continue; // a later frame came before it
-            drawn = taken;
-            const image = await createImageBitmap(said);
+            if (!answer.ok) return stop(await answer.text(), true);
+            const image = await createImageBitmap(await answer.blob());
             if (stream !== mine) return;
             draw(image);
             image.close();
         } catch (error) {
-            if (stream === mine) stop('The connection is lost; reload the page.', true);
-            return;
+            return stop('The connection is lost; reload the page.', true);
         }
-        const now = performance.now();
-        step = Number(answer.headers.get('X-Step'));
-        link = 0.8 * link + 0.2 * (now - taken - step);
-        count(now, taken, answer.headers.get('X-Face') === '1');
+        count(performance.now(), taken, answer.headers.get('X-Face') === '1');
     }
 };
 
