@@ -29,7 +29,7 @@ class TrackerConfig:
     """Channels at strides 2, 4, 8, 16 and 32."""
     aligner_widths: tuple[int, ...] = (16, 32, 64, 112)
     """Channels at strides 2, 4, 8 and 16."""
-    crop: int = 112
+    crop: int = 128
     """Side in pixels of the aligner's square input, a multiple of 16."""
     landmarks: int = 70
     """68 iBUG points, then the iris of the eye 36-41, then the iris of the eye 42-47."""

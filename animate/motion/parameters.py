@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
 
 _BATCH = 1024  # frames processed together: memory does not grow with the video
-_LIPS_SHUT = 0.014  # opening that a tracker measures between shut lips, model units: nine tenths of train
-_LIPS_SLOPES = (1.45, 1.06)  # small openings and others: labels over readings, 768 frames of train
+_LIPS_SHUT = 0.01  # opening that a tracker measures between shut lips, model units: eight tenths of train
+_LIPS_SLOPES = (1.7, 1.02)  # small openings and others: labels over readings, 359 frames of train
 _LIDS_SHUT = 0.25  # largest opening of shut lids, over the open ones, that a tracker measures; on val
 _LIDS_OPEN = 0.85  # smallest opening of open lids, over the shape's own; on val
 _OPEN = 0.95  # of the usual opening counts as open: noise is not a blink

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ...animate.face.pose import face_pose
-from ...animate.ibug68 import EYE_CORNERS, LIDS, MIRROR
+from ...animate.ibug68 import EYE_CORNERS, LIDS, LIPS, MIRROR, NOSE
 from ..data.clips import read_arrays
 
 Image = NDArray[np.uint8]
@@ -90,6 +90,12 @@ def eye_opening(points: Points) -> NDArray[np.float32]:
     corners = points[..., list(EYE_CORNERS), :]
     width = np.linalg.norm(corners[..., ::2, :] - corners[..., 1::2, :], axis=-1)
     return (gap / np.maximum(width, 1e-3)).min(-1)
+
+
+def mouth_opening(points: Points) -> float:
+    """Distance of the inner lips over the nose's length, from points (N, 2)."""
+    gap = np.mean([np.linalg.norm(points[up] - points[low]) for up, low in LIPS])
+    return float(gap / max(float(np.linalg.norm(points[NOSE[6]] - points[NOSE[0]])), 1e-3))
 
 
 def read_meshes(path: Path) -> NDArray[np.float32]:

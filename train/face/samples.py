@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...animate.face.pose import FacePose, crop_matrix, face_pose, transform, warp
 from ..data.photo import photo, texture
-from .faces import Face, FaceSet, Image, Points, eye_opening, mirrored
+from .faces import Face, FaceSet, Image, Points, eye_opening, mirrored, mouth_opening
 
 
 class Sampler:
@@ -24,19 +24,25 @@ class Sampler:
 
     def face(self) -> Face:
         """A random face. Often the more turned head of two people, because most look straight ahead;
-        sometimes the most shut eyes of one person's faces, because most eyes are open."""
+        sometimes the most shut eyes of one person's faces, because most eyes are open, or a mouth as open
+        as drawn, because most are nearly shut or wide open."""
         rng = self.rng
 
         def person() -> list[Face]:
             return self.faces.people[int(rng.integers(len(self.faces.people)))]
 
-        if rng.random() < 0.25:
+        kind = rng.random()
+        if kind < 0.45:
             faces = person()
-            chosen = rng.choice(len(faces), min(len(faces), 12), replace=False)
-            face = min((faces[i] for i in chosen), key=lambda face: float(eye_opening(face.points)))
+            several = [faces[i] for i in rng.choice(len(faces), min(len(faces), 12), replace=False)]
+            wanted = rng.uniform(0, 0.4)
+            if kind < 0.22:
+                face = min(several, key=lambda face: float(eye_opening(face.points)))
+            else:
+                face = min(several, key=lambda face: abs(float(mouth_opening(face.points)) - wanted))
         else:
-            several = [person() for _ in range(2 if rng.random() < 0.6 else 1)]
-            face = max((each[int(rng.integers(len(each)))] for each in several), key=lambda face: face.turn)
+            people = [person() for _ in range(2 if rng.random() < 0.6 else 1)]
+            face = max((each[int(rng.integers(len(each)))] for each in people), key=lambda face: face.turn)
         return mirrored(face) if rng.random() < 0.5 else face
 
     def background(self, side: int) -> Image:

@@ -153,9 +153,9 @@ def aligner_loss(
     right = real * (1 - (missed - 1.2) / 1.2).clamp(0, 1)
     gap = (points[:, UPPER] - points[:, LOWER]) - (truth[:, UPPER] - truth[:, LOWER])
     both = weight[:, UPPER] * inside[:, LOWER]
-    closing = (gap / stride).square().sum(2).add(1e-3).sqrt()
+    closing = (gap / stride).square().sum(2).add(0.03).sqrt() - 0.03**0.5
     return {
-        "gaps": 2 * (closing * both).sum() / both.sum().clamp_min(1),
+        "gaps": 4 * (closing * both).sum() / both.sum().clamp_min(1),
         "points": (distance * weight).sum() / weight.sum().clamp_min(1),
         "heat": 0.1 * (entropy * weight).sum() / weight.sum().clamp_min(1),
         "score": F.binary_cross_entropy_with_logits(score, right),
