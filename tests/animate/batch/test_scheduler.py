@@ -283,9 +283,7 @@ def test_the_sidecar_names_the_reference_frame(tmp_path: Path, spread: dict):
     asked = replace(job, options=AnimateOptions(sidecar=True, start=0.2))
     assert batch(folder, [asked], **spread).done == [asked]
     whole = batch_stub.load().render(job.source, job.driving, tmp_path / "whole.mp4", asked.options).path
-    entries = [
-        json.loads(Path(f"{path}.json").read_text())["reference_frame"] for path in (job.output, whole)
-    ]
+    entries = [json.loads(Path(f"{x}.json").read_text())["reference_frame"] for x in (job.output, whole)]
     assert entries[0] == entries[1]
     assert 0.2 <= entries[0]["seconds"] < 0.8
     assert left_over(folder) == [f"{Path(job.output).name}.json"]
