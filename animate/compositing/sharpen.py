@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_AMOUNT = 0.3
+_AMOUNT = 0.5
 _BLUR = (0.0219, 0.2285, 0.4992, 0.2285, 0.0219)  # a Gaussian of sigma .8 pixels
 
 
