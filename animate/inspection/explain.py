@@ -58,8 +58,7 @@ class Inside(NamedTuple):
     driving: the driver's face, (S, S, 3) uint8. structure: (17, S/4, S/4) what the network was asked for; of
     the authors' network (17, S, S), its 16 channels as ours.
     references: what it looked at, (S, S, 3) uint8: the source, then the frame before, if it had one.
-    output: all that it made of it. layers: the source taken apart; None if the network is
-    not layered.
+    output: all that it made of it. layers: the source taken apart; None if the network is not layered.
     """
 
     driving: Picture

@@ -27,10 +27,11 @@ from ...animate.cli.options import run_command
 from ...animate.face.crop import face_square, to_crop
 from ...animate.face.landmarkers import load_landmarker
 from ...animate.face.landmarks import Landmarker
-from ...animate.ibug68 import EYES, LIDS, LIPS, NOSE
+from ...animate.ibug68 import EYES, LIDS
 from ...animate.motion import retarget
 from ...animate.motion.recording import DriverMotion, Tracked, track_driver
 from ...animate.motion.retarget import MotionState, fit_source, follow_driver
+from ..face.faces import mouth_opening
 
 DRIVERS = (
     "edtalk_mouth-source_0",
@@ -66,9 +67,8 @@ def measure_openings(points: NDArray) -> NDArray:
     def gap(pairs: tuple[tuple[int, int], ...]) -> NDArray:
         return np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in pairs], axis=0)
 
-    nose = np.linalg.norm(points[:, NOSE[6]] - points[:, NOSE[0]], axis=1)
     width = gap(tuple((eye[0], eye[3]) for eye in EYES))
-    return np.stack([gap(LIPS) / nose, gap(LIDS) / width], 1)
+    return np.stack([mouth_opening(points), gap(LIDS) / width], 1)
 
 
 def compare(points: NDArray, truth: NDArray) -> list[tuple[float, float]]:

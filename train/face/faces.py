@@ -92,10 +92,11 @@ def eye_opening(points: Points) -> NDArray[np.float32]:
     return (gap / np.maximum(width, 1e-3)).min(-1)
 
 
-def mouth_opening(points: Points) -> float:
-    """Distance of the inner lips over the nose's length, from points (N, 2)."""
-    gap = np.mean([np.linalg.norm(points[up] - points[low]) for up, low in LIPS])
-    return float(gap / max(float(np.linalg.norm(points[NOSE[6]] - points[NOSE[0]])), 1e-3))
+def mouth_opening(points: NDArray) -> NDArray:
+    """Distance of the inner lips over the nose's length, (...), from points (..., N, 2)."""
+    upper, lower = (points[..., list(side), :] for side in zip(*LIPS, strict=True))
+    nose = np.linalg.norm(points[..., NOSE[6], :] - points[..., NOSE[0], :], axis=-1)
+    return np.linalg.norm(upper - lower, axis=-1).mean(-1) / np.maximum(nose, 1e-3)
 
 
 def read_meshes(path: Path) -> NDArray[np.float32]:

@@ -131,7 +131,8 @@ def aligner_loss(
     """points, truth (B, N, 2) pixels; score (B,) logits; heat (B, N, h, w) logits; real (B,) in {0, 1}.
 
     - points: their distance, in cells of the heat map.
-    - gaps: the error of the way from each upper lid or lip to the lower one, because shut lids are rare.
+    - gaps: the error of the way from each upper lid or lip to the lower one, because shut lids are rare;
+      squared where it is less than a sixth of a cell, or small openings would all be read as shut.
     - heat: cross entropy of the heat map with a Gaussian of one cell, which keeps it a single narrow peak.
     - score: cross entropy; it should fall where the points miss the face by more than a tenth of the eyes'
       distance.
@@ -153,7 +154,7 @@ def aligner_loss(
     right = real * (1 - (missed - 1.2) / 1.2).clamp(0, 1)
     gap = (points[:, UPPER] - points[:, LOWER]) - (truth[:, UPPER] - truth[:, LOWER])
     both = weight[:, UPPER] * inside[:, LOWER]
-    closing = (gap / stride).square().sum(2).add(0.03).sqrt() - 0.03**0.5
+    closing = (gap / stride).square().sum(2).add(0.03).sqrt() - 0.03**0.5  # 0 where there is no error
     return {
         "gaps": 4 * (closing * both).sum() / both.sum().clamp_min(1),
         "points": (distance * weight).sum() / weight.sum().clamp_min(1),
