@@ -18,6 +18,9 @@ from ..errors import InputError, InputWarning, Warn
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 _AVIF = {b"avif", b"avis"}
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ANIMATION = "an animation, of which the first picture is taken; a video, such as mp4, is taken whole"
+_SEVERAL = dict.fromkeys(("GIF", "PNG", "WEBP", "AVIF"), _ANIMATION)
+_SEVERAL |= {"TIFF": "it has several pages, of which the first is taken"}
 _END_OF_JPEG = b"\xff\xd9"
 _LIGHT = 16  # floats up to this are of 0..1, with highlights above; of 0..255 they would be all black
 
@@ -47,10 +50,13 @@ def open_picture(path: Path, formats: tuple[str, ...] | None = None) -> Image.Im
 def read_upright(path: Path, warn: Warn) -> tuple[Image.Image, Image.Image]:
     """The whole picture turned as its EXIF tag says, and as it was opened, with its headers.
 
-    warn: told of a JPEG whose last bytes are missing. InputError if it is none or cannot be decoded.
+    warn: told of a JPEG whose last bytes are missing, and of an animation or pages: the first is read.
+    InputError if it is none or cannot be decoded.
     """
     try:
         with _quiet_decoders(), open_picture(path) as opened:
+            if _has_more(opened):
+                warn(InputWarning(path.name, _SEVERAL[opened.format or ""]))
             try:
                 opened.load()
             except OSError:
@@ -92,6 +98,16 @@ def is_heic(path: Path) -> bool:
     box = head[8 : min(int.from_bytes(head[:4], "big"), 64)]
     brands = {box[at : at + 4] for at in range(0, len(box), 4) if at != 4}
     return bool(brands & _HEIC) or (b"mif1" in brands and not brands & _AVIF)
+
+
+def _has_more(opened: Image.Image) -> bool:
+    """Whether it is the first of several pictures that belong together, and not a gain map or a preview."""
+    if opened.format not in _SEVERAL:
+        return False
+    try:
+        return getattr(opened, "is_animated", False)
+    except (OSError, SyntaxError, ValueError, EOFError):  # a damaged second one
+        return True
 
 
 @contextmanager

@@ -80,6 +80,20 @@ def test_a_jpeg_without_its_end_is_read_with_a_warning(tmp_path: Path, options: 
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.avif", "a.tif"])
+def test_of_an_animation_the_first_picture_is_read_and_it_is_said(tmp_path: Path, name: str):
+    path, told = tmp_path / name, list[InputWarning]()
+    colours = ((200, 0, 0), (0, 200, 0), (0, 0, 200))
+    pictures = [Image.new("RGB", (32, 32), colour) for colour in colours]
+    pictures[0].save(path)
+    read_image(path, told.append)
+    assert told == []
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    image, _ = read_image(path, told.append)
+    assert np.abs(image.astype(int) - colours[0]).max() < 8
+    assert ["the first" in warning.reason for warning in told] == [True]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_float_tiff(tmp_path: Path, dtype: type):
     """Floats of 0..1, with highlights above and values that are none; of 0..255; grey and in colour."""
