@@ -9,7 +9,7 @@ from av.error import FFmpegError
 from .clock import has_no_times
 
 _STEPS = tuple(Fraction(step) for step in ("0.2", "1", "4", "16", "64"))
-"""Seconds to go back, until there is a key frame; the first is for B-frames, before which it may be stored."""
+"""Seconds to go back until there is a key frame; the first as B-frames may be stored after later ones."""
 
 
 def seek_key_frame(container: InputContainer, stream: av.VideoStream, seconds: Fraction) -> bool:
