@@ -117,9 +117,9 @@ def believable_rate(stream: av.VideoStream, times: Iterable[int]) -> Fraction:
     others = (stream.guessed_rate, stream.base_rate, stream.codec_context.framerate)
     declared = [Fraction(rate) for rate in others if rate]
     at = sorted(set(times))
-    if len(at) < 3 or stream.time_base is None:
-        plausible = [rate for rate in (average, *declared) if rate and rate <= _PLAUSIBLE]
-        return Fraction(next(iter(plausible), None) or average or next(iter(declared), 25))
+    plausible = [Fraction(rate) for rate in (average, *declared) if rate and rate <= _PLAUSIBLE]
+    if stream.time_base is None or len(at) < 2 or (len(at) == 2 and plausible):
+        return plausible[0] if plausible else Fraction(25)
     measured = (len(at) - 1) / ((at[-1] - at[0]) * stream.time_base)
     if average and average <= measured * 3 / 2:
         return Fraction(average)

@@ -127,7 +127,7 @@ class VideoReader:
             packets = dropwhile(lambda packet: packet.size and not packet.is_keyframe, packets)
         if not self.input.live and not is_rate_plausible(stream):
             early, packets = _look_ahead(packets)
-        by_decoding = timed_by_decoding(container)
+        by_decoding, self._untimed = timed_by_decoding(container), has_no_times(container)
         times = [packet.dts if by_decoding or packet.pts is None else packet.pts for packet in early]
         self.rate: Fraction = believable_rate(stream, [at for at in times if at is not None])
         self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding, steady)
@@ -229,7 +229,7 @@ class VideoReader:
                 step = max(1, round(1 / self.rate / self.time_base))
                 pts = round(self.zero / self.time_base) if last_pts is None else last_pts + step
             seconds = pts * self.time_base
-            if last_pts is None and has_no_times(stream.container):
+            if last_pts is None and self._untimed:
                 self.zero = self.began = seconds
                 self._range(*self._asked)
             last_pts = pts

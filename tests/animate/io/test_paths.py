@@ -18,7 +18,5 @@ def test_an_output_that_would_replace_numbered_inputs(tmp_path: Path):
 
 
 def test_an_address_where_a_file_is_needed():
-    with pytest.raises(
-        InputError, match=r"^https://host/p\.jpg: an address, and a file is needed here; downl"
-    ):
+    with pytest.raises(InputError, match=r"^https://host/p\.jpg: an address, and a file is needed"):
         existing_file("https://host/p.jpg")

@@ -1,5 +1,6 @@
 """HEIC with and without its extra, pictures without their end, floats: read, or one sentence that helps."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -57,8 +58,9 @@ def test_heic_without_its_extra_names_it(tmp_path: Path, monkeypatch: pytest.Mon
 def test_damaged_heic_is_a_sentence(tmp_path: Path):
     path = write_heic(tmp_path / "a.heic", Image.fromarray(PICTURE))
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(InputError, match=r"a\.heic: the picture is damaged"):
+    with pytest.raises(InputError, match=r"a\.heic: the picture is damaged") as caught:
         read_image(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
@@ -109,6 +111,18 @@ def test_float_tiff(tmp_path: Path, dtype: type):
     assert cv2.imwrite(str(tmp_path / "rgb.tif"), (PICTURE[..., ::-1] / 255).astype(dtype))
     assert not is_video(tmp_path / "rgb.tif")
     assert np.array_equal(read_image(tmp_path / "rgb.tif")[0], PICTURE)
+
+
+def test_a_float_tiff_colour_by_colour_is_a_sentence(tmp_path: Path):
+    """OpenCV reads its planes as if they were pixels."""
+    path = tmp_path / "planes.tif"
+    assert cv2.imwrite(str(path), (PICTURE[..., ::-1] / 255).astype(np.float32))
+    data = path.read_bytes()
+    entry = struct.pack("<HHI", 284, 3, 1)  # the tag of how planes are stored: one number of 16 bits
+    assert data.count(entry + b"\1\0") == 1
+    path.write_bytes(data.replace(entry + b"\1\0", entry + b"\2\0"))
+    with pytest.raises(InputError, match=r"planes\.tif: a float TIFF with one plane for each colour"):
+        read_image(path)
 
 
 def test_whole_numbers_of_32_bits(tmp_path: Path):

@@ -124,3 +124,12 @@ def test_a_late_flv_from_a_pipe_says_no_length(tmp_path: Path, talking: Path):
         assert reader.frames is not None
         assert abs(reader.frames - 10) <= 2
         assert len(list(reader)) == 10
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_rate_of_a_few_pictures(tmp_path: Path, talking: Path, count: int):
+    """ASF says 1,000 a second of all."""
+    source = convert(talking, tmp_path / "in.wmv", "-an", "-c:v", "wmv2", "-frames:v", str(count))
+    with VideoReader(source) as reader:
+        assert reader.rate == 25
+        assert len(list(reader)) == count
