@@ -1,6 +1,7 @@
 """Goes to a key frame at or before a time: containers without an index lead FFmpeg to any packet near it."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 from av.container import InputContainer
@@ -15,7 +16,11 @@ _STEPS = tuple(Fraction(step) for step in ("0.2", "1", "4", "16", "64"))
 def seek_key_frame(container: InputContainer, stream: av.VideoStream, seconds: Fraction) -> bool:
     """Go to where the packets of `stream` from the first key frame on give all frames from `seconds`, of its
     clock. False if no such place is found: then it has to be read from its beginning, opened again."""
-    if has_no_times(container):
+    times = [entry.timestamp for entry in stream.index_entries]
+    edited = any(
+        later < earlier for earlier, later in pairwise(times)
+    )  # a place for each part of an edit list
+    if edited or has_no_times(container):
         return False
     assert stream.time_base
     begin = (stream.start_time or 0) * stream.time_base

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from containers import content, convert, through
+from containers import content, convert, edited, through
 from gfla.animate import VideoReader
 from gfla.animate.video.seek import seek_key_frame
 
@@ -42,6 +42,17 @@ def test_a_range_has_the_pictures_of_the_whole(
             assert reader.lost == ()
         assert [at for at, _ in part] == [at for at, _ in wanted]
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(part, wanted, strict=True))
+
+
+def test_a_range_of_what_an_edit_list_puts_together(tmp_path: Path, talking: Path):
+    source = convert(talking, tmp_path / "in.mp4", "-an", *X264, "-x264-params", "keyint=10")
+    source.write_bytes(edited(source.read_bytes(), [(1.2, 0.6), (0.1, 0.6), (0.7, 0.9)]))
+    with VideoReader(source) as reader:
+        whole = [(frame.seconds, frame.image) for frame in reader if frame.seconds >= Fraction(3, 2)]
+    with VideoReader(source, start=1.5) as reader:
+        part = [(frame.seconds, frame.image) for frame in reader]
+    assert [at for at, _ in part] == [at for at, _ in whole]
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(part, whole, strict=True))
 
 
 def test_where_a_key_frame_is_known_the_rest_is_not_decoded(tmp_path: Path, talking: Path):
