@@ -110,7 +110,7 @@ def _has_more(opened: Image.Image) -> bool:
         return False
     try:
         return getattr(opened, "is_animated", False)
-    except (OSError, SyntaxError, ValueError, EOFError):  # a damaged second one
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error):  # a damaged second one
         return True
 
 

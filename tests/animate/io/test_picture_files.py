@@ -96,6 +96,23 @@ def test_of_an_animation_the_first_picture_is_read_and_it_is_said(tmp_path: Path
     assert ["the first" in warning.reason for warning in told] == [True]
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_an_animation_that_is_cut_off_anywhere(tmp_path: Path, name: str):
+    """Pillow finds no byte, or half a number, where it looks for the second picture."""
+    path = tmp_path / name
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ((200, 0, 0), (0, 200, 0))]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    data, read = path.read_bytes(), 0
+    for end in range(1, len(data)):
+        path.write_bytes(data[:end])
+        try:
+            read_image(path)
+            read += 1
+        except InputError:
+            pass
+    assert read > 0 or name == "a.webp"
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_float_tiff(tmp_path: Path, dtype: type):
     """Floats of 0..1, with highlights above and values that are none; of 0..255; grey and in colour."""
