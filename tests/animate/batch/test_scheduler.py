@@ -198,8 +198,7 @@ def test_a_ledger_that_is_none(manifest, capsys: Capture, tmp_path: Path):
 
 
 def test_help_loads_no_torch():
-    code = "import sys; from gfla.animate.cli.render import main\n"
-    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from gfla.animate.cli.render import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'av', 'tqdm', 'ray')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -313,6 +312,7 @@ def test_a_worker_that_dies_each_time_costs_its_job_alone(tmp_path: Path):
     base.close()
 
 
+@pytest.mark.slow
 def test_one_batch_at_a_time(tmp_path: Path):
     folder = tmp_path / "work"
     jobs = batch_stub.write_batch(folder, sources=1, drivers=1, frames=9)
@@ -328,6 +328,7 @@ def test_one_batch_at_a_time(tmp_path: Path):
     assert tried
 
 
+@pytest.mark.slow
 def test_the_real_thing(tmp_path: Path, capsys: Capture):
     """The shipped weights, a sidecar, a label and a failure."""
     assets = files("gfla.animate") / "assets"

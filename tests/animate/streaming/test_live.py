@@ -96,6 +96,7 @@ def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_
     assert 0 < count.latency <= count.worst
 
 
+@pytest.mark.slow
 def test_latency_is_of_one_frame_however_slow(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
@@ -342,8 +343,7 @@ def test_a_window_shows_and_hears_keys(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_help_loads_no_torch():
-    code = "import sys; from gfla.animate.cli.live import main\n"
-    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from gfla.animate.cli.live import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'av', 'tqdm')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
