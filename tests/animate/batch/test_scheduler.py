@@ -198,7 +198,8 @@ def test_a_ledger_that_is_none(manifest, capsys: Capture, tmp_path: Path):
 
 
 def test_help_loads_no_torch():
-    code = "import sys; from gfla.animate.cli.render import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from gfla.animate.cli.render import main\n"
+    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'av', 'tqdm', 'ray')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -342,8 +343,7 @@ def test_the_real_thing(tmp_path: Path, capsys: Capture):
     assert said.out == f"1 done, 1 failed: {tmp_path / 'jobs.csv.gfla' / 'ledger.sqlite'}\n"
     assert f"failed: {tmp_path / 'none.mp4'}: no such file." in said.err
     told = json.loads((tmp_path / "a.mp4.json").read_text())
-    assert len(told["weights"]["sha256"]) == 64
-    assert told["settings"]["end"] == "1/5"
+    assert (len(told["weights"]["sha256"]), told["settings"]["end"]) == (64, "1/5")
     with VideoReader(str(assets / "driver.mp4"), end=0.2) as wanted, VideoReader(tmp_path / "a.mp4") as got:
         assert [frame.seconds for frame in got] == [frame.seconds for frame in wanted]
     with Image.open(str(assets / "astronaut.jpg")) as portrait:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -325,8 +326,6 @@ def test_a_virtual_camera_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
 def test_a_window_shows_and_hears_keys(monkeypatch: pytest.MonkeyPatch):
     shown, pressed = [], []
     keys = iter([255, ord("c")])
-    import cv2
-
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(picture))
     monkeypatch.setattr(cv2, "waitKey", lambda wait: next(keys))
@@ -343,7 +342,8 @@ def test_a_window_shows_and_hears_keys(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_help_loads_no_torch():
-    code = "import sys; from gfla.animate.cli.live import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code = "import sys; from gfla.animate.cli.live import main\n"
+    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'av', 'tqdm')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
