@@ -58,8 +58,8 @@ def frames(generator: Generator, count: int = 3, batch: int = 1, half: bool = Fa
 
 @pytest.fixture(scope="module", autouse=True)
 def traced_once() -> Iterator[None]:
-    """A part of the same weights and shapes is traced once for all tests, for that takes seconds; the rest of a
-    conversion is done again."""
+    """A part of the same weights and shapes is traced once for all tests, for that takes seconds; the rest of
+    a conversion is done again."""
     trace, traced = Part._trace, {}
 
     def once(part: Part, shapes: tuple[tuple[int, ...], ...]):
