@@ -22,6 +22,7 @@ from ..compositing.detail import Canvas, Closeup, Drawing
 from ..face.crop import FaceSquare
 from ..face.landmarks import Landmarks
 from ..face.morphable_model import Faces
+from ..face.registration import KeyFrame
 from ..face.tracking import Sighting
 from ..io.atomic import atomic_file
 from ..motion.no_face import Presence
@@ -40,6 +41,7 @@ _TYPES: dict[str, type] = {
         SourceState,
         RetargetState,
         Sighting,
+        KeyFrame,
         Landmarks,
         Tracked,
         Portrait,

@@ -4,7 +4,7 @@ A cut must be known before the next frame is drawn, or the last shot's memory sm
 chosen face must be the same one again after a loss. `Sighting` is the state from frame to frame.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import cv2
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .landmarks import Landmarker, Landmarks
 from .pose import face_pose
+from .registration import KeyFrame, register
 from .search import Find
 
 Image = NDArray[np.uint8]
@@ -34,18 +35,27 @@ class Sighting:
 
     landmarks: of the followed face, None if it is not visible. thumbnail: the frame as (32, 32) float32 grey,
     or the last frame that was not blank. cut: whether a new shot begins here. place: where the face was last
-    seen in this shot.
+    seen in this shot. key: the face as it was first seen in this shot, which later landmarks are registered
+    to.
     """
 
     landmarks: Landmarks | None
     thumbnail: NDArray[np.float32]
     cut: bool = False
     place: Landmarks | None = None
+    key: KeyFrame | None = None
 
     @classmethod
-    def first(cls, image: Image, found: Landmarks | None) -> Self:
-        """The first frame, in which `found` is the face to follow."""
-        return cls(found, _thumbnail(image), place=found)
+    def first(
+        cls,
+        image: Image,
+        found: Landmarks | None,
+        thumbnail: NDArray[np.float32] | None = None,
+        cut: bool = False,
+    ) -> Self:
+        """A shot's first frame, in which `found` is the face to follow."""
+        thumbnail = _thumbnail(image) if thumbnail is None else thumbnail
+        return cls(found, thumbnail, cut, found, None if found is None else KeyFrame.of(image, found))
 
     @classmethod
     def known(cls, found: Landmarks | None, cut: bool) -> Self:
@@ -89,14 +99,19 @@ def sight(landmarker: Landmarker, image: Image, last: Sighting | None, number: i
         thumbnail = last.thumbnail
     if last.place is None and alike > _ALIKE:
         found = choose_face(landmarker.find, image, number, _FIRST, "--driving-face")
-        return Sighting(found, thumbnail, place=found)
+        return Sighting.first(image, found, thumbnail)
     found = _follow(landmarker, image, last, number)
     if alike > _ALIKE or (alike > _OTHER and not _jumped(last.place, found)):
-        return Sighting(found, thumbnail, place=found or last.place)
+        if found is None:
+            return replace(last, landmarks=None, thumbnail=thumbnail, cut=False)
+        if last.key is None:
+            return Sighting.first(image, found, thumbnail)
+        found = register(image, found, last.key)
+        return Sighting(found, thumbnail, place=found, key=last.key)
     faces = number_faces(landmarker.find(image)) if number else landmarker.find(image)
     at = (number or 1) - 1
     found = faces[at] if at < len(faces) else None
-    return Sighting(found, thumbnail, cut=True, place=found)
+    return Sighting.first(image, found, thumbnail, cut=True)
 
 
 def _follow(landmarker: Landmarker, image: Image, last: Sighting, number: int | None) -> Landmarks | None:

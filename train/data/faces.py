@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
+from ...animate.face.landmarks import Landmarks
+from ...animate.face.registration import KeyFrame, register
 from ..config import Augmentation
 from .augment import augment
 from .clips import MATTE_STEP, Batch, Clip, Sample, collate
@@ -95,6 +97,8 @@ class FaceSamples:
         if moved and matte is not None:
             target, places = moved_head(images[0], matte, points[0], rng)
             images, points = np.stack((images[0], target)), np.stack((points[0], places))
+        else:
+            points = _registered(images, points)
         images, points, matte = augment(images, points, self.size, rng, self.extra, matte)
         guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
         sample = (images, points, guidance, *teach_flow(images, points, layered=layered))
@@ -119,3 +123,11 @@ class FaceSamples:
             return np.array((reference, others[away.argmax()]))
         frames = clip.moving[start : start + stride * (self.length - 1) + 1 : stride]
         return np.concatenate(((reference,), frames[::-1] if rng.random() < 0.3 else frames))
+
+
+def _registered(images: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The points (1 + T, 68, 2) as a render has them: the frames' registered to the reference's."""
+    first, *others = (Landmarks(places, places[:2], 1.0) for places in points)
+    key = KeyFrame.of(images[0], first)
+    moved = [register(image, face, key).points for image, face in zip(images[1:], others, strict=True)]
+    return np.stack([first.points, *moved])
