@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,7 @@ def imports(source: str, package: str, types: bool = True) -> Iterator[tuple[str
             yield from ((".".join([*base, alias.name]), node.level) for alias in node.names)
 
 
+@cache
 def graph(layer: str) -> dict[str, set[str]]:
     """The imports among the modules of a layer, at the top of a file or in a function."""
     paths = {dotted(path): path for path in SOURCES if dotted(path).split(".")[0] == layer}

@@ -74,7 +74,7 @@ def _talk() -> Curves:
     return {
         "mouth_open": 0.42 * phrase * np.clip(0.25 + beat, 0, None),
         "smile": 0.22 * phrase * np.sin(2 * np.pi * 2.1 * t + 0.6),
-        "pucker": 0.25 * phrase * np.clip(np.sin(2 * np.pi * 1.7 * t + 2.2), 0, None),
+        "pucker": 0.18 * phrase * np.clip(np.sin(2 * np.pi * 1.7 * t + 2.2), 0, None),
         "yaw": 4 * edge * np.sin(2 * np.pi * 0.4 * t),
         "pitch": 2.5 * edge * np.sin(2 * np.pi * 0.7 * t + 0.5),
         "roll": 1.5 * edge * np.sin(2 * np.pi * 0.35 * t + 1),

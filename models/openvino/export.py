@@ -93,6 +93,7 @@ class Part:
         self._method, self._name = _Method(owner, name), name
         self._precision, self._folder = precision, folder
         self._idle: dict[tuple[int, tuple[Given, ...]], list[_Compiled]] = defaultdict(list)
+        self._traced: dict[tuple[tuple[int, ...], ...], openvino.Model] = {}
         self._ranges: Ranges | None = None
         self._watched: list[list[str]] = []
         self.measured: Ranges | None = None
@@ -144,18 +145,8 @@ class Part:
 
     def _converted(self, given: tuple[Given, ...]) -> openvino.Model:
         ov = _openvino()
-        examples = tuple(torch.zeros(shape) for shape, _ in given)
-        with (
-            _CONVERTING,
-            torch.inference_mode(False),
-            torch.no_grad(),
-            torch.autocast("cpu", enabled=False),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")  # torch warns about its own code
-            exported = torch.export.export(self._method, examples)
-            model = ov.convert_model(exported.run_decompositions(_decompositions()))
-        model.reshape({index: list(shape) for index, (shape, _) in enumerate(given)})
+        with _CONVERTING:
+            model = self._trace(tuple(shape for shape, _ in given))
         count = len(model.outputs)
         if self._ranges is not None:
             quantize(model, self._ranges)
@@ -170,6 +161,26 @@ class Part:
             layout.output(index).tensor().set_element_type(_types()[kind]).set_layout(ov.Layout("NHWC"))
             layout.output(index).model().set_layout(ov.Layout("NCHW"))
         return layout.build()
+
+    def _trace(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.Model:
+        """The part as OpenVINO writes it, in float32. Tracing is most of a conversion: what is traced while
+        ranges are measured is kept, for its form in eight bits."""
+        model = self._traced.pop(shapes, None)
+        if model is None:
+            examples = tuple(torch.zeros(shape) for shape in shapes)
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+                torch.autocast("cpu", enabled=False),
+                warnings.catch_warnings(),
+            ):
+                warnings.simplefilter("ignore")  # torch warns about its own code
+                exported = torch.export.export(self._method, examples)
+                model = _openvino().convert_model(exported.run_decompositions(_decompositions()))
+            model.reshape({index: list(shape) for index, shape in enumerate(shapes)})
+        if self.measured is not None:
+            self._traced[shapes] = model.clone()
+        return model
 
 
 class _Compiled:

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
@@ -54,6 +54,24 @@ def frames(generator: Generator, count: int = 3, batch: int = 1, half: bool = Fa
         *last.attention,
         *(half.float() for kept in memory.previous for half in (kept.flow_half, *kept.attention_halves)),
     ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traced_once() -> Iterator[None]:
+    """A part of the same weights and shapes is traced once for all tests, for that takes seconds; the rest of
+    a conversion is done again."""
+    trace, traced = Part._trace, {}
+
+    def once(part: Part, shapes: tuple[tuple[int, ...], ...]):
+        weights = part._method.owner.state_dict().values()
+        key = part._name, shapes, b"".join(tensor.numpy().tobytes() for tensor in weights)
+        if key not in traced:
+            traced[key] = trace(part, shapes)
+        return traced[key].clone()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Part, "_trace", once)
+        yield
 
 
 @pytest.fixture(scope="module")

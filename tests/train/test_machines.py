@@ -69,7 +69,7 @@ def train(folder: Path, drawn: Path, run: Path, kill_at: int = 0) -> str:
     return said.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to find the processes")
 def test_a_killed_process_costs_nothing_but_time(drawn, tmp_path):
     """The losses after the restart are those of an undisturbed run; one log holds each step once."""

@@ -25,17 +25,30 @@ from gfla.train.data.reading.workers import Loading
 from gfla.train.processes import defer_sigint
 from gfla.train.record.checkpoint import load_checkpoint, save_checkpoint
 from gfla.train.trainer import Trainer
-from training_runs import RUN, losses
+from training_runs import ALWAYS_KEPT, RUN, losses
+
+
+@pytest.fixture
+def one_thread():
+    """The same rounding here as in a process of one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path):
-    """kill -9 in the video stage, where samples are several steps long: the next losses are the same."""
+@pytest.mark.usefixtures("one_thread")
+def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path, monkeypatch):
+    """kill -9 in the video stage, where samples are several steps long: the next losses are the same.
+
+    What is killed is a process; the whole run and the resumed one are this one's.
+    """
     common = ["--config", "face-tiny", "--data", str(drawn), "--perceptual", str(squeezenet), "--steps", "22"]
-    command = [sys.executable, "-c", RUN, *common, "--out"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    whole = subprocess.Popen([*command, str(tmp_path / "whole")], env=environment)
-    killed = subprocess.Popen([*command, str(tmp_path / "killed")], env=environment)
+    for name, value in ALWAYS_KEPT.items():
+        monkeypatch.setattr(name, value)
+    command = [sys.executable, "-c", RUN, *common, "--out", str(tmp_path / "killed")]
+    killed = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     log = tmp_path / "killed" / "metrics.jsonl"
     end = time.monotonic() + 200
     while not (log.is_file() and log.read_text().count("\n") >= 17) and killed.poll() is None:
@@ -43,11 +56,10 @@ def test_killed_and_resumed_is_uninterrupted(drawn, squeezenet, tmp_path):
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL, "it was killed before its end"
-    assert whole.wait(timeout=200) == 0
     with log.open("a") as file:
         file.write('{"step": 9')  # a line cut off by the kill
-    resumed = subprocess.run([*command, str(tmp_path / "killed"), "--resume"], env=environment, check=False)
-    assert resumed.returncode == 0
+    assert main([*common, "--out", str(tmp_path / "killed"), "--resume"]) == 0
+    assert main([*common, "--out", str(tmp_path / "whole")]) == 0
     wanted = losses(tmp_path / "whole")
     assert [line["step"] for line in wanted] == list(range(1, 23))
     assert losses(tmp_path / "killed") == wanted

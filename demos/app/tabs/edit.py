@@ -42,7 +42,7 @@ PRESETS: dict[str, dict[str, float]] = {
     "Surprised": {"brows": 1, "blink": -0.4, "mouth_open": 0.6},
     "Wink": {"blink_right": 1, "smile": 0.5, "roll": 4},
     "Doubtful": {"frown": 0.7, "brows": -0.3, "yaw": -8, "smile": -0.4},
-    "Kiss": {"pucker": 0.9, "blink": 0.35},
+    "Kiss": {"pucker": 0.9, "mouth_open": -0.6, "blink": 0.35},
     "Asleep": {"blink": 1, "pitch": 10, "roll": 6},
     "Looking away": {"gaze_x": 0.9, "yaw": 12},
 }

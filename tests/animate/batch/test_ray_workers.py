@@ -61,7 +61,7 @@ def test_two_nodes_one_killed_with_a_dozen_jobs(tmp_path: Path, nodes: Nodes):
     lose_a_node(tmp_path, nodes, sources=4, drivers=3, frames=50)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_nodes_one_killed(tmp_path: Path, nodes: Nodes):
     lose_a_node(tmp_path, nodes, sources=2, drivers=1, frames=24)
 

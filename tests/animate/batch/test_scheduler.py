@@ -313,6 +313,7 @@ def test_a_worker_that_dies_each_time_costs_its_job_alone(tmp_path: Path):
     base.close()
 
 
+@pytest.mark.slow
 def test_one_batch_at_a_time(tmp_path: Path):
     folder = tmp_path / "work"
     jobs = batch_stub.write_batch(folder, sources=1, drivers=1, frames=9)
@@ -328,6 +329,7 @@ def test_one_batch_at_a_time(tmp_path: Path):
     assert tried
 
 
+@pytest.mark.slow
 def test_the_real_thing(tmp_path: Path, capsys: Capture):
     """The shipped weights, a sidecar, a label and a failure."""
     assets = files("gfla.animate") / "assets"
@@ -341,8 +343,7 @@ def test_the_real_thing(tmp_path: Path, capsys: Capture):
     assert said.out == f"1 done, 1 failed: {tmp_path / 'jobs.csv.gfla' / 'ledger.sqlite'}\n"
     assert f"failed: {tmp_path / 'none.mp4'}: no such file." in said.err
     told = json.loads((tmp_path / "a.mp4.json").read_text())
-    assert len(told["weights"]["sha256"]) == 64
-    assert told["settings"]["end"] == "1/5"
+    assert (len(told["weights"]["sha256"]), told["settings"]["end"]) == (64, "1/5")
     with VideoReader(str(assets / "driver.mp4"), end=0.2) as wanted, VideoReader(tmp_path / "a.mp4") as got:
         assert [frame.seconds for frame in got] == [frame.seconds for frame in wanted]
     with Image.open(str(assets / "astronaut.jpg")) as portrait:

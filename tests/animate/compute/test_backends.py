@@ -93,7 +93,7 @@ def test_another_model_has_no_other_form():
         compile_for_backend(model, "openvino", "theirs", rehearse)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
 def test_eight_bits_are_within_the_model_card_s_margin():
     """Face and close-ups of the shipped portrait: .15 levels of 255 from float32 in the card, torch's own

@@ -43,6 +43,7 @@ class Upright:
         return next(iter(self.find(image)), None)
 
 
+@pytest.mark.slow
 def test_a_small_face_is_found_in_a_tile():
     """A sixtieth of the picture's side; the finder alone sees faces down to a twenty-fifth."""
     landmarker = load_landmarker("builtin")

@@ -103,6 +103,7 @@ def test_what_is_no_video_has_no_facts(bad_videos: dict[str, Path]):
             read_media(bad_videos[name])
 
 
+@pytest.mark.slow
 def test_an_estimate_is_of_this_machine(
     animator: Animator, clip: Path, head_picture: Picture, tmp_path: Path
 ):

@@ -305,6 +305,16 @@ def test_every_control_moves_what_it_names(name: str, face):
     assert signs[name] > 0.5
 
 
+def test_a_kiss_is_a_fifth_narrower_and_fuller(face):
+    points = source(face, mouth=0)
+    (kiss,) = targets(points, motion_of_curves({"pucker": np.array([1.0])}, "edit"))
+    wide, narrow = (p[54, 0] - p[48, 0] for p in (points, kiss))
+    assert narrow < 0.8 * wide
+    before, after = (p[57, 1] - p[51, 1] for p in (points, kiss))
+    assert after > before + 0.02 * wide
+    assert np.abs((kiss - points)[[48, 54], 1]).max() < 0.12 * wide
+
+
 def test_key_frames_pass_through_their_values():
     keys = {
         Fraction(0): {"yaw": -15.0},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -96,6 +97,7 @@ def test_a_loop_goes_on_and_ends_when_told(clip: Path, animator: Animator, head_
     assert 0 < count.latency <= count.worst
 
 
+@pytest.mark.slow
 def test_latency_is_of_one_frame_however_slow(
     clip: Path, animator: Animator, head_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ):
@@ -324,8 +326,6 @@ def test_a_virtual_camera_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
 def test_a_window_shows_and_hears_keys(monkeypatch: pytest.MonkeyPatch):
     shown, pressed = [], []
     keys = iter([255, ord("c")])
-    import cv2
-
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(picture))
     monkeypatch.setattr(cv2, "waitKey", lambda wait: next(keys))

@@ -127,7 +127,7 @@ def soak(make_video: MakeVideo, tmp_path: Path, seconds: int) -> None:
 
 
 def test_live_sample(make_video: MakeVideo, tmp_path: Path):
-    soak(make_video, tmp_path, 6)
+    soak(make_video, tmp_path, 4)
 
 
 @pytest.mark.long

@@ -287,6 +287,7 @@ def test_an_address(served: str, tmp_path: Path):
         VideoReader("http://127.0.0.1:9/in.mp4")
 
 
+@pytest.mark.slow
 def test_sent_by_udp_and_read_by_another(tmp_path: Path):
     """Two seconds go out; a reader that is there from the beginning gets them."""
     program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()

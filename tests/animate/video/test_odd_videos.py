@@ -80,6 +80,7 @@ def test_a_server_that_is_not_there_is_a_sentence_with_sound_too(make_video: Mak
         copy(talking, f"tcp://127.0.0.1:{port}")
 
 
+@pytest.mark.slow
 def test_of_what_is_read_once_sound_that_nobody_takes_is_not_kept(
     tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ):

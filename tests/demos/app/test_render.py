@@ -99,6 +99,7 @@ def test_time_to_go():
     assert Progress(done=31, expected=31, seconds=5).left == 0
 
 
+@pytest.mark.slow
 def test_side_by_side_holds_both(animator, order, tmp_path):
     list(render(animator, order, tmp_path / "out.mp4", cancel=never))
     both = side_by_side(order.driving, order.portrait, tmp_path / "out.mp4", "Synthetic media")

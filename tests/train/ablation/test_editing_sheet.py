@@ -32,6 +32,7 @@ def test_a_portrait_under_every_edit(tmp_path):
     assert all(not np.array_equal(a, b) for i, a in enumerate(made) for b in made[:i]), "every edit is seen"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_none_is_a_sentence(tmp_path, capsys):
     assert main([str(tmp_path / "no.jpg"), "-o", str(tmp_path / "sheet.png")]) == 2
     assert "no.jpg" in capsys.readouterr().err

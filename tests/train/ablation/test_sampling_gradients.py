@@ -1,6 +1,7 @@
 """Appendix A, measured: the formulas hold, and what is smooth knows the way further."""
 
 import numpy as np
+import pytest
 import torch
 from gfla.train.ablation.sampling_gradients import Analysis, check_formulas, draw_plot, points_right, report
 from torch.nn import functional as F
@@ -28,6 +29,7 @@ def test_blurred_features_know_the_way_further():
     assert points_right(noise(blurred=2), 1.0, "bilinear") > 0.9
 
 
+@pytest.mark.slow
 def test_plot_and_report(tmp_path):
     sizes = {"trained": np.linspace(0, 1, 50), "meaningless": np.linspace(0, 2, 50)}
     right = {"bilinear": [0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.5]}

@@ -81,6 +81,7 @@ def test_fashion_joints_are_of_a_frame_176_wide(fashion):
     np.testing.assert_allclose(half, joints / 2)
 
 
+@pytest.mark.slow
 def test_a_run_trains_on_either(fashion, tmp_path):
     assert kind_of(fashion) == "fasion"
     batch = PairSampler(open_pairs("person", fashion, (64, 64)), 3, seed=0)(0)

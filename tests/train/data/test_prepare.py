@@ -56,6 +56,7 @@ def two_shots(make_video, head_picture):
     return make_video("cut.mp4", picture=picture, size=(128, 128), pts=tuple(range(60)))
 
 
+@pytest.mark.slow
 def test_footage_becomes_a_dataset_that_loads(footage, landmarker, tmp_path):
     out, said = tmp_path / "set", []
     assert prepare([footage], out, landmarker, size=SIZE, say=said.append) == 3
@@ -86,6 +87,7 @@ def test_a_person_is_the_outermost_sub_folder(tmp_path):
     assert people == {"a": "alice", "b": "alice", "c": "bob", "dora": "dora"}
 
 
+@pytest.mark.slow
 def test_a_second_run_does_only_what_is_new(footage, landmarker, make_video, head_picture, tmp_path):
     out = tmp_path / "set"
     prepare([footage], out, landmarker, size=SIZE, say=lambda _: None)
@@ -134,6 +136,7 @@ def test_a_table_with_half_a_row_is_a_sentence(footage, landmarker, tmp_path):
         prepare([footage], tmp_path / "set", landmarker, size=SIZE, identities=table)
 
 
+@pytest.mark.slow
 def test_a_changed_video_takes_the_place_of_what_it_was(footage, landmarker, tmp_path):
     out, video = tmp_path / "set", footage / "bob.mp4"
     prepare([footage], out, landmarker, size=SIZE, say=lambda _: None)
@@ -217,6 +220,7 @@ def test_yaw_is_read_from_the_points(face):
     assert head_yaw(turned) == pytest.approx(74 / 4, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_sentence_and_loses_nothing(footage, landmarker, tmp_path):
     out = tmp_path / "set"
     prepare([footage / "bob.mp4"], out, landmarker, size=SIZE, say=lambda _: None)

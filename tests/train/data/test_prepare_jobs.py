@@ -157,7 +157,7 @@ def test_a_worker_computes_in_one_thread(calm):
         torch.set_num_threads(before)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_ray_nodes_one_killed(calm, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'gfla[cluster]'")
     from ray_nodes import Nodes

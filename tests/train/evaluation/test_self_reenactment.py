@@ -65,6 +65,7 @@ def test_drawn_people_are_evaluated_end_to_end(drawn, squeezenet, tmp_path):
     assert (tmp_path / "sheet.png").is_file()
 
 
+@pytest.mark.slow
 def test_without_memory_every_frame_is_the_first(drawn):
     """The evaluation's way to switch previous frames off: no network is changed for it."""
     ours = Animator.from_pretrained("face-256", device="cpu", backend="torch")

@@ -40,6 +40,7 @@ def test_aligning_takes_pose_and_size_off():
     np.testing.assert_allclose(align(moved[None], MODEL.mean)[0], MODEL.mean, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_model_of_these_people_comes_out(tmp_path: Path):
     model = fit_face_model(people(40, 60))
     assert model.names == MODEL.names

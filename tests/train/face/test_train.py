@@ -60,6 +60,7 @@ def test_a_lid_that_is_off_costs_more_than_a_jaw_that_is():
     assert gaps(moved, torch.zeros(2)) == 0  # no face, nothing to learn
 
 
+@pytest.mark.slow
 def test_an_aligner_is_trained_further_and_alone(faces: FaceSet, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(training, "load_faces", lambda data: faces)
     monkeypatch.setattr(training, "ALIGNED", 4)
