@@ -16,7 +16,9 @@ from ..errors import InputError, Warn, ignore
 from ..io.memory import tune_allocator
 from ..io.timecode import Span, clock, exact
 from ..options import AudioTrack
-from .clock import (
+from .frame import Frame
+from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
+from .packets.clock import (
     SAMPLE,
     SteadyClock,
     beginning,
@@ -26,12 +28,10 @@ from .clock import (
     stream_duration,
     timed_by_decoding,
 )
-from .frame import Frame
-from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
+from .packets.salvage import Salvage
+from .packets.seek import seek_key_frame
 from .picture.color import RgbConverter
 from .picture.crop import declared_crop
-from .salvage import Salvage
-from .seek import seek_key_frame
 from .webp import AnimatedWebp, is_webp
 
 _KEPT = 64 << 20  # bytes of packets that are looked at beforehand

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 from av.container import OutputContainer
 
-from ..clock import packet_ticks
+from ..packets.clock import packet_ticks
 from .padding import add_copied_stream, leave_out
 from .range import LEAD, Edits, SoundRange
 

@@ -9,7 +9,7 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from ..clock import packet_ticks
+from ..packets.clock import packet_ticks
 from ..support import open_layout
 from .range import LEAD, SoundRange
 

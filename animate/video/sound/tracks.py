@@ -12,8 +12,8 @@ from av.stream import Discard, Disposition
 
 from ...errors import InputWarning, Warn, ignore
 from ...io.timecode import clock
-from ..clock import SteadyClock
 from ..formats import Output
+from ..packets.clock import SteadyClock
 from ..reader import VideoReader
 from ..support import holds_sound, is_lossless
 from .copied import CopiedTrack

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from containers import content, convert, edited, through
 from gfla.animate import VideoReader
-from gfla.animate.video.seek import seek_key_frame
+from gfla.animate.video.packets.seek import seek_key_frame
 
 X264 = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2")
 OPEN = ("-c:v", "libx264", "-preset", "veryfast", "-x264-params", "keyint=10:open-gop=1:bframes=3")

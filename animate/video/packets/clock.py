@@ -10,8 +10,8 @@ from fractions import Fraction
 import av
 from av.container import Container, InputContainer
 
-from ..errors import InputError
-from ..io.timecode import parse_time
+from ...errors import InputError
+from ...io.timecode import parse_time
 
 _DISCONTINUOUS, _NO_TIMES = 0x0200, 0x0080  # AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
 _INDEXED = "mov"  # its times come from an index and an edit list, which may step back on purpose

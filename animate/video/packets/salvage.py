@@ -12,8 +12,8 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ..io.memory import check_memory
-from ..io.timecode import Span, join_spans
+from ...io.memory import check_memory
+from ...io.timecode import Span, join_spans
 from .clock import (
     SteadyClock,
     last_indexed,
