@@ -28,7 +28,7 @@ from .authors.face_guidance import guidance_of, guidance_towards
 from .compositing.closeups import draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
 from .compositing.matte import background_plate, portrait_matte
-from .compositing.sharpen import sharpen_moved
+from .compositing.sharpen import fine_detail, sharpen_moved
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
@@ -40,14 +40,15 @@ from .structure import edges_only, image_edges, structure_map
 class Generated(NamedTuple):
     """What the generator made of a target, still on the device.
 
-    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S), mask and cover: (1, 1, S, S), see `Drawing`. target:
-    of it.
+    image: (1, 3, S, S) in [-1, 1]. flow: (1, 2, S, S), mask and cover: (1, 1, S, S), see `Drawing`. target,
+    detail: what it was made for, and the portrait's.
     """
 
     image: Tensor
     flow: Tensor
     mask: Tensor
     target: Target
+    detail: float = 0.0
     cover: Tensor | None = None
 
 
@@ -92,9 +93,11 @@ class Networks:
                 structure = self._tensor(guidance_of(places[:68], face))
             else:
                 structure = self._structure(points, face, guidance)
-            reference = self.generator.encode_reference(self._picture(face), structure, points, layers)
+            picture = self._picture(face)
+            reference = self.generator.encode_reference(picture, structure, points, layers)
+            detail = float(fine_detail(picture))
         closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
-        return Portrait(image, square, canvas, face, places, reference, alpha, closeups)
+        return Portrait(image, square, canvas, face, places, reference, alpha, closeups, detail)
 
     def target(
         self,
@@ -141,7 +144,7 @@ class Networks:
             if finite or self.precision == torch.float32:
                 break
         flow, mask = (field[:, 0] for field in output.motions[-1])
-        generated = Generated(output.image, flow, mask, target, output.cover)
+        generated = Generated(output.image, flow, mask, target, portrait.detail, output.cover)
         return generated, GeneratorMemory(newest if finite else ())
 
     def close_up(self, target: Target, portrait: Portrait) -> tuple[Closeup, ...]:
@@ -156,7 +159,7 @@ class Networks:
             made = (*generated[:3], *(() if generated.cover is None else (generated.cover,)))
             image, flow, *others = (field.float().nan_to_num() for field in made)
             if self.generator.config.layered:
-                image = sharpen_moved(image, flow)
+                image = sharpen_moved(image, flow, generated.detail)
             face, *rest = (field.permute(0, 2, 3, 1) for field in (image, flow, *others))
             face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
             face, flow, mask, *cover = (x[0] for x in to_host((face, *rest)))

@@ -36,7 +36,7 @@ class Portrait:
     image: (H, W, 3) uint8 RGB. alpha: (H, W) uint8, None if opaque. square: where the face is in the image.
     canvas: what drawings are finished on. face: the crop, (S, S, 3) uint8. places: (70, 2) float32, landmarks
     and irises in pixels of the crop, x then y. reference: the crop encoded by the generator. closeups: mouth
-    and eyes encoded, None if nothing draws them.
+    and eyes encoded, None if nothing draws them. detail: the crop's (`fine_detail`).
     """
 
     image: Image
@@ -47,6 +47,7 @@ class Portrait:
     reference: Reference | OriginalReference
     alpha: Image | None = None
     closeups: CloseupReferences | None = None
+    detail: float = 0.0
 
     @property
     def points(self) -> NDArray[np.float32]:

@@ -42,7 +42,8 @@ def test_it_is_the_frame_of_the_stream(animator: Animator, head_picture):
     assert inside is not None
     assert after.drawing is not None
     assert np.array_equal(inside.output.motions[2].flow[0, 0].permute(1, 2, 0).numpy(), after.drawing.flow)
-    sharpened = sharpen_moved(inside.output.image, inside.output.motions[2].flow[:, 0])
+    flow, detail = inside.output.motions[2].flow[:, 0], state.portrait.detail
+    sharpened = sharpen_moved(inside.output.image, flow, detail)
     apart = np.abs(as_picture(sharpened[0]).astype(int) - made.image)
     assert np.median(apart) == 0  # the eyes are turned afterwards
     assert before is not None
