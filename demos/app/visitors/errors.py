@@ -93,5 +93,5 @@ def message_of(error: Exception | InputWarning, names: Mapping[str, str] | None 
     path, names = Path(error.subject), names or {}
     name = path.name if path.is_absolute() else error.subject
     shown = {Path(ours).name: theirs for ours, theirs in names.items()} | names
-    subject = shown.get(error.subject) or shown.get(name, name)
+    subject = shown.get(error.subject) or shown.get(name) or name
     return sentence(subject, error.reason, error.remedy)
