@@ -42,9 +42,9 @@ def prepare(arguments: list[str] | None = None) -> int:
     )
     add_options(parser, PrepareOptions)
     add_options(parser, BatchOptions, ("jobs", "ray"))
-    options = parser.parse_args(arguments)
 
     def work() -> None:
+        options = parser.parse_args(arguments)
         from .data.prepare.report import table
         from .data.prepare.run import prepare
 
@@ -100,9 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
         from .launch import describe_configs
 
         parser.epilog = f"configs:\n{describe_configs()}"
-    options = parser.parse_args(arguments)
 
     def work() -> None:
+        options = parser.parse_args(arguments)
         from .launch import launch
 
         launch(options, read_options(RunOptions, options))
@@ -147,11 +147,14 @@ def evaluate(arguments: list[str] | None = None) -> int:
     parser.add_argument("--perceptual", type=Path, help="SqueezeNet 1.0 weights (default: beside the data)")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="torchvision's AlexNet, for LPIPS")
     parser.add_argument("--inception", type=Path, metavar="FILE", help="a TorchScript Inception, for FID")
-    options = parser.parse_args(arguments)
-    work = _evaluate if options.task == "face" else _evaluate_pairs
-    work = _follow if options.follow else work
-    options.weights = options.weights or _SHIPPED[options.task]
-    return run_command("gfla-evaluate", lambda: work(options))
+
+    def work() -> None:
+        options = parser.parse_args(arguments)
+        options.weights = options.weights or _SHIPPED[options.task]
+        measure = _evaluate if options.task == "face" else _evaluate_pairs
+        (_follow if options.follow else measure)(options)
+
+    return run_command("gfla-evaluate", work)
 
 
 def _follow(options: argparse.Namespace) -> None:

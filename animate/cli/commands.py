@@ -2,6 +2,8 @@
 
 import argparse
 
+from .options import run
+
 COMMANDS = {
     "gfla-animate": "make a portrait move like the person in a video",
     "gfla-edit": "change a portrait's pose and expression by numbers",
@@ -27,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         description="Animate portraits. The commands, each with a --help of its own:\n\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args(arguments)
-    parser.print_help()
-    return 0
+
+    def show() -> None:
+        parser.parse_args(arguments)
+        parser.print_help()
+
+    return run(show)

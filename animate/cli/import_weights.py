@@ -22,8 +22,7 @@ _SHOWN, _LONGEST = 5, 80  # extra names that are told, and letters of each
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (default: the command line's); returns the exit code."""
-    options = _parser().parse_args(arguments)
-    return run(lambda: _import(options))
+    return run(lambda: _import(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ _WORDS = (  # of what has neither a type nor a number for it: torch, the dynamic
     "cannot allocate memory",
     "failed to map segment",
     "can't start new thread",
+    "could not create a primitive",
 )
 _CV2_NO_MEMORY = -4
 

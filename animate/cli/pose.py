@@ -77,7 +77,7 @@ def _pose(options: argparse.Namespace) -> None:
     if seed is not None:
         image, own = _puppet(seed)
     else:
-        image, _ = read_image(options.source)
+        image, _ = read_image(options.source, show_warning)
         own = read_own_pose(options.source, options.source_pose)
     poses = _sequence(options.poses) if options.poses in SEQUENCES else read_poses(options.poses)
     if not options.as_is:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..errors import InputError
 from ..io.paths import OUTPUTS, check_not_input, existing_file, new_file
 from ..options import AnimateOptions, ModelOptions
-from .options import Bar, add_options, add_quiet, add_view, check_view, run, seeded
+from .options import Bar, add_options, add_quiet, add_view, check_view, run, seeded, show_warning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def _turn(options: argparse.Namespace) -> None:
     from ..synthetic.puppets import choose_solid, draw_solid
 
     if seed is None:
-        image, _ = read_image(options.source)
+        image, _ = read_image(options.source, show_warning)
     else:
         image = draw_solid(choose_solid(seed), options.azimuth, options.elevation, (256, 256)).image
     poser = Poser.from_pretrained(options.weights, "view", options.device)

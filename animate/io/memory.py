@@ -34,8 +34,9 @@ def return_memory() -> None:
 
 
 def check_memory(error: FFmpegError) -> None:
-    """MemoryError if FFmpeg failed because no memory is left; a damaged file may ask for any amount of it."""
-    if error.errno != errno.ENOMEM:
+    """MemoryError if FFmpeg failed because no memory is left, for its threads too; a damaged file may ask for
+    any amount of it."""
+    if error.errno not in (errno.ENOMEM, errno.EAGAIN):
         return
     bytearray(_LEFT)
 

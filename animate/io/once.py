@@ -95,7 +95,12 @@ def as_file(path: str | os.PathLike) -> Iterator[Path]:
     ):
         shutil.copyfileobj(kept, file)
         file.flush()
-        yield Path(file.name)
+        try:
+            yield Path(file.name)
+        except InputError as error:  # nobody knows that file
+            if error.subject != file.name:
+                raise
+            raise InputError(path, error.reason, error.remedy) from error
 
 
 class _Kept(io.RawIOBase):

@@ -21,7 +21,9 @@ def local_path(name: str | os.PathLike) -> Path:
 
 
 def existing_file(path: str | os.PathLike) -> Path:
-    """`path` as a Path; InputError if it is missing, empty, unreadable or no regular file."""
+    """`path` as a Path; InputError if it is an address, missing, empty, unreadable or no regular file."""
+    if is_url(path):
+        raise InputError(path, "an address, and a file is needed here", "download it first")
     path = local_path(path)
     try:
         kind = path.stat().st_mode

@@ -1,6 +1,7 @@
 """Picture files recognised and opened: what Pillow reads, HEIC where its extra is installed, float TIFF."""
 
 import logging
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,13 +13,18 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from ..errors import InputError, InputWarning, Warn
 
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 _AVIF = {b"avif", b"avis"}
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ANIMATION = "an animation, of which the first picture is taken; a video, such as mp4, is taken whole"
+_SEVERAL: dict[str, str] = dict.fromkeys(("GIF", "PNG", "WEBP", "AVIF"), _ANIMATION)
+_SEVERAL |= {"TIFF": "it has several pages, of which the first is taken"}
 _END_OF_JPEG = b"\xff\xd9"
+_PLANAR = 284  # the tag
 _LIGHT = 16  # floats up to this are of 0..1, with highlights above; of 0..255 they would be all black
 
 
@@ -47,10 +53,13 @@ def open_picture(path: Path, formats: tuple[str, ...] | None = None) -> Image.Im
 def read_upright(path: Path, warn: Warn) -> tuple[Image.Image, Image.Image]:
     """The whole picture turned as its EXIF tag says, and as it was opened, with its headers.
 
-    warn: told of a JPEG whose last bytes are missing. InputError if it is none or cannot be decoded.
+    warn: told of a JPEG whose last bytes are missing, and of an animation or pages: the first is read.
+    InputError if it is none or cannot be decoded.
     """
     try:
         with _quiet_decoders(), open_picture(path) as opened:
+            if _has_more(opened):
+                warn(InputWarning(path.name, _SEVERAL[opened.format or ""]))
             try:
                 opened.load()
             except OSError:
@@ -66,7 +75,8 @@ def read_upright(path: Path, warn: Warn) -> tuple[Image.Image, Image.Image]:
     except InputError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
-        raise InputError(path, f"the picture is damaged and cannot be decoded ({error})") from None
+        why = " ".join(str(error).split())  # some are lines
+        raise InputError(path, f"the picture is damaged and cannot be decoded ({why})") from None
 
 
 def is_picture(path: Path) -> bool:
@@ -92,6 +102,16 @@ def is_heic(path: Path) -> bool:
     box = head[8 : min(int.from_bytes(head[:4], "big"), 64)]
     brands = {box[at : at + 4] for at in range(0, len(box), 4) if at != 4}
     return bool(brands & _HEIC) or (b"mif1" in brands and not brands & _AVIF)
+
+
+def _has_more(opened: Image.Image) -> bool:
+    """Whether it is the first of several pictures that belong together, and not a gain map or a preview."""
+    if opened.format not in _SEVERAL:
+        return False
+    try:
+        return getattr(opened, "is_animated", False)
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error):  # a damaged second one
+        return True
 
 
 @contextmanager
@@ -124,7 +144,11 @@ def _read_float_tiff(path: Path) -> Image.Image:
         is_tiff = file.read(4) in _TIFF
     values = None
     if is_tiff:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        content = path.read_bytes()
+        if _is_planar(content):
+            remedy = "save it with its channels interleaved"
+            raise InputError(path, "a float TIFF with one plane for each colour", remedy) from None
+        data = np.frombuffer(content, np.uint8)
         with suppress(cv2.error), _quiet_decoders():
             values = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 3 or values.shape[2] not in (3, 4):
@@ -133,6 +157,18 @@ def _read_float_tiff(path: Path) -> Image.Image:
     bytes_ = to_bytes(values)
     order = cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
     return Image.fromarray(cv2.cvtColor(bytes_, order))
+
+
+def _is_planar(content: bytes) -> bool:
+    """Whether a TIFF stores colour by colour, which OpenCV takes for pixel by pixel."""
+    try:
+        tags = ImageFileDirectory_v2(content[:8])
+        file = BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        return tags.get(_PLANAR) == 2
+    except (SyntaxError, ValueError, OSError, struct.error):
+        return False
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:

@@ -3,9 +3,8 @@
 import os
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, dropwhile
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +16,9 @@ from ..errors import InputError, Warn, ignore
 from ..io.memory import tune_allocator
 from ..io.timecode import Span, clock, exact
 from ..options import AudioTrack
-from .clock import (
+from .frame import Frame
+from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
+from .packets.clock import (
     SAMPLE,
     SteadyClock,
     beginning,
@@ -27,11 +28,10 @@ from .clock import (
     stream_duration,
     timed_by_decoding,
 )
-from .frame import Frame
-from .inputs import Camera, Input, picture_stream, picture_streams, sound_streams
+from .packets.salvage import Salvage
+from .packets.seek import seek_key_frame
 from .picture.color import RgbConverter
 from .picture.crop import declared_crop
-from .salvage import Salvage
 from .webp import AnimatedWebp, is_webp
 
 _KEPT = 64 << 20  # bytes of packets that are looked at beforehand
@@ -103,7 +103,8 @@ class VideoReader:
                 self._container.close()
             raise
 
-    def _open(self, container: InputContainer, start, end) -> None:
+    def _open(self, container: InputContainer, start, end, *, whole: bool = False) -> None:
+        """whole: begin at the beginning, whatever `start` is."""
         self._stream = stream = picture_stream(container, self.name, self._picture)
         self.sounds = sound_streams(container, self.name, self._track)
         assert stream.time_base is not None
@@ -113,18 +114,23 @@ class VideoReader:
         self._duration = stream_duration(container, stream)
         self._count: int | None = stream.frames or None
         self._range(start, end)
-        if self._from is not None and self.input.path:
-            before = self._from - Fraction(1, 5)  # B-frames: a key frame may be stored before its time
-            with suppress(FFmpegError):  # a stream without an index is read from its beginning
-                container.seek(int(before / self.time_base), stream=stream)
+        sought = self._from is not None and self.input.path is not None and not whole
+        if sought and self._from is not None and not seek_key_frame(container, stream, self._from):
+            container.close()
+            self._container = again = self.input.open()
+            self._open(again, start, end, whole=True)
+            return
         early: list[av.Packet] = []
-        packets = self._demux(container)
+        steady = SteadyClock(container, sought=sought)
+        packets = self._demux(container, steady)
+        if sought:  # FFmpeg goes to any packet where there is no index
+            packets = dropwhile(lambda packet: packet.size and not packet.is_keyframe, packets)
         if not self.input.live and not is_rate_plausible(stream):
             early, packets = _look_ahead(packets)
-        by_decoding = timed_by_decoding(container)
+        by_decoding, self._untimed = timed_by_decoding(container), has_no_times(container)
         times = [packet.dts if by_decoding or packet.pts is None else packet.pts for packet in early]
         self.rate: Fraction = believable_rate(stream, [at for at in times if at is not None])
-        self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding)
+        self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding, steady)
         self._decoded = self._decode(self._salvage)
         self._first = next(self._decoded, None)
 
@@ -138,6 +144,7 @@ class VideoReader:
         self.has_alpha = animation.has_alpha
 
     def _range(self, start: Fraction | float | None, end: Fraction | float | None) -> None:
+        self._asked = start, end
         self._from = None if start is None else self.zero + exact(start)
         self.until = None if end is None else self.zero + exact(end)
 
@@ -150,8 +157,6 @@ class VideoReader:
             raise InputError(self.name, f"there is no frame {asked}; it lasts {length}")
         height, width = self._first.image.shape[:2]
         self.size = (width, height)
-        if self._container and has_no_times(self._container):
-            self.zero = self.began = self._first.seconds
         self.origin = self.zero if start is None else self._first.seconds
         self.frames = self._estimate()
 
@@ -190,10 +195,9 @@ class VideoReader:
         self._queue_sound = False
         self.sound_packets.clear()
 
-    def _demux(self, container: InputContainer) -> Iterator[av.Packet]:
+    def _demux(self, container: InputContainer, clock: SteadyClock) -> Iterator[av.Packet]:
         """The video packets on a steady clock; of an input that can be read only once the sound packets are
         queued."""
-        clock = SteadyClock(container)
         queued = {stream.index for stream in self.sounds} if not self.input.path else ()
         read = [self._stream, *(container.streams.audio if clock.active else self.sounds if queued else ())]
         for packet in container.demux(read):
@@ -224,8 +228,11 @@ class VideoReader:
             if pts is None or (last_pts is not None and pts <= last_pts):  # raw and broken streams
                 step = max(1, round(1 / self.rate / self.time_base))
                 pts = round(self.zero / self.time_base) if last_pts is None else last_pts + step
-            last_pts = pts
             seconds = pts * self.time_base
+            if last_pts is None and self._untimed:
+                self.zero = self.began = seconds
+                self._range(*self._asked)
+            last_pts = pts
             if self.until is not None and seconds >= self.until:
                 break
             if self._wanted(seconds):

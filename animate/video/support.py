@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from .formats import Codec, Container
 
 _STANDARD = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_MIXED_UP = {("libopus", "5.0"), ("libopus", "6.1")}  # FFmpeg gives it their channels in another order
 _TRIED = 3
 """Frames: the second and the third refer to others."""
 _NEAR = 8.0
@@ -77,11 +78,12 @@ def is_lossless(codec: str) -> bool:
 
 def open_layout(encoder: str, layout: AudioLayout, rate: int) -> AudioLayout:
     """The layout with which `encoder` keeps most of the channels: the same, the standard one of as many
-    channels, or stereo. AAC has no side channels: decoders would not know where such are."""
+    channels or of one more, or stereo. AAC has no side channels: decoders would not know where such are."""
     standard = _STANDARD.get(layout.nb_channels)
-    same = layout.name.removesuffix("(side)") if encoder == "aac" else layout.name
-    for name in (same, standard):
-        if name and _opens(encoder, name, rate):
+    aside = layout.name.removesuffix("(side)")
+    more = _STANDARD.get(layout.nb_channels + 1)
+    for name in (aside if encoder == "aac" else layout.name, aside, standard, more):
+        if name and (encoder, name) not in _MIXED_UP and _opens(encoder, name, rate):
             return AudioLayout(name)
     return AudioLayout("mono" if layout.nb_channels == 1 else "stereo")
 

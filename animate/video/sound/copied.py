@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 from av.container import OutputContainer
 
+from ..packets.clock import packet_ticks
 from .padding import add_copied_stream, leave_out
 from .range import LEAD, Edits, SoundRange
 
@@ -90,7 +91,7 @@ class CopiedTrack:
 
     def _samples(self, packet: av.Packet, cut: int) -> int:
         """How many of a packet are heard, of which `cut` are left out at the end."""
-        said = round((packet.duration or 0) * packet.time_base * self._rate)
+        said = round(packet_ticks(packet) * packet.time_base * self._rate)
         if packet.time_base == Fraction(1, self._rate) and said:
             return said
         if self._pcm_bits:

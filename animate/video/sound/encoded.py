@@ -9,6 +9,7 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 
+from ..packets.clock import packet_ticks
 from ..support import open_layout
 from .range import LEAD, SoundRange
 
@@ -58,7 +59,7 @@ class EncodedTrack:
         within, tick = self._within, packet.time_base
         self._parted = self._parted or packet.is_discard
         if packet.pts is not None:
-            begin, length = packet.pts * tick, (packet.duration or 0) * tick
+            begin, length = packet.pts * tick, packet_ticks(packet) * tick
             if within.until is not None and begin >= within.until:
                 return
             if (within.cut_start or packet.is_discard) and begin + length <= within.origin - LEAD:

@@ -12,8 +12,8 @@ from av.stream import Discard, Disposition
 
 from ...errors import InputWarning, Warn, ignore
 from ...io.timecode import clock
-from ..clock import SteadyClock
 from ..formats import Output
+from ..packets.clock import SteadyClock
 from ..reader import VideoReader
 from ..support import holds_sound, is_lossless
 from .copied import CopiedTrack
@@ -167,7 +167,9 @@ class Sound:
 
     def _demux(self, own: InputContainer) -> Iterator[av.Packet]:
         """The packets of the file's sound, on the clock that the pictures have."""
-        clock = SteadyClock(own, lambda at: self._tell(at - self._range.origin, _STEPS))
+        clock = SteadyClock(
+            own, lambda at: self._tell(at - self._range.origin, _STEPS), sought=self._range.cut_start
+        )
         read = [own.streams[index] for index in self._tracks]
         if clock.active:
             read = [own.streams[self._reader.picture_index], *own.streams.audio]

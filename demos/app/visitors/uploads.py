@@ -12,8 +12,8 @@ from gfla.animate import InputError
 from gfla.animate.io.paths import existing_file
 from gfla.animate.io.picture_files import open_picture
 from gfla.animate.io.timecode import clock
-from gfla.animate.video.clock import duration
 from gfla.animate.video.inputs import picture_streams
+from gfla.animate.video.packets.clock import duration
 from gfla.animate.video.webp import DEFAULT_MS
 from gfla.demos.app.visitors.limits import Limits
 from PIL import Image, UnidentifiedImageError

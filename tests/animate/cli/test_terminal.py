@@ -6,6 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from importlib import import_module
+from pathlib import Path
 
 import cv2
 import pytest
@@ -53,6 +56,21 @@ def test_without_stderr_only_the_result_is_on_stdout():
     assert (done.returncode, done.stdout) == (0, b"result\n")
     done = shell("2>&-", "--wrong")
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+SCRIPTS = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_command_says_on_stdout_what_is_wrong(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    module, _, function = SCRIPTS[name].partition(":")
+    main = getattr(import_module(module), function)
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(SystemExit) as caught:
+        main(["--there-is-no-such-option"])
+    assert (caught.value.code, capsys.readouterr().out) == (2, "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
@@ -173,6 +191,7 @@ def test_a_terminal_may_ask_for_plain_lines(monkeypatch: pytest.MonkeyPatch):
 
 def test_too_little_memory_is_said_as_such(capsys: pytest.CaptureFixture[str]):
     errors = [MemoryError(), OSError(errno.ENOMEM, "x"), RuntimeError("can't start new thread")]
+    errors.append(RuntimeError("could not create a primitive"))  # of oneDNN, without room for its code
     for error in errors:
         assert lacks_memory(error)
 

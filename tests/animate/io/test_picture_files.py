@@ -1,5 +1,6 @@
 """HEIC with and without its extra, pictures without their end, floats: read, or one sentence that helps."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -57,8 +58,9 @@ def test_heic_without_its_extra_names_it(tmp_path: Path, monkeypatch: pytest.Mon
 def test_damaged_heic_is_a_sentence(tmp_path: Path):
     path = write_heic(tmp_path / "a.heic", Image.fromarray(PICTURE))
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(InputError, match=r"a\.heic: the picture is damaged"):
+    with pytest.raises(InputError, match=r"a\.heic: the picture is damaged") as caught:
         read_image(path)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
@@ -80,6 +82,37 @@ def test_a_jpeg_without_its_end_is_read_with_a_warning(tmp_path: Path, options: 
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.avif", "a.tif"])
+def test_of_an_animation_the_first_picture_is_read_and_it_is_said(tmp_path: Path, name: str):
+    path, told = tmp_path / name, list[InputWarning]()
+    colours = ((200, 0, 0), (0, 200, 0), (0, 0, 200))
+    pictures = [Image.new("RGB", (32, 32), colour) for colour in colours]
+    pictures[0].save(path)
+    read_image(path, told.append)
+    assert told == []
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    image, _ = read_image(path, told.append)
+    assert np.abs(image.astype(int) - colours[0]).max() < 8
+    assert ["the first" in warning.reason for warning in told] == [True]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_an_animation_that_is_cut_off_anywhere(tmp_path: Path, name: str):
+    """Pillow finds no byte, or half a number, where it looks for the second picture."""
+    path = tmp_path / name
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ((200, 0, 0), (0, 200, 0))]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    data, read = path.read_bytes(), 0
+    for end in range(1, len(data)):
+        path.write_bytes(data[:end])
+        try:
+            read_image(path)
+            read += 1
+        except InputError:
+            pass
+    assert read > 0 or name == "a.webp"
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_float_tiff(tmp_path: Path, dtype: type):
     """Floats of 0..1, with highlights above and values that are none; of 0..255; grey and in colour."""
@@ -95,6 +128,18 @@ def test_float_tiff(tmp_path: Path, dtype: type):
     assert cv2.imwrite(str(tmp_path / "rgb.tif"), (PICTURE[..., ::-1] / 255).astype(dtype))
     assert not is_video(tmp_path / "rgb.tif")
     assert np.array_equal(read_image(tmp_path / "rgb.tif")[0], PICTURE)
+
+
+def test_a_float_tiff_colour_by_colour_is_a_sentence(tmp_path: Path):
+    """OpenCV reads its planes as if they were pixels."""
+    path = tmp_path / "planes.tif"
+    assert cv2.imwrite(str(path), (PICTURE[..., ::-1] / 255).astype(np.float32))
+    data = path.read_bytes()
+    entry = struct.pack("<HHI", 284, 3, 1)  # the tag of how planes are stored: one number of 16 bits
+    assert data.count(entry + b"\1\0") == 1
+    path.write_bytes(data.replace(entry + b"\1\0", entry + b"\2\0"))
+    with pytest.raises(InputError, match=r"planes\.tif: a float TIFF with one plane for each colour"):
+        read_image(path)
 
 
 def test_whole_numbers_of_32_bits(tmp_path: Path):

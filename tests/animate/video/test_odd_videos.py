@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -147,3 +149,27 @@ def test_an_encoder_leaves_the_thread_its_priority(tmp_path: Path):
         writer.write(Frame(np.zeros((64, 96, 3), np.uint8), 0, Fraction(1, 25)))
         assert os.sched_getscheduler(0) == before
     assert os.sched_getscheduler(0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds at once")
+def test_a_limit_of_memory_is_not_blamed_on_the_video(make_video: MakeVideo):
+    """FFmpeg's threads then cannot start, which it tells by another number than that of memory."""
+    code = """
+import resource, sys
+from pathlib import Path
+from gfla.animate import VideoReader
+with VideoReader(sys.argv[1]) as reader:
+    assert len(list(reader)) == 8
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (4096 * pages + 20_000_000, -1))
+try:
+    with VideoReader(sys.argv[1]) as reader:
+        print(len(list(reader)))
+except MemoryError:
+    print("memory")
+"""
+    source = make_video("a.mp4", pts=range(8))
+    done = subprocess.run(
+        [sys.executable, "-c", code, source], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) in (("memory\n", ""), ("8\n", ""))

@@ -15,6 +15,7 @@ import pytest
 from gfla.animate import InputError, VideoReader
 from gfla.animate.io import once
 from gfla.animate.io.once import as_file, index_is_last, keep, readable
+from gfla.animate.io.paths import existing_file
 
 READ = """
 import sys
@@ -140,3 +141,13 @@ def test_a_portrait_may_be_a_pipe(tmp_path: Path):
     assert not file.exists()
     with as_file(file) as same:
         assert same == file
+
+
+def test_an_empty_pipe_is_named_itself(tmp_path: Path):
+    pipe = tmp_path / "portrait"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(b""))
+    writer.start()
+    with pytest.raises(InputError, match=r"/portrait: the file is empty"), as_file(pipe) as file:
+        existing_file(file)
+    writer.join()

@@ -148,6 +148,7 @@ def packets(path: Path) -> list[bytes]:
         ("5.1(side)", "out.webm", 6, ["opus"]),
         ("5.1(side)", "out.mp4", 6, ["aac"]),
         ("7.1", "out.webm", 8, ["opus"]),
+        ("quad(side)", "out.webm", 4, ["opus"]),
         ("7.1(wide)", "out.mp4", 8, ["aac"]),
         ("hexadecagonal", "out.mp4", 2, ["16 channels mixed to 2"]),
         ("hexadecagonal", "out.mkv", 16, []),
@@ -164,6 +165,30 @@ def test_channels_are_kept_and_a_downmix_is_said(
         assert sound.channels == kept
         assert sound.layout.name == "5.1" or kept != 6  # which decoders can tell
     assert [reason.endswith(end) for reason, end in zip(reasons, said, strict=True)] == [True] * len(said)
+
+
+@pytest.mark.parametrize(("layout", "count"), [("5.0", 5), ("6.1", 7), ("7.1", 8)])
+def test_every_channel_goes_to_its_place(tmp_path: Path, layout: str, count: int):
+    """A tone of its own in each; FFmpeg's own conversion to Opus exchanges those of 5.0 and 6.1."""
+    source, target = tmp_path / "in.mkv", tmp_path / "out.webm"
+    tones = "|".join(f"0.1*sin(2*PI*{300 + 100 * n}*t)" for n in range(count))
+    sound = f"aevalsrc='{tones}':sample_rate=48000:duration=0.5:channel_layout='{layout}'"
+    picture = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=0.5")
+    convert(sound, source, *picture, "-c:a", "flac", before=("-f", "lavfi"))
+    through(source, target)
+    with av.open(str(target)) as container:
+        channels = container.streams.audio[0].channels
+    command = [ffmpeg(), "-v", "error", "-i", target, "-map", "0:a", "-c:a", "pcm_f32le", "-f", "f32le", "-"]
+    played = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+    played = played.reshape(-1, channels).T
+    heard = [int(np.abs(np.fft.rfft(each[4800:14400])).argmax()) * 5 for each in played]
+    wanted = [300 + 100 * n for n in range(count)]
+    if layout == "5.0":
+        wanted.insert(3, 0)  # a low-frequency channel without a sound
+        heard[3] = 0 if np.abs(played[3]).max() < 0.01 else heard[3]
+    if layout == "6.1":  # its centre behind becomes the two behind
+        wanted[4:5] = [wanted[4], wanted[4]]
+    assert heard == wanted
 
 
 @pytest.fixture

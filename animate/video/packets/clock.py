@@ -10,6 +10,9 @@ from fractions import Fraction
 import av
 from av.container import Container, InputContainer
 
+from ...errors import InputError
+from ...io.timecode import parse_time
+
 _DISCONTINUOUS, _NO_TIMES = 0x0200, 0x0080  # AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
 _INDEXED = "mov"  # its times come from an index and an edit list, which may step back on purpose
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same for a break in the clock
@@ -36,10 +39,21 @@ def duration(container: InputContainer) -> Fraction | None:
 
 def stream_duration(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
     """How long the stream is, seconds, or else the container's content; None if neither says."""
+    whole = duration(container)
     if not stream.duration or not stream.time_base:
-        return duration(container)
+        end = _said_in_tags(stream)
+        start = (stream.start_time or 0) * (stream.time_base or 0)
+        return end - start if whole and end and start < end < start + whole else whole
     start = (stream.start_time or 0) * stream.time_base
     return _less_start(container, stream.duration * stream.time_base, start)
+
+
+def _said_in_tags(stream: av.VideoStream) -> Fraction | None:
+    """When a track of Matroska ends, seconds, as programs that write it note."""
+    try:
+        return parse_time(stream.metadata["DURATION"])
+    except (KeyError, InputError):
+        return None
 
 
 def promised_end(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
@@ -63,7 +77,8 @@ def last_indexed(container: InputContainer, stream: av.VideoStream) -> int | Non
 def _less_start(container: InputContainer, length: Fraction, start: Fraction) -> Fraction:
     """A container's `length`, without what lies before `start` where it counts from 0 of its clock."""
     fragmented = _is_indexed(container) and not any(stream.frames for stream in container.streams.video)
-    from_zero = container.format.name in _TO_THE_END or fragmented
+    unsaid = container.format.name == "flv" and start > length / 2  # FFmpeg takes its last packet's time
+    from_zero = container.format.name in _TO_THE_END or fragmented or unsaid
     return length - start if from_zero and length > start else length
 
 
@@ -71,9 +86,14 @@ def _is_indexed(container: Container) -> bool:
     return _INDEXED in container.format.name.split(",")
 
 
+def promises_for_all(container: InputContainer) -> bool:
+    """Whether every stream says how long the file is, however long it is itself."""
+    return container.format.name == "asf"
+
+
 def length_slack(container: InputContainer) -> Fraction:
-    """By how many seconds a stream may be shorter than it says: in ASF all say how long the file is."""
-    return Fraction(container.format.name == "asf")
+    """By how many seconds what came may be shorter than what was promised."""
+    return Fraction(promises_for_all(container))
 
 
 def has_no_times(container: InputContainer) -> bool:
@@ -97,9 +117,9 @@ def believable_rate(stream: av.VideoStream, times: Iterable[int]) -> Fraction:
     others = (stream.guessed_rate, stream.base_rate, stream.codec_context.framerate)
     declared = [Fraction(rate) for rate in others if rate]
     at = sorted(set(times))
-    if len(at) < 3 or stream.time_base is None:
-        plausible = [rate for rate in (average, *declared) if rate and rate <= _PLAUSIBLE]
-        return Fraction(next(iter(plausible), None) or average or next(iter(declared), 25))
+    plausible = [Fraction(rate) for rate in (average, *declared) if rate and rate <= _PLAUSIBLE]
+    if stream.time_base is None or len(at) < 2 or (len(at) == 2 and plausible):
+        return plausible[0] if plausible else Fraction(25)
     measured = (len(at) - 1) / ((at[-1] - at[0]) * stream.time_base)
     if average and average <= measured * 3 / 2:
         return Fraction(average)
@@ -107,40 +127,74 @@ def believable_rate(stream: av.VideoStream, times: Iterable[int]) -> Fraction:
     return near[0] if near else measured.limit_denominator(1001)
 
 
+def packet_ticks(packet: av.Packet) -> int:
+    """How long a packet says it lasts, ticks; 0 if it does not, or a negative time: where recordings in Ogg
+    are glued together FFmpeg takes such for one of 32 bits without a sign."""
+    ticks = max(packet.duration or 0, 0)
+    negative = ticks >> 31 == 1 and packet.stream.container.format.name == "ogg"
+    return 0 if negative else ticks
+
+
 class SteadyClock:
     """Moves packets to where they are played: a clock that jumps goes on instead.
 
     Call it with every packet of pictures and sound in the file's order; it changes their times. Where a
     recording begins again its clock steps back, a broadcast's also leaps ahead, a counter overflows. told:
-    called once with the time, seconds, of the first jump.
+    called once with the time, seconds, of the first jump. sought: they do not come from the beginning.
+
+    furthest: up to which time packets came, seconds, None before the first. jumped: whether any clock did.
     """
 
-    def __init__(self, container: InputContainer, told: Callable[[Fraction], object] | None = None):
+    def __init__(
+        self,
+        container: InputContainer,
+        told: Callable[[Fraction], object] | None = None,
+        sought: bool = False,
+    ):
         self.active = not _is_indexed(container)
-        self._ahead = _AHEAD if container.format.flags & _DISCONTINUOUS else _OVERFLOW
+        self._discontinuous = bool(container.format.flags & _DISCONTINUOUS)
+        self._ahead = _AHEAD if self._discontinuous else _OVERFLOW
         self._next: dict[int, tuple[Fraction, Fraction]] = {}  # by stream: last time and end, seconds
+        self._before: dict[int, Fraction] = {}  # by stream that did not jump with others
         self._shift = Fraction(0)
+        self._begin = beginning(container) if self._discontinuous and not sought else None
+        self.furthest: Fraction | None = None
+        self.jumped = False
         self._told = told
 
     def __call__(self, packet: av.Packet) -> None:
         """Shift the packet's times in place."""
         if not self.active or packet.dts is None:
-            self._move(packet)
+            self._move(packet, self._shift)
             return
-        tick = packet.time_base
-        now = packet.dts * tick + self._shift
-        last, expected = self._next.get(packet.stream.index, (now, now))
-        if now + _BACK < last or abs(now - expected) > self._ahead:
-            self._shift += expected - now
-            now = expected
-            if self._told:
+        tick, stream, shift = packet.time_base, packet.stream.index, self._shift
+        at = packet.dts * tick
+        begin = at + shift if self._begin is None else self._begin  # Ogg counts some streams from 0 alone
+        last, expected = self._next.get(stream, (at + shift, begin))
+        before = self._before.pop(stream, shift)
+        nearer = abs(at + before - expected) < abs(at + shift - expected)
+        if nearer and not self._jumps(at + before, last, expected):
+            shift = self._before[stream] = before  # a parser held it back over the jump, or it has none
+        elif self._jumps(at + shift, last, expected):
+            others = self._next.keys() - self._before.keys() - {stream}
+            self._before |= dict.fromkeys(others, shift)
+            shift = self._shift = expected - at
+            self.jumped = True
+            if self._told and stream in self._next:
                 self._told(expected)
                 self._told = None
-        self._next[packet.stream.index] = (now, now + (packet.duration or 0) * tick)
-        self._move(packet)
+        end = at + shift + packet_ticks(packet) * tick
+        self._next[stream] = (at + shift, end)
+        self.furthest = end if self.furthest is None else max(self.furthest, end)
+        if self._begin is not None:  # a stream that comes late begins late
+            self._begin = max(self._begin, self.furthest - self._ahead)
+        self._move(packet, shift)
 
-    def _move(self, packet: av.Packet) -> None:
-        if self._shift:
-            ticks = round(self._shift / packet.time_base)
+    def _jumps(self, now: Fraction, last: Fraction, expected: Fraction) -> bool:
+        return now + _BACK < last or abs(now - expected) > self._ahead
+
+    def _move(self, packet: av.Packet, shift: Fraction) -> None:
+        if shift:
+            ticks = round(shift / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks

@@ -12,9 +12,16 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ..io.memory import check_memory
-from ..io.timecode import Span, join_spans
-from .clock import last_indexed, length_slack, promised_end
+from ...io.memory import check_memory
+from ...io.timecode import Span, join_spans
+from .clock import (
+    SteadyClock,
+    last_indexed,
+    length_slack,
+    packet_ticks,
+    promised_end,
+    promises_for_all,
+)
 
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # their packets may hold references that are never shown
 
@@ -34,14 +41,16 @@ class Salvage:
         start: Fraction | None = None,
         decoder: av.VideoCodecContext | None = None,
         by_decoding: bool = False,
+        clock: SteadyClock | None = None,
     ):
         """packets: the stream's, as they are read. start: report no loss before it, seconds. decoder: used
-        instead of the stream's own. by_decoding: the packets have no times of presentation."""
+        instead of the stream's own. by_decoding: the packets have no times of presentation. clock: through
+        which the packets come."""
         assert stream.time_base is not None
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= Flags.output_corrupt  # damaged frames come out, marked
         self._packets, self._stream, self._tick = packets, stream, stream.time_base
-        self._decoder, self._by_decoding = decoder, by_decoding
+        self._decoder, self._by_decoding, self._clock = decoder, by_decoding, clock
         self._usual = max(1, round(1 / rate / self._tick))  # ticks of a packet without a duration
         self._longest = 0  # ticks from a frame to the next
         self._waiting: list[_Waiting] = []  # heap of packets not yet decoded
@@ -59,6 +68,8 @@ class Salvage:
     def frames(self) -> Generator[av.VideoFrame]:
         """All frames that decode, in order."""
         for packet in self._read():
+            if self._is_header(packet):
+                continue
             waiting = self._expect(packet)
             try:
                 decoded = self._decoder.decode(packet) if self._decoder else packet.decode()
@@ -77,6 +88,10 @@ class Salvage:
             self._lose(self._passed[-1])
         self._ran_out = True
 
+    def _is_header(self, packet: av.Packet) -> bool:
+        """Whether it is no picture but a header of Theora, as where recordings are glued together."""
+        return self._stream.codec_context.name == "theora" and packet.size > 0 and bytes(packet)[0] > 127
+
     def _expect(self, packet: av.Packet) -> "_Waiting | None":
         """Note a packet that is to become a frame."""
         self._last_dts = packet.dts if packet.dts is not None else self._last_dts
@@ -85,8 +100,9 @@ class Salvage:
         at = packet.dts if self._by_decoding else packet.pts
         if at is None or packet.is_discard:
             return None
-        known = 8 * (packet.duration or 0) >= self._usual  # one tick is no frame's length
-        waiting = _Waiting(at, packet.duration if known and packet.duration else self._usual, known)
+        ticks = packet_ticks(packet)
+        known = 8 * ticks >= self._usual  # one tick is no frame's length
+        waiting = _Waiting(at, ticks if known else self._usual, known)
         if not self._by_decoding:
             heapq.heappush(self._waiting, waiting)
         self._missing += 1
@@ -103,10 +119,15 @@ class Salvage:
         end = promised_end(container, self._stream) if self._ran_out else None
         if self._indexed is not None and (self._last_dts or 0) >= self._indexed:
             end = None  # all is there: an edit list may show the last picture for longer
+        if self._clock and self._clock.jumped:
+            end = None  # it was said of another clock
         if end is not None and self._last_end is not None:
             promised = round(end / self._tick)
             slack = max(2 * self._usual, 2 * self._longest, length_slack(container) / self._tick)
-            if promised - self._last_end > slack:  # the file is shorter than its index says
+            came = self._last_end
+            if promises_for_all(container) and self._clock and self._clock.furthest is not None:
+                came = max(came, round(self._clock.furthest / self._tick))
+            if promised - came > slack:  # the file is shorter than its index says
                 spans.append(Span(self._last_end * self._tick, promised * self._tick))
                 spans.extend(self._gaps())
         return join_spans(spans)
