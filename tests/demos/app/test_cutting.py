@@ -54,7 +54,7 @@ def test_a_cut_counts_its_frames(visit, driver):
 
 def test_a_stopped_cut_leaves_no_file_and_may_be_made_again(visit, driver):
     counted = []
-    with pytest.raises(Cancelled, match="Stopped while the driver was cut: nothing was rendered"):
+    with pytest.raises(Cancelled, match="Stopped while the driver was cut; nothing was rendered"):
         crop_video(
             visit,
             driver,
@@ -148,5 +148,5 @@ def test_stop_reaches_the_cut_of_a_render(visit, driver, tmp_path):
     assert 'aria-valuenow="30"' in lines[-2]
     assert "Stopped while the driver was cut" in last[6]
     assert players == [gr.skip()] * len(players)
-    assert [button.visible for button in last[2:4]] == [True, False]
+    assert [button["visible"] for button in last[2:4]] == [True, False]
     assert left_in(visit) == []
