@@ -134,19 +134,20 @@ def test_stop_reaches_the_cut_of_a_render(visit, driver, tmp_path):
     )
     sent = {"path": str(driver), "orig_name": "You (1).mov"}
     given = None, sent, "", None, FRAMED, None, True, 0, "MP4", *default_values()
-    lines, players, last = [], [], ()
+    lines, rows = [], []
     visit.cutting.acquire()  # as if the preview were cutting it
     visit.cut = 12, 40
-    for last in AnimateEvents(cast(Any, service)).render(cast(Any, None), *given):
-        players.append(last[0])
-        if isinstance(last[1], str):
-            lines.append(last[1])
+    for row in AnimateEvents(cast(Any, service)).render(cast(Any, None), *given):
+        rows.append(row)
+        if isinstance(row[1], str):
+            lines.append(row[1])
         if 'aria-valuenow="30"' in "".join(lines):
             turn.cancel.set()
     visit.cutting.release()
     assert "Cutting the driver" in lines[0]
     assert 'aria-valuenow="30"' in lines[-2]
-    assert "Stopped while the driver was cut" in last[6]
-    assert players == [gr.skip()] * len(players)
-    assert [button["visible"] for button in last[2:4]] == [True, False]
+    *_, ended, error = rows
+    assert [button.visible for button in ended[2:4]] == [True, False]
+    assert "Stopped while the driver was cut; nothing was rendered." in error[6]
+    assert [row[0] for row in rows] == [gr.skip()] * len(rows)
     assert left_in(visit) == []
