@@ -124,10 +124,13 @@ class _BatchProgress:
             elif not self._quiet:
                 self._lines.setdefault(event.key, ProgressLines(name))(event.frames, event.expected)
         elif event.kind == "warning":
-            whose = f"{name}: " if len(self._names) > 1 else ""  # two jobs may have the same driver
-            tqdm.write(f"{whose}{event.note}", file=sys.stderr)
+            tqdm.write(f"{self._whose(name)}{event.note}", file=sys.stderr)
         else:
             self._end(event, name)
+
+    def _whose(self, name: str) -> str:
+        """Before a note, which job it is of: two may have the same driver."""
+        return f"{name}: " if len(self._names) > 1 else ""
 
     def _end(self, event: Event, name: str) -> None:
         from tqdm import tqdm
@@ -139,7 +142,7 @@ class _BatchProgress:
         if bar := self._bars.get(""):
             bar.update(ended - bar.n)
         if event.kind == "failed":
-            tqdm.write(f"failed: {event.note}", file=sys.stderr)
+            tqdm.write(f"failed: {self._whose(name)}{event.note}", file=sys.stderr)
         elif not self._live and not self._quiet:
             print(f"{ended}/{len(self._names)} {name}: {event.frames} frames", file=sys.stderr)
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -61,10 +60,8 @@ def play_render(
 
 
 def warnings_of(found: Iterable[InputWarning], names: dict[str, str]) -> Iterator[str]:
-    """The warnings of a render as sentences, with the files' names on the visitor's side (by our paths and
-    names)."""
-    shown = names | {Path(path).name: name for path, name in names.items()}
-    return (message_of(each, shown) for each in found)
+    """The warnings of a render as sentences, with the files' names on the visitor's side (by our paths)."""
+    return (message_of(each, names) for each in found)
 
 
 def _summary(progress: Progress, cancelled: bool) -> str:

@@ -1,6 +1,5 @@
 """A render on a thread of its own, and its progress, for a view of it."""
 
-import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from gfla.animate.streaming.job import Job
 from gfla.animate.streaming.render import RenderHooks
 from gfla.animate.streaming.render import render as render_job
 from gfla.animate.video import Frame
+from gfla.demos.app.render.background import in_background
 from gfla.demos.app.ui.progress import Progress
 
 
@@ -60,8 +60,7 @@ def render(
     the finished frames. show: called with each frame. Closing the generator cancels too.
     InputError as `Animator.render`; Cancelled before the first frame.
     """
-    progress, ended, left = Progress(), threading.Event(), threading.Event()
-    failed: list[BaseException] = []
+    progress = Progress()
     began: list[float] = []
 
     def tracked(done: int, expected: int | None) -> None:
@@ -73,33 +72,22 @@ def render(
         progress.done, progress.expected, progress.tracking = done, expected, False
         progress.seconds = time.perf_counter() - began[0]
 
-    def work() -> None:
-        try:
-            options = replace(request.options, overwrite=True)
-            hooks = RenderHooks(
-                tracking=tracked,
-                progress=rendered,
-                cancel=lambda: left.is_set() or cancel(),
-                warn=progress.warnings.append,
-                show=show,
-                driver=recording,
-            )
-            render_job(animator, Job(request.portrait, request.driving, output, options), hooks)
-        except BaseException as error:
-            failed.append(error)
-        ended.set()
+    def work(left: Callable[[], bool]) -> None:
+        options = replace(request.options, overwrite=True)
+        hooks = RenderHooks(
+            tracking=tracked,
+            progress=rendered,
+            cancel=lambda: left() or cancel(),
+            warn=progress.warnings.append,
+            show=show,
+            driver=recording,
+        )
+        render_job(animator, Job(request.portrait, request.driving, output, options), hooks)
 
-    thread = threading.Thread(target=work, name="render", daemon=True)
-    thread.start()
     try:
-        while not ended.wait(every):
-            yield progress
-        thread.join()
-        if failed and isinstance(failed[0], Cancelled):
-            raise Cancelled("Stopped before the first frame was done", remedy="there is nothing to keep")
-        if failed:
-            raise failed[0]
-        yield progress
-    finally:
-        left.set()
-        thread.join()
+        yield from in_background(work, "render", lambda: progress, every)
+    except Cancelled:
+        raise Cancelled(
+            "Stopped before the first frame was done", remedy="there is nothing to keep"
+        ) from None
+    yield progress

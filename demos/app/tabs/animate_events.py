@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 from gfla.animate import InputError
+from gfla.animate.errors import Cancelled
 from gfla.animate.motion.recording import DriverMotion
 from gfla.animate.motion.template import save_motion
 from gfla.animate.streaming.provenance import tag
@@ -84,8 +85,14 @@ class AnimateEvents:
         if not asked.has_driver:
             return
         try:
-            driver, options = asked.driver(service, visit)
-            part = RenderRequest(Path(), driver, options).driver
+            order = RenderRequest(Path(), asked.driver(service, visit), asked.options)
+            order = yield from asked.cut(
+                visit,
+                order,
+                lambda: outdated() or visit.closed,
+                lambda bar: (keep, on if source else keep, keep, keep, bar),
+            )
+            part, driver, options = order.driver, order.driving, order.options
             if source is None:  # the driver is tracked while the visitor chooses a portrait
                 recording = workspace.record(service.animator, part, outdated)
                 if recording is not None and not outdated():
@@ -115,6 +122,8 @@ class AnimateEvents:
             recording = workspace.record(service.animator, part, outdated)
             if recording is not None and not outdated():
                 yield shown(recording, True)
+        except Cancelled:
+            return  # a later preview shows its own
         except InputError as error:
             waiting[1:] = [None, None]
             yield markup.figures(waiting), off, keep, line, markup.wrong(message_of(error))
@@ -126,6 +135,7 @@ class AnimateEvents:
         hidden, skip = gr.Button(visible=False), gr.skip()
         stop = gr.Button(STOP, visible=True, interactive=True)
         ended = (gr.Button(visible=True), gr.Button(STOP, visible=False))
+        began = False  # until then the player keeps what it shows
         try:
             asked = Asked.of(*values)
             order = asked.request(service, visit)
@@ -134,13 +144,18 @@ class AnimateEvents:
                 for before in service.turns.wait(turn):
                     yield skip, markup.waiting(before), *buttons, skip
                     buttons = (skip,) * 3
-                buttons = (hidden, stop, gr.Row(visible=False))
+                yield skip, skip, hidden, stop, skip, skip
+                cancel = turn.cancel.is_set
+                order = yield from asked.cut(
+                    visit, order, cancel, lambda bar: (skip, bar, skip, skip, skip, skip)
+                )
+                buttons, began = (hidden, stop, gr.Row(visible=False)), True
                 name = f"{order.portrait.stem[:60]}-{Path(order.driving).stem[:60]}{asked.suffix}"
                 for video, status in play_render(service.animator, visit, turn, order, name):
                     yield video, status, *buttons, skip
                     buttons = (skip,) * 3
         except Exception:
-            yield player_value(None), "", *ended, skip, skip
+            yield player_value(None) if began else skip, "", *ended, skip, skip
             raise
         yield skip, skip, *ended, gr.Row(visible=True), strip(visit)
 
@@ -169,17 +184,18 @@ class AnimateEvents:
         alt = "The driver and the animated portrait, side by side"
         return player_value(visit.serve(path), name=path.name, label=alt), ALONE
 
-    def _save_motion(self, request: gr.Request, *values: Any) -> str:
-        """The driver's motion as a template to download."""
+    def _save_motion(self, request: gr.Request, *values: Any) -> Iterator[Any]:
+        """Yields the driver's motion as a template to download."""
         service, visit = self.service, self.service.visit(request)
         asked = Asked.of(*values)
         order = asked.request(service, visit)
+        order = yield from asked.cut(visit, order, lambda: visit.closed, lambda bar: gr.skip())
         recording = workspace_of(visit).record(service.animator, order.driver, lambda: visit.closed)
         assert recording is not None
         name = f"{Path(order.driving).stem[:60]}.motion"
         ready = recording.ready(asked.options.motion.smoothing)
         path = save_motion(ready, visit.folder / name, overwrite=True)
-        return saver_value(visit.serve(path), name)
+        yield saver_value(visit.serve(path), name)
 
     def restore(self, request: gr.Request, token: str | None) -> tuple:
         """After the page was loaded: the visit's token; portrait, driving video, picked driver, strip and

@@ -1,30 +1,33 @@
 """What a visitor chose in the tab Animate, as one value; and a look at each input before the run."""
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from gfla.animate import InputError, VideoReader
 from gfla.animate.io.image import read_image
 from gfla.animate.motion.presets import SHIPPED, SUFFIX
 from gfla.animate.options import AnimateOptions
+from gfla.demos.app.render.cutting import cut_driver
 from gfla.demos.app.render.faces import find_faces
 from gfla.demos.app.render.render import RenderRequest
 from gfla.demos.app.render.workspace import workspace_of
-from gfla.demos.app.ui import widgets
+from gfla.demos.app.ui import markup, widgets
 from gfla.demos.app.ui.images import data_url, shrink
 from gfla.demos.app.ui.inputs import Sent, file_data, sent_name
 from gfla.demos.app.ui.settings import SETTINGS, command, read_controls
 from gfla.demos.app.ui.widgets import read_frame, read_trim
 from gfla.demos.app.visitors.errors import note_errors
-from gfla.demos.app.visitors.pictures import crop_video, first_frame
+from gfla.demos.app.visitors.pictures import first_frame
 from gfla.demos.app.visitors.service import Service
 from gfla.demos.app.visitors.session import Visit
 from gfla.demos.app.visitors.uploads import check_driving, check_length
 
 _SHOWN = 640  # pixels of a picture in which something is chosen
 FORMATS = {"MP4": ".mp4", "WebM": ".webm", "GIF": ".gif"}
+Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
@@ -86,26 +89,33 @@ class Asked:
         )
 
     def request(self, service: Service, visit: Visit) -> RenderRequest:
-        """What to render. InputError for an input that is missing or unusable."""
-        portrait = self.picture(service, visit)
-        driver, options = self.driver(service, visit)
+        """What to render, of the whole driver. InputError for an input that is missing or unusable."""
+        portrait, driver = self.picture(service, visit), self.driver(service, visit)
         source = service.source(visit, portrait)
         given = {str(portrait): self.names()[0], str(source): self.names()[0], str(driver): self.names()[1]}
-        return RenderRequest(source, driver, options, given)
+        return RenderRequest(source, driver, self.options, given)
 
     def picture(self, service: Service, visit: Visit) -> Path:
         return service.portrait(visit, self.portrait, read_frame(self.portrait_frame)[1])
 
-    def driver(self, service: Service, visit: Visit) -> tuple[Path | str, AnimateOptions]:
-        """The driver and the options that go with it: a part that was framed is a video of its own, of the
-        chosen time alone. InputError if it is missing or unusable."""
-        picked, options = self.picked if not self.driving else "", self.options
-        given = service.driver(visit, self.driving, picked, (options.start, options.end))
+    def driver(self, service: Service, visit: Visit) -> Path | str:
+        """The driver, whole: `cut` makes what was framed. InputError if it is missing or unusable."""
+        picked = self.picked if not self.driving else ""
+        return service.driver(visit, self.driving, picked, (self.options.start, self.options.end))
+
+    def cut(
+        self,
+        visit: Visit,
+        order: RenderRequest,
+        cancel: Callable[[], bool],
+        show: Callable[[str], Shown],
+    ) -> Generator[Shown, None, RenderRequest]:
+        """`order` with the part of its driver that was framed, if one was; yields what `show` makes of a
+        progress bar. Errors as `cut_driver`."""
         box = read_frame(self.driver_frame)[1] if self.driving else None
-        if box is None or isinstance(given, str) or given.suffix.lower() == SUFFIX:
-            return given, options
-        part = crop_video(visit, given, box, options.start, options.end)
-        return part, replace(options, start=None, end=None)
+        if box is None or isinstance(order.driving, str) or order.driving.suffix.lower() == SUFFIX:
+            return order
+        return (yield from cut_driver(visit, order, box, cancel, lambda made: show(markup.cut_bar(made))))
 
     def command(self) -> str:
         """The same in a terminal, with a remark on what is done here alone."""

@@ -202,6 +202,5 @@ def _row(line: Line, visit: Visit) -> str:
     elif line.state == "done":
         line.address = line.address or visit.serve(line.output)
         state += f' <a href="{line.address}" download="{escape(line.output.name)}">Download</a>'
-    if line.note:
-        state += f"<p>{escape(line.note)}</p>"
+    state += "".join(f"<p>{escape(note)}</p>" for note in line.notes)
     return f"<tr><td>{escape(line.portrait)}</td><td>{escape(line.driver)}</td><td>{state}</td></tr>"

@@ -11,7 +11,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Line:
     """One job in the table.
 
     portrait, driver: names on the visitor's side. state: "waiting", "running", "done", "failed" or "stopped".
-    done, expected: frames; expected is None if unknown. note: the error or the last warning. address: of the
+    done, expected: frames; expected is None if unknown. notes: the warnings, and the error. address: of the
     video, once it is served.
     """
 
@@ -46,7 +46,7 @@ class Line:
     state: str = "waiting"
     done: int = 0
     expected: int | None = None
-    note: str = ""
+    notes: list[str] = field(default_factory=list)
     address: str = ""
 
     @property
@@ -65,7 +65,7 @@ class Line:
                 self.done = self.expected = event.frames
         if event.note:
             names = {str(self.job.source): self.portrait, str(self.job.driving): self.driver}
-            self.note = message_of(event.note, names)
+            self.notes.append(message_of(event.note, names))
 
 
 @dataclass(eq=False)
@@ -100,7 +100,7 @@ class Batch:
         failed: list[BaseException] = []
         for line in self.lines:
             if line.state != "done":
-                line.state, line.done, line.note = "waiting", 0, ""
+                line.state, line.done, line.notes = "waiting", 0, []
         thread = threading.Thread(target=self._work, args=(cancel, load, failed), name="batch", daemon=True)
         thread.start()
         while thread.is_alive():
@@ -147,7 +147,7 @@ class Batch:
         rows = csv.writer(text)
         rows.writerow(("source", "driving", "output", "state", "note"))
         for line in self.lines:
-            cells = (line.portrait, line.driver, line.output.name, line.state, line.note)
+            cells = (line.portrait, line.driver, line.output.name, line.state, "; ".join(line.notes))
             rows.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in cells])
         return text.getvalue()
 

@@ -104,6 +104,11 @@ def bar(text: str, fraction: float | None) -> str:
     )
 
 
+def cut_bar(progress: Progress) -> str:
+    """Progress of cutting the framed part of a driver."""
+    return bar("Cutting the driver", progress.fraction if progress.done else None)
+
+
 def render_bar(progress: Progress, stopping: bool = False) -> str:
     """Progress of a render: the count, the time to go. stopping: it was asked to, and ends what it began."""
     if stopping:

@@ -87,9 +87,11 @@ def _log(error: Exception) -> None:
 
 def message_of(error: Exception | InputWarning, names: Mapping[str, str] | None = None) -> str:
     """The sentence for a visitor: of an InputError or a warning its parts, a file by its name without the
-    folder, or as `names` has it by its path."""
+    folder, or as `names` has it by our path, which some errors name without its folder."""
     if not isinstance(error, InputError | InputWarning):
         return "Something went wrong on the server; its log says what. Please try again."
-    path = Path(error.subject)
-    subject = (names or {}).get(error.subject) or (path.name if path.is_absolute() else error.subject)
+    path, names = Path(error.subject), names or {}
+    name = path.name if path.is_absolute() else error.subject
+    shown = {Path(ours).name: theirs for ours, theirs in names.items()} | names
+    subject = shown.get(error.subject) or shown.get(name) or name
     return sentence(subject, error.reason, error.remedy)

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from gfla.animate import InputError, VideoReader, VideoWriter
+from gfla.animate.errors import Cancelled
 from gfla.animate.io.image import read_image, shrink, write_image
 from gfla.animate.video import Encoding, Frame
 from gfla.demos.app.ui.images import Image
 from gfla.demos.app.visitors.session import Visit
 
 _LEAST = 64  # pixels of a part's shorter side
+_LOOK = 0.1  # seconds between two looks whether to wait on
 
 
 def fit_picture(visit: Visit, path: Path, side: int) -> Path:
@@ -31,25 +33,67 @@ def crop_picture(visit: Visit, path: Path, box: Sequence[float]) -> Path:
     return _keep(visit, path, str(tuple(box)), cut)
 
 
-def crop_video(visit: Visit, path: Path, box: Sequence[float], start: Any = None, end: Any = None) -> Path:
-    """The part of a video in `box`, as `crop_picture`, from `start` to `end` (seconds), with its sound."""
+def crop_video(
+    visit: Visit,
+    path: Path,
+    box: Sequence[float],
+    start: Any = None,
+    end: Any = None,
+    *,
+    progress: Callable[[int, int | None], object] = lambda done, expected: None,
+    cancel: Callable[[], bool] = lambda: False,
+) -> Path:
+    """The part of a video in `box`, as `crop_picture`, from `start` to `end` (seconds), with its sound.
+
+    progress: called with the frames that are done and how many to expect. cancel: asked before each frame,
+    and while another cut of this visitor's is waited for. Cancelled if it says so, and no file is left.
+    """
     made = visit.folder / f"driver-{_key(f'{path}{tuple(box)}{start}{end}')}" / f"{path.stem}.mp4"
-    with visit.making:
-        if made.exists():
-            return made
-        made.parent.mkdir(exist_ok=True)
-        with VideoReader(path, start, end) as reader:
-            part = _part(path, box, reader.size)
-            rows, columns = part
-            size = columns.stop - columns.start, rows.stop - rows.start
-            encoding = Encoding(quality="high")
-            with VideoWriter(
-                made, size, reader.rate, reader.time_base, encoding=encoding, audio_from=reader
-            ) as writer:
-                for frame in reader:
-                    image = np.ascontiguousarray(frame.on_white()[part])
-                    writer.write(Frame(image, frame.pts, frame.time_base))
+
+    def told(*count: Any) -> None:
+        visit.cut = count
+        progress(*count)
+
+    while not visit.cutting.acquire(timeout=_LOOK):
+        _heed(cancel)
+        progress(*visit.cut)
+    try:
+        visit.cut = 0, None
+        if not made.exists():
+            _heed(cancel)
+            made.parent.mkdir(exist_ok=True)
+            _cut(path, made, box, (start, end), told, cancel)
+    finally:
+        visit.cutting.release()
     return made
+
+
+def _cut(
+    path: Path,
+    made: Path,
+    box: Sequence[float],
+    span: tuple[Any, Any],
+    progress: Callable[[int, int | None], object],
+    cancel: Callable[[], bool],
+) -> None:
+    with VideoReader(path, *span) as reader:
+        part = _part(path, box, reader.size)
+        rows, columns = part
+        size = columns.stop - columns.start, rows.stop - rows.start
+        encoding = Encoding(quality="high")
+        with VideoWriter(
+            made, size, reader.rate, reader.time_base, encoding=encoding, audio_from=reader
+        ) as writer:
+            for done, frame in enumerate(reader, 1):
+                _heed(cancel)
+                image = np.ascontiguousarray(frame.on_white()[part])
+                writer.write(Frame(image, frame.pts, frame.time_base))
+                progress(done, reader.frames)
+
+
+def _heed(cancel: Callable[[], bool]) -> None:
+    if cancel():
+        raise Cancelled("Stopped while the driver was cut", remedy="nothing was rendered")
 
 
 def first_frame(visit: Visit, video: Path) -> Path:

@@ -35,7 +35,8 @@ class Visit:
     uploads: the visitor's files in gradio's cache.
     served: files that our own route gives to anybody with the token, by name.
     memory: what the tabs remember, by name.
-    making: held while a file is made that two events may want.
+    making: held while a picture is made that two events may want. cutting: the same for a video,
+    of which `cut` counts the frames: done, and expected or None.
     busy: renders that run. seen: `time.monotonic` of the last request. closed: the visitor left.
     """
 
@@ -47,6 +48,8 @@ class Visit:
     served: dict[str, Path | Growing] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     making: threading.Lock = field(default_factory=threading.Lock)
+    cutting: threading.Lock = field(default_factory=threading.Lock)
+    cut: tuple[int, int | None] = (0, None)
     busy: int = 0
     seen: float = field(default_factory=time.monotonic)
     closed: bool = False

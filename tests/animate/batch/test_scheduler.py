@@ -84,7 +84,7 @@ def test_rows_become_jobs(asked: dict, manifest, tmp_path: Path, capsys: Capture
     said = capsys.readouterr()
     assert "1 done, 1 failed" in said.out
     assert "1/2 c.mp4: 10 frames" in said.err
-    assert f"failed: {tmp_path / 'd.mp4'}: because." in said.err
+    assert f"failed: d.mp4: {tmp_path / 'd.mp4'}: because." in said.err
 
 
 def test_globs_become_jobs(asked: dict, tmp_path: Path):
@@ -341,7 +341,7 @@ def test_the_real_thing(tmp_path: Path, capsys: Capture):
     assert main([str(tmp_path / "jobs.csv")]) == 11
     said = capsys.readouterr()
     assert said.out == f"1 done, 1 failed: {tmp_path / 'jobs.csv.gfla' / 'ledger.sqlite'}\n"
-    assert f"failed: {tmp_path / 'none.mp4'}: no such file." in said.err
+    assert f"failed: b.mp4: {tmp_path / 'none.mp4'}: no such file." in said.err
     told = json.loads((tmp_path / "a.mp4.json").read_text())
     assert (len(told["weights"]["sha256"]), told["settings"]["end"]) == (64, "1/5")
     with VideoReader(str(assets / "driver.mp4"), end=0.2) as wanted, VideoReader(tmp_path / "a.mp4") as got:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from batch_stub import load
 from gfla.animate import InputError
+from gfla.animate.batch.tasks import Event
+from gfla.animate.errors import InputWarning
 from gfla.animate.options import AnimateOptions, ModelOptions
+from gfla.demos.app.tabs.batch import table
 from gfla.demos.app.tabs.batch_jobs import Batch, by_name, plan
+from gfla.demos.app.visitors.session import Visit
 from PIL import Image
 
 
@@ -163,6 +167,25 @@ def test_a_cancel_keeps_what_is_done_and_a_further_run_goes_on(sent, tmp_path: P
     assert rows[0]["source"] == "one.png"
 
 
+def test_a_job_keeps_each_of_its_warnings_under_the_visitors_names(sent, tmp_path: Path):
+    """Also where a warning names our shrunk copy of a portrait, without its folder."""
+    given = {"IMG 1 (2).HEIC": sent["one.png"]}, {"a.mp4": sent["a.mp4"], "b.mp4": sent["b.mp4"]}
+    batch = plan(tmp_path / "batch", *given, [], None, 8)
+    first, second = batch.lines
+    remedy = "it is held back there; a smaller gain of that part avoids it"
+    beyond = InputWarning(str(sent["a.mp4"]), "turning goes beyond what a portrait can show", remedy)
+    for note in (InputWarning("one.png", "the end of the file is missing"), beyond):
+        first.update(Event("warning", first.job.key, note=note))
+    assert first.notes == [
+        "IMG 1 (2).HEIC: the end of the file is missing.",
+        f"a.mp4: turning goes beyond what a portrait can show; {remedy}.",
+    ]
+    assert second.notes == []
+    shown = table(batch, Visit(tmp_path, tmp_path))
+    assert [shown.count(f"<p>{note}</p>") for note in first.notes] == [1, 1]
+    assert "; ".join(first.notes) in next(csv.reader(io.StringIO(batch.table().splitlines()[1])))
+
+
 @pytest.mark.slow
 def test_one_that_fails_stops_no_other(sent, tmp_path: Path, grey_picture):
     Image.fromarray(grey_picture(0)).save(sent["two.png"])
@@ -172,5 +195,5 @@ def test_one_that_fails_stops_no_other(sent, tmp_path: Path, grey_picture):
         pass
     bad, good = batch.lines
     assert (bad.state, good.state) == ("failed", "done")
-    assert bad.note.startswith("two.png: no face found")
+    assert [note[:23] for note in bad.notes] == ["two.png: no face found;"]
     assert batch.left == 1

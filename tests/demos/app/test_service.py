@@ -304,6 +304,8 @@ def test_sentences_name_files_without_folders():
     error = InputError("/some where/my face.jpg", "no face found", "give another")
     assert message_of(error) == "my face.jpg: no face found; give another."
     assert message_of(InputError("1/2", "too few", "give more")) == "1/2: too few; give more."
+    assert message_of(InputError("nod", "too few"), {"nod": ""}) == "nod: too few."
+    assert message_of(InputError("ab.png", "cut"), {"/v/ab.png": "My face.HEIC"}) == "My face.HEIC: cut."
     assert "/secret" not in message_of(OSError("/secret"))
 
 
