@@ -57,7 +57,7 @@ def register(image: NDArray[np.uint8], found: Landmarks, key: KeyFrame) -> Landm
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(_FINEST)
     flow = cv2.GaussianBlur(search.calc(crop, expected, None), (0, 0), _SMOOTH)  # type: ignore[call-overload]
-    shift = -_sample(flow, points).clip(-_FARTHEST, _FARTHEST) * _trust(crop, expected)
+    shift = -_sample(flow, points).clip(-_FARTHEST, _FARTHEST) * np.float32(_trust(crop, expected))
     shift[_ACROSS] = shift[_ACROSS].mean(1, keepdims=True)
     moved = transform(cv2.invertAffineTransform(matrix), points + shift)
     return Landmarks(moved, found.iris, found.score)

@@ -90,7 +90,7 @@ def message_of(error: Exception | InputWarning, names: Mapping[str, str] | None 
     folder, or as `names` has it by our path, which some errors name without its folder."""
     if not isinstance(error, InputError | InputWarning):
         return "Something went wrong on the server; its log says what. Please try again."
-    path, names = Path(error.subject), names or {}
+    path, names = Path(error.subject), dict(names or {})
     name = path.name if path.is_absolute() else error.subject
     shown = {Path(ours).name: theirs for ours, theirs in names.items()} | names
     subject = shown.get(error.subject) or shown.get(name) or name

@@ -78,6 +78,7 @@ def test_every_panel_is_a_picture_with_words(animator: Animator, head_picture):
         assert panel.caption.endswith(".")
     by_name = {panel.name: panel for panel in shown}
     assert names[:4] == ["Source", "Person", "Background", "With the head"]
+    assert inside.layers
     assert np.array_equal(by_name["Background"].picture, inside.layers.plate)
     assert by_name["Flow"].picture.shape == (64, 64, 3)
     assert (by_name["The place"].picture == (255, 0, 0)).all(-1).any()

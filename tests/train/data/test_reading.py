@@ -246,6 +246,8 @@ def test_workers_end_with_a_killed_run(tmp_path):
     script.write_text(_READS)
     run = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with run:
+        assert run.stdin
+        assert run.stdout
         workers = {int(run.stdout.readline())}
         run.stdin.write("\n")
         run.stdin.flush()
