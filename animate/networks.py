@@ -13,16 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import (
-    Ahead,
-    AnyGenerator,
-    FrameOutput,
-    Generator,
-    GeneratorMemory,
-    Layers,
-    OriginalAhead,
-    OriginalConfig,
-)
+from ..models import AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig
 from ..models.frames import map_tensors
 from .authors.face_guidance import guidance_of, guidance_towards
 from .compositing.closeups import draw_closeups, encode_closeups
@@ -48,7 +39,7 @@ class Generated(NamedTuple):
     flow: Tensor
     mask: Tensor
     target: Target
-    detail: float = 0.0
+    detail: Tensor
     cover: Tensor | None = None
 
 
@@ -95,9 +86,9 @@ class Networks:
                 structure = self._structure(points, face, guidance)
             picture = self._picture(face)
             reference = self.generator.encode_reference(picture, structure, points, layers)
-            detail = float(fine_detail(picture))
+            detail = fine_detail(picture)
         closeups = encode_closeups(self.closeups, image, found.places) if self.closeups else None
-        return Portrait(image, square, canvas, face, places, reference, alpha, closeups, detail)
+        return Portrait(image, square, canvas, face, places, reference, detail, alpha, closeups)
 
     def target(
         self,
@@ -122,11 +113,11 @@ class Networks:
         places = portrait.places + float(motion) * (target.places - portrait.places)
         return self.target(places.astype(np.float32), portrait)
 
-    def look_ahead(self, target: Target, portrait: Portrait) -> Ahead | FrameOutput | OriginalAhead:
-        """The part of the generator that needs no frame before this one, a third of its work."""
+    def look_ahead(self, target: Target, portrait: Portrait) -> Target:
+        """The target with what the generator makes without any frame before this one, a third of its work."""
         with self.arithmetic():
-            reference = portrait.reference
-            return self.generator.look_ahead(target.structure, target.points, reference)
+            ahead = self.generator.look_ahead(target.structure, target.points, portrait.reference)
+        return target._replace(ahead=ahead)
 
     def generate(
         self, target: Target, portrait: Portrait, memory: GeneratorMemory

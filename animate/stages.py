@@ -113,8 +113,7 @@ class Stages:
         set_thread_count(self.threads.few)
         if item.target is None or item.source is None:
             return item
-        ahead = self.networks.look_ahead(item.target, item.source.portrait)
-        return item._replace(target=item.target._replace(ahead=ahead))
+        return item._replace(target=self.networks.look_ahead(item.target, item.source.portrait))
 
     def generate(self, item: Item, memory: GeneratorMemory) -> tuple[Item, GeneratorMemory]:
         """4. Generate the frame, with the frames generated before as further references."""

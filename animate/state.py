@@ -35,8 +35,8 @@ class Portrait:
 
     image: (H, W, 3) uint8 RGB. alpha: (H, W) uint8, None if opaque. square: where the face is in the image.
     canvas: what drawings are finished on. face: the crop, (S, S, 3) uint8. places: (70, 2) float32, landmarks
-    and irises in pixels of the crop, x then y. reference: the crop encoded by the generator. closeups: mouth
-    and eyes encoded, None if nothing draws them. detail: the crop's (`fine_detail`).
+    and irises in pixels of the crop, x then y. reference: the crop encoded by the generator. detail: its
+    `fine_detail`, (1, 1, S, S). closeups: mouth and eyes encoded, None if nothing draws them.
     """
 
     image: Image
@@ -45,9 +45,9 @@ class Portrait:
     face: Image
     places: NDArray[np.float32]
     reference: Reference | OriginalReference
+    detail: Tensor
     alpha: Image | None = None
     closeups: CloseupReferences | None = None
-    detail: float = 0.0
 
     @property
     def points(self) -> NDArray[np.float32]:

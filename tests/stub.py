@@ -48,10 +48,10 @@ def stub_animator(seconds: float) -> Animator:
         time.sleep(seconds)
         image = torch.from_numpy(portrait.face).permute(2, 0, 1)[None] / 127.5 - 1
         flow, mask = torch.zeros_like(image[:, :2]), torch.ones_like(image[:, :1])
-        return Generated(image, flow, mask, target), memory
+        return Generated(image, flow, mask, target, portrait.detail), memory
 
     def nothing(target, portrait) -> Any:
-        return None
+        return target
 
     animator.networks.look_ahead, animator.networks.generate = nothing, wait  # both are the network
     return animator

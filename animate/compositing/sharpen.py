@@ -9,29 +9,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_AS_STRONG = 1.25  # of the portrait's detail: what is added is partly smooth again, so this gives nine tenths
+_AS_STRONG = 1.3  # of the portrait's detail: what is added is partly smooth again, so about as much comes out
 _MOST = 1.2  # times the detail that there is
-_LEAST = 2e-3  # detail of a picture that has none, such as a drawing, of -1 to 1
+_LEAST = 4e-6  # squared detail of a picture that has none, such as a drawing
+_NEAR = 1e-2  # share of the picture that must move to count
 _BLUR = (0.0219, 0.2285, 0.4992, 0.2285, 0.0219)  # a Gaussian of sigma .8 pixels
 
 
 def fine_detail(face: Tensor) -> Tensor:
-    """(B, 1, 1, 1): the root mean square of the finest detail of `face` (B, 3, H, W) float."""
-    return _strength(face.float() - _soft(face.float()))
+    """(B, 1, H, W): how strong the finest detail of `face` (B, 3, H, W) float is at each place, squared."""
+    return (face.float() - _soft(face.float())).square().mean(1, keepdim=True)
 
 
-def sharpen_moved(face: Tensor, flow: Tensor, detail: float) -> Tensor:
+def sharpen_moved(face: Tensor, flow: Tensor, detail: Tensor) -> Tensor:
     """`face` (B, 3, H, W) float with its finest detail made larger where `flow` (B, 2, H, W), pixels, moves
-    it: wholly from one pixel on, and not at all where it stays. detail: the portrait's (`fine_detail`)."""
+    it: wholly from one pixel on, and not at all where it stays. detail: the portrait's (`fine_detail`), which
+    what moves is compared with."""
     with torch.autocast(face.device.type, enabled=False):  # bfloat16 would lose what is to be kept
         fine = face - _soft(face)
-        amount = (_AS_STRONG * detail / _strength(fine) - 1).clamp(0, _MOST)
         moved = flow.square().sum(1, keepdim=True).sqrt().clamp_max(1)
+        own, now = (
+            (moved * squared).mean((2, 3), keepdim=True) + _LEAST * _NEAR
+            for squared in (detail, fine.square().mean(1, keepdim=True))
+        )
+        amount = (_AS_STRONG * (own / now).sqrt() - 1).clamp(0, _MOST)
         return torch.addcmul(face, moved * amount, fine)
-
-
-def _strength(fine: Tensor) -> Tensor:
-    return fine.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(_LEAST)
 
 
 def _soft(face: Tensor) -> Tensor:

@@ -65,10 +65,10 @@ def _steps(
     return {name: {option: str(value)} for name, value in coarse.items()} | {"lossless": lossless}
 
 
-_STEADY = {"mbtree": "0"}
+_STEADY = {"mbtree": "0", "x264-params": "trellis=0:deadzone-inter=6:deadzone-intra=6"}
 """Frames get the bits that they need themselves, whatever refers to them later: a segment of a batch is then
-encoded much as in one piece (half a level of 255 apart in the mean, 1.6 otherwise). With it and crf 16 the
-face of the shipped portrait keeps .992 of SSIM in 0.55 of the bytes of "high"."""
+encoded much as in one piece. And what is fine is not rounded away: a face with stubble keeps .98 of its
+sharpness instead of .90, at crf 17 in a third more bytes than at 16 without, as near to what was encoded."""
 _LIVE = {"tune": "zerolatency", "crf": "20", "preset": "veryfast"}
 _GPU = {"preset": "p5", "rc": "constqp", "bf": "0"}  # no B-frames: packets keep the frames' times
 _GPU_LIVE = {"preset": "p3", "tune": "ull", "zerolatency": "1", "delay": "0", "qp": "22"}
@@ -92,7 +92,7 @@ CODECS = {
             live=_GPU_LIVE,
             qualities=_steps("qp", 27, 19, 8, {"qp": "0", "tune": "lossless"}),
         ),
-        qualities=_steps("crf", 24, 16, 6, {"crf": "0"}) | {"medium": {"crf": "16"} | _STEADY},
+        qualities=_steps("crf", 24, 17, 6, {"crf": "0"}) | {"medium": {"crf": "17"} | _STEADY},
     ),
     "h265": Codec(
         "libx265",
