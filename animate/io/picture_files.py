@@ -74,7 +74,7 @@ def read_upright(path: Path, warn: Warn) -> tuple[Image.Image, Image.Image]:
         return picture, picture
     except InputError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError) as error:
         why = " ".join(str(error).split())  # some are lines
         raise InputError(path, f"the picture is damaged and cannot be decoded ({why})") from None
 

@@ -124,7 +124,7 @@ def believable_rate(stream: av.VideoStream, times: Iterable[int]) -> Fraction:
     if average and average <= measured * 3 / 2:
         return Fraction(average)
     near = [rate for rate in declared if abs(rate / measured - 1) < Fraction(1, 20)]
-    return near[0] if near else measured.limit_denominator(1001)
+    return near[0] if near else measured.limit_denominator(1001) or measured
 
 
 def packet_ticks(packet: av.Packet) -> int:

@@ -147,3 +147,17 @@ def test_whole_numbers_of_32_bits(tmp_path: Path):
     assert np.array_equal(read_image(tmp_path / "16.tif")[0][..., 0], PICTURE[..., 0])
     Image.fromarray(PICTURE[..., 0].astype(np.int32) << 23).save(tmp_path / "32.tif")
     assert np.abs(read_image(tmp_path / "32.tif")[0][..., 0].astype(int) - PICTURE[..., 0]).max() <= 1
+
+
+def test_a_tiff_whose_places_are_no_whole_numbers_is_a_sentence(tmp_path: Path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(PICTURE).save(path)
+    content = bytearray(path.read_bytes())
+    (at,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", content, entry)[0] == 273:  # where the strips are
+            struct.pack_into("<HIf", content, entry + 2, 11, 1, 8.5)  # a float
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged and cannot be decoded"):
+        read_image(path)

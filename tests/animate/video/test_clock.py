@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from containers import content, convert, edited, through
 from gfla.animate import VideoReader
+from gfla.animate.video.packets.clock import believable_rate
 from gfla.animate.video.packets.seek import seek_key_frame
 
 X264 = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2")
@@ -144,3 +145,14 @@ def test_the_rate_of_a_few_pictures(tmp_path: Path, talking: Path, count: int):
     with VideoReader(source) as reader:
         assert reader.rate == 25
         assert len(list(reader)) == count
+
+
+def test_pictures_an_hour_apart_have_a_rate():
+    class Stream:
+        average_rate = guessed_rate = base_rate = None
+        time_base = Fraction(1, 90000)
+        codec_context = type("Context", (), {"framerate": None})
+
+    at = [0, 3600 * 90000, 7200 * 90000]
+    assert believable_rate(Stream(), at) == Fraction(1, 3600)  # type: ignore[arg-type]
+    assert believable_rate(Stream(), at[:2]) == Fraction(1, 3600)  # type: ignore[arg-type]
