@@ -105,7 +105,7 @@ def test_eight_bits_are_within_the_model_card_s_margin():
         if backend == "torch":
             animator.networks.precision = torch.float32
         state, closeups = animator.prepare(assets / "astronaut.jpg", AnimateOptions(crop_only=True)), 0
-        with VideoReader(assets / "driver.mp4", end=0.5) as driver:
+        with VideoReader(assets / "driver.mp4", end=0.8) as driver:
             for driving in islice(driver, 0, None, 3):
                 frame, state = animator.step(driving, state)
                 closeups += len(state.drawing.closeups) if state.drawing else 0
