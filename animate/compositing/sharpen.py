@@ -12,7 +12,7 @@ from torch.nn import functional as F
 _AS_STRONG = 1.3  # of the portrait's detail: what is added is partly smooth again, so about as much comes out
 _MOST = 1.2  # times the detail that there is
 _LEAST = 4e-6  # squared detail of a picture that has none, such as a drawing
-_NEAR = 1e-2  # share of the picture that must move to count
+_SHARE = 1e-2  # share of the picture that must move to count
 _BLUR = (0.0219, 0.2285, 0.4992, 0.2285, 0.0219)  # a Gaussian of sigma .8 pixels
 
 
@@ -29,7 +29,7 @@ def sharpen_moved(face: Tensor, flow: Tensor, detail: Tensor) -> Tensor:
         fine = face - _soft(face)
         moved = flow.square().sum(1, keepdim=True).sqrt().clamp_max(1)
         own, now = (
-            (moved * squared).mean((2, 3), keepdim=True) + _LEAST * _NEAR
+            (moved * squared).mean((2, 3), keepdim=True) + _LEAST * _SHARE
             for squared in (detail, fine.square().mean(1, keepdim=True))
         )
         amount = (_AS_STRONG * (own / now).sqrt() - 1).clamp(0, _MOST)

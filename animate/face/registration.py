@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...models.priors.spline import Spline
+from ..ibug68 import LIDS, LIPS
 from .landmarks import Landmarks
 from .pose import crop_matrix, face_pose, transform, warp
 
@@ -25,7 +26,7 @@ _FINEST = 1  # the flow's finest level, half the crop's size: finer ones follow 
 _SMOOTH = 1.5  # pixels: the radius over which the flow is averaged
 _FARTHEST = 2.5  # pixels: the largest correction along x or y, two hundredths of the crop
 _ALIKE = (0.3, 0.6)  # correlation of the crops: below, no correction; above, all of it
-_ACROSS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65)])
+_ACROSS = np.array([*LIDS, *LIPS])
 """Points across from each other in eyes and mouth: what opens and shuts between them is not skin that moves,
 so their distance stays the landmarker's."""
 
