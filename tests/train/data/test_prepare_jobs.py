@@ -90,6 +90,7 @@ def test_a_worker_that_dies_is_reported_and_its_video_is_tried_again(calm, tmp_p
     assert report["clips"] == 1
 
 
+@pytest.mark.slow
 def test_the_report_says_what_was_left_out_and_why(calm, make_video, head_picture):
     footage = calm / "footage"
     make_video(str(footage / "short.mp4"), picture=head_picture, size=(128, 128), pts=tuple(range(9)))
