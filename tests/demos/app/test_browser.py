@@ -121,8 +121,10 @@ def test_a_portrait_is_pasted(visit):
 def test_settings_and_the_dark_page_are_remembered(visit):
     with visit() as page:
         page.get_by_text("Settings", exact=True).first.click()
+        stored = "JSON.stringify(localStorage)"
+        before = page.evaluate(stored)
         page.get_by_label("Absolute").check()
-        page.wait_for_function("JSON.stringify(localStorage).length > 20")
+        page.wait_for_function(f"before => {stored} !== before", arg=before)
         page.locator(".night").click()
         dark = page.evaluate("document.body.classList.contains('dark')")
         page.reload()
