@@ -84,6 +84,7 @@ def test_a_packet_that_a_parser_holds_back_over_a_jump(
     assert {round(1000 * (b - a)) for a, b in itertools.pairwise(times)} == {40}
 
 
+@pytest.mark.slow
 def test_ogg_that_begins_late_and_ogg_glued_together(tmp_path: Path, talking: Path):
     """FFmpeg has the Vorbis of the first begin at 0, and gives the second's last packet a negative length."""
     coded = ("-t", "0.6", "-c:v", "libtheora", "-c:a", "libvorbis", "-ac", "2")
@@ -104,6 +105,7 @@ def test_ogg_that_begins_late_and_ogg_glued_together(tmp_path: Path, talking: Pa
         assert reader.lost == ()
 
 
+@pytest.mark.slow
 def test_pictures_that_end_before_the_sound(tmp_path: Path, talking: Path):
     """ASF says of every stream how long the file is; Matroska notes each one's length in its tags."""
     short = ("-filter:v", "trim=end=0.4", "-c:v")

@@ -151,6 +151,7 @@ def test_an_encoder_leaves_the_thread_its_priority(tmp_path: Path):
     assert os.sched_getscheduler(0) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds at once")
 def test_a_limit_of_memory_is_not_blamed_on_the_video(make_video: MakeVideo):
     """FFmpeg's threads then cannot start, which it tells by another number than that of memory."""
