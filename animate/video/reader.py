@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ..errors import InputError, Warn, ignore
+from ..errors import InputError, InputWarning, Warn, ignore
 from ..io.memory import tune_allocator
 from ..io.timecode import Span, clock, exact
 from ..options import AudioTrack
@@ -86,6 +86,7 @@ class VideoReader:
         self._queue_sound = True
         self.ended = False
         self.has_alpha = False
+        self._decoded: Generator[Frame] = (frame for frame in ())
         try:
             if self.input.path and is_webp(self.input.path):
                 self._open_webp(AnimatedWebp(self.input.path), start, end)
@@ -93,14 +94,13 @@ class VideoReader:
                 self._container = self.input.open()
                 self._open(self._container, start, end)
                 if self._first is None and (kept := self.input.open_kept()):
-                    self._container.close()
+                    self._release()
                     self.sound_packets.clear()
                     self._container = kept
                     self._open(kept, start, end)
             self._begin(start, end)
         except BaseException:
-            if self._container:
-                self._container.close()
+            self._release()
             raise
 
     def _open(self, container: InputContainer, start, end, *, whole: bool = False) -> None:
@@ -155,6 +155,8 @@ class VideoReader:
             asked = f"from {clock(start or 0)} to {clock(end)}"
             length = "an unknown time" if self._duration is None else clock(self._duration)
             raise InputError(self.name, f"there is no frame {asked}; it lasts {length}")
+        if self._container and self._container.streams.audio and not self.sounds and self._track != "none":
+            self._warn(InputWarning(self.name, "its sound cannot be decoded and is left out"))
         height, width = self._first.image.shape[:2]
         self.size = (width, height)
         self.origin = self.zero if start is None else self._first.seconds
@@ -167,9 +169,16 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        self._decoded.close()
-        if self._container and self._lost is None:
+        if self._lost is None:
             self._lost = self.lost  # FFmpeg's account of the file goes with it
+        self._release()
+
+    def _release(self) -> None:
+        """Close the file and break the reference cycles through `_decode` and `_demux`: the decoder and its
+        threads then go with the reader, not with a later garbage collection."""
+        self._decoded.close()
+        self._salvage = None
+        if self._container:
             self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:

@@ -144,6 +144,7 @@ class Sound:
 
     def close(self) -> None:
         self._packets.close()
+        self._tracks.clear()  # they refer back to it
         if self._own:
             self._own.close()
 
