@@ -30,6 +30,7 @@ from .packets.clock import (
 )
 from .packets.salvage import Salvage
 from .packets.seek import seek_key_frame
+from .packets.survey import Survey
 from .picture.color import RgbConverter
 from .picture.crop import declared_crop
 from .webp import AnimatedWebp, is_webp
@@ -57,6 +58,7 @@ class VideoReader:
         began: the same as the container says it, for sound, whose ticks are others.
         origin: the time, seconds, that a writer subtracts: `zero`, with `start` the first frame's.
         until: its own time at which `end` cuts, or None. ended: whether all frames were read.
+        sought: whether the file is read from the middle on, for `start`, and its sound can be.
         sounds: the sound tracks that are kept, of its own container. has_alpha: whether frames may be
         transparent.
     """
@@ -84,6 +86,8 @@ class VideoReader:
         self._lost: tuple[Span, ...] | None = None
         self.sound_packets: deque[av.Packet] = deque()
         self._queue_sound = True
+        self._survey = Survey()
+        self.sought = False
         self.ended = False
         self.has_alpha = False
         self._decoded: Generator[Frame] = (frame for frame in ())
@@ -111,11 +115,14 @@ class VideoReader:
         self.time_base: Fraction = stream.time_base
         self.began = beginning(container)
         self.zero = round(self.began / self.time_base) * self.time_base
-        self._duration = stream_duration(container, stream)
         self._count: int | None = stream.frames or None
         self._range(start, end)
-        sought = self._from is not None and self.input.path is not None and not whole
-        if sought and self._from is not None and not seek_key_frame(container, stream, self._from):
+        if self.input.path and not whole:
+            with self.input.open() as again:
+                self._survey = Survey.of(again, picture_stream(again, self.name, self._picture), self.path)
+        self._duration = self._survey.length or stream_duration(container, stream)
+        self.sought = sought = self._from is not None and self.input.path is not None and not whole
+        if self._from is not None and sought and not self._go_to(container, self._from):
             container.close()
             self._container = again = self.input.open()
             self._open(again, start, end, whole=True)
@@ -133,6 +140,10 @@ class VideoReader:
         self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding, steady)
         self._decoded = self._decode(self._salvage)
         self._first = next(self._decoded, None)
+
+    def _go_to(self, container: InputContainer, seconds: Fraction) -> bool:
+        """False if the frames from there on are found only by reading all before them."""
+        return self._survey.steady and seek_key_frame(container, self._stream, seconds)
 
     def _open_webp(self, animation: AnimatedWebp, start, end) -> None:
         self.time_base, self.rate = animation.time_base, animation.rate

@@ -56,7 +56,8 @@ class Sound:
         for source in sources:
             assert isinstance(source, av.AudioStream)
             self._tracks[source.index] = self._track(source, target, first=not self._tracks)
-        if self._own and self._range.cut_start:
+        self._sought = cut and reader.sought
+        if self._own and self._sought:
             start, tick = reader.origin - 2 * LEAD, sources[0].time_base
             assert tick is not None
             with suppress(FFmpegError):  # without an index it is read from the beginning
@@ -168,9 +169,7 @@ class Sound:
 
     def _demux(self, own: InputContainer) -> Iterator[av.Packet]:
         """The packets of the file's sound, on the clock that the pictures have."""
-        clock = SteadyClock(
-            own, lambda at: self._tell(at - self._range.origin, _STEPS), sought=self._range.cut_start
-        )
+        clock = SteadyClock(own, lambda at: self._tell(at - self._range.origin, _STEPS), sought=self._sought)
         read = [own.streams[index] for index in self._tracks]
         if clock.active:
             read = [own.streams[self._reader.picture_index], *own.streams.audio]
