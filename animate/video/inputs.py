@@ -86,6 +86,10 @@ class Input:
                 self.name, "not a video, or one cut off before its index", "give a whole video file"
             ) from None
 
+    def open_unedited(self) -> InputContainer:
+        """A file again, with the times of its media, whatever its edit list makes of them."""
+        return self._opened(self.url, self.options | {"ignore_editlist": "1"})
+
     def _open(self, place: Any) -> InputContainer:
         opened = self._opened(place, self.options)
         if self.path and not all(map(_is_known, opened.streams)):

@@ -18,6 +18,7 @@ from ..reader import VideoReader
 from ..support import holds_sound, is_lossless
 from .copied import CopiedTrack
 from .encoded import EncodedTrack
+from .joins import part_delays
 from .range import LEAD, Edits, SoundRange
 
 _TRIMMED = {"aac", "mp3", "ac3", "eac3"}  # demuxers of other codecs ignore an edit within a packet
@@ -78,7 +79,9 @@ class Sound:
             assert encoder is not None
             codec = source.codec_context.codec.canonical_name
             encoder = codec if held and is_lossless(codec) else encoder
-            track = EncodedTrack(source, self._output, encoder, self._range)
+            delays = part_delays(self._reader.input, source) if edits.parts else {}
+            within = self._range.ending(edits.end) if delays else self._range
+            track = EncodedTrack(source, self._output, encoder, within, delays)
             into = track.codec.removeprefix("lib")
             done = "encoded again" if into == codec else f"turned into {into}"
             mixed = f", {track.mixed}" if track.mixed else ""
