@@ -5,6 +5,7 @@ same, and writes a line of JSON for each that fails and one in the end. After ea
 open files and threads: what is held beyond the level of the first 2,000 is a failure too, and the last.
 """
 
+import gc
 import json
 import os
 import resource
@@ -138,6 +139,7 @@ class Held(NamedTuple):
 
     @classmethod
     def now(cls) -> Self:
+        gc.collect()
         return_memory()
         here = Path("/proc/self")
         pages = int((here / "statm").read_text().split()[1])

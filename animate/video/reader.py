@@ -28,6 +28,7 @@ from .packets.clock import (
     stream_duration,
     timed_by_decoding,
 )
+from .packets.demux import demux
 from .packets.salvage import Salvage
 from .packets.seek import seek_key_frame
 from .packets.survey import Survey
@@ -220,7 +221,7 @@ class VideoReader:
         queued."""
         queued = {stream.index for stream in self.sounds} if not self.input.path else ()
         read = [self._stream, *(container.streams.audio if clock.active else self.sounds if queued else ())]
-        for packet in container.demux(read):
+        for packet in demux(container, read):
             clock(packet)
             if packet.stream.index == self._stream.index:  # its stream_index is wrong when it flushes
                 yield packet

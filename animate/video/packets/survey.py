@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from .clock import BACK, may_jump
+from .demux import demux
 
 _PLACES = 32
 """A recording shorter than this part of the file may be missed."""
@@ -49,7 +50,7 @@ def _time_at(container: InputContainer, stream: av.VideoStream, byte: int) -> fl
     """When the first packet of the stream from a byte on is decoded, seconds of its own clock."""
     try:
         container.seek(byte, stream=stream, unsupported_byte_offset=True)
-        for packet in container.demux(stream):
+        for packet in demux(container, stream):
             if packet.dts is not None:
                 return float(packet.dts * packet.time_base)
     except FFmpegError:

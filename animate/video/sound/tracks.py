@@ -14,6 +14,7 @@ from ...errors import InputWarning, Warn, ignore
 from ...io.timecode import clock
 from ..formats import Output
 from ..packets.clock import SteadyClock
+from ..packets.demux import demux
 from ..reader import VideoReader
 from ..support import holds_sound, is_lossless
 from .copied import CopiedTrack
@@ -180,7 +181,7 @@ class Sound:
             for stream in own.streams:
                 if stream not in read:
                     stream.discard = Discard.all  # then they are not even read
-        for packet in own.demux(read):
+        for packet in demux(own, read):
             clock(packet)
             if packet.size and packet.stream.index in self._tracks:
                 yield packet
