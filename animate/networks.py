@@ -24,6 +24,7 @@ from .compositing.sharpen import fine_detail, sharpen_moved
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.landmarks import Landmarker, Landmarks
+from .face.shoulders import shoulders
 from .options import Guidance
 from .state import Image, Portrait, Target
 from .structure import edges_only, image_edges, structure_map
@@ -80,7 +81,7 @@ class Networks:
             canvas = canvas._replace(plate=background_plate(canvas.large, matte))
             layers = self._layers(matte, canvas)
         with self.arithmetic():
-            points = self._tensor(places[:68])
+            points = self._tensor(np.concatenate((places[:68], shoulders(places))))
             if isinstance(self.generator.config, OriginalConfig):
                 structure = self._tensor(guidance_of(places[:68], face))
             else:
@@ -97,22 +98,27 @@ class Networks:
         portrait: Portrait,
         driving: Image | None = None,
         guidance: Guidance = "landmarks",
+        body: NDArray[np.float32] | None = None,
     ) -> Target:
-        """The target of retargeted points (70, 2) of `portrait`. driving: the driver's crop, for edges."""
+        """The target of retargeted points (70, 2) of `portrait`. driving: the driver's crop, for edges. body:
+        where the shoulders (2, 2) go, None if they stay."""
+        body = portrait.shoulders if body is None else body
         with self.arithmetic():
-            points = self._tensor(places[:68])
+            points = self._tensor(np.concatenate((places[:68], body)))
             if not isinstance(self.generator.config, OriginalConfig):
-                return Target(points, self._structure(points, driving, guidance), places)
+                return Target(points, self._structure(points, driving, guidance), places, body)
             if guidance == "edges" and driving is not None:
                 drawn = guidance_of(places[:68], driving)
             else:
                 drawn = guidance_towards(places[:68], portrait.points, portrait.face)
-            return Target(points, self._tensor(drawn), places)
+            return Target(points, self._tensor(drawn), places, body)
 
     def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
         """A target between the portrait's own points (`motion` 0) and `target` (1)."""
-        places = portrait.places + float(motion) * (target.places - portrait.places)
-        return self.target(places.astype(np.float32), portrait)
+        rest = (portrait.places, portrait.shoulders)
+        moved = zip(rest, (target.places, target.shoulders), strict=True)
+        places, body = (a + np.float32(motion) * (b - a) for a, b in moved)
+        return self.target(places, portrait, body=body)
 
     def look_ahead(self, target: Target, portrait: Portrait) -> Target:
         """The target with what the generator makes without any frame before this one, a third of its work."""

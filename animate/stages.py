@@ -98,10 +98,12 @@ class Stages:
             square = square or face_square(found, (frame.image.shape[1], frame.image.shape[0]))
             known = found.signals if isinstance(found, Tracked) else None
             driving = to_crop(found.places, square, self.networks.size)
-            moved, motion = follow_driver(driving, motion, known)
+            body = None if found.shoulders is None else to_crop(found.shoulders, square, self.networks.size)
+            moved, motion = follow_driver(driving, motion, known, body)
             edges = options.guidance == "edges"
             face = crop(frame.on_white(), square, self.networks.size) if edges else None
-            target = self.networks.target(moved.points, source.portrait, face, options.guidance)
+            shown = source.portrait
+            target = self.networks.target(moved.points, shown, face, options.guidance, moved.shoulders)
         state = RetargetState(motion, square, target, presence)
         drawn = target if source.visible and (found or fading or source.is_video) else None
         if drawn is not None and options.no_face == "fade" and presence.share < 1:

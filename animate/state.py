@@ -18,6 +18,7 @@ from .compositing.detail import Canvas, Drawing
 from .errors import InputError, Warn, ignore
 from .face.crop import FaceSquare
 from .face.landmarks import Landmarks
+from .face.shoulders import shoulders
 from .face.tracking import Sighting
 from .io.image import on_white, read_image
 from .motion.no_face import Presence
@@ -54,18 +55,24 @@ class Portrait:
         """(68, 2), `places` without the irises."""
         return self.places[:68]
 
+    @property
+    def shoulders(self) -> NDArray[np.float32]:
+        """(2, 2), at rest."""
+        return shoulders(self.points)
+
 
 class Target(NamedTuple):
     """What the network is to draw, on its device.
 
-    points: (1, 68, 2) float32 landmarks in pixels of the source's crop. structure: (1, 17, S/4, S/4), their
-    structure map; for the authors' network (1, 16, S, S). places: (70, 2) float32, the landmarks here and the
-    irises. ahead: what `look_ahead` computed.
+    points: (1, 70, 2) float32 landmarks and shoulders in pixels of the source's crop. structure: (1, 17, S/4,
+    S/4), their structure map; for the authors' network (1, 16, S, S). places: (70, 2) float32, the landmarks
+    here and the irises. shoulders: (2, 2) float32. ahead: what `look_ahead` computed.
     """
 
     points: Tensor
     structure: Tensor
     places: NDArray[np.float32]
+    shoulders: NDArray[np.float32]
     ahead: Ahead | FrameOutput | OriginalAhead | None = None
 
 

@@ -67,7 +67,8 @@ def structure_map(
     """Draw landmarks as the generator's guidance.
 
     Args:
-        points: (B, 68, 2) float pixels of a square picture of side `size`, x then y, centres at integers.
+        points: (B, N, 2) float, 68 of them landmarks, then others: pixels of a square picture of side
+            `size`, x then y, centres at integers.
         edges: (B, 1, size, size) in [0, 1] from `image_edges`, or None: channel 16 stays zero.
         stride: pixels per cell. reach: pixels at which distances are clipped, None: a quarter of `size`.
 
@@ -76,7 +77,7 @@ def structure_map(
         to each of the 14 edges over `reach`, clipped; 15 the face part (1 skin, 2 brow, 3 nose,
         4 eye, 5 lips, 6 inner mouth) / 6; 16 the image's edges.
     """
-    points = _with_forehead(points.float())
+    points = _with_forehead(points[:, :68].float())
     cells = size // stride
     centres = torch.arange(cells, device=points.device) * stride + (stride - 1) / 2
     distances = _distances(points, centres, EDGES)

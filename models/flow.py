@@ -1,9 +1,9 @@
 """Flow Field Estimator (GFLA section 3.1): where to find each place of the new picture in each reference.
 
-It blends candidate flows that follow from the pose in closed form (`priors.spline`; for a face: stay still,
-follow the head as one body, follow the landmark spline) and adds a learnt residual, coarse to fine: the flow
-at H/4 starts from the flow at H/8. All references pass the same weights, and the shares of {generated,
-references} are a softmax, so any number of references fits.
+It blends candidate flows that follow from the pose in closed form (`priors.spline`; for a face: stay still or
+go with the shoulders, follow the head as one body, follow the landmark spline) and adds a learnt residual,
+coarse to fine: the flow at H/4 starts from the flow at H/8. All references pass the same weights, and the
+shares of {generated, references} are a softmax, so any number of references fits.
 
 A layered source is a person in front of a plate. The estimator is shown the person's matte, moved by the
 candidates, and corrects the matte moved by its own flow.

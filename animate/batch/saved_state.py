@@ -23,6 +23,7 @@ from ..face.crop import FaceSquare
 from ..face.landmarks import Landmarks
 from ..face.morphable_model import Faces
 from ..face.registration import KeyFrame
+from ..face.shoulders import BodyKey
 from ..face.tracking import Sighting
 from ..io.atomic import atomic_file
 from ..motion.no_face import Presence
@@ -42,6 +43,7 @@ _TYPES: dict[str, type] = {
         RetargetState,
         Sighting,
         KeyFrame,
+        BodyKey,
         Landmarks,
         Tracked,
         Portrait,

@@ -22,12 +22,14 @@ class Landmarks:
 
     points: (68, 2) float32, pixels, x then y, iBUG order, pixel centres at integers. iris: (2, 2) float32,
     the same; iris[0] belongs to the eye of points 36-41, iris[1] to the eye of points 42-47. score:
-    confidence in [0, 1].
+    confidence in [0, 1]. shoulders: (2, 2) float32, two places of the body, see `shoulders`; None if nobody
+    looked.
     """
 
     points: NDArray[np.float32]
     iris: NDArray[np.float32]
     score: float
+    shoulders: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (("points", (68, 2)), ("iris", (2, 2))):

@@ -16,6 +16,7 @@ from .landmarks import Landmarker, Landmarks
 from .pose import face_pose
 from .registration import KeyFrame, register
 from .search import Find
+from .shoulders import BodyKey, follow_body
 
 Image = NDArray[np.uint8]
 
@@ -36,7 +37,7 @@ class Sighting:
     landmarks: of the followed face, None if it is not visible. thumbnail: the frame as (32, 32) float32 grey,
     or the last frame that was not blank. cut: whether a new shot begins here. place: where the face was last
     seen in this shot. key: the face as it was first seen in this shot, which later landmarks are registered
-    to.
+    to. body: the body below it there, which later shoulders are read off.
     """
 
     landmarks: Landmarks | None
@@ -44,6 +45,7 @@ class Sighting:
     cut: bool = False
     place: Landmarks | None = None
     key: KeyFrame | None = None
+    body: BodyKey | None = None
 
     @classmethod
     def first(
@@ -55,7 +57,11 @@ class Sighting:
     ) -> Self:
         """A shot's first frame, in which `found` is the face to follow."""
         thumbnail = _thumbnail(image) if thumbnail is None else thumbnail
-        return cls(found, thumbnail, cut, found, None if found is None else KeyFrame.of(image, found))
+        if found is None:
+            return cls(None, thumbnail, cut)
+        body = BodyKey.of(image, found.points)
+        found = replace(found, shoulders=body.places)
+        return cls(found, thumbnail, cut, found, KeyFrame.of(image, found), body)
 
     @classmethod
     def known(cls, found: Landmarks | None, cut: bool) -> Self:
@@ -104,10 +110,12 @@ def sight(landmarker: Landmarker, image: Image, last: Sighting | None, number: i
     if alike > _ALIKE or (alike > _OTHER and not _jumped(last.place, found)):
         if found is None:
             return replace(last, landmarks=None, thumbnail=thumbnail, cut=False)
-        if last.key is None:
+        if last.place is None or last.key is None or last.body is None:
             return Sighting.first(image, found, thumbnail)
-        found = register(image, found, last.key)
-        return Sighting(found, thumbnail, place=found, key=last.key)
+        before = last.body.places if last.place.shoulders is None else last.place.shoulders
+        body = follow_body(image, last.body, before)
+        found = replace(register(image, found, last.key), shoulders=body)
+        return Sighting(found, thumbnail, place=found, key=last.key, body=last.body)
     faces = number_faces(landmarker.find(image)) if number else landmarker.find(image)
     at = (number or 1) - 1
     found = faces[at] if at < len(faces) else None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..face.morphable_model import Floats, load_face_model, rotation
+from ..face.shoulders import STILL
 from ..ibug68 import LIPS
 from .parameters import FaceMotion
 
@@ -71,6 +72,7 @@ def control_signals(curves: Curves) -> FaceMotion:
         np.stack([value("shift_x"), value("shift_y")], 1),
         expression,
         np.stack([*(np.maximum(1 - amount, 0) for amount in blinks), lips], 1),
+        np.broadcast_to(STILL, (count, 2, 2)),
     )
 
 

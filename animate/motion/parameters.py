@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
+from ..face.shoulders import STILL
 
 _BATCH = 1024  # frames processed together: memory does not grow with the video
 _LIPS_SHUT = 0.01  # opening that a tracker measures between shut lips, model units: eight tenths of train
@@ -25,7 +26,8 @@ class FaceMotion(NamedTuple):
     Attributes:
         turn: (T, 3, 3) rotations of the head. scale: (T,). shift: (T, 2). expression: (T, K).
         opening: (T, 3) of the left eye and the right eye, 1 as usual for the person and 0 shut, and of the
-        inner lips in model units of a face with the mean's nose, 0 shut.
+        inner lips in model units of a face with the mean's nose, 0 shut. shoulders: (T, 2, 2) two places of
+        the body, in the unit of shift.
     """
 
     turn: Floats
@@ -33,15 +35,19 @@ class FaceMotion(NamedTuple):
     shift: Floats
     expression: Floats
     opening: Floats
+    shoulders: Floats
 
     def at(self, index: int) -> Self:
         """One frame, T = 1."""
         return type(self)(*(part[index : index + 1] for part in self))
 
 
-def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray) -> FaceMotion:
+def read_signals(
+    model: FaceModel, shape: Floats, faces: Faces, points: NDArray, shoulders: NDArray | None = None
+) -> FaceMotion:
     """The motion in `points` (T, P, 2) of the person with `shape` (P, 3), fitted as `faces`. The opening of
-    the eyes is relative to the shape's and not yet calibrated; see `calibrate`."""
+    the eyes is relative to the shape's and not yet calibrated; see `calibrate`. shoulders: (T, 2, 2), None if
+    nobody looked."""
     opening = []
     for begin in range(0, len(points), _BATCH):
         part = slice(begin, begin + _BATCH)
@@ -52,7 +58,8 @@ def read_signals(model: FaceModel, shape: Floats, faces: Faces, points: NDArray)
         opening[-1][:, :2] /= np.maximum(rest[:, :2], 0.03)
         lips = opening[-1][:, 2] * nose_length(model.mean) / nose_length(shape)
         opening[-1][:, 2] = np.minimum(_LIPS_SLOPES[0] * (lips - _LIPS_SHUT), _LIPS_SLOPES[1] * lips)
-    return FaceMotion(*faces, np.maximum(np.concatenate(opening), 0))
+    body = np.broadcast_to(STILL if shoulders is None else shoulders, (len(points), 2, 2))
+    return FaceMotion(*faces, np.maximum(np.concatenate(opening), 0), body.astype(np.float64))
 
 
 def lid_range(opening: Floats) -> Floats:

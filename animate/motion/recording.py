@@ -146,7 +146,7 @@ class DriverMotion:
         else:
             model = load_face_model()
             points = draw(model.mean, Faces(*signals[:4]), model.expression)[0].astype(np.float32)
-        return Tracked(points[:68], points[68:], 1.0, signals)
+        return Tracked(points[:68], points[68:], 1.0, signals=signals)
 
 
 def no_face_at_all(name: str) -> InputError:
@@ -186,7 +186,7 @@ def track_driver(
     """
     pts: list[int] = []
     seen = ArrayLog()
-    cropped = ArrayLog()  # the same points in the shot's own face square
+    cropped, bodies = ArrayLog(), ArrayLog()  # the same points, and shoulders, in the shot's own face square
     found, cuts = [], []
     last: Sighting | None = None
     square: FaceSquare | None = None
@@ -205,6 +205,7 @@ def track_driver(
             square = square or face_square(last.landmarks, (frame.image.shape[1], frame.image.shape[0]))
             seen.append(last.landmarks.places)
             cropped.append(to_crop(last.landmarks.places, square, _SIDE))
+            bodies.append(to_crop(last.landmarks.shoulders, square, _SIDE))
         if progress:
             progress(len(pts), reader.frames)
     if not len(seen) and cancel and cancel():
@@ -217,7 +218,7 @@ def track_driver(
         raise look_elsewhere(reader, landmarker)
     model, places = load_face_model(), cropped.array()
     shape, faces = fit(model, places)
-    signals = read_signals(model, shape, faces, places)
+    signals = read_signals(model, shape, faces, places, bodies.array())
     del cropped, places  # large for a long video
     return DriverMotion(
         reader.path,

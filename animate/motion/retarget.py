@@ -25,6 +25,7 @@ from ..face.morphable_model import (
     turn_by,
     turn_more,
 )
+from ..face.shoulders import shoulders, similarity
 from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
 from .limits import limit_deformation, limit_roll, triangles
@@ -39,7 +40,9 @@ _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = ((0.08, 0.14), (0.05, 0.1))  # (soft, hard) limits of the head's way across and up or down,
 # fractions of the crop, by the pictures: docs/model_card.md
+_LEAN, _GIRTH = 0.35, (0.8, 1.25)  # limits of the shoulders' turn, radians, and of their size
 _NOD = 1.25  # a nod in the landmarks is seen as .82 of one in the picture, a turn as .96 (train, medians)
+_SPOKEN = 1.07  # an opened mouth is seen as .95 of the driver's in the picture (train, median of 20 pairs)
 _FREE = 1.0  # a strong movement: a mouth bears it from the portrait's own, a smiling one too (six looked at)
 _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts again
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # minimum opening in the reference frame to close in proportion
@@ -60,7 +63,8 @@ class Person:
     points: (70, 2). shape: (P, 3), the person's own, so that `draw` returns exactly the points. face, motion:
     pose and motion in the portrait. units: (3,) an opening of 1 in model units: of the lids by the person's
     own eyes, of the lips by the person's nose. usual: (2,) how far eyes of this width are usually open, over
-    how far these are. triangles: those that must not fold, see `limits.triangles`.
+    how far these are. triangles: those that must not fold, see `limits.triangles`. shoulders: (2, 2), at
+    rest.
     """
 
     points: Floats
@@ -70,6 +74,7 @@ class Person:
     units: Floats
     usual: Floats
     triangles: NDArray[np.intp]
+    shoulders: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +109,12 @@ class MotionState:
 
 
 class Moved(NamedTuple):
-    """Target points of the source, (70, 2) float32, and the part of the irises' movement that is gaze, (2, 2)
-    float32 pixels."""
+    """Target points of the source, (70, 2) float32; the part of the irises' movement that is gaze, (2, 2)
+    float32 pixels; and where its shoulders go, (2, 2) float32."""
 
     points: Points
     look: Points
+    shoulders: Points
 
 
 def fit_source(points: NDArray) -> Person:
@@ -122,15 +128,16 @@ def fit_source(points: NDArray) -> Person:
     units[:2] = openings(points[None], face)[0, :2] / np.maximum(motion.opening[0, :2], 0.3)
     own = [_gap(points, pairs) / np.linalg.norm(points[eye[3]] - points[eye[0]]) for pairs, eye in _EYES]
     usual = np.clip(_OPEN_EYE / np.maximum(own, 0.05), *_USUAL)
-    return Person(points, shape, face, motion, units, usual, triangles(points[:68]))
+    return Person(points, shape, face, motion, units, usual, triangles(points[:68]), shoulders(points))
 
 
 def follow_driver(
-    driving: Points, state: MotionState, signals: FaceMotion | None = None
+    driving: Points, state: MotionState, signals: FaceMotion | None = None, body: Points | None = None
 ) -> tuple[Moved, MotionState]:
     """The target for one driving frame's points (70, 2), and the next state.
 
-    signals: the driver's motion in this frame, if it was read and smoothed before. With `relative`, the
+    signals: the driver's motion in this frame, if it was read and smoothed before. body: else where its
+    shoulders are, (2, 2), None if nobody looked. With `relative`, the
     reference frame gives exactly the source's own points. All kinds limit the deformation so that no triangle
     folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most 42
     degrees from the source, and keep the points within half a crop's side of the crop.
@@ -145,9 +152,11 @@ def follow_driver(
         upright, rolled = limit_roll(whole, source.points, _ROLL)
         if rolled:
             state = _held_back(state, {"the turn of the head"})
-        return Moved(_bounded(upright, state.size), np.zeros((2, 2), np.float32)), state
+        body = body if signals is None else signals.shoulders[0].astype(np.float32)
+        bent = state.source.shoulders.astype(np.float32) if body is None else body
+        return Moved(_bounded(upright, state.size), np.zeros((2, 2), np.float32), bent), state
     if signals is None:
-        driver, unsmoothed = _read(np.asarray(driving, np.float64), state.driver)
+        driver, unsmoothed = _read(np.asarray(driving, np.float64), state.driver, body)
         smoothed, smoothing = smooth_next(unsmoothed, state.smooth, state.options.smoothing)
         signals = calibrate(smoothed, driver.lids)
         state = replace(state, driver=driver, smooth=smoothing)
@@ -155,7 +164,9 @@ def follow_driver(
         state = replace(state, reference=signals)
     assert state.reference is not None
     target, look, beyond = _target(load_face_model(), signals, state.reference, state)
-    moved = Moved(_bounded(target, state.size), look.astype(np.float32))
+    moved = Moved(
+        _bounded(target, state.size), look.astype(np.float32), _bent(signals, state.reference, state)
+    )
     return moved, _held_back(state, beyond)
 
 
@@ -177,12 +188,12 @@ def _gap(points: Floats, pairs: tuple[tuple[int, int], ...]) -> float:
     return float(np.mean([np.linalg.norm(points[low] - points[up]) for up, low in pairs]))
 
 
-def _read(points: Floats, driver: Driver | None) -> tuple[Driver, FaceMotion]:
+def _read(points: Floats, driver: Driver | None, body: Points | None) -> tuple[Driver, FaceMotion]:
     model = load_face_model()
     shape, face = fit(model, points[None], driver.shape if driver else None, driver.face if driver else None)
     if driver and not np.abs(draw(shape, face, model.expression) - points).mean() < _FITS * face.scale[0]:
         shape, face = fit(model, points[None], driver.shape)  # the face jumped: fit from scratch
-    signals = read_signals(model, shape, face, points[None])
+    signals = read_signals(model, shape, face, points[None], None if body is None else body[None])
     return Driver(shape, driver.lids if driver else lid_range(signals.opening), face), signals
 
 
@@ -248,6 +259,21 @@ def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[F
     return Faces(turn, own.scale * growth.clip(*_SIZES), inside, own.expression), beyond
 
 
+def _bent(now: FaceMotion, reference: FaceMotion, state: MotionState) -> Points:
+    """Where the source's shoulders (2, 2) are: they turn, grow and move as the driver's, within limits."""
+    own, gain = state.source, state.options.gain("head")
+    a, b = similarity(reference.shoulders[0], now.shoulders[0])
+    middle = complex(*reference.shoulders[0].mean(0))
+    way = (a - 1) * middle + b
+    shift = gain * np.array([[way.real, way.imag]]) * (own.face.scale / reference.scale)[:, None]
+    turn = np.clip(gain * np.angle(a), -_LEAN, _LEAN)
+    grown = np.clip(abs(a) ** gain, *_GIRTH)
+    half = grown * np.exp(1j * turn) * complex(*(own.shoulders[1] - own.shoulders[0])) / 2
+    half = np.array([half.real, half.imag])
+    centre = own.shoulders.mean(0) + _limit_way(shift, state.size)[0]
+    return np.stack((centre - half, centre + half)).astype(np.float32)
+
+
 def _excess(turn: Floats, own: Floats) -> float:
     """Degrees by which a head's rotation (1, 3, 3) exceeds what can be drawn of a portrait with its `own`."""
     now, before = angles(turn)[0], angles(own)[0]
@@ -282,6 +308,8 @@ def _set_openings(
         if part == "eyes":
             usual = state.source.usual[which]
             closed, more = closed * (usual + (1 - usual) * closed), usual * more
+        else:
+            more *= _SPOKEN
         share = max(1 - gain * closed, 0.0)
         above = _UPPER if part == "eyes" else 0.5
         for up, low in pairs:

@@ -115,14 +115,24 @@ def _values(motion: FaceMotion) -> tuple[Floats, Floats]:
     size = motion.scale[:, None]
     count = motion.expression.shape[1]
     values = np.concatenate(
-        [angles(motion.turn), np.log(size), motion.shift, motion.expression, motion.opening], 1
+        [
+            angles(motion.turn),
+            np.log(size),
+            motion.shift,
+            motion.expression,
+            motion.opening,
+            motion.shoulders.reshape(-1, 4),
+        ],
+        1,
     )
     unit = float(np.median(size))
-    noise = np.r_[np.full(3, 0.5), 0.004, np.full(2, 0.008 * unit), np.full(count, 0.06), 0.03, 0.03, 0.01]
-    return values, noise
+    head = np.r_[np.full(3, 0.5), 0.004, np.full(2, 0.008 * unit)]
+    return values, np.r_[head, np.full(count, 0.06), 0.03, 0.03, 0.01, np.full(4, 0.008 * unit)]
 
 
 def _motion(values: Floats, like: FaceMotion) -> FaceMotion:
     """The inverse of `_values`; `like` has the same number of expression directions."""
-    parts = np.split(values, np.cumsum([3, 1, 2, like.expression.shape[1]]), axis=1)
-    return FaceMotion(rotation(parts[0]), np.exp(parts[1][:, 0]), *parts[2:])
+    ends = np.cumsum([3, 1, 2, like.expression.shape[1], 3])
+    turn, size, shift, expression, opening, shoulders = np.split(values, ends, axis=1)
+    scale = np.exp(size[:, 0])
+    return FaceMotion(rotation(turn), scale, shift, expression, opening, shoulders.reshape(-1, 2, 2))

@@ -12,6 +12,7 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..face.morphable_model import angles, load_face_model, rotation
+from ..face.shoulders import STILL
 from ..io.atomic import atomic_file
 from ..io.paths import existing_file, new_file
 from .parameters import FaceMotion
@@ -99,6 +100,7 @@ def _pack(signals: FaceMotion, unit: float, origin: NDArray) -> dict[str, NDArra
         "shift": (signals.shift - origin) / unit,
         "expression": signals.expression,
         "opening": signals.opening,
+        "shoulders": (signals.shoulders - origin) / unit,
     }
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 
@@ -106,6 +108,9 @@ def _pack(signals: FaceMotion, unit: float, origin: NDArray) -> dict[str, NDArra
 def _unpack(arrays: dict[str, NDArray], prefix: str, count: int, directions: int) -> FaceMotion:
     shapes = {"angles": (3,), "scale": (), "shift": (2,), "expression": (directions,), "opening": (3,)}
     parts = {name: arrays[prefix + name].astype(np.float64) for name in shapes}
+    shapes["shoulders"] = (2, 2)  # not in files from before they were followed
+    still = np.broadcast_to(STILL, (count, 2, 2))
+    parts["shoulders"] = arrays.get(f"{prefix}shoulders", still).astype(np.float64)
     for name, shape in shapes.items():
         if parts[name].shape != (count, *shape) or not np.isfinite(parts[name]).all():
             raise ValueError

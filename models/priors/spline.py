@@ -1,9 +1,9 @@
 """Dense backward flows from a pose in closed form, which the network blends and refines.
 
 - Face: a thin-plate spline (Bookstein 1989) takes the target's landmarks to the reference's, and the head's
-  outline with the head's centre (`head`); the shoulders rest at the picture's lower side. Beside it the head
-  alone, as one body: right for hair and hats. Without layers the whole border is fixed instead, and a
-  similarity of all landmarks stands for the head.
+  outline with the head's centre (`head`); the picture's lower side goes with the shoulders. Beside it the
+  head alone, as one body: right for hair and hats; and the shoulders below the chin, nothing above it.
+  Without layers the whole border is fixed instead, and a similarity of all landmarks stands for the head.
 - Person: every limb goes where its two joints go (`limbs`).
 - View: the thing turns as a cylinder would.
 
@@ -28,20 +28,23 @@ from .limbs import limb_flows
 CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
 """How many flows there are in closed form."""
 SMOOTHING = 1e-2
+LANDMARKS = 68
+_NECK = 0.08  # of the picture's side, about the chin: from what is still to what goes with the shoulders
 CLOSEUP_SMOOTHING = 1e-3  # a part drawn larger: its points lie further apart
 BORDER_POINTS = 16
 CYLINDERS = (0.36, 0.22)
 """Radii of the turning thing, fractions of the picture's width."""
 Held = Literal["border", "head", "nothing"]
 """What a spline holds beside the landmarks: the border in place; the head's outline together and the
-lower side in place; nothing."""
+lower side with the shoulders; nothing."""
 
 
 class Spline(NamedTuple):
     """The spline from one target's landmarks, factored, so that the flow to any reference is a small product.
 
     Attributes:
-        points: (B, N, 2) the target's landmarks, pixels of the picture, x then y. size: its side.
+        points: (B, N, 2) the target's landmarks, a head's maybe with two places of the shoulders: pixels of
+            the picture, x then y. size: its side.
         held: what else the spline holds.
         factors, pivots: of the spline's system, (B, K + 3, K + 3), K knots. basis: (B, K + 3, n, n) at the
             centres of the cells. head: the pose of the target's head, if the spline holds it.
@@ -63,6 +66,8 @@ class Spline(NamedTuple):
         at the centres of cells of `stride` pixels."""
         with torch.autocast(points.device.type, enabled=False):
             target, head = points.float(), None
+            if held != "nothing":
+                target = target[:, :LANDMARKS]
             if held == "head":
                 head = head_pose(points)
                 target = torch.cat((target, head_outline(head)), dim=1)
@@ -86,14 +91,38 @@ class Spline(NamedTuple):
         return cls(points, size, held, factors, pivots, basis, head)
 
     def flows(self, references: Tensor) -> Tensor:
-        """Still, rigid and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2, n, n), pixels."""
+        """Still or with the shoulders, rigid, and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2,
+        n, n), pixels."""
         stride = self.size // self.basis.shape[-1]
         if self.head is None:
             rigid = similarity_flow(self.points, references, self.size, stride)
             return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
         there = head_pose(references)
         rigid = _moved_grid(self._here(), there, self.size, stride)
-        return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references, there)), dim=2)
+        return torch.stack((self._body_flow(references), rigid, self.flow(references, there)), dim=2)
+
+    def _body_flow(self, references: Tensor) -> Tensor:
+        """Still above the chin, with the shoulders below it; (B, R, 2, n, n)."""
+        with torch.autocast(self.points.device.type, enabled=False):
+            cells = self.basis.shape[-1]
+            places = self.size * _grid(cells, references.device)[:, None] - 0.5  # (1, 1, P, 2)
+            chin = self.points[:, None, None, 8, 1].float()
+            below = ((places[..., 1] - chin) / (_NECK * self.size) + 0.5).clamp(0, 1)
+            moved = below[..., None] * self._with_body(places, references)
+            return moved.mT.unflatten(3, (cells, cells))
+
+    def _with_body(self, places: Tensor, references: Tensor) -> Tensor:
+        """How far `places` (1, 1, P, 2) go with the shoulders to those of `references`: (B, R, P, 2)."""
+        here, there = (x[..., LANDMARKS:, :].float() for x in (self.points[:, None], references))
+        if not here.shape[2]:
+            return torch.zeros_like(places).expand(*references.shape[:2], -1, -1)
+        across, goal = (x[..., 1, :] - x[..., 0, :] for x in (here, there))  # (B, R, 2)
+        power = across.square().sum(-1).clamp_min(1e-6)
+        cos = ((across * goal).sum(-1) / power)[..., None] - 1
+        sin = ((across[..., 0] * goal[..., 1] - across[..., 1] * goal[..., 0]) / power)[..., None]
+        x, y = (places - here.mean(2, keepdim=True)).unbind(-1)
+        turned = torch.stack((cos * x - sin * y, sin * x + cos * y), dim=-1)
+        return turned + (there.mean(2, keepdim=True) - here.mean(2, keepdim=True))
 
     def _here(self) -> HeadPose:
         """The pose of the target's head beside those of references, (B, 1)."""
@@ -103,11 +132,14 @@ class Spline(NamedTuple):
     def flow(self, references: Tensor, there: HeadPose | None = None) -> Tensor:
         """See `spline_flow`. there: the pose of the references' heads, if it is known."""
         with torch.autocast(self.points.device.type, enabled=False):
-            moves = references.float() - self.points.float()[:, None]  # (B, R, N, 2)
+            count = self.points.shape[1] if self.held == "nothing" else LANDMARKS
+            moves = (references - self.points[:, None])[:, :, :count].float()  # (B, R, N, 2)
             if self.held == "head":
                 here, outline = self._here(), head_outline(self._here())
                 moved = follow_head(outline, here, there or head_pose(references))
-                moves = torch.cat((moves, moved - outline), dim=2)
+                side = self.size * _border(moves.device, lower=True) - 0.5
+                lower = self._with_body(side[None, None], references)
+                moves = torch.cat((moves, moved - outline, lower), dim=2)
             moves = (moves / self.size).permute(0, 2, 1, 3).flatten(2)
             moves = F.pad(moves, (0, 0, 0, self.factors.shape[-1] - moves.shape[1]))  # what is fixed stays
             solution = torch.linalg.lu_solve(self.factors, self.pivots, moves)  # (B, K + 3, 2R)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
 from gfla.models.priors.head import _CENTRE, _RIGID, _SOLID, HeadPose, follow_head, head_outline, head_pose
-from gfla.models.priors.spline import head_flow, spline_flow
+from gfla.models.priors.spline import Spline, head_flow, spline_flow
 
 MODEL = load_face_model()
 
@@ -89,3 +89,23 @@ def test_hair_moves_with_the_head_and_shoulders_rest():
     assert flow[:, -1].abs().max() < 1.5  # the lower side
     pinned = spline_flow(points, source[:, None], 256, 4)[0, 0]
     assert pinned[:, 0].abs().max() < 1.5 < 6 < flow[0, 0].min()  # without layers the upper side rests, too
+
+
+def test_below_the_chin_the_body_goes_with_the_shoulders():
+    face = seen((0, 0, 0), 50.0, (128.0, 120.0))[0]
+    body = torch.tensor([[[70.0, 235.0], [190.0, 235.0]]])
+    here, there = torch.cat((face, body), 1), torch.cat((face, body * 1.05 + torch.tensor([2.0, -8.0])), 1)
+    still, _, spline = Spline.through(here, 256, 4, "head").flows(there[:, None])[0, 0]
+    chin = int(face[0, 8, 1])
+    assert still[:, : (chin - 11) // 4].abs().max() == 0
+    y, x = torch.meshgrid(*2 * [torch.arange(64) * 4 + 1.5], indexing="ij")
+    moved = torch.stack((x * 0.05 + 2, y * 0.05 - 8))
+    low = (chin + 12) // 4 + 1
+    torch.testing.assert_close(still[:, low:], moved[:, low:], atol=1e-3, rtol=0)
+    torch.testing.assert_close(spline[:, -1], moved[:, -1], atol=1.5, rtol=0)  # the spline smooths
+    assert spline[:, (chin - 40) // 4, 24:40].abs().max() < 1  # within the face
+    plain = Spline.through(face, 256, 4, "head").flows(face[:, None])
+    assert plain.abs().max() < 1e-3
+    torch.testing.assert_close(
+        Spline.through(here, 256, 4, "head").flows(here[:, None]), plain, atol=1e-3, rtol=0
+    )

@@ -27,13 +27,15 @@ def augment(
     extra: Augmentation,
     matte: Images | None = None,
 ) -> tuple[Images, Points, Images | None]:
-    """Turn `images` (1 + T, S, S, 3) RGB and `points` (1 + T, 68, 2) into a sample of side `size`: a random
+    """Turn `images` (1 + T, S, S, 3) RGB and `points` (1 + T, N, 2) into a sample of side `size`: a random
     similarity and change of colours always, mirroring and the rest of `extra` sometimes, jitter on the
-    points. matte: (S, S) of the reference, which follows it."""
+    points, 68 landmarks and maybe two places of the shoulders. matte: (S, S) of the reference, which follows
+    it."""
     side = images.shape[1]
     if rng.random() < extra.mirror:
         images, matte = images[:, :, ::-1], None if matte is None else matte[:, ::-1]
-        points = points[:, MIRROR[:68]] * np.array([-1, 1], np.float32) + np.array([side - 1, 0], np.float32)
+        points = points[:, MIRROR[: points.shape[1]]] * np.array([-1, 1], np.float32)
+        points[..., 0] += side - 1
     angle, scale = rng.uniform(-8, 8), np.exp(rng.uniform(-0.12, 0.12))
     centre = ((side - 1) / 2, (side - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, angle, scale * size / side)

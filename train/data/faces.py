@@ -16,6 +16,7 @@ from ...animate.compositing.matte import background_plate
 from ...animate.errors import InputError
 from ...animate.face.landmarks import Landmarks
 from ...animate.face.registration import KeyFrame, register
+from ...animate.face.shoulders import BodyKey, follow_body, shoulders
 from ..config import Augmentation
 from .augment import augment
 from .clips import MATTE_STEP, Batch, Clip, Sample, collate
@@ -97,8 +98,12 @@ class FaceSamples:
         if moved and matte is not None:
             target, places = moved_head(images[0], matte, points[0], rng)
             images, points = np.stack((images[0], target)), np.stack((points[0], places))
+            body = np.stack(2 * [shoulders(points[0])])
         else:
             points = _registered(images, points)
+            body = _followed(images, points[0])
+        if layered:
+            points = np.concatenate((points, body), axis=1)
         images, points, matte = augment(images, points, self.size, rng, self.extra, matte)
         guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
         sample = (images, points, guidance, *teach_flow(images, points, layered=layered))
@@ -131,3 +136,13 @@ def _registered(images: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArr
     key = KeyFrame.of(images[0], first)
     moved = [register(image, face, key).points for image, face in zip(images[1:], others, strict=True)]
     return np.stack([first.points, *moved])
+
+
+def _followed(images: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The shoulders (1 + T, 2, 2) in `images`, the first of which shows the face `points` (68, 2)."""
+    key = BodyKey.of(images[0], points)
+    places = [key.places]
+    for image in images[1:]:
+        near = follow_body(image, key, places[-1])
+        places.append(follow_body(image, key, near))  # the frames may lie far apart: once more, from nearer
+    return np.stack(places)

@@ -32,9 +32,9 @@ class LandmarkJudge(nn.Module):
         of eyes and lips, in sides of the face's box: a scalar. Below a hundredth of a side it is quadratic,
         so that a misplaced lid outweighs the tracker's jitter.
 
-        images, truth (B, 3, H, W) in [-1, 1]; points (B, 68, 2) of the face, pixels, x then y.
+        images, truth (B, 3, H, W) in [-1, 1]; points (B, 68 or more, 2) of the face, pixels, x then y.
         """
-        poses = [face_pose(face) for face in points.cpu().numpy()]
+        poses = [face_pose(face) for face in points[:, :68].cpu().numpy()]
         crops = torch.stack([torch.from_numpy(crop_matrix(pose, self.side)) for pose in poses])
         with torch.autocast(images.device.type, enabled=False):
             with torch.no_grad():

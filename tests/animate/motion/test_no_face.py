@@ -38,7 +38,7 @@ def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture,
     frames = [Frame(f.image, f.pts, TICK) for f in frames]
     options = AnimateOptions(motion=MotionOptions("copy"), no_face="fade")
     state = animator.prepare(head_picture(30), options)
-    rest = torch.from_numpy(state.portrait.points)
+    rest = torch.from_numpy(np.concatenate((state.portrait.points, state.portrait.shoulders)))
     drawn: list[float] = []
     generate = animator.networks.generate
 

@@ -1,5 +1,6 @@
 """The driver's motion on the source: exact in the reference frame, of the driver's kind, never its face."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from gfla.animate import InputError
 from gfla.animate.face.morphable_model import fit
+from gfla.animate.face.shoulders import shoulders
 from gfla.animate.ibug68 import EYES, LIDS, LIPS
 from gfla.animate.motion.limits import _MESH, _STEADY, _similarity, limit_deformation, triangles
 from gfla.animate.motion.parameters import FaceMotion
@@ -235,6 +237,39 @@ def test_a_driver_that_jumps_is_found_again():
     for before in ([], [first], [wild]):
         targets, _ = run(SOURCE, first, *before, last)
         np.testing.assert_allclose(targets[-1], direct, atol=0.8)
+
+
+def bent(now: np.ndarray, options=PLAIN) -> np.ndarray:
+    """Where the source's shoulders are when a driver's went from (100, 220), (160, 220) to `now`."""
+    state = MotionState(fit_source(SOURCE), options)
+    first = np.array([[100, 220], [160, 220]], np.float32)
+    _, state = follow_driver(shown(DRIVER), state, body=first)
+    moved, _ = follow_driver(shown(DRIVER), state, body=np.asarray(now, np.float32))
+    return moved.shoulders
+
+
+def test_shoulders_go_as_the_drivers_at_the_sources_size():
+    own = shoulders(SOURCE)
+    np.testing.assert_allclose(bent([[100, 220], [160, 220]]), own, atol=1e-3)
+    ratio = fit_source(SOURCE).face.scale[0] / 52  # of the heads' sizes
+    np.testing.assert_allclose(bent([[106, 216], [166, 216]]), own + ratio * np.array([6, -4]), atol=0.2)
+    wider = bent([[97, 220], [163, 220]])
+    np.testing.assert_allclose(wider, own.mean(0) + 1.1 * (own - own.mean(0)), atol=1e-3)
+    tilted = bent([[101, 214], [159, 226]])  # about the middle, by atan(12 / 58)
+    (dx, dy) = tilted[1] - tilted[0]
+    assert math.degrees(math.atan2(dy, dx)) == pytest.approx(math.degrees(math.atan2(12, 58)), abs=0.01)
+    np.testing.assert_allclose(tilted.mean(0), own.mean(0), atol=1e-3)
+
+
+def test_shoulders_have_limits_and_the_heads_gain():
+    own = shoulders(SOURCE)
+    far = bent([[300, 100], [360, 400]])
+    assert np.abs(far.mean(0) - own.mean(0)).max() <= 0.14 * 256
+    (dx, dy), (ox, _) = far[1] - far[0], own[1] - own[0]
+    assert math.atan2(dy, dx) == pytest.approx(0.35)
+    assert math.hypot(dx, dy) == pytest.approx(1.25 * ox)
+    still = replace(PLAIN, head=0.0)
+    np.testing.assert_allclose(bent([[110, 210], [180, 222]], still), own, atol=1e-3)
 
 
 def test_the_state_is_a_value():

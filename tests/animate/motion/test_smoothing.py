@@ -18,7 +18,13 @@ def steady(count: int, seed: int = 0, noise: float = 1.0) -> FaceMotion:
 
     turn = rotation(jitter(0.4, 3))
     opening = np.array([1.05, 1.05, 0.1]) + jitter(0.02, 3)
-    return FaceMotion(turn, 52 * np.exp(jitter(0.003)), jitter(0.2, 2), jitter(0.04, 23), opening)
+    scale, shift, expression, body = (
+        52 * np.exp(jitter(0.003)),
+        jitter(0.2, 2),
+        jitter(0.04, 23),
+        jitter(0.2, 2, 2),
+    )
+    return FaceMotion(turn, scale, shift, expression, opening, body)
 
 
 def causal(signals: FaceMotion, strength: float) -> FaceMotion:
