@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -157,10 +158,12 @@ class Networks:
             image, flow, *others = (field.float().nan_to_num() for field in made)
             if self.generator.config.layered:
                 image = sharpen_moved(image, flow, generated.detail)
-            face, *rest = (field.permute(0, 2, 3, 1) for field in (image, flow, *others))
-            face = (face.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-            face, flow, mask, *cover = (x[0] for x in to_host((face, *rest)))
-        return Drawing(face, flow, mask[..., 0], closeups, cover[0][..., 0] if cover else None)
+            face = (image.clamp(-1, 1) * 127.5 + 127.5).round().byte()
+            face, flow, *rest = (x[0] for x in to_host((face, flow, *others)))
+        # OpenCV interleaves channels in a tenth of torch's time.
+        face, flow = (cv2.merge(list(planes)) for planes in (face, flow))
+        mask, *cover = (planes[0] for planes in rest)
+        return Drawing(face, flow, mask, closeups, cover[0] if cover else None)  # type: ignore[arg-type]
 
     @contextmanager
     def arithmetic(self, fast: bool = True) -> Iterator[None]:

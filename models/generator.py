@@ -28,7 +28,7 @@ from .attention import LocalAttention, fuse, shares
 from .config import GeneratorConfig
 from .flow import STRIDE, FlowEstimator, FlowOutput, Motion, candidate_flows
 from .frames import Ahead, Deformed, FrameModel, FrameOutput, LayerPyramid, Layers, Reference
-from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, without_combs
+from .layers import ImageEncoder, StructureEncoder, Up, activate, conv, residuals, unshuffle, without_combs
 from .ops import warp
 from .priors.spline import PosePrior, pose_prior
 
@@ -196,7 +196,7 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         """The decoder from H/4 to H: the painted pixels before tanh and their logit, (B, 4, H, W)."""
         # Pixels come from the source alone: warped again and again, previous frames would only blur.
         x = self.up2(self.body4(x4))
-        x = self.body2(x + self.pixels2(F.pixel_unshuffle(warped, 2).to(x.dtype)))
+        x = self.body2(x + self.pixels2(unshuffle(warped).to(x.dtype)))
         painted = F.pixel_shuffle(self.paint(activate(x)).float(), 2)
         return without_combs(painted) if self.config.task == "closeup" else painted
 

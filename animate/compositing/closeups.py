@@ -207,6 +207,23 @@ def _rim(size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return cv2.merge((rim,) * 3), cv2.merge((blurred,) * 3)  # type: ignore[return-value]
 
 
+@cache
+def _spreading(size: int) -> Tensor:
+    """(size, size): the blur of the shading along one axis, its border mirrored, as a matrix."""
+    one = np.eye(size, dtype=np.float32)
+    sigma = _SHADE * size
+    taps = cv2.getGaussianKernel(round(8 * sigma + 1) | 1, sigma, cv2.CV_32F)
+    return torch.from_numpy(cv2.sepFilter2D(one, cv2.CV_32F, np.ones((1, 1), np.float32), taps))
+
+
+def _spread(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`cv2.GaussianBlur` of the shading (size, size, 3), to rounding, in a third of its time: so wide a blur
+    is quicker as a product of matrices."""
+    blur = _spreading(len(field))
+    planes = torch.from_numpy(np.stack(cv2.split(field)))
+    return cv2.merge(list((blur @ planes @ blur.mT).numpy()))  # type: ignore[return-value]
+
+
 def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> None:
     size = closeup.drawing.face.shape[0]
     corners = np.array([[-0.5, -0.5], [size, -0.5], [-0.5, size], [size, size]])
@@ -221,7 +238,7 @@ def _paste(out: Image, closeup: Closeup, matrix: NDArray, strength: float) -> No
     rim, blurred = _rim(size)
     apart = cv2.subtract(read_square(out, matrix, size), closeup.drawing.face, dtype=cv2.CV_32F)
     apart = cv2.multiply(np.clip(apart, -_SHADES, _SHADES, out=apart), rim)
-    shade = cv2.divide(cv2.GaussianBlur(apart, (0, 0), _SHADE * size), blurred)
+    shade = cv2.divide(_spread(apart), blurred)
     layers = cv2.add(_resized(shade, side), patch, dtype=cv2.CV_32F)
     layers = cv2.merge((*cv2.split(layers), _resized(oval(size), side)))
     fold = int(side / (size * _coarseness(matrix)))  # finer than the picture by so much

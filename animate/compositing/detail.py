@@ -5,6 +5,7 @@ are taken where the two agree. The same flow, reduced to zero towards the square
 the photograph around it without a seam (design: generated low band + warped high band).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 import cv2
@@ -21,6 +22,7 @@ _AREA = (0.15, 0.4, 2.5, 4.0)  # source area per pixel: (none, full, full, none)
 _ADMITTED = 0.1  # mask value from which frequencies that S cannot hold get full weight
 _FINEST = (1.0, 2.0)  # pixels of S and of the square, standard deviation: detail finer than both is replaced
 _SOFT = 2.0  # pixels, standard deviation: smoothing of the weights
+_BAND = 1 << 16  # pixels that are finished together
 _STEEPEST = 0.6  # how fast the flow may fall to zero towards a side; below 1 nothing folds
 _APART = 1.5  # pixels between the drawn flow and the reduced one at which the drawing has lost its weight
 
@@ -89,27 +91,36 @@ def finish(drawing: Drawing, canvas: Canvas, strength: float = 1.0) -> Image:
     sharpen = strength > 0 and side >= size
     if not sharpen and canvas.room is None:
         return resize(drawing.face, side).copy()
-    flow, own = drawing.flow, canvas.weight
+    face, flow = drawing.face.astype(np.float32), drawing.flow
+    base, own, share, cover = face, None, None, None
     if canvas.room is not None:
         flow = _resting(flow, canvas.room)
         apart = _square(flow - drawing.flow)
         apart *= -1 / _APART**2
-        own = own * np.exp(apart, out=apart)
-    base, share = weighted(drawing.face, own), 1 - own
-    moved = carry(canvas.large, flow)
+        own = canvas.weight * np.exp(apart, out=apart)
+        base, share = weighted(face, own), 1 - own
     if canvas.plate is not None and drawing.cover is not None:
-        moved = _over(canvas.plate, moved, 1 - own * (1 - drawing.cover))
+        behind = 1 - drawing.cover
+        cover = resize(1 - (behind if own is None else own * behind), side, cv2.INTER_LINEAR).clip(0, 1)
+    places, whole = _places(flow, side), None
     if sharpen:
-        there = side == size and flow is drawing.flow  # the same pixels and the same flow
-        low = moved.astype(np.float32) if there else _carried(drawing, canvas)
-        admitted = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
-        trust = own * admitted * (strength * trusted(drawing, low))
-        apart = cv2.subtract(low, drawing.face, dtype=cv2.CV_32F)
-        finest = _soft(apart, min(_FINEST[0], _FINEST[1] * size / side))
-        base -= weighted(cv2.add(drawing.face, finest, dtype=cv2.CV_32F), trust)
-        share = share + trust
-    moved = weighted(moved, resize(share, side))
-    return cv2.add(resize(base, side), moved, dtype=cv2.CV_8U)  # type: ignore[return-value]
+        if side == size and flow is drawing.flow:  # the same pixels and the same flow
+            whole = _moved(canvas, places, cover, slice(None))
+            low = whole.astype(np.float32)
+        else:
+            low = _carried(drawing, canvas)
+        trust = drawing.mask if side == size else (_soft(drawing.mask) / _ADMITTED).clip(0, 1)
+        trust = (trust if own is None else own * trust) * (strength * trusted(drawing, low))
+        finest = _soft(cv2.subtract(low, face), min(_FINEST[0], _FINEST[1] * size / side))
+        base = cv2.subtract(base, weighted(cv2.add(face, finest), trust))
+        share = trust if share is None else share + trust
+    assert share is not None
+    base, share = resize(base, side), resize(share, side)
+    out = np.empty_like(canvas.large)
+    for rows in _bands(side):
+        moved = _moved(canvas, places, cover, rows) if whole is None else whole[rows]
+        out[rows] = cv2.add(base[rows], weighted(moved, share[rows]), dtype=cv2.CV_8U)
+    return out
 
 
 def moved_square(square: Image, drawing: Drawing, canvas: Canvas) -> Image:
@@ -134,11 +145,35 @@ def trusted(drawing: Drawing, carried: Field) -> Field:
 
 def carry(image: NDArray, flow: Field) -> NDArray:
     """`image` (side, side, 3) warped by the backward `flow` (S, S, 2) in pixels of S; the border repeats."""
-    side, size = image.shape[0], flow.shape[0]
-    x, y = cv2.split(resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / size))
-    x += np.arange(side, dtype=np.float32)
-    y += np.arange(side, dtype=np.float32)[:, None]
+    return _read(image, _places(flow, image.shape[0]), slice(None))
+
+
+def _places(flow: Field, side: int) -> Field:
+    """`flow` (S, S, 2), pixels of S, at another side and in its pixels: (side, side, 2)."""
+    return resize(flow, side, cv2.INTER_LINEAR) * np.float32(side / len(flow))
+
+
+def _read(image: NDArray, flow: Field, rows: slice) -> NDArray:
+    """Some rows of `image` (side, side, 3) warped by the backward `flow` (side, side, 2)."""
+    x, y = cv2.split(flow[rows])
+    steps = np.arange(len(image), dtype=np.float32)
+    x += steps
+    y += steps[rows, None]
     return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _moved(canvas: Canvas, flow: Field, cover: Field | None, rows: slice) -> Image:
+    """Some rows of a canvas's own pixels, warped, over its plate by `cover` (side, side)."""
+    moved = _read(canvas.large, flow, rows)
+    if cover is None or canvas.plate is None:
+        return moved  # type: ignore[return-value]
+    return cv2.blendLinear(moved, canvas.plate[rows], cover[rows], 1 - cover[rows])  # type: ignore[return-value]
+
+
+def _bands(side: int) -> Iterator[slice]:
+    """The rows of a square, some at a time: what is computed of them fits into a processor's cache."""
+    count = max(_BAND // side, 1)
+    return (slice(first, first + count) for first in range(0, side, count))
 
 
 def weighted(image: NDArray, weight: NDArray) -> Field:
@@ -159,12 +194,6 @@ def _carried(drawing: Drawing, canvas: Canvas) -> Field:
         return low  # type: ignore[return-value]
     plate = resize(canvas.plate, size).astype(np.float32)
     return plate + weighted(low - plate, drawing.cover)
-
-
-def _over(plate: Image, person: NDArray, cover: Field) -> Image:
-    """`person` over `plate`, both (side, side, 3), by `cover` (S, S)."""
-    share = resize(cover, len(plate), cv2.INTER_LINEAR).clip(0, 1)
-    return cv2.blendLinear(person, plate, share, 1 - share)  # type: ignore[return-value]
 
 
 def _resting(flow: Field, space: Field) -> Field:
