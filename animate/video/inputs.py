@@ -14,7 +14,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 
 from ..errors import InputError
 from ..io.memory import check_memory
@@ -156,7 +156,7 @@ def sound_streams(container: InputContainer, name: str, track: AudioTrack = None
     return usable if track == "all" else sorted(usable, key=_is_other)[:1]
 
 
-def _is_known(stream: av.stream.Stream) -> bool:
+def _is_known(stream: Stream) -> bool:
     """Whether FFmpeg has found out what a stream of pictures or sound is."""
     if isinstance(stream, av.VideoStream):
         return stream.codec_context is None or stream.codec_context.width > 0

@@ -76,7 +76,7 @@ class EncodedTrack:
         before, self._before = self._before, None
         if packet.pts is not None and packet.pts in self._delays and not packet.is_discard:
             self._delay, self._parted = self._delays[packet.pts], True
-            if before is not None and packet.duration > self._delay:
+            if before is not None and packet_ticks(packet) > self._delay:
                 yield self._begun(before, packet)
         elif before is not None:
             yield before
@@ -92,9 +92,10 @@ class EncodedTrack:
         begun = av.Packet(bytes(before))
         begun.stream, begun.time_base = before.stream, before.time_base
         assert first.pts is not None
-        begun.pts = begun.dts = first.pts + self._delay - first.duration
-        begun.duration = first.duration
-        leave_out(begun, before=round((first.duration - self._delay) * first.time_base * self._source.rate))
+        length = packet_ticks(first)
+        begun.pts = begun.dts = first.pts + self._delay - length
+        begun.duration = length
+        leave_out(begun, before=round((length - self._delay) * first.time_base * self._source.rate))
         return begun
 
     def _packets(self, packet: av.Packet) -> Iterator[av.Packet]:

@@ -161,3 +161,14 @@ def test_a_camera_may_say_adobe_rgb_by_exif_alone(tmp_path: Path):
 def test_the_primaries_of_bt709_are_left_alone():
     assert np.abs(to_bt709(PICTURE, BT709, "srgb").astype(int) - PICTURE).max() == 0
     assert np.abs(to_bt709(PICTURE, BT709, "bt709", "bt709").astype(int) - PICTURE).max() == 0
+
+
+def test_a_profile_that_is_a_number_is_none(tmp_path: Path):
+    """As damage makes of a TIFF's: its tag's type is another."""
+    path = tmp_path / "a.tif"
+    Image.fromarray(PICTURE).save(path, icc_profile=rgb_profile(P3, 2.2))
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<HH", 34675, 7))
+    data[at + 2 : at + 8] = struct.pack("<HI", 5, 1)  # one fraction
+    path.write_bytes(data)
+    assert np.array_equal(read_image(path)[0], PICTURE)
