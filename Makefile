@@ -28,7 +28,7 @@ check: .venv/.dev
 	.venv/bin/pyright
 	$(PYTEST)
 
-# The inner loop: neither types nor what takes more than a second.
+# The inner loop: neither types nor what takes more than half a second.
 check-fast: .venv/.dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .

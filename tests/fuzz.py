@@ -1,16 +1,21 @@
 """Files with bytes flipped and cut, read as the commands read them: nothing but InputError may come of one.
 
 `python tests/fuzz.py FOLDER FIRST COUNT SECONDS` tries the cases from number FIRST on, which are always the
-same, and writes a line of JSON for each that fails and one in the end.
+same, and writes a line of JSON for each that fails and one in the end. After each 200 it looks at memory,
+open files and threads: what is held beyond the level of the first 2,000 is a failure too, and the last.
 """
 
+import gc
 import json
+import os
+import resource
 import signal
 import sys
 import time
 import traceback
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import av
 import numpy as np
@@ -23,6 +28,8 @@ from gfla.animate.motion.template import open_motion
 from gfla.animate.source_video import is_video
 from PIL import Image
 
+WARM = 2000  # cases until every codec and every size of image has been met
+GROWTH = 48 << 20  # bytes beyond the level of then: a tenth, for the heap's gaps come and go
 HANG = 40  # seconds of computing for one case; a usual one takes a twentieth of one, HDR eight
 VIDEOS = {
     "a.mp4": {},
@@ -123,14 +130,31 @@ def read(path: Path, output: Path) -> None:
         assert reader.lost is not None
 
 
-def resident() -> int:
-    """Bytes that the process holds now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+class Held(NamedTuple):
+    """What the process holds: bytes of memory, open files, threads."""
+
+    memory: int
+    files: int
+    threads: int
+
+    @classmethod
+    def now(cls) -> Self:
+        gc.collect()
+        return_memory()
+        here = Path("/proc/self")
+        pages = int((here / "statm").read_text().split()[1])
+        return cls(pages * resource.getpagesize(), *(len(os.listdir(here / name)) for name in ("fd", "task")))
+
+    def exceeds(self, level: Self) -> bool:
+        more = self.files > level.files or self.threads > level.threads
+        return more or self.memory > level.memory + GROWTH
 
 
 def run(folder: Path, first: int, count: int, seconds: float) -> None:
     tune_allocator()
-    seeds, began, held = make_seeds(folder), time.monotonic(), []
+    seeds, began = make_seeds(folder), time.monotonic()
+    held: list[Held] = []
+    level: Held | None = None
 
     def hang(*_: object) -> None:
         raise TimeoutError("it hangs")
@@ -156,9 +180,15 @@ def run(folder: Path, first: int, count: int, seconds: float) -> None:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
         done += 1
-        if done % 200 == 0:
-            return_memory()
-            held.append(resident())
+        if done % 200:
+            continue
+        held.append(Held.now())
+        if done == WARM:
+            level = Held(*map(max, zip(*held, strict=True)))
+        elif level and held[-1].exceeds(level):
+            error = f"{held[-1]} are held, {level} after {WARM} cases"
+            print(json.dumps({"case": number, "seed": "all", "error": error}), flush=True)
+            break
     print(json.dumps({"done": done, "held": held}), flush=True)
 
 

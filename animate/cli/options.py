@@ -103,8 +103,7 @@ def _run_whole(work: Callable[[], None]) -> None:
     try:
         work()
     finally:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
 
 
 def add_view(parser: argparse._ActionsContainer, picture: str) -> None:

@@ -27,9 +27,9 @@ def at_terminal() -> Iterator[None]:
     standard output that cannot be written is an InputError. Any path can be printed."""
     _open_missing()
     out, err = sys.stdout, sys.stderr
-    if out is not None:
-        _let_print(out)
-        sys.stdout = _Checked(out)  # type: ignore[assignment]
+    results = out or os.fdopen(1, "w", closefd=False)
+    _let_print(results)
+    sys.stdout = _Checked(results)  # type: ignore[assignment]
     sys.stderr = _Forgiving(err or os.fdopen(2, "w", closefd=False))  # type: ignore[assignment]
     stop = StopSignal()
     before = _catch_stops(stop)

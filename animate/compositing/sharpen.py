@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_AS_STRONG = 1.3  # of the portrait's detail: what is added is partly smooth again, so about as much comes out
+_AS_STRONG = 1.35  # of the portrait's detail: what is added is partly smooth again, about as much comes out
 _MOST = 1.2  # times the detail that there is
 _LEAST = 4e-6  # squared detail of a picture that has none, such as a drawing
 _SHARE = 1e-2  # share of the picture that must move to count

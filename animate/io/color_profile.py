@@ -51,7 +51,7 @@ def _by_profile(colors: Image.Image, profile: bytes) -> np.ndarray | None:
     """None if the profile is not for such colours, or broken."""
     try:
         space, transform, same = _transform(profile)
-    except (ImageCms.PyCMSError, OSError, ValueError, KeyError):
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, KeyError):  # a TIFF's may be a number
         return None
     if space == "RGB" and colors.mode == "L":
         colors = colors.convert("RGB")

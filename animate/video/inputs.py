@@ -26,6 +26,8 @@ NUMBERED_RATE = 25  # frames a second of numbered images, which have no clock of
 _STANDARD_INPUT = "pipe:0"
 _HEAD = 64 << 10  # bytes of a download that are looked at
 _OPEN, _READ = 10.0, 20.0  # timeouts of a network input, seconds
+_FURTHER = {"analyzeduration": "120000000", "probesize": str(64 << 20)}
+"""Microseconds and bytes in which a stream may begin: FFmpeg looks at 5 seconds and 5 MB for all of them."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,22 @@ class Input:
                 self.name, "not a video, or one cut off before its index", "give a whole video file"
             ) from None
 
+    def open_unedited(self) -> InputContainer:
+        """A file again, with the times of its media, whatever its edit list makes of them."""
+        return self._opened(self.url, self.options | {"ignore_editlist": "1"})
+
     def _open(self, place: Any) -> InputContainer:
+        opened = self._opened(place, self.options)
+        if self.path and not all(map(_is_known, opened.streams)):
+            opened.close()
+            opened = self._opened(place, self.options | _FURTHER)
+        return opened
+
+    def _opened(self, place: Any, options: dict[str, str]) -> InputContainer:
         opened = av.open(
             place,
             format=self.format,
-            options=dict(self.options),
+            options=dict(options),
             timeout=(_OPEN, _READ) if self.live and place is self.url else None,
             metadata_errors="replace",  # old titles are not in UTF-8
         )
@@ -126,7 +139,7 @@ def picture_stream(container: InputContainer, name: str, number: int = 0) -> av.
 
 
 def sound_streams(container: InputContainer, name: str, track: AudioTrack = None) -> list[av.AudioStream]:
-    """The sound tracks that `track` asks for, without those that FFmpeg cannot decode.
+    """The sound tracks that `track` asks for, without those that FFmpeg cannot decode or knows nothing of.
 
     track: a number from 1 on, "all", "none", or None for the one marked default, else the first.
     InputError if there is no track of that number.
@@ -137,10 +150,19 @@ def sound_streams(container: InputContainer, name: str, track: AudioTrack = None
             has = f"has {len(tracks) or 'no'} sound track{'' if len(tracks) == 1 else 's'}"
             raise InputError(f"--audio-track {track}", f"{name} {has}", "choose one that it has, or none")
         tracks = [tracks[track - 1]]
-    usable = [each for each in tracks if each.codec_context is not None]
+    usable = [each for each in tracks if each.codec_context is not None and _is_known(each)]
     if track == "none":
         return []
     return usable if track == "all" else sorted(usable, key=_is_other)[:1]
+
+
+def _is_known(stream: av.stream.Stream) -> bool:
+    """Whether FFmpeg has found out what a stream of pictures or sound is."""
+    if isinstance(stream, av.VideoStream):
+        return stream.codec_context is None or stream.codec_context.width > 0
+    if isinstance(stream, av.AudioStream):
+        return stream.codec_context is None or (stream.rate > 0 and stream.channels > 0)
+    return True
 
 
 def _is_other(stream: av.VideoStream | av.AudioStream) -> bool:

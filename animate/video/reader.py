@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ..errors import InputError, Warn, ignore
+from ..errors import InputError, InputWarning, Warn, ignore
 from ..io.memory import tune_allocator
 from ..io.timecode import Span, clock, exact
 from ..options import AudioTrack
@@ -28,8 +28,10 @@ from .packets.clock import (
     stream_duration,
     timed_by_decoding,
 )
+from .packets.demux import demux
 from .packets.salvage import Salvage
 from .packets.seek import seek_key_frame
+from .packets.survey import Survey
 from .picture.color import RgbConverter
 from .picture.crop import declared_crop
 from .webp import AnimatedWebp, is_webp
@@ -57,6 +59,7 @@ class VideoReader:
         began: the same as the container says it, for sound, whose ticks are others.
         origin: the time, seconds, that a writer subtracts: `zero`, with `start` the first frame's.
         until: its own time at which `end` cuts, or None. ended: whether all frames were read.
+        sought: whether the file is read from the middle on, for `start`, and its sound can be.
         sounds: the sound tracks that are kept, of its own container. has_alpha: whether frames may be
         transparent.
     """
@@ -84,8 +87,11 @@ class VideoReader:
         self._lost: tuple[Span, ...] | None = None
         self.sound_packets: deque[av.Packet] = deque()
         self._queue_sound = True
+        self._survey = Survey()
+        self.sought = False
         self.ended = False
         self.has_alpha = False
+        self._decoded: Generator[Frame] = (frame for frame in ())
         try:
             if self.input.path and is_webp(self.input.path):
                 self._open_webp(AnimatedWebp(self.input.path), start, end)
@@ -93,14 +99,13 @@ class VideoReader:
                 self._container = self.input.open()
                 self._open(self._container, start, end)
                 if self._first is None and (kept := self.input.open_kept()):
-                    self._container.close()
+                    self._release()
                     self.sound_packets.clear()
                     self._container = kept
                     self._open(kept, start, end)
             self._begin(start, end)
         except BaseException:
-            if self._container:
-                self._container.close()
+            self._release()
             raise
 
     def _open(self, container: InputContainer, start, end, *, whole: bool = False) -> None:
@@ -111,11 +116,14 @@ class VideoReader:
         self.time_base: Fraction = stream.time_base
         self.began = beginning(container)
         self.zero = round(self.began / self.time_base) * self.time_base
-        self._duration = stream_duration(container, stream)
         self._count: int | None = stream.frames or None
         self._range(start, end)
-        sought = self._from is not None and self.input.path is not None and not whole
-        if sought and self._from is not None and not seek_key_frame(container, stream, self._from):
+        if self.input.path and not whole:
+            with self.input.open() as again:
+                self._survey = Survey.of(again, picture_stream(again, self.name, self._picture), self.path)
+        self._duration = self._survey.length or stream_duration(container, stream)
+        self.sought = sought = self._from is not None and self.input.path is not None and not whole
+        if self._from is not None and sought and not self._go_to(container, self._from):
             container.close()
             self._container = again = self.input.open()
             self._open(again, start, end, whole=True)
@@ -133,6 +141,10 @@ class VideoReader:
         self._salvage = Salvage(packets, stream, self.rate, self._from, self._decoder(), by_decoding, steady)
         self._decoded = self._decode(self._salvage)
         self._first = next(self._decoded, None)
+
+    def _go_to(self, container: InputContainer, seconds: Fraction) -> bool:
+        """False if the frames from there on are found only by reading all before them."""
+        return self._survey.steady and seek_key_frame(container, self._stream, seconds)
 
     def _open_webp(self, animation: AnimatedWebp, start, end) -> None:
         self.time_base, self.rate = animation.time_base, animation.rate
@@ -155,6 +167,8 @@ class VideoReader:
             asked = f"from {clock(start or 0)} to {clock(end)}"
             length = "an unknown time" if self._duration is None else clock(self._duration)
             raise InputError(self.name, f"there is no frame {asked}; it lasts {length}")
+        if self._container and self._container.streams.audio and not self.sounds and self._track != "none":
+            self._warn(InputWarning(self.name, "its sound cannot be decoded and is left out"))
         height, width = self._first.image.shape[:2]
         self.size = (width, height)
         self.origin = self.zero if start is None else self._first.seconds
@@ -167,9 +181,16 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        self._decoded.close()
-        if self._container and self._lost is None:
+        if self._lost is None:
             self._lost = self.lost  # FFmpeg's account of the file goes with it
+        self._release()
+
+    def _release(self) -> None:
+        """Close the file and break the reference cycles through `_decode` and `_demux`: the decoder and its
+        threads then go with the reader, not with a later garbage collection."""
+        self._decoded.close()
+        self._salvage = None
+        if self._container:
             self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -200,7 +221,7 @@ class VideoReader:
         queued."""
         queued = {stream.index for stream in self.sounds} if not self.input.path else ()
         read = [self._stream, *(container.streams.audio if clock.active else self.sounds if queued else ())]
-        for packet in container.demux(read):
+        for packet in demux(container, read):
             clock(packet)
             if packet.stream.index == self._stream.index:  # its stream_index is wrong when it flushes
                 yield packet

@@ -47,5 +47,5 @@ def _serve(options: argparse.Namespace) -> None:
         animator = server.service.animator
         print(f"device: {animator.device.type} ({animator.device_reason})", file=sys.stderr)
         print(f"weights: {animator.name}", file=sys.stderr)
-        print(server.address)
+        print(server.address, flush=True)  # a log is to have it before the end
         server.wait()

@@ -43,6 +43,7 @@ def times(path: Path) -> list[Fraction]:
         return [frame.seconds for frame in reader]
 
 
+@pytest.mark.slow
 def test_a_frame_for_every_frame(animator: Animator, source: np.ndarray, frames: list[Frame]):
     out = list(animator.animate(source, frames))
     assert [(f.pts, f.time_base) for f in out] == [(f.pts, f.time_base) for f in frames]
@@ -56,6 +57,7 @@ def test_a_frame_for_every_frame(animator: Animator, source: np.ndarray, frames:
     assert not changed[outside].any()
 
 
+@pytest.mark.slow
 def test_the_portrait_is_encoded_once(
     animator: Animator, source: np.ndarray, frames: list[Frame], monkeypatch
 ):
@@ -68,6 +70,7 @@ def test_the_portrait_is_encoded_once(
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_streams_do_not_touch_and_state_carries_on(
     animator: Animator, source: np.ndarray, frames: list[Frame]
 ):
@@ -110,6 +113,7 @@ def test_a_tight_portrait_comes_out_in_exactly_its_frame(
         assert np.array_equal(out.image, state.drawing.face)
 
 
+@pytest.mark.slow
 def test_without_a_face_the_last_motion_holds(
     animator: Animator, source: np.ndarray, frames: list[Frame], grey_picture: Picture
 ):
@@ -121,6 +125,7 @@ def test_without_a_face_the_last_motion_holds(
     assert not np.array_equal(rest[-3].image, rest[-4].image)
 
 
+@pytest.mark.slow
 def test_relative_is_copy_when_the_source_is_the_first_frame(
     animator: Animator, frames: list[Frame], monkeypatch
 ):
@@ -175,6 +180,7 @@ def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
         Animator.from_pretrained("nowhere", device="cpu")
 
 
+@pytest.mark.slow
 def test_render_keeps_times_and_sound(
     animator: Animator, source: np.ndarray, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
 ):
@@ -212,6 +218,7 @@ def test_render_cuts_and_crops(
         assert reader.size == (64, 64)
 
 
+@pytest.mark.slow
 def test_lost_times_are_named_once(
     animator: Animator, source: np.ndarray, make_video: MakeVideo, head_picture, grey_picture, tmp_path
 ):

@@ -85,6 +85,7 @@ def test_import_says_what_it_found_and_checks_it_on_a_picture(person, tmp_path, 
     assert "w.safetensors: the file exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_import_refuses_in_a_sentence_and_leaves_nothing(tmp_path, capsys):
     checkpoint, out = tmp_path / "latest_net_D.pth", tmp_path / "w.safetensors"
     torch.save({"block0.weight": torch.zeros(2)}, checkpoint)
@@ -107,6 +108,7 @@ def test_import_refuses_in_a_sentence_and_leaves_nothing(tmp_path, capsys):
     says([str(checkpoint), "--elevation", "80"], "--elevation", "0 to 20")
 
 
+@pytest.mark.slow
 def test_names_that_a_network_lacks_are_told_in_letters_that_a_terminal_may_see(tmp_path, capsys):
     checkpoint, out = tmp_path / "latest_net_G.pth", tmp_path / "w.safetensors"
     more = {"a\nb\x1b[31m": torch.zeros(1), "x" * 100: torch.zeros(1)}
@@ -115,6 +117,7 @@ def test_names_that_a_network_lacks_are_told_in_letters_that_a_terminal_may_see(
     assert rf"none such: a\nb\x1b[31m, {'x' * 80}." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing(tmp_path, capsys, monkeypatch):
     checkpoint, out = tmp_path / "latest_net_G.pth", tmp_path / "w.safetensors"
     torch.save(recipe_weights("keypoint"), checkpoint)

@@ -54,6 +54,7 @@ def test_frames_are_paired_by_time_not_by_number(make_video: MakeVideo):
         assert source.ended is None
 
 
+@pytest.mark.slow
 def test_the_source_keeps_moving_under_a_still_driver(animator, make_video, head_picture: Picture):
     """The portrait is each moment's frame; outside the face it is that frame exactly."""
     path = head_video(make_video, lambda i, w, h: head_picture(4 * i, 128, 128))
@@ -93,6 +94,7 @@ def _stretched(picture: np.ndarray, index: int) -> np.ndarray:
     return out
 
 
+@pytest.mark.slow
 def test_a_source_frame_without_a_face_is_shown_as_it_is(animator, make_video, head_picture, grey_picture):
     path = head_video(make_video, lambda i, w, h: (grey_picture if 4 <= i < 7 else head_picture)(i, w, h))
     frames = [Frame(head_picture(3 * i), i, TICK) for i in range(12)]
@@ -104,6 +106,7 @@ def test_a_source_frame_without_a_face_is_shown_as_it_is(animator, make_video, h
     assert not np.array_equal(out[7], pictures[7])
 
 
+@pytest.mark.slow
 def test_a_source_face_that_walks_gets_another_square(animator, make_video, head_picture: Picture):
     def walking(index: int, width: int, height: int) -> np.ndarray:
         picture = np.full((height, width, 3), 90, np.uint8)
@@ -119,6 +122,7 @@ def test_a_source_face_that_walks_gets_another_square(animator, make_video, head
         assert 0 < state.portrait.points.mean() < 64
 
 
+@pytest.mark.slow
 def test_render_takes_the_driver_s_clock_and_sound(animator, make_video, head_picture, tmp_path):
     own = head_video(make_video, head_picture, "own.mp4", pts=range(5), sound="aac")
     driving = head_video(make_video, head_picture, "driving.mp4", sound="aac")

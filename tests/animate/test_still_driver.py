@@ -57,6 +57,7 @@ def test_a_still_driver_gives_a_still_picture(animator: Animator, people, of: st
     assert unrest(animator, source, noisy(driver, 20)) < MOST
 
 
+@pytest.mark.slow
 def test_one_that_moves_does_not(animator: Animator, people):
     source, drawn = people
     assert unrest(animator, source, noisy(drawn, 4, moving=True)) > 2 * MOST

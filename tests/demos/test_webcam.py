@@ -25,6 +25,7 @@ class Screen:
         self.closed = True
 
 
+@pytest.mark.slow
 def test_a_video_moves_the_portrait_until_q(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     made: list[Screen] = []
     monkeypatch.setattr(webcam, "Window", lambda *given: made.append(Screen(*given)) or made[0])

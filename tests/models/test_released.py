@@ -44,6 +44,7 @@ def test_each_network_is_recognised_in_both_formats_with_and_without_prefix(
         assert torch.equal(value, weights["kp_input." * (network == "keypoint") + name]), name
 
 
+@pytest.mark.slow
 def test_a_written_file_holds_licence_and_configuration(tmp_path):
     market, cleaner = tmp_path / "market.safetensors", tmp_path / "cleaner.safetensors"
     save_released(market, Released("authors-market", empty_network("pose_market"), ()))
@@ -97,6 +98,7 @@ def refused(tmp_path: Path, weights: Any, says: str) -> None:
     assert re.fullmatch(r"[^\n]*w\.pth: [^\n]*\.", str(caught.value))
 
 
+@pytest.mark.slow
 def test_other_networks_and_parts_of_one_are_refused_by_what_is_wrong(tmp_path):
     weights = recipe_weights("keypoint")
     refused(tmp_path, {"block0.conv.weight": torch.zeros(3, 3)}, "none of the released generators: its 1 ten")
@@ -125,6 +127,7 @@ def test_doubled_layers_must_agree_and_extra_names_are_told(tmp_path):
     assert read_released(path).extra == ("more",)
 
 
+@pytest.mark.slow
 def test_a_name_with_and_without_prefix_is_one_tensor(tmp_path):
     weights, name = recipe_weights("keypoint"), "kp_input.shrink.bias"
     again = {f"module.module.{key}": value.clone() for key, value in weights.items()}
@@ -133,6 +136,7 @@ def test_a_name_with_and_without_prefix_is_one_tensor(tmp_path):
     refused(tmp_path, weights | again, rf"{name} and module\.{name} differ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -64,6 +64,7 @@ def test_cells_are_read_as_pixels_and_radians() -> None:
     assert roll == pytest.approx(math.pi / 4)
 
 
+@pytest.mark.slow
 def test_folding_the_normalisation_changes_nothing(tracker: Tracker, tmp_path) -> None:
     image = torch.rand(1, 3, 64, 64)
     for norm in tracker.modules():

@@ -68,6 +68,7 @@ def test_the_average_may_lie_elsewhere_and_a_run_resumes_with_it(drawn, tmp_path
     assert trainer.scaler.get_scale() > 0
 
 
+@pytest.mark.slow
 def test_a_dry_run_measures_and_keeps_nothing(drawn, tmp_path, capsys):
     command = ["--config", "face-tiny", "--data", str(drawn), "--out", str(tmp_path / "run"), "--steps", "40"]
     assert main([*command, "--dry-run", "--accumulate", "2"]) == 0
@@ -81,6 +82,7 @@ def test_a_dry_run_measures_and_keeps_nothing(drawn, tmp_path, capsys):
     assert not list((tmp_path / "run").glob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_help_lists_the_configs_and_the_end_names_the_next_command(drawn, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--help"])

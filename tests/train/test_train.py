@@ -62,6 +62,7 @@ def test_a_device_that_is_not_there_is_one_sentence(device, drawn, squeezenet, t
     assert f"--device {device}: " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_samples_depend_on_seed_and_step_alone(drawn, workers):
     clips, _ = load_clips(drawn, "train", mattes=True)

@@ -15,12 +15,14 @@ from ...io.timecode import parse_time
 
 _DISCONTINUOUS, _NO_TIMES = 0x0200, 0x0080  # AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
 _INDEXED = "mov"  # its times come from an index and an edit list, which may step back on purpose
-_BACK, _AHEAD = Fraction(1, 10), Fraction(10)  # seconds; FFmpeg takes the same for a break in the clock
+_AHEAD = Fraction(10)  # seconds; FFmpeg takes the same for a break in the clock
 _OVERFLOW = Fraction(30 * 3600)  # seconds; it believes no leap of more in any container
 _PLAUSIBLE = 70  # frames a second up to which a container's average is believed unseen
 _TIMED_BY_DECODING = {"avi", "asf"}  # their packets carry no time of presentation
 _TO_THE_END = {"matroska,webm", "nut", "asf"}  # their duration counts from 0, wherever they begin
 
+BACK = Fraction(1, 10)
+"""Seconds by which a clock may step back, as FFmpeg has it."""
 SAMPLE = 60
 """Packets whose times are looked at where the container's average rate is implausible."""
 
@@ -96,6 +98,11 @@ def length_slack(container: InputContainer) -> Fraction:
     return Fraction(promises_for_all(container))
 
 
+def may_jump(container: InputContainer) -> bool:
+    """Whether recordings of its kind are glued together byte by byte, each with a clock of its own."""
+    return bool(container.format.flags & _DISCONTINUOUS)
+
+
 def has_no_times(container: InputContainer) -> bool:
     """Whether it is a bare stream, timed by counting alone."""
     return bool(container.format.flags & _NO_TIMES)
@@ -152,7 +159,7 @@ class SteadyClock:
         sought: bool = False,
     ):
         self.active = not _is_indexed(container)
-        self._discontinuous = bool(container.format.flags & _DISCONTINUOUS)
+        self._discontinuous = may_jump(container)
         self._ahead = _AHEAD if self._discontinuous else _OVERFLOW
         self._next: dict[int, tuple[Fraction, Fraction]] = {}  # by stream: last time and end, seconds
         self._before: dict[int, Fraction] = {}  # by stream that did not jump with others
@@ -191,7 +198,7 @@ class SteadyClock:
         self._move(packet, shift)
 
     def _jumps(self, now: Fraction, last: Fraction, expected: Fraction) -> bool:
-        return now + _BACK < last or abs(now - expected) > self._ahead
+        return now + BACK < last or abs(now - expected) > self._ahead
 
     def _move(self, packet: av.Packet, shift: Fraction) -> None:
         if shift:

@@ -8,6 +8,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from .clock import has_no_times
+from .demux import demux
 
 _STEPS = tuple(Fraction(step) for step in ("0.2", "1", "4", "16", "64"))
 """Seconds to go back until there is a key frame; the first as B-frames may be stored after later ones."""
@@ -47,7 +48,7 @@ def _seek(container: InputContainer, stream: av.VideoStream, seconds: Fraction) 
 def _has_key_frame(container: InputContainer, stream: av.VideoStream, seconds: Fraction) -> bool:
     """Whether the first key frame of the packets to come is not after `seconds`."""
     try:
-        for packet in container.demux(stream):
+        for packet in demux(container, stream):
             at = packet.dts if packet.pts is None else packet.pts
             if packet.is_keyframe and packet.size:
                 return at is not None and at * packet.time_base <= seconds

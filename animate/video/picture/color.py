@@ -43,6 +43,8 @@ class RgbConverter:
         self._size: tuple[int, int] | None = None
         self._told: set[str] = set()
         self._reformatter = VideoReformatter()
+        self._orientation: Orientation | None = None
+        self._rotation = 0
         self.has_alpha = False
 
     def __call__(self, decoded: av.VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
@@ -61,7 +63,7 @@ class RgbConverter:
             pixels = np.dstack([narrow, pixels[..., 3]]) if self.has_alpha else narrow
         if any(self._crop):
             pixels = self._cropped(pixels, decoded.width, decoded.height)
-        pixels = Orientation.of(decoded, self._codec).apply(pixels)
+        pixels = self._orient(decoded).apply(pixels)
         if not self.has_alpha:
             return np.ascontiguousarray(pixels), None
         alpha = np.ascontiguousarray(pixels[..., 3])
@@ -93,6 +95,15 @@ class RgbConverter:
         return self._reformatter.reformat(
             decoded, **size, format=to, src_colorspace=matrix, threads=threads_for(self._size)
         ).to_ndarray()
+
+    def _orient(self, decoded: av.VideoFrame) -> Orientation:
+        """The frame's orientation, asked for again where its angle changes: a frame that was asked stays in
+        memory until the garbage collector comes by. Sides never change places: the first frame's hold."""
+        if self._orientation is None or decoded.rotation != self._rotation:
+            self._rotation, given = decoded.rotation, Orientation.of(decoded, self._codec)
+            if self._orientation is None or given.lying == self._orientation.lying:
+                self._orientation = given
+        return self._orientation
 
     def _make_known(self, decoded: av.VideoFrame) -> None:
         """Replace tags that the scaler refuses."""

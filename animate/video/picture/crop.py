@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from ..boxes import FIRST, boxes, inside, kind_of, tracks
 from ..ebml import CLUSTER, MAGIC, SEGMENT, TRACK, TRACKS, children, read_element
 
 _TYPE, _VIDEO = 0x83, 0xE0
 _CROPS = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
-_MP4 = (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip")
 _WAY = (b"mdia", b"minf", b"stbl", b"stsd")
 _MOST = 1 << 24  # bytes of a header that are read
 
@@ -37,7 +37,7 @@ def declared_crop(path: Path | None, number: int, size: tuple[int, int]) -> Crop
         try:
             if head[:4] == MAGIC:
                 crops = list(_matroska(file))
-            elif head[4:] in _MP4:
+            elif head[4:] in FIRST:
                 crops = list(_mp4(file, size))
             else:
                 return Crop()
@@ -69,35 +69,10 @@ def _matroska(file: BinaryIO) -> Iterator[Crop]:
 
 def _mp4(file: BinaryIO, size: tuple[int, int]) -> Iterator[Crop]:
     """Of each video track."""
-    moov = b""
-    while len(head := file.read(8)) == 8 and not moov:
-        length, begun = struct.unpack(">I", head[:4])[0], 8
-        if length == 1:
-            length, begun = struct.unpack(">Q", file.read(8))[0], 16
-        if head[4:] == b"moov":
-            moov = file.read(min(length - begun, _MOST))
-        elif length < begun:
-            return
-        else:
-            file.seek(length - begun, 1)
-    for track in (box for name, box in _boxes(moov) if name == b"trak"):
-        for name in _WAY:
-            track = dict(_boxes(track)).get(name, b"")
-            if name == b"mdia" and dict(_boxes(track)).get(b"hdlr", b"")[8:12] != b"vide":
-                break
-        else:
-            entry = next(_boxes(track[8:]), (b"", b""))[1]
-            yield _aperture(dict(_boxes(entry[78:])).get(b"clap"), size)
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        length = struct.unpack_from(">I", data, at)[0]
-        if length < 8:
-            return
-        yield data[at + 4 : at + 8], data[at + 8 : at + length]
-        at += length
+    for track in tracks(file):
+        if kind_of(track) == b"vide":
+            entry = next(boxes(inside(track, *_WAY)[8:]), (b"", b""))[1]
+            yield _aperture(dict(boxes(entry[78:])).get(b"clap"), size)
 
 
 def _aperture(box: bytes | None, size: tuple[int, int]) -> Crop:

@@ -26,14 +26,26 @@ class Orientation(NamedTuple):
     def of(cls, decoded: av.VideoFrame, codec: str) -> Self:
         """Of a frame of that codec (FFmpeg's name); upright if it does not say, or nonsense."""
         if codec in _WITH_EXIF:
-            quarter = decoded.rotation // 90 % 4
-            cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
-            return cls(cos, -sin, sin, cos)
-        found = decoded.side_data.get("DISPLAYMATRIX")
+            return cls._quarter(decoded)
+        try:
+            found = decoded.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # beside it lies something that PyAV does not know
+            return cls._quarter(decoded)
         if found is None:
             return cls()
         a, b, _, c, d = (value / 65536 for value in np.frombuffer(bytes(found), np.int32)[:5].tolist())
         return cls(a, b, c, d) if abs(a * d - b * c) > 1e-3 else cls()
+
+    @classmethod
+    def _quarter(cls, decoded: av.VideoFrame) -> Self:
+        """By the angle alone, in quarter turns."""
+        cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[decoded.rotation // 90 % 4]
+        return cls(cos, -sin, sin, cos)
+
+    @property
+    def lying(self) -> bool:
+        """Whether rows are shown as columns."""
+        return abs(self.b) > abs(self.a)
 
     @property
     def mirrored(self) -> bool:
@@ -48,18 +60,17 @@ class Orientation(NamedTuple):
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """The picture (H, W, channels) uint8 as it is shown, by quarter turns (W, H, channels); a rest of
         more than a degree is turned too, black where nothing comes to lie."""
-        lying = abs(self.b) > abs(self.a)  # rows become columns
-        across, down = (self.c, self.b) if lying else (self.a, self.d)
+        across, down = (self.c, self.b) if self.lying else (self.a, self.d)
         less, more = sorted((abs(self.a), abs(self.b)))
         off = math.degrees(math.atan2(less, more))
         if off > _SNAP:
-            return self._warp(pixels, lying)
-        pixels = pixels.swapaxes(0, 1) if lying else pixels
+            return self._warp(pixels)
+        pixels = pixels.swapaxes(0, 1) if self.lying else pixels
         return pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
-    def _warp(self, pixels: np.ndarray, lying: bool) -> np.ndarray:
+    def _warp(self, pixels: np.ndarray) -> np.ndarray:
         height, width = pixels.shape[:2]
-        to = (height, width) if lying else (width, height)
+        to = (height, width) if self.lying else (width, height)
         turn = np.array([[self.a, self.c], [self.b, self.d]])
         turn /= np.hypot(self.a, self.b)
         move = (np.array(to) - 1) / 2 - turn @ (np.array([width, height]) - 1) / 2

@@ -67,7 +67,7 @@ class CopiedTrack:
                 return
             count = min(count, max(1, round((within.until - within.origin) * self._rate) - at))
         if self._whole and count < full and not cut:
-            leave_out(packet, full - count)
+            leave_out(packet, after=full - count)
         self._heard = self._heard or not packet.is_discard
         if self._last is not None and self._end is not None:
             if Fraction(self._end - at, self._rate) > _JITTER:

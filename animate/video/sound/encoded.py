@@ -1,6 +1,6 @@
 """A sound track that is decoded, cut to the sample and encoded again, as its container holds it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ from av.error import FFmpegError
 
 from ..packets.clock import packet_ticks
 from ..support import open_layout
+from .padding import leave_out
 from .range import LEAD, SoundRange
 
 _JITTER = Fraction(1, 500)  # seconds by which times may be off: containers round them to a millisecond
@@ -29,7 +30,15 @@ class EncodedTrack:
         made. mixed: says how channels were mixed, "" if they were not.
     """
 
-    def __init__(self, source: av.AudioStream, output: OutputContainer, encoder: str, within: SoundRange):
+    def __init__(
+        self,
+        source: av.AudioStream,
+        output: OutputContainer,
+        encoder: str,
+        within: SoundRange,
+        delays: Mapping[int, int] | None = None,
+    ):
+        """delays: of an edit list's later parts, as `part_delays` has them."""
         rates = av.Codec(encoder, "w").audio_rates
         rate = source.rate if not rates or source.rate in rates else 48000
         layout = open_layout(encoder, source.layout, rate)
@@ -48,6 +57,8 @@ class EncodedTrack:
         self._given: tuple[str, str, int] | None = None
         self._held: np.ndarray | None = None  # (samples, channels), not yet encoded
         self._at = 0  # the sample of the output at which the held ones begin
+        self._delays, self._delay = delays or {}, 0
+        self._before: av.Packet | None = None  # the last that is not heard: a part may begin in it
         self._parted = False  # whether an edit list has left something out since the last piece
 
     @property
@@ -56,6 +67,37 @@ class EncodedTrack:
 
     def packets(self, packet: av.Packet) -> Iterator[av.Packet]:
         """What the encoder makes of one packet of the source."""
+        for each in self._joined(packet) if self._delays else (packet,):
+            yield from self._packets(each)
+
+    def _joined(self, packet: av.Packet) -> Iterator[av.Packet]:
+        """The packet at its time, and where a part begins in the one before that as well: one that is not
+        heard is held until the next has come."""
+        before, self._before = self._before, None
+        if packet.pts is not None and packet.pts in self._delays and not packet.is_discard:
+            self._delay, self._parted = self._delays[packet.pts], True
+            if before is not None and packet.duration > self._delay:
+                yield self._begun(before, packet)
+        elif before is not None:
+            yield before
+        if packet.is_discard:
+            self._before = packet
+            return
+        if packet.pts is not None:
+            packet.pts += self._delay
+        yield packet
+
+    def _begun(self, before: av.Packet, first: av.Packet) -> av.Packet:
+        """The packet that a part begins in, of which nothing but that is heard."""
+        begun = av.Packet(bytes(before))
+        begun.stream, begun.time_base = before.stream, before.time_base
+        assert first.pts is not None
+        begun.pts = begun.dts = first.pts + self._delay - first.duration
+        begun.duration = first.duration
+        leave_out(begun, before=round((first.duration - self._delay) * first.time_base * self._source.rate))
+        return begun
+
+    def _packets(self, packet: av.Packet) -> Iterator[av.Packet]:
         within, tick = self._within, packet.time_base
         self._parted = self._parted or packet.is_discard
         if packet.pts is not None:
@@ -101,7 +143,7 @@ class EncodedTrack:
             at = end
             if piece.pts is not None and piece.time_base is not None:
                 at = round((piece.pts * piece.time_base - self._within.origin) * self._rate)
-            doubled = not self._parted and 0 < end - at <= _BACK * self._rate  # its clock stood still
+            doubled = end and not self._parted and 0 < end - at <= _BACK * self._rate  # its clock stood still
             if doubled or abs(at - end) <= _JITTER * self._rate:
                 at = end
             self._parted = False

@@ -41,9 +41,9 @@ def _delayed(source: av.AudioStream, padding: int) -> InputContainer:
     return opened
 
 
-def leave_out(packet: av.Packet, samples: int) -> None:
-    """Let nothing be heard of a packet's last `samples`."""
+def leave_out(packet: av.Packet, *, before: int = 0, after: int = 0) -> None:
+    """Let nothing be heard of a packet's first samples, and of its last."""
     make: Any = PacketSideData  # its stub knows no arguments
     said = make(packet_sidedata_type_from_literal("skip_samples"), 10)
-    said.update(bytes(4) + samples.to_bytes(4, "little") + bytes(2))
+    said.update(before.to_bytes(4, "little") + after.to_bytes(4, "little") + bytes(2))
     packet.set_sidedata(said)

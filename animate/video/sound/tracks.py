@@ -14,10 +14,12 @@ from ...errors import InputWarning, Warn, ignore
 from ...io.timecode import clock
 from ..formats import Output
 from ..packets.clock import SteadyClock
+from ..packets.demux import demux
 from ..reader import VideoReader
 from ..support import holds_sound, is_lossless
 from .copied import CopiedTrack
 from .encoded import EncodedTrack
+from .joins import part_delays
 from .range import LEAD, Edits, SoundRange
 
 _TRIMMED = {"aac", "mp3", "ac3", "eac3"}  # demuxers of other codecs ignore an edit within a packet
@@ -56,7 +58,8 @@ class Sound:
         for source in sources:
             assert isinstance(source, av.AudioStream)
             self._tracks[source.index] = self._track(source, target, first=not self._tracks)
-        if self._own and self._range.cut_start:
+        self._sought = cut and reader.sought
+        if self._own and self._sought:
             start, tick = reader.origin - 2 * LEAD, sources[0].time_base
             assert tick is not None
             with suppress(FFmpegError):  # without an index it is read from the beginning
@@ -77,7 +80,9 @@ class Sound:
             assert encoder is not None
             codec = source.codec_context.codec.canonical_name
             encoder = codec if held and is_lossless(codec) else encoder
-            track = EncodedTrack(source, self._output, encoder, self._range)
+            delays = part_delays(self._reader.input, source) if edits.parts else {}
+            within = self._range.ending(edits.end) if delays else self._range
+            track = EncodedTrack(source, self._output, encoder, within, delays)
             into = track.codec.removeprefix("lib")
             done = "encoded again" if into == codec else f"turned into {into}"
             mixed = f", {track.mixed}" if track.mixed else ""
@@ -144,6 +149,7 @@ class Sound:
 
     def close(self) -> None:
         self._packets.close()
+        self._tracks.clear()  # they refer back to it
         if self._own:
             self._own.close()
 
@@ -167,9 +173,7 @@ class Sound:
 
     def _demux(self, own: InputContainer) -> Iterator[av.Packet]:
         """The packets of the file's sound, on the clock that the pictures have."""
-        clock = SteadyClock(
-            own, lambda at: self._tell(at - self._range.origin, _STEPS), sought=self._range.cut_start
-        )
+        clock = SteadyClock(own, lambda at: self._tell(at - self._range.origin, _STEPS), sought=self._sought)
         read = [own.streams[index] for index in self._tracks]
         if clock.active:
             read = [own.streams[self._reader.picture_index], *own.streams.audio]
@@ -177,7 +181,7 @@ class Sound:
             for stream in own.streams:
                 if stream not in read:
                     stream.discard = Discard.all  # then they are not even read
-        for packet in own.demux(read):
+        for packet in demux(own, read):
             clock(packet)
             if packet.size and packet.stream.index in self._tracks:
                 yield packet

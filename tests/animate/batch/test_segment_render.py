@@ -135,9 +135,8 @@ def test_segments_join_without_a_seam_in_time(
     assert np.abs(pictures(job.output).astype(int) - pictures(whole)).mean() <= most
 
 
-@pytest.mark.parametrize("at", [1, 14, 27])
 def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
-    animator: Animator, job: Job, segments: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+    animator: Animator, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Cut off after frame `at`: only frames from the last boundary on are generated again; all are equal."""
     (tmp_path / "other").mkdir()
@@ -149,22 +148,27 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
     generate = animator.networks.generate
     monkeypatch.setattr(animator.networks, "generate", lambda *given: generated.append(1) or generate(*given))
 
-    def stop(done: int, expected: int | None) -> None:
-        assert expected == 30
-        if done == at:
-            raise KeyboardInterrupt
+    for at in (1, 14, 27):
 
-    with pytest.raises(KeyboardInterrupt):
-        write_segments(animator, job, segments, length=7, hooks=RenderHooks(progress=stop))
-    generated.clear()
-    write_segments(batch_animator(animator), job, segments, length=7)
-    assert len(generated) == 30 - (at - 1) // 7 * 7  # a segment is whole a little after its last frame
-    finish_segments(job, segments, animator.name, ignore)
-    assert np.array_equal(pictures(job.output), pictures(whole.output))
-    assert packets(job.output) == packets(whole.output)
-    generated.clear()
-    write_segments(animator, job, segments, length=7)
-    assert not generated
+        def stop(done: int, expected: int | None, at: int = at) -> None:
+            assert expected == 30
+            if done == at:
+                raise KeyboardInterrupt
+
+        cut = replace(job, output=tmp_path / f"{at}.mp4")
+        (tmp_path / f"work-{at}").mkdir()
+        segments = Segments(tmp_path / f"work-{at}", ".mp4")
+        with pytest.raises(KeyboardInterrupt):
+            write_segments(animator, cut, segments, length=7, hooks=RenderHooks(progress=stop))
+        generated.clear()
+        write_segments(batch_animator(animator), cut, segments, length=7)
+        assert len(generated) == 30 - (at - 1) // 7 * 7  # a segment is whole a little after its last frame
+        finish_segments(cut, segments, animator.name, ignore)
+        assert np.array_equal(pictures(cut.output), pictures(whole.output))
+        assert packets(cut.output) == packets(whole.output)
+        generated.clear()
+        write_segments(animator, cut, segments, length=7)
+        assert not generated
 
 
 def batch_animator(animator: Animator) -> Animator:
@@ -254,39 +258,37 @@ def moving_source(job: Job, make_video: Callable[..., Path], head_picture: Calla
     return replace(job, source=own, output=Path(job.output).with_suffix(".mov"))
 
 
-@pytest.mark.parametrize("at", [10, 24])
 @pytest.mark.parametrize("kind", ["keep", "replace"])
 def test_a_source_video_goes_on_at_the_boundary(
-    animator: Animator,
-    moving_source: Job,
-    tmp_path: Path,
-    at: int,
-    kind: Literal["keep", "replace"],
+    animator: Animator, moving_source: Job, tmp_path: Path, kind: Literal["keep", "replace"]
 ):
     """Its pictures are paired again by time, its portrait of the boundary is in the saved state."""
     job = replace(moving_source, options=AnimateOptions(source_motion=kind))
-    segments = Segments(tmp_path / "work", ".mov")
-    for folder in (segments.folder, tmp_path / "other"):
-        folder.mkdir()
+    (tmp_path / "other").mkdir()
     whole, other = replace(job, output=tmp_path / "whole.mov"), Segments(tmp_path / "other", ".mov")
     told: list[InputWarning] = []
     write_segments(animator, whole, other, length=7, hooks=RenderHooks(warn=told.append))
     finish_segments(whole, other, animator.name, ignore)
     assert [w.reason for w in told if "beyond" not in w.reason] == ["it ends at 0:00.560"]
 
-    def stop(done: int, expected: int | None) -> None:
-        if done == at:
-            raise KeyboardInterrupt
+    rendered = pictures(animator.render(job.source, job.driving, tmp_path / "r.mov", job.options).path)
+    for at in (10, 24):
 
-    with pytest.raises(KeyboardInterrupt):
-        write_segments(animator, job, segments, length=7, hooks=RenderHooks(progress=stop))
-    assert segments.read((at - 1) // 7) is None
-    assert segments.read((at - 1) // 7 - 1) is not None
-    write_segments(batch_stub.load(), job, segments, length=7)
-    finish_segments(job, segments, animator.name, ignore)
-    assert packets(job.output) == packets(whole.output)
-    rendered = animator.render(job.source, job.driving, tmp_path / "rendered.mov", job.options).path
-    assert np.abs(pictures(job.output).astype(int) - pictures(rendered)).mean() < 1
+        def stop(done: int, expected: int | None, at: int = at) -> None:
+            if done == at:
+                raise KeyboardInterrupt
+
+        cut = replace(job, output=tmp_path / f"{at}.mov")
+        segments = Segments(tmp_path / f"work-{at}", ".mov")
+        segments.folder.mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            write_segments(animator, cut, segments, length=7, hooks=RenderHooks(progress=stop))
+        assert segments.read((at - 1) // 7) is None
+        assert segments.read((at - 1) // 7 - 1) is not None
+        write_segments(batch_stub.load(), cut, segments, length=7)
+        finish_segments(cut, segments, animator.name, ignore)
+        assert packets(cut.output) == packets(whole.output)
+        assert np.abs(pictures(cut.output).astype(int) - rendered).mean() < 1
 
 
 def test_the_first_part_does_all_of_a_source_video(animator: Animator, moving_source: Job, tmp_path: Path):

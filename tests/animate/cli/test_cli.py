@@ -219,6 +219,7 @@ def test_a_render_that_fails_leaves_no_motion(
     assert not list(out.parent.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_stats_name_every_stage_and_the_slowest(portrait: Path, clip: Path, out: Path, capsys: Capture):
     assert main([str(portrait), str(clip), "-o", str(out), "--stats"]) == 0
@@ -229,6 +230,7 @@ def test_stats_name_every_stage_and_the_slowest(portrait: Path, clip: Path, out:
     assert re.search(r"the slowest stage is \w+; peak memory \d+ MiB", said)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny")
 def test_a_label_and_a_sidecar(portrait: Path, clip: Path, out: Path, capsys: Capture):
     plain = out.with_name("plain.mp4")

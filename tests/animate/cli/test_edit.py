@@ -117,6 +117,7 @@ def test_a_picture_without_a_face(tmp_path: Path, grey_picture: Picture, capsys:
     assert [path.name for path in tmp_path.iterdir()] == ["grey.png"]
 
 
+@pytest.mark.slow
 def test_motion_is_saved_and_given_to_another(
     portrait: Path, tmp_path: Path, make_video, head_picture: Picture, capsys: Capture
 ):

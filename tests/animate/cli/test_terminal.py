@@ -94,7 +94,19 @@ def test_a_result_that_does_not_arrive_is_an_error(says: str):
     done = shell(">/dev/full", "--help")
     assert done.returncode == 2
     assert done.stderr == sentence + b"\n"
-    assert shell(">&-").returncode == 0  # who closes it does not want to know
+    for words in ("--says=x", "--help"):
+        done = shell(">&-", words)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == b"standard output: cannot be written: Bad file descriptor."
+    assert shell(">&- 2>&-").returncode == 2
+
+
+def test_a_command_without_a_result_needs_no_stdout():
+    code = "from gfla.animate.cli.options import run; raise SystemExit(run(lambda: None))"
+    for redirect in (">&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        line = f'exec "$@" {redirect}'
+        done = subprocess.run(["sh", "-c", line, "sh", sys.executable, "-c", code], timeout=60, check=False)
+        assert done.returncode == 0
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

@@ -45,6 +45,7 @@ def cut_out(tmp_path: Path, head_picture: Picture) -> Path:
     return tmp_path / "cut-out.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [False, True])
 def test_alpha_goes_with_the_picture(animator: Animator, cut_out: Path, head_picture: Picture, alone: bool):
     state = animator.prepare(cut_out, AnimateOptions(crop_only=alone))
@@ -109,6 +110,7 @@ def test_elsewhere_it_lies_on_white(
         assert (next(iter(reader)).image[:30] > 250).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["out.mov", "out.webm"])
 def test_it_reaches_what_is_made_of_segments(
     animator: Animator, cut_out: Path, make_video: MakeVideo, head_picture: Picture, tmp_path: Path, name: str
@@ -121,6 +123,7 @@ def test_it_reaches_what_is_made_of_segments(
     four_are_cut_out(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_source_video_keeps_its_alpha(
     animator: Animator, make_video: MakeVideo, head_picture: Picture, tmp_path: Path
 ):

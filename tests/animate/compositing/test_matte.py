@@ -29,6 +29,7 @@ def net() -> MatteNet:
 
 # Seed 1 has black hair before a dark background.
 @pytest.mark.parametrize(("seed", "overlap"), [(0, 0.98), (1, 0.9), (2, 0.98), (3, 0.98), (4, 0.98)])
+@pytest.mark.slow
 def test_drawn_people_are_found(seed: int, overlap: float, net: MatteNet):
     image, exact, _ = drawn(seed, Pose(yaw=10 * (seed % 3 - 1), mouth=0.3))
     matte = portrait_matte(image, net)
@@ -37,6 +38,7 @@ def test_drawn_people_are_found(seed: int, overlap: float, net: MatteNet):
     assert np.abs(matte - exact).mean() < 0.5 * (1 - overlap)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(256, 256), (61, 97), (1200, 300), (40, 900), (2, 1)])
 def test_a_matte_has_the_pictures_size_and_lies_between_zero_and_one(shape: tuple[int, int], net: MatteNet):
     image = np.asarray(cv2.resize(drawn(1)[0], shape[::-1]), np.uint8)
@@ -46,6 +48,7 @@ def test_a_matte_has_the_pictures_size_and_lies_between_zero_and_one(shape: tupl
     assert 0 <= matte.min() <= matte.max() <= 1
 
 
+@pytest.mark.slow
 def test_a_larger_picture_has_the_same_matte_with_finer_edges(net: MatteNet):
     image, _, _ = drawn(2)
     enlarged = np.asarray(cv2.resize(image, (1024, 1024), interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -54,12 +57,14 @@ def test_a_larger_picture_has_the_same_matte_with_finer_edges(net: MatteNet):
     assert np.abs(small - portrait_matte(image, net)).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_a_mirrored_picture_has_the_mirrored_matte(net: MatteNet):
     image, _, _ = drawn(3, Pose(yaw=15))
     mirrored = portrait_matte(np.ascontiguousarray(image[:, ::-1]), net)
     assert np.abs(mirrored[:, ::-1] - portrait_matte(image, net)).max() < 0.02
 
 
+@pytest.mark.slow
 def test_a_matte_does_not_depend_on_who_asked_before(net: MatteNet):
     image, _, _ = drawn(4)
     first = portrait_matte(image, net)
@@ -67,6 +72,7 @@ def test_a_matte_does_not_depend_on_who_asked_before(net: MatteNet):
     assert np.array_equal(first, portrait_matte(image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_plate_is_the_picture_away_from_the_person(seed: int):
     image, matte, _ = drawn(seed)
@@ -78,6 +84,7 @@ def test_a_plate_is_the_picture_away_from_the_person(seed: int):
     assert not near.all()
 
 
+@pytest.mark.slow
 def test_a_plate_is_the_picture_where_nobody_is():
     image = drawn(0)[0]
     plate = background_plate(image, np.zeros(image.shape[:2], np.float32))
@@ -112,12 +119,14 @@ def test_a_plate_carries_the_background_on_behind_the_person():
     assert max(down[deep[1:]].max(), across[deep[:, 1:]].max()) < 3
 
 
+@pytest.mark.slow
 def test_a_plate_behind_somebody_who_fills_the_picture_is_one_colour():
     image = drawn(0)[0]
     plate = background_plate(image, np.ones(image.shape[:2], np.float32))
     assert np.array_equal(np.unique(plate.reshape(-1, 3), axis=0), [np.rint(image.mean((0, 1)))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_head_goes_whole_and_the_shoulders_do_not(seed: int):
     _, matte, points = drawn(seed)
@@ -132,6 +141,7 @@ def test_the_head_goes_whole_and_the_shoulders_do_not(seed: int):
     assert (np.diff(middle) <= 0).all()
 
 
+@pytest.mark.slow
 def test_a_share_falls_from_the_chin_to_the_shoulders():
     points = drawn(0)[2] * 0.5 + 64  # a face half as large, with room for shoulders
     eyes, chin = points[36:48].mean(0), points[8]
@@ -142,6 +152,7 @@ def test_a_share_falls_from_the_chin_to_the_shoulders():
     assert share[round(float(chin[1] + unit)) :, column].max() == 0
 
 
+@pytest.mark.slow
 def test_a_share_turns_with_the_head():
     _, matte, points = drawn(1)
     turn = cv2.getRotationMatrix2D((127.5, 127.5), 30, 0.6)

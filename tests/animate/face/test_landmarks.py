@@ -137,6 +137,7 @@ def test_tiny_and_empty_pictures_have_no_face(landmarker, size) -> None:
     assert landmarker.follow(image, None) is None
 
 
+@pytest.mark.slow
 def test_textures_have_no_face(landmarker) -> None:
     rng = np.random.default_rng(0)
     pictures = [skimage.data.brick(), skimage.data.grass(), skimage.data.gravel()]
@@ -221,6 +222,7 @@ def test_face_alignment_end_to_end_on_random_weights(tmp_path, monkeypatch, astr
     assert landmarker.find(np.zeros((64, 64, 3), np.uint8)) == []
 
 
+@pytest.mark.slow
 def test_face_alignment_with_damaged_weights_is_a_sentence(tmp_path, monkeypatch) -> None:
     pytest.importorskip("face_alignment", reason="face-alignment is not installed")
     folder = tmp_path / "hub" / "checkpoints"

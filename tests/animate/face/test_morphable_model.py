@@ -81,6 +81,7 @@ def test_a_fit_undoes_drawing():
     assert np.abs(draw(shape, again, MODEL.expression) - points[:1]).mean() < 0.2
 
 
+@pytest.mark.slow
 def test_the_person_is_found_whatever_it_does():
     """Two halves of a stream give nearly the same shape; two people do not."""
 

@@ -64,6 +64,7 @@ def test_a_small_face_is_found_in_a_tile():
     assert quarter_turns(partial(find_in_tiles, landmarker), upside_down) == 2
 
 
+@pytest.mark.slow
 def test_a_picture_on_its_side_is_known():
     landmarker = load_landmarker("builtin")
     photograph, _ = read_image(ASTRONAUT)

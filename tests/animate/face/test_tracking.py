@@ -141,6 +141,7 @@ def test_a_number_waits_for_the_first_face_and_then_must_exist(finder: Faces):
         watch(finder, [scene(), scene((20, 40, 30, 210))], number=2)
 
 
+@pytest.mark.slow
 def test_no_smear_across_a_cut(animator, head_picture: Picture):
     """After the cut the frames are those of a stream that had reached the cut with no memory; a stream that
     keeps its memory differs."""

@@ -81,6 +81,7 @@ def test_what_is_unusual_about_a_file_is_said(make_video, head_picture: Picture,
     assert json.dumps(found.as_json())
 
 
+@pytest.mark.slow
 def test_damage_is_named(damaged_head: Path, landmarker):
     found = inspect_file(damaged_head, landmarker)
     assert found.lost
@@ -183,6 +184,7 @@ def test_a_neutral_face_is_nearest_to_neutral():
     assert least < 0.01
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_draws(
     clip: Path, head_picture: Picture, animator: Animator, tmp_path: Path, monkeypatch, capsys
 ):

@@ -112,6 +112,7 @@ def with_chunk(path: Path, kind: bytes, data: bytes) -> None:
     path.write_bytes(whole[:33] + chunk + whole[33:])
 
 
+@pytest.mark.slow
 def test_a_png_says_its_colours_in_chunks(tmp_path: Path):
     """cICP, gAMA and cHRM; sRGB beside gAMA wins over it, cICP over all."""
     path, wide = tmp_path / "a.png", to_bt709(PICTURE, P3, "srgb")

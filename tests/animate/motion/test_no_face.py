@@ -20,6 +20,7 @@ def driver(head_picture: Picture, grey_picture: Picture, away: range, count: int
     return [Frame((grey_picture if i in away else head_picture)(i), i, TICK) for i in range(count)]
 
 
+@pytest.mark.slow
 def test_passthrough_shows_the_portrait_itself(animator, head_picture: Picture, grey_picture: Picture):
     source = head_picture(0)
     frames = driver(head_picture, grey_picture, range(3, 6), 8)
@@ -32,6 +33,7 @@ def test_passthrough_shows_the_portrait_itself(animator, head_picture: Picture, 
         assert not any(np.array_equal(image, plain) for image in (*out[1:3], *out[6:]))
 
 
+@pytest.mark.slow
 def test_fade_comes_to_rest_in_half_a_second_and_returns(animator, head_picture, grey_picture, monkeypatch):
     """The points drawn go step by step to the portrait's own, stay, and come back the same way."""
     frames = driver(head_picture, grey_picture, range(4, 24), 40)

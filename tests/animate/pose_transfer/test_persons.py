@@ -40,6 +40,7 @@ def test_a_pair_goes_through_the_generator(config):
     assert (other[0].image - output.image).abs().max() > 1e-3, "the pose has no influence"
 
 
+@pytest.mark.slow
 def test_the_papers_networks_are_of_their_size():
     """person-256 beside the paper's 14.04 M."""
     count = {

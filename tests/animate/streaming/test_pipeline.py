@@ -48,6 +48,7 @@ def run(animator: Animator, state: AnimationState, frames: list[Frame]) -> tuple
         return list(stream), step.state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     "options", [AnimateOptions(), AnimateOptions(motion=MotionOptions("copy"), crop_only=True)]
@@ -92,6 +93,7 @@ def test_so_they_do_with_many_cores(animator: Animator, head_picture: Picture):
     assert all(np.array_equal(a, b) for a, b in zip(plain, threaded, strict=True))
 
 
+@pytest.mark.slow
 def test_a_state_from_the_threads_can_be_gone_on_with(animator: Animator, head_picture: Picture):
     frames = [Frame(head_picture(i), i, TICK) for i in range(10)]
     state = animator.prepare(head_picture(3))
@@ -213,6 +215,7 @@ def test_an_error_of_the_source_says_after_which_item():
     assert caught.value.__notes__ == ["stage decode, after 1"]
 
 
+@pytest.mark.slow
 def test_an_error_of_the_network_names_the_time(
     animator: Animator, clip: Path, head_picture, tmp_path, monkeypatch
 ):
@@ -249,6 +252,7 @@ def test_the_account_counts_every_stage_and_names_the_slowest():
     assert "the slowest stage is slow" in str(stats)
 
 
+@pytest.mark.slow
 def test_cancelling_keeps_what_was_done(
     animator: Animator, clip: Path, head_picture: Picture, tmp_path: Path
 ):

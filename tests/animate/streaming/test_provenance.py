@@ -90,6 +90,7 @@ def test_live_takes_a_sidecar_beside_a_file_alone(
     assert re.search(r"--sidecar:? (goes beside one file|it goes beside a file)", said)
 
 
+@pytest.mark.slow
 def test_a_live_recording_has_a_label_and_a_sidecar(
     portrait: Path, make_video, head_picture, landmarker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -107,6 +107,7 @@ def test_signs_of_the_angles(head):
     assert np.degrees(np.arctan2(across[1], across[0])) == pytest.approx(5, abs=0.5)
 
 
+@pytest.mark.slow
 def test_mouth_lids_and_brows_move(head):
     rest = head.render(Pose()).points
     assert np.linalg.norm(head.render(Pose(mouth=1)).points[66] - rest[62]) > 8
@@ -154,6 +155,7 @@ def test_a_face_finder_finds_it():
     assert hits >= 0.95 * len(frames)
 
 
+@pytest.mark.slow
 def test_babble_is_heard_when_the_mouth_is_open():
     poses = act(4, seed=1)
     sound = babble(poses, seed=1)

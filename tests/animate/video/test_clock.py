@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from containers import content, convert, edited, through
-from gfla.animate import VideoReader
+from gfla.animate import VideoReader, VideoWriter
 from gfla.animate.video.packets.clock import believable_rate
 from gfla.animate.video.packets.seek import seek_key_frame
 
@@ -43,6 +43,46 @@ def test_a_range_has_the_pictures_of_the_whole(
             assert reader.lost == ()
         assert [at for at, _ in part] == [at for at, _ in wanted]
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(part, wanted, strict=True))
+
+
+@pytest.mark.parametrize("name", ["in.ts", "in.mpg", "in.ogv"])
+def test_a_range_of_recordings_glued_together(tmp_path: Path, talking: Path, name: str):
+    """A time is that of all of it, from its beginning; FFmpeg goes to the last recording that shows it."""
+    codecs = {"in.ts": X264, "in.mpg": ("-c:v", "mpeg2video", "-c:a", "mp2")}
+    made = codecs.get(name, ("-c:v", "libtheora", "-c:a", "libvorbis", "-ac", "2"))
+    source = convert(talking, tmp_path / name, *made)
+    source.write_bytes(source.read_bytes() * 3)
+    with VideoReader(source) as reader:
+        whole = [(frame.seconds - reader.zero, frame.image) for frame in reader]
+        assert reader.frames is not None
+        assert abs(reader.frames / len(whole) - 1) < 0.2
+    for start, end in ((0.5, 1), (2.5, 2.7), (4.3, None)):
+        wanted = [(at, image) for at, image in whole if start <= at < (end or 10)]
+        with VideoReader(source, start=start, end=end) as reader:
+            part = [(frame.seconds - reader.zero, frame.image) for frame in reader]
+        assert [at for at, _ in part] == [at for at, _ in wanted]
+        assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(part, wanted, strict=True))
+
+
+def test_the_sound_of_a_range_of_recordings_glued_together(tmp_path: Path):
+    """Each of 2 seconds has a pitch of its own: what is heard is of the one that is seen."""
+    source, glued = tmp_path / "one.ts", b""
+    for pitch in (300, 900, 1500):
+        inputs = ("-f", "lavfi", "-i", f"sine={pitch}:sample_rate=48000", "-f", "lavfi")
+        convert("testsrc=s=64x48:r=25:d=2", source, "-shortest", *X264, "-c:a", "mp2", before=inputs)
+        glued += source.read_bytes()
+    source.write_bytes(glued)
+    for start, pitch in ((0.5, 300), (2.5, 900), (4.6, 1500)):
+        target = tmp_path / f"{pitch}.mkv"
+        with (
+            VideoReader(source, start=start, end=start + 1) as reader,
+            VideoWriter(target, reader.size, reader.rate, reader.time_base, audio_from=reader) as writer,
+        ):
+            for frame in reader:
+                writer.write(frame)
+        heard = content(target).samples
+        assert abs(len(heard) / 48000 - 1) < 0.03
+        assert abs(np.abs(np.fft.rfft(heard)).argmax() * 48000 / len(heard) - pitch) < 5
 
 
 def test_a_range_of_what_an_edit_list_puts_together(tmp_path: Path, talking: Path):
@@ -84,6 +124,7 @@ def test_a_packet_that_a_parser_holds_back_over_a_jump(
     assert {round(1000 * (b - a)) for a, b in itertools.pairwise(times)} == {40}
 
 
+@pytest.mark.slow
 def test_ogg_that_begins_late_and_ogg_glued_together(tmp_path: Path, talking: Path):
     """FFmpeg has the Vorbis of the first begin at 0, and gives the second's last packet a negative length."""
     coded = ("-t", "0.6", "-c:v", "libtheora", "-c:a", "libvorbis", "-ac", "2")
@@ -104,6 +145,7 @@ def test_ogg_that_begins_late_and_ogg_glued_together(tmp_path: Path, talking: Pa
         assert reader.lost == ()
 
 
+@pytest.mark.slow
 def test_pictures_that_end_before_the_sound(tmp_path: Path, talking: Path):
     """ASF says of every stream how long the file is; Matroska notes each one's length in its tags."""
     short = ("-filter:v", "trim=end=0.4", "-c:v")

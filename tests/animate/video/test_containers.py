@@ -15,6 +15,7 @@ SAMPLE = set(random.Random(20).sample(range(len(CASES)), 25))
 _AAC_FRAME = Fraction(1024, 48000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [case if at in SAMPLE else pytest.param(case, marks=pytest.mark.long) for at, case in enumerate(CASES)],

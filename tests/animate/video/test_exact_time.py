@@ -112,6 +112,7 @@ def test_from_other_containers(tmp_path: Path, make_video: MakeVideo, suffix: st
     assert shown(tmp_path / "out.mp4") == [at - zero for at in shown(source)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", ["aac", "libmp3lame", "ac3"])
 @pytest.mark.parametrize("rate", [Fraction(25), NTSC])
 def test_a_cut_is_exact_in_pictures_and_sound(

@@ -111,6 +111,7 @@ def test_elsewhere_it_lies_on_white(tmp_path: Path):
     assert np.abs(frame.image[:, 40:56].astype(int) - (image[:, 40:56] / 2 + 127)).mean() < 6
 
 
+@pytest.mark.slow
 def test_sound_goes_into_every_container_that_holds_it(tmp_path: Path, make_video: MakeVideo):
     source = make_video("in.mp4", sound="aac", pts=range(25))
     for name, codec in (("a.mov", "aac"), ("a.mkv", "aac"), ("a.webm", "opus"), ("a.gif", None)):
@@ -225,6 +226,7 @@ with VideoReader(sys.argv[1]) as reader:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_core", [False, True])
 @pytest.mark.parametrize("suffix", [".mkv", ".ts"])
 def test_standard_input_to_standard_output(

@@ -12,8 +12,8 @@ import pytest
 _FUZZ = Path(__file__).parents[2] / "fuzz.py"
 
 
-def fuzz(folder: Path, first: int, count: int, seconds: float) -> list[int]:
-    """Try the cases from `first` on; the memory held, in bytes, after each 200 of them."""
+def fuzz(folder: Path, first: int, count: int, seconds: float) -> None:
+    """Try the cases from `first` on; memory, open files and threads that grow are a failure as well."""
     arguments = [str(folder), str(first), str(count), str(seconds)]
     done = subprocess.run(
         [sys.executable, str(_FUZZ), *arguments],
@@ -30,7 +30,6 @@ def fuzz(folder: Path, first: int, count: int, seconds: float) -> list[int]:
         f"case {told[-1]} ended the process: {done.returncode}\n{done.stderr[-2000:]}"
     )
     assert told[-1]["done"]
-    return told[-1]["held"]
 
 
 @pytest.mark.slow
@@ -42,6 +41,4 @@ def test_what_damaged_files_do(tmp_path: Path):
 @pytest.mark.long
 def test_what_damaged_files_do_for_an_hour(tmp_path: Path):
     seconds = float(os.environ.get("GFLA_FUZZ_SECONDS", "3600"))
-    held = fuzz(tmp_path, 1000, 10**9, seconds)
-    quarter = len(held) // 4
-    assert max(held[-quarter:]) < 1.1 * max(held[quarter : 2 * quarter]), "memory grows"
+    fuzz(tmp_path, 1000, 10**9, seconds)

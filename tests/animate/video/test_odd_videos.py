@@ -11,10 +11,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from containers import content, ffmpeg, through
 from gfla.animate.errors import InputError
 from gfla.animate.streaming.live import Newest
 from gfla.animate.video import Camera, Encoding, Frame, VideoReader, VideoWriter
 from gfla.animate.video.inputs import Input
+from gfla.animate.video.packets.demux import demux
 from gfla.animate.video.probe import read_media
 
 MakeVideo = Callable[..., Path]
@@ -151,6 +153,7 @@ def test_an_encoder_leaves_the_thread_its_priority(tmp_path: Path):
     assert os.sched_getscheduler(0) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds at once")
 def test_a_limit_of_memory_is_not_blamed_on_the_video(make_video: MakeVideo):
     """FFmpeg's threads then cannot start, which it tells by another number than that of memory."""
@@ -173,3 +176,30 @@ except MemoryError:
         [sys.executable, "-c", code, source], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout, done.stderr) in (("memory\n", ""), ("8\n", ""))
+
+
+@pytest.mark.parametrize("late", ["sound", "picture"])
+def test_a_stream_that_begins_after_all_that_ffmpeg_looks_at(tmp_path: Path, late: str):
+    """A broadcast's sound of 7 seconds later, or its picture; FFmpeg knows neither rate nor size."""
+    path = tmp_path / "late.ts"
+    delay = {late: ("-itsoffset", "7")}
+    command = [ffmpeg(), "-v", "error", *delay.get("picture", ())]
+    command += ["-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", *delay.get("sound", ())]
+    command += ["-f", "lavfi", "-i", "sine=d=8", "-c:v", "mpeg2video", "-c:a", "mp2", path]
+    subprocess.run(command, check=True)
+    times, told = through(path, tmp_path / "out.mp4")
+    after = content(tmp_path / "out.mp4")
+    assert told == []
+    assert len(after.times) == len(times) == 200
+    assert abs(after.heard - after.times[0] - {"sound": 7, "picture": -7}[late]) < 0.05
+
+
+def test_a_stream_that_appears_on_the_way(tmp_path: Path):
+    """PyAV flushes it at the end though nobody asked for it, and fails."""
+
+    class Container:
+        def demux(self, streams):
+            yield from (1, 2)
+            raise IndexError("list index out of range")
+
+    assert list(demux(Container(), [])) == [1, 2]  # type: ignore[arg-type]

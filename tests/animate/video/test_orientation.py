@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from containers import convert, ffmpeg, through
 from gfla.animate import VideoReader
+from gfla.animate.video.picture.orientation import Orientation
 from gfla.animate.video.probe import read_media
 
 MakeVideo = Callable[..., Path]
@@ -60,3 +61,17 @@ def test_rotation_is_applied(
     through(source, tmp_path / "out.mp4")
     with VideoReader(tmp_path / "out.mp4") as reader:
         assert np.abs(next(iter(reader)).image.astype(int) - truth).mean() < 5
+
+
+def test_beside_a_frame_lies_what_pyav_does_not_know():
+    """Then the angle alone is known."""
+
+    class Decoded:
+        rotation = -90
+
+        @property
+        def side_data(self):
+            raise ValueError("31 is not a valid Type")
+
+    orientation = Orientation.of(Decoded(), "hevc")  # type: ignore[arg-type]
+    assert (orientation.rotation, orientation.mirrored) == (90, False)

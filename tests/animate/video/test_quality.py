@@ -49,6 +49,7 @@ def written(path: Path, pictures: list[np.ndarray], **how: object) -> list[np.nd
         return [frame.image for frame in reader]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_the_default_keeps_what_is_seen_and_each_step_costs(
     tmp_path: Path, pictures: list[np.ndarray], codec: str

@@ -45,6 +45,7 @@ def noisy(make_video) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piped", [True, False])
 def test_an_index_at_the_end_on_standard_input(tmp_path: Path, noisy: Path, piped: bool):
     """Through a pipe, and from a file that standard input is."""

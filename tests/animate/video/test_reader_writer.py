@@ -108,6 +108,7 @@ def test_colours_survive_and_the_file_says_which_they_are(tmp_path: Path):
         assert (frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc) == (1, 2, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["25", "late start", "variable", "b-frames"])
 def test_a_cut_holds_exactly_the_frames_of_its_range(tmp_path: Path, name: str, make_video: MakeVideo):
     source = make_video("in.mp4", sound="aac", **CLOCKS[name])

@@ -52,6 +52,7 @@ def test_the_first_fragment_leaves_within_a_second(codec: str):
         process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 20])
 def test_standard_output_that_is_full_is_a_sentence(count: int):
     """A short video is written when it ends, by FFmpeg's last flush."""

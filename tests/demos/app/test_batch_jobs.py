@@ -110,6 +110,7 @@ def test_an_outputs_name_leaves_no_folder(sent, tmp_path: Path):
     assert line.job.output == str(tmp_path / "batch" / "out" / "x-y.mp4")
 
 
+@pytest.mark.slow
 def test_a_manifest_that_is_refused_deletes_no_video_of_the_batch_before(sent, tmp_path: Path):
     rows = "source,driving,output,motion\n"
     (line,) = planned(sent, tmp_path, f"{rows}one.png,a.mp4,x.mp4,\n").lines

@@ -64,6 +64,7 @@ def post(address: str, sent: bytes, opener=None) -> tuple[int, bytes, str]:
         return answer.status, answer.read(), answer.headers.get("X-Face", "")
 
 
+@pytest.mark.slow
 def test_a_frame_for_a_frame(visitor: tuple[Visit, str]):
     visit, address = visitor
     status, made, seen = post(address, face())
@@ -76,6 +77,7 @@ def test_a_frame_for_a_frame(visitor: tuple[Visit, str]):
     assert count.latency > 0
 
 
+@pytest.mark.slow
 def test_mirror_and_calibrate_are_asked_with_a_frame(visitor: tuple[Visit, str], server: Server, monkeypatch):
     visit, address = visitor
     session: LiveSession = visit.memory[LIVE]
@@ -150,6 +152,7 @@ def test_seats_are_few_and_come_free(monkeypatch: pytest.MonkeyPatch):
     assert not seats.take("a")
 
 
+@pytest.mark.slow
 def test_one_more_than_there_are_seats_gets_a_sentence(
     visitor: tuple[Visit, str], server: Server, monkeypatch
 ):

@@ -75,11 +75,13 @@ def test_key_frames_make_a_video(client):
             client.predict(face(), wrong, api_name="/edit_video")
 
 
+@pytest.mark.slow
 def test_a_preview_is_two_pictures(client):
     reference, preview = client.predict(face(), motion="nod", api_name="/preview")
     assert read_image(reference)[0].shape == read_image(preview)[0].shape
 
 
+@pytest.mark.slow
 def test_an_edit_changes_the_picture(client):
     still = client.predict(face(), {}, api_name="/edit")
     turned = client.predict(face(), {"yaw": 15, "mouth_open": 1}, api_name="/edit")
@@ -130,6 +132,7 @@ def test_controls_that_are_no_numbers_are_a_sentence(client):
             client.predict(face(), controls, api_name="/edit")
 
 
+@pytest.mark.slow
 def test_a_bad_file_is_a_sentence_without_its_folder(client, tmp_path):
     (tmp_path / "notes.jpg").write_text("no picture")
     with pytest.raises(AppError) as failed:
@@ -141,6 +144,7 @@ def test_a_bad_file_is_a_sentence_without_its_folder(client, tmp_path):
     assert "/" not in str(failed.value)
 
 
+@pytest.mark.slow
 def test_no_path_of_ones_own_is_read(server, client):
     """A client may claim to have sent any file that there is."""
     for path in (str(PORTRAIT), "/etc/hostname", str(server.service.folder / "samples" / "astronaut.jpg")):

@@ -106,6 +106,7 @@ def test_losses_are_zero_at_the_truth_and_fall_towards_it():
     assert float(unsure["slopes"]) == pytest.approx(1 / 255 + 1 / 63, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_resumes(folder, tmp_path, capsys):
     command = ["--config", "matte-tiny", "--data", str(folder.parent), "--out", str(tmp_path)]
     assert main([*command, "--steps", "20"]) == 0
@@ -135,6 +136,7 @@ def test_scores_of_known_mattes():
     assert compare(low, label) == (0.5, 0.25, 0.5)
 
 
+@pytest.mark.slow
 def test_grabcut_finds_a_face_before_a_wall_and_people_count_once(folder):
     image, points = TalkingHead(0).render(Pose())[:2]
     found = grabcut(image, points)

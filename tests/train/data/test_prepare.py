@@ -104,6 +104,7 @@ def test_a_second_run_does_only_what_is_new(footage, landmarker, make_video, hea
         prepare([footage], out, landmarker, size=128)
 
 
+@pytest.mark.slow
 def test_people_come_from_a_table_where_there_is_one(footage, landmarker, tmp_path):
     table = tmp_path / "who.csv"
     table.write_text("file,identity\nbob.mp4,anna\n")
@@ -114,6 +115,7 @@ def test_people_come_from_a_table_where_there_is_one(footage, landmarker, tmp_pa
         prepare([footage], tmp_path / "other", landmarker, size=SIZE, identities=table)
 
 
+@pytest.mark.slow
 def test_a_table_that_comes_later_moves_people(footage, landmarker, tmp_path):
     out, table, said = tmp_path / "set", tmp_path / "who.csv", []
     prepare([footage], out, landmarker, size=SIZE, say=lambda _: None)
@@ -153,6 +155,7 @@ def test_a_changed_video_takes_the_place_of_what_it_was(footage, landmarker, tmp
         assert {path.stem for path in (out / "clips").iterdir()} == listed
 
 
+@pytest.mark.slow
 def test_a_video_that_broke_keeps_its_clips(footage, landmarker, tmp_path):
     out, said = tmp_path / "set", []
     prepare([footage], out, landmarker, size=SIZE, say=lambda _: None)
@@ -164,6 +167,7 @@ def test_a_video_that_broke_keeps_its_clips(footage, landmarker, tmp_path):
     assert all((out / row["file"]).is_file() for row in before)
 
 
+@pytest.mark.slow
 def test_a_video_of_two_tracks_is_read_once_to_be_written(two_shots, landmarker, tmp_path, monkeypatch):
     read = []
 

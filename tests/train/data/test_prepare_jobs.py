@@ -30,14 +30,19 @@ def finish(folder, jobs, *more, **how) -> str:
 
 
 @pytest.fixture
-def calm(tmp_path):
-    """A folder with footage, and the dataset that one worker makes of it."""
+def filmed(tmp_path):
+    """A folder with footage."""
     folder = tmp_path / "calm"
     prepare_stub.write_footage(folder, VIDEOS)
-    out = folder / "set"
-    options = PrepareOptions(size=64)
-    prepare([folder / "footage"], out, options, prepare_stub.load, say=lambda _: None)
     return folder
+
+
+@pytest.fixture
+def calm(filmed):
+    """The same, and the dataset that one worker makes of it."""
+    options = PrepareOptions(size=64)
+    prepare([filmed / "footage"], filmed / "set", options, prepare_stub.load, say=lambda _: None)
+    return filmed
 
 
 def same(folder, calm) -> bool:
@@ -78,8 +83,8 @@ def test_two_jobs_killed_and_begun_again_make_the_dataset_of_one(calm, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_reported_and_its_video_is_tried_again(calm, tmp_path):
-    folder, said = copied(calm, tmp_path), []
+def test_a_worker_that_dies_is_reported_and_its_video_is_tried_again(filmed, tmp_path):
+    folder, said = copied(filmed, tmp_path), []
     options = PrepareOptions(size=64)
     given = [folder / "footage" / "p00.mp4"]
     report = prepare(given, folder / "set", options, prepare_stub.die, jobs=2, say=said.append)
@@ -90,6 +95,7 @@ def test_a_worker_that_dies_is_reported_and_its_video_is_tried_again(calm, tmp_p
     assert report["clips"] == 1
 
 
+@pytest.mark.slow
 def test_the_report_says_what_was_left_out_and_why(calm, make_video, head_picture):
     footage = calm / "footage"
     make_video(str(footage / "short.mp4"), picture=head_picture, size=(128, 128), pts=tuple(range(9)))
@@ -125,7 +131,7 @@ def test_the_report_says_what_was_left_out_and_why(calm, make_video, head_pictur
     )
 
 
-def test_an_empty_room_is_looked_at_twice_a_second(calm):
+def test_an_empty_room_is_looked_at_twice_a_second(filmed):
     asked = []
 
     class Counted(type(prepare_stub.load())):
@@ -133,12 +139,12 @@ def test_an_empty_room_is_looked_at_twice_a_second(calm):
             asked.append(1)
             return super().find(image)
 
-    given = [calm / "footage" / "room.mp4"]
-    prepare(given, calm / "other", PrepareOptions(size=64), Counted, say=lambda _: None)
+    given = [filmed / "footage" / "room.mp4"]
+    prepare(given, filmed / "other", PrepareOptions(size=64), Counted, say=lambda _: None)
     assert len(asked) == 25 + 1, "every frame of the first second, then frame 36"
 
 
-def test_a_worker_computes_in_one_thread(calm):
+def test_a_worker_computes_in_one_thread(filmed):
     """Landmarks must not depend on how many workers share the cores, and two jobs be twice as fast."""
     seen = set()
 
@@ -150,8 +156,8 @@ def test_a_worker_computes_in_one_thread(calm):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        given = [calm / "footage" / "p00.mp4"]
-        prepare(given, calm / "other", PrepareOptions(size=64), Noting, say=lambda _: None)
+        given = [filmed / "footage" / "p00.mp4"]
+        prepare(given, filmed / "other", PrepareOptions(size=64), Noting, say=lambda _: None)
         assert (seen, torch.get_num_threads()) == ({1}, 2)
     finally:
         torch.set_num_threads(before)

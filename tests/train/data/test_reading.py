@@ -170,6 +170,7 @@ def many(video, face, tmp_path):
     return data
 
 
+@pytest.mark.slow
 def test_a_few_broken_clips_are_left_out_and_named(many):
     (many / "3.npz").unlink()
     (many / "5.mp4").write_bytes((many / "5.mp4").read_bytes()[:500])
@@ -240,6 +241,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
 def test_workers_end_with_a_killed_run(tmp_path):
     script = tmp_path / "reads.py"

@@ -31,6 +31,7 @@ def test_repeated_frames_are_known_and_never_sampled(face):
         Sampler(Clips.of([clip]), 1, FaceSamples(6, 64), seed=0)
 
 
+@pytest.mark.slow
 def test_a_clip_s_first_frame_can_be_the_reference_and_the_mirror_left_out(face):
     """Frame 0 is dark, the others are not, whatever the colours do; all are darker on the left."""
     levels = np.array([0, *range(120, 200, 10)], np.uint8)

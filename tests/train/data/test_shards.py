@@ -62,6 +62,7 @@ def drawn(sampler, numbers, monkeypatch):
     return names
 
 
+@pytest.mark.slow
 def test_every_clip_comes_as_often(folder, monkeypatch):
     assert find_dataset(folder) == folder
     names = drawn(sampler_of(folder), range(30), monkeypatch)  # three epochs, but for what waits
@@ -77,6 +78,7 @@ def test_processes_read_different_shards(folder, monkeypatch):
     assert not first[0] & first[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stream_goes_on_where_it_stopped(folder, workers):
     def batches(first):

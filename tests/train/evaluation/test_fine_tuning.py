@@ -18,6 +18,7 @@ def clip(drawn):
     return file.stem, np.load(file.with_suffix(".npz"))["lmk68"]
 
 
+@pytest.mark.slow
 def test_the_parts_make_the_clip_and_the_rest_begins_with_the_portrait(drawn, clip, tmp_path):
     name, points = clip
     parts = split_clip(drawn, name, tmp_path / "parts")

@@ -15,6 +15,7 @@ from gfla.train.evaluation.fooling_study import main as study
 from gfla.train.evaluation.fooling_study import write_study
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["person", "view"])
 def test_the_table_has_the_methods_and_the_sheet_its_columns(task, squeezenet, tmp_path, capsys):
     torch.manual_seed(0)

@@ -73,7 +73,7 @@ def test_bad_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "face.safetensors").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif("GFLA_DATA" not in os.environ, reason="needs the clips of real people (GFLA_DATA)")
 def test_the_shipped_model_is_what_the_script_makes(tmp_path: Path):
     out = tmp_path / "face.safetensors"

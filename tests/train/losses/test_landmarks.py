@@ -41,6 +41,7 @@ def test_it_sees_the_face_where_it_is_whatever_the_size(judge: LandmarkJudge, si
     assert (back - points[0]).abs().mean() < 0.02 * size
 
 
+@pytest.mark.slow
 def test_gradients_go_to_where_the_picture_is_wrong_and_not_to_the_tracker(judge: LandmarkJudge):
     def force_on_eyes(wrong: Pose) -> float:
         truth, points = drawn(wrong)

@@ -81,6 +81,7 @@ def vgg_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_vgg_gives_the_layers_of_the_papers(vgg_file, tmp_path, monkeypatch):
     net = load_features("vgg19", vgg_file)
     assert isinstance(net, VggFeatures)
@@ -122,6 +123,7 @@ def test_weights_of_another_network_are_a_sentence(vgg_file, tmp_path):
         load_features("resnet", vgg_file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["squeezenet", "vgg19"])
 def test_the_flow_is_read_where_the_network_looks(kind, squeezenet, vgg_file):
     """A smooth picture moved by 8 px: the true flow costs less than none, on both networks' own grids."""

@@ -40,6 +40,7 @@ def test_the_best_is_known_by_its_figure(tmp_path):
         evaluations.add(5, "fid", {"l1": 0.1})
 
 
+@pytest.mark.slow
 def test_each_checkpoint_is_measured_and_the_best_kept(drawn, tmp_path, monkeypatch):
     run, report = tmp_path / "run", tmp_path / "report"
     report.mkdir()
@@ -72,6 +73,7 @@ def test_each_checkpoint_is_measured_and_the_best_kept(drawn, tmp_path, monkeypa
     assert not list(report.iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_that_gets_no_better_stops_by_itself(drawn, tmp_path):
     trainer = trainer_of(drawn, tmp_path, patience=2)
     evaluations = Evaluations(tmp_path)

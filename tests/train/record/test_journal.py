@@ -61,6 +61,7 @@ def test_a_resumed_run_knows_what_was_healthy(short, tmp_path):
                 journal.add(8, "image", {"l1": torch.tensor(3.0)}, 1)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_in_its_last_steps_is_not_kept(short, drawn, tmp_path, monkeypatch):
     """Seven steps are three windows of two and an open one, which alone is bad."""
     stage = replace(TINY.stages[1], steps=7, batch=1, correctness=0.0, style=0.0)
@@ -77,6 +78,7 @@ def test_a_run_that_diverges_in_its_last_steps_is_not_kept(short, drawn, tmp_pat
     assert not (tmp_path / "generator.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_no_finite_number_stops_and_keeps_the_checkpoint(drawn, squeezenet, tmp_path):
     trainer = Trainer(NETWORKS["face-tiny"], TINY, drawn, tmp_path, squeezenet, "cpu")
     trainer.save()
