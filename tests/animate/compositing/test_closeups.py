@@ -9,6 +9,7 @@ import torch
 from gfla.animate.compositing.closeups import (
     PARTS,
     Closeup,
+    _spread,
     closeup_matrix,
     draw_closeups,
     encode_closeups,
@@ -229,3 +230,9 @@ def test_a_face_s_generator_looks_closer():
             assert torch.equal(value, face.state_dict()[name][part])
     with pytest.raises(ValueError, match="another configuration"):
         looked_closer(face, replace(CONFIGS["closeup-tiny"], channels=(8, 8, 24)))
+
+
+def test_the_shading_is_spread_by_a_gaussian():
+    field = np.random.default_rng(0).normal(0, 8, (96, 96, 3)).astype(np.float32)
+    blurred = cv2.GaussianBlur(field, (0, 0), 0.12 * 96)
+    np.testing.assert_allclose(_spread(field), blurred, atol=1e-5)
