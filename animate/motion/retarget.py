@@ -40,6 +40,7 @@ _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = ((0.08, 0.14), (0.05, 0.1))  # (soft, hard) limits of the head's way across and up or down,
 # fractions of the crop, by the pictures: docs/model_card.md
+_RISE = (0.015, 0.03)  # of shoulders upwards: what lies below the picture is unknown, and streaks
 _LEAN, _GIRTH = 0.35, (0.8, 1.25)  # limits of the shoulders' turn, radians, and of their size
 _NOD = 1.25  # a nod in the landmarks is seen as .82 of one in the picture, a turn as .96 (train, medians)
 _SPOKEN = 1.07  # an opened mouth is seen as .95 of the driver's in the picture (train, median of 20 pairs)
@@ -270,7 +271,8 @@ def _bent(now: FaceMotion, reference: FaceMotion, state: MotionState) -> Points:
     grown = np.clip(abs(a) ** gain, *_GIRTH)
     half = grown * np.exp(1j * turn) * complex(*(own.shoulders[1] - own.shoulders[0])) / 2
     half = np.array([half.real, half.imag])
-    centre = own.shoulders.mean(0) + _limit_way(shift, state.size)[0]
+    limits = (_TRANSLATION[0], _RISE) if shift[0, 1] < 0 else _TRANSLATION
+    centre = own.shoulders.mean(0) + _limit_way(shift, state.size, limits)[0]
     return np.stack((centre - half, centre + half)).astype(np.float32)
 
 
@@ -282,9 +284,9 @@ def _excess(turn: Floats, own: Floats) -> float:
     return float(max(far.max(), roll)) - 1e-6
 
 
-def _limit_way(shift: Floats, size: int) -> Floats:
+def _limit_way(shift: Floats, size: int, limits: tuple[tuple[float, float], ...] = _TRANSLATION) -> Floats:
     """A translation (1, 2) in pixels, limited on each axis."""
-    soft, hard = np.transpose(_TRANSLATION) * size
+    soft, hard = np.transpose(limits) * size
     way = np.abs(shift)
     beyond = soft + (hard - soft) * (1 - np.exp(-np.maximum(way - soft, 0) / (hard - soft)))
     return np.sign(shift) * np.where(way > soft, beyond, way)
