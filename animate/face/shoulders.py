@@ -18,9 +18,6 @@ from .pose import transform, warp
 
 Places = NDArray[np.float32]
 
-STILL = np.array([[-1.0, 0.0], [1.0, 0.0]])
-"""Two places of shoulders that nobody saw: they never move."""
-
 _SIDE, _HEIGHT = 128, 64  # pixels of the crops that are compared
 _WIDE, _OVER = (
     3.4,

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..face.morphable_model import Floats, load_face_model, rotation
-from ..face.shoulders import STILL
 from ..ibug68 import LIPS
-from .parameters import FaceMotion
+from .parameters import STILL, FaceMotion
 
 Curves = Mapping[str, NDArray[np.float64]]
 

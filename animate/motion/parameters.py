@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
-from ..face.shoulders import STILL
 
+STILL = np.array([[-1.0, 0.0], [1.0, 0.0]])
+"""Two places of shoulders that nobody saw: they never move."""
 _BATCH = 1024  # frames processed together: memory does not grow with the video
 _LIPS_SHUT = 0.01  # opening that a tracker measures between shut lips, model units: eight tenths of train
 _LIPS_SLOPES = (1.7, 1.02)  # small openings and others: labels over readings, 359 frames of train

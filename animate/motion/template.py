@@ -12,10 +12,9 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..face.morphable_model import angles, load_face_model, rotation
-from ..face.shoulders import STILL
 from ..io.atomic import atomic_file
 from ..io.paths import existing_file, new_file
-from .parameters import FaceMotion
+from .parameters import STILL, FaceMotion
 from .presets import SHIPPED, SUFFIX, names_motion
 from .recording import DriverMotion, motion_of_curves
 

@@ -69,7 +69,7 @@ def test_the_source_keeps_moving_under_a_still_driver(animator, make_video, head
     assert max(middles) - min(middles) > 3
     for state in states:  # a still driver adds nothing to the source's own movement
         assert state.motion.target is not None
-        away = np.abs(state.motion.target.points[0].numpy() - state.portrait.points).max()
+        away = np.abs(state.motion.target.points[0, :68].numpy() - state.portrait.points).max()
         assert away < 0.5
 
 

@@ -72,7 +72,7 @@ def test_samples_depend_on_seed_and_step_alone(drawn, workers):
         for a, b in zip(one(step), batch, strict=True):
             assert np.array_equal(np.asarray(a), np.asarray(b))
     assert ahead[0].images.shape == (2, 4, 3, 64, 64)
-    assert ahead[0].points.shape == (2, 4, 68, 2)
+    assert ahead[0].points.shape == (2, 4, 70, 2)
     assert ahead[0].flow.shape == (2, 3, 2, 16, 16)
     assert not torch.equal(ahead[0].images, ahead[1].images)
 

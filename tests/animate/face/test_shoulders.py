@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from gfla.animate.face.shoulders import STILL, BodyKey, follow_body, shoulders, similarity
+from gfla.animate.face.shoulders import BodyKey, follow_body, shoulders, similarity
+from gfla.animate.motion.parameters import STILL
 from modelled import DRIVER, shown
 
 SIDE = 360
