@@ -115,10 +115,10 @@ class Networks:
 
     def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
         """A target between the portrait's own points (`motion` 0) and `target` (1)."""
-        rest = (portrait.places, portrait.shoulders)
-        moved = zip(rest, (target.places, target.shoulders), strict=True)
-        places, body = (a + np.float32(motion) * (b - a) for a, b in moved)
-        return self.target(places, portrait, body=body)
+        share, rest = np.float32(motion), portrait.shoulders
+        places = portrait.places + share * (target.places - portrait.places)
+        body = rest + share * (target.shoulders - rest)
+        return self.target(places.astype(np.float32), portrait, body=body.astype(np.float32))
 
     def look_ahead(self, target: Target, portrait: Portrait) -> Target:
         """The target with what the generator makes without any frame before this one, a third of its work."""

@@ -216,7 +216,7 @@ def _spreading(size: int) -> Tensor:
     return torch.from_numpy(cv2.sepFilter2D(one, cv2.CV_32F, np.ones((1, 1), np.float32), taps))
 
 
-def _spread(field: NDArray[np.float32]) -> NDArray[np.float32]:
+def _spread(field: NDArray) -> NDArray[np.float32]:
     """`cv2.GaussianBlur` of the shading (size, size, 3), to rounding, in a third of its time: so wide a blur
     is quicker as a product of matrices."""
     blur = _spreading(len(field))

@@ -86,7 +86,7 @@ def follow_body(image: NDArray[np.uint8], key: BodyKey, last: Places) -> Places:
     if _alike(key, _brought_back(seen, a, b)) < _ALIKE:
         return last
     moved = a * _complex(places) + b
-    at = np.stack((moved.real, moved.imag), axis=-1)
+    at = np.stack((moved.real, moved.imag), axis=-1).astype(np.float32)
     return transform(cv2.invertAffineTransform(key.matrix), at)
 
 

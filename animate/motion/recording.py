@@ -205,6 +205,7 @@ def track_driver(
             square = square or face_square(last.landmarks, (frame.image.shape[1], frame.image.shape[0]))
             seen.append(last.landmarks.places)
             cropped.append(to_crop(last.landmarks.places, square, _SIDE))
+            assert last.landmarks.shoulders is not None
             bodies.append(to_crop(last.landmarks.shoulders, square, _SIDE))
         if progress:
             progress(len(pts), reader.frames)

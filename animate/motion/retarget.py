@@ -75,7 +75,7 @@ class Person:
     units: Floats
     usual: Floats
     triangles: NDArray[np.intp]
-    shoulders: Floats
+    shoulders: Points
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ def follow_driver(
         if rolled:
             state = _held_back(state, {"the turn of the head"})
         body = body if signals is None else signals.shoulders[0].astype(np.float32)
-        bent = state.source.shoulders.astype(np.float32) if body is None else body
+        bent = state.source.shoulders if body is None else body
         return Moved(_bounded(upright, state.size), np.zeros((2, 2), np.float32), bent), state
     if signals is None:
         driver, unsmoothed = _read(np.asarray(driving, np.float64), state.driver, body)

@@ -74,7 +74,7 @@ def test_a_hand_over_the_body_moves_nothing():
 
 
 def test_a_body_that_is_not_seen_stays_where_it_was():
-    low = POINTS + np.float32((0, 150))  # the picture ends at the chin
+    low = POINTS + np.array([0, 150], np.float32)  # the picture ends at the chin
     key, last = BodyKey.of(texture(1), low), KEY.places + 3
     assert np.array_equal(follow_body(texture(2), key, last), last)
     assert np.array_equal(follow_body(texture(5), KEY, last), last)  # another shot's

@@ -239,7 +239,7 @@ def test_a_driver_that_jumps_is_found_again():
         np.testing.assert_allclose(targets[-1], direct, atol=0.8)
 
 
-def bent(now: np.ndarray, options=PLAIN) -> np.ndarray:
+def bent(now: list[list[int]], options=PLAIN) -> np.ndarray:
     """Where the source's shoulders are when a driver's went from (100, 220), (160, 220) to `now`."""
     state = MotionState(fit_source(SOURCE), options)
     first = np.array([[100, 220], [160, 220]], np.float32)
