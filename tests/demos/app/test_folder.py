@@ -12,7 +12,7 @@ import pytest
 from gfla.demos.app.visitors.folder import server_folder
 
 SERVER = """
-import signal, sys
+import signal, sys, time
 from pathlib import Path
 from typing import Any
 from gfla.animate.cli.options import run
@@ -22,7 +22,8 @@ def work():
         (folder / "visits").mkdir()
         (folder / "visits" / "face.jpg").write_text("somebody")
         print(folder, flush=True)
-        sys.stdin.read()
+        while True:  # a signal just before a read that never returns would not be seen
+            time.sleep(0.02)
 raise SystemExit(run(work))
 """
 
