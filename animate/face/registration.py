@@ -64,6 +64,13 @@ def register(image: NDArray[np.uint8], found: Landmarks, key: KeyFrame) -> Landm
     return Landmarks(moved, found.iris, found.score)
 
 
+def correlation(before: NDArray, now: NDArray) -> float:
+    """Of two grey pictures, or pixels, of one shape, in [-1, 1]."""
+    a, b = (x.astype(np.float32) for x in (before, now))
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-6))
+
+
 def _upright(image: NDArray[np.uint8], found: Landmarks) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The grey crop of a face and the matrix that leads to its pixels."""
     matrix = crop_matrix(face_pose(found.points), SIDE)
@@ -82,9 +89,7 @@ def _trust(crop: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
     """How much a flow between two crops is to be believed, in [0, 1], by their correlation."""
     low, high = _ALIKE
     inner = slice(SIDE // 6, -SIDE // 6)
-    a, b = (x[inner, inner].astype(np.float32) for x in (crop, expected))
-    a, b = a - a.mean(), b - b.mean()
-    alike = float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-6))
+    alike = correlation(crop[inner, inner], expected[inner, inner])
     return min(max((alike - low) / (high - low), 0.0), 1.0)
 
 

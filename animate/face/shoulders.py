@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .pose import transform, warp
+from .registration import correlation
 
 Places = NDArray[np.float32]
 
@@ -83,7 +84,8 @@ def follow_body(image: NDArray[np.uint8], key: BodyKey, last: Places) -> Places:
     flow = search.calc(key.crop, now, None)  # type: ignore[call-overload]
     turn, way = _most(flow, key.weight)
     a, b = a * turn, a * way + b
-    if _alike(key, _brought_back(seen, a, b)) < _ALIKE:
+    there = key.weight > 0
+    if correlation(key.crop[there], _brought_back(seen, a, b)[there]) < _ALIKE:
         return last
     moved = a * _complex(places) + b
     at = np.stack((moved.real, moved.imag), axis=-1).astype(np.float32)
@@ -102,14 +104,6 @@ def _brought_back(crop: NDArray[np.uint8], a: complex, b: complex) -> NDArray[np
     moved = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(crop, moved, (_SIDE, _HEIGHT), flags=how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
-
-
-def _alike(key: BodyKey, now: NDArray[np.uint8]) -> float:
-    """The correlation of two crops where the body is, in [-1, 1]."""
-    there = key.weight > 0
-    x, y = (part[there].astype(np.float32) for part in (key.crop, now))
-    x, y = x - x.mean(), y - y.mean()
-    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum() + 1e-6))
 
 
 def _most(flow: NDArray[np.float32], weight: NDArray[np.float32]) -> tuple[complex, complex]:

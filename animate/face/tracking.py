@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .landmarks import Landmarker, Landmarks
 from .pose import face_pose
-from .registration import KeyFrame, register
+from .registration import KeyFrame, correlation, register
 from .search import Find
 from .shoulders import BodyKey, follow_body
 
@@ -159,5 +159,4 @@ def _similarity(before: NDArray[np.float32], now: NDArray[np.float32]) -> float:
     changed or one is blank."""
     if np.abs(now - before).mean() < _CHANGE or min(before.std(), now.std()) < _FLAT:
         return 1.0
-    a, b = before - before.mean(), now - now.mean()
-    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-6))
+    return correlation(before, now)
