@@ -1,5 +1,6 @@
 """Clips are read compressed: any frame at once, in bounded memory, and broken ones are left out by name."""
 
+import ctypes
 import os
 import pickle
 import shutil
@@ -18,7 +19,7 @@ from gfla.train.data.clips import moving_frames
 from gfla.train.data.faces import FaceSamples, Sampler
 from gfla.train.data.index import LIMIT, LeftOut, load_clips
 from gfla.train.data.reading.cache import Cache, free_memory
-from gfla.train.data.reading.compressed import CompressedFrames
+from gfla.train.data.reading.compressed import CompressedFrames, _packet
 from gfla.train.data.reading.workers import Loading, read_ahead
 from gfla.train.options import RunOptions
 
@@ -95,6 +96,13 @@ def test_a_frame_alone_is_that_of_the_whole_clip(tmp_path, codec, options):
         alone = wanted._coded().decode([number], "a")
         assert np.array_equal(alone.pixels[0], whole.pixels[number])
     assert np.array_equal(wanted[:], decoded(clip))
+
+
+def test_zeros_follow_a_packet(video):
+    """Decoders read on past its end, and what happened to lie there made other pictures of it."""
+    for coded in CompressedFrames(video, "a", COUNT, Cache(1 << 30))._coded().packets:
+        packet = _packet(coded)
+        assert ctypes.string_at(packet.buffer_ptr, packet.size + 64) == coded.data + bytes(64)
 
 
 def test_a_broken_frame_is_broken_whatever_is_in_the_cache(video):

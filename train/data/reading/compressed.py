@@ -29,6 +29,7 @@ from .cache import Cache
 Pictures = NDArray[np.uint8]
 
 _LONGEST = 250  # frames of a group: a clip without keyframes is kept in such parts
+_PADDING = 64  # zero bytes that FFmpeg asks for behind a packet (AV_INPUT_BUFFER_PADDING_SIZE)
 _PLANES = "yuv420p"  # kept as it is, in half the memory of RGB
 
 
@@ -224,7 +225,8 @@ def _time(packet: av.Packet, name: str) -> int:
 
 
 def _packet(coded: _Packet) -> av.Packet:
-    packet = av.Packet(coded.data)
+    padded = memoryview(coded.data + bytes(_PADDING))  # decoders read on past the end of what PyAV passes
+    packet = av.Packet(padded[: len(coded.data)])
     packet.pts, packet.is_keyframe = coded.time, coded.key
     return packet
 
