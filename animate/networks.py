@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models import AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig
+from ..models.flow import STRIDE
 from ..models.frames import map_tensors
 from .authors.face_guidance import guidance_of, guidance_towards
 from .compositing.closeups import draw_closeups, encode_closeups
@@ -23,8 +24,10 @@ from .compositing.matte import background_plate, portrait_matte
 from .compositing.sharpen import fine_detail, sharpen_moved
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
+from .face.fine_flow import onto, slack_onto
 from .face.landmarks import Landmarker, Landmarks
 from .face.shoulders import shoulders
+from .motion.parameters import Moved
 from .options import Guidance
 from .state import Image, Portrait, Target
 from .structure import edges_only, image_edges, structure_map
@@ -94,36 +97,41 @@ class Networks:
 
     def target(
         self,
-        places: NDArray[np.float32],
+        moved: Moved,
         portrait: Portrait,
         driving: Image | None = None,
         guidance: Guidance = "landmarks",
-        body: NDArray[np.float32] | None = None,
     ) -> Target:
-        """The target of retargeted points (70, 2) of `portrait`. driving: the driver's crop, for edges. body:
-        where the shoulders (2, 2) go, None if they stay."""
-        body = portrait.shoulders if body is None else body
+        """The target of the retargeted `portrait`. driving: the driver's crop, for edges."""
+        places, body, field = moved.points, moved.shoulders, moved.fine
         with self.arithmetic():
             points = self._tensor(np.concatenate((places[:68], body)))
             if not isinstance(self.generator.config, OriginalConfig):
-                return Target(points, self._structure(points, driving, guidance), places, body)
+                structure, fine = self._structure(points, driving, guidance), None
+                if field.any():
+                    fine = onto(field, places, np.eye(2, 3), self.size, STRIDE)
+                    fine = self._tensor(fine + slack_onto(moved.slack, places, self.size, STRIDE))
+                return Target(points, structure, places, body, field, moved.slack, fine)
             if guidance == "edges" and driving is not None:
                 drawn = guidance_of(places[:68], driving)
             else:
                 drawn = guidance_towards(places[:68], portrait.points, portrait.face)
-            return Target(points, self._tensor(drawn), places, body)
+            return Target(points, self._tensor(drawn), places, body, field, moved.slack, None)
 
     def towards_rest(self, target: Target, portrait: Portrait, motion: Fraction) -> Target:
         """A target between the portrait's own points (`motion` 0) and `target` (1)."""
-        share, rest = np.float32(motion), portrait.shoulders
-        places = portrait.places + share * (target.places - portrait.places)
-        body = rest + share * (target.shoulders - rest)
-        return self.target(places.astype(np.float32), portrait, body=body.astype(np.float32))
+        share, rest = np.float32(motion), Moved.none(portrait.places)
+        places = rest.points + share * (target.places - rest.points)
+        body = rest.shoulders + share * (target.shoulders - rest.shoulders)
+        skin, apart = share * target.field, share * target.slack
+        moved = rest._replace(points=places, shoulders=body, fine=skin, slack=apart)
+        return self.target(moved, portrait)
 
     def look_ahead(self, target: Target, portrait: Portrait) -> Target:
         """The target with what the generator makes without any frame before this one, a third of its work."""
         with self.arithmetic():
-            ahead = self.generator.look_ahead(target.structure, target.points, portrait.reference)
+            reference = portrait.reference
+            ahead = self.generator.look_ahead(target.structure, target.points, reference, target.fine)
         return target._replace(ahead=ahead)
 
     def generate(
@@ -136,7 +144,7 @@ class Networks:
                 if not fast:
                     reference, previous = (map_tensors(Tensor.float, x) for x in (reference, previous))
                 if ahead is None or not fast:
-                    ahead = self.generator.look_ahead(target.structure, target.points, reference)
+                    ahead = self.generator.look_ahead(target.structure, target.points, reference, target.fine)
                 output, newest = self.generator.frame(ahead, reference, previous)
                 finite = bool(output.image.sum().isfinite())
             if finite or self.precision == torch.float32:

@@ -99,11 +99,11 @@ class Stages:
             known = found.signals if isinstance(found, Tracked) else None
             driving = to_crop(found.places, square, self.networks.size)
             body = None if found.shoulders is None else to_crop(found.shoulders, square, self.networks.size)
-            moved, motion = follow_driver(driving, motion, known, body)
+            moved, motion = follow_driver(driving, motion, known, body, found.fine)
             edges = options.guidance == "edges"
             face = crop(frame.on_white(), square, self.networks.size) if edges else None
             shown = source.portrait
-            target = self.networks.target(moved.points, shown, face, options.guidance, moved.shoulders)
+            target = self.networks.target(moved, shown, face, options.guidance)
         state = RetargetState(motion, square, target, presence)
         drawn = target if source.visible and (found or fading or source.is_video) else None
         if drawn is not None and options.no_face == "fade" and presence.share < 1:

@@ -66,13 +66,17 @@ class Target(NamedTuple):
 
     points: (1, 70, 2) float32 landmarks and shoulders in pixels of the source's crop. structure: (1, 17, S/4,
     S/4), their structure map; for the authors' network (1, 16, S, S). places: (70, 2) float32, the landmarks
-    here and the irises. shoulders: (2, 2) float32. ahead: what `look_ahead` computed.
+    here and the irises. shoulders: (2, 2) float32. field, slack: of the fine motion, as in `Moved`; fine: (1,
+    2, S/4, S/4) float32, both in the crop, None if there is none. ahead: what `look_ahead` computed.
     """
 
     points: Tensor
     structure: Tensor
     places: NDArray[np.float32]
     shoulders: NDArray[np.float32]
+    field: NDArray
+    slack: NDArray[np.float32]
+    fine: Tensor | None
     ahead: Ahead | FrameOutput | OriginalAhead | None = None
 
 

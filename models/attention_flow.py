@@ -76,7 +76,9 @@ class AttentionFlow(StillModel[AttentionFlowConfig, Reference]):
             keys = self.key_encoder(F.pixel_unshuffle(image, 4))
         return Reference(image, points, half, (features8, features4), keys)
 
-    def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
+    def deform(
+        self, structure: Tensor, points: Tensor, reference: Reference, fine: Tensor | None = None
+    ) -> Deformed:
         """As `Generator.deform`, with the attended pictures."""
         levels = self.deformations(structure, points, reference)
         flows = tuple(level.flow[:, None] for level in levels) if self.flow else ()
@@ -89,7 +91,9 @@ class AttentionFlow(StillModel[AttentionFlowConfig, Reference]):
         S, H/4, W/4) and `points` (B, N, 2)."""
         return self._deform(structure, self.structure_encoder(structure)[0], points, reference)[0]
 
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> FrameOutput:
+    def look_ahead(
+        self, structure: Tensor, points: Tensor, reference: Reference, fine: Tensor | None = None
+    ) -> FrameOutput:
         """The whole picture, Eq. 7. `warped` is the reference under the full-size flow, the masks are the
         flow's share 1 - m; there are no local attention weights."""
         structure4, structure8 = self.structure_encoder(structure)

@@ -176,10 +176,11 @@ class FlowEstimator(Hourglass):
             return self.head8(activate(x8).float()), self.head4(activate(x4).float())
 
 
-def candidate_flows(target: PosePrior, points: Tensor) -> Tensor:
+def candidate_flows(target: PosePrior, points: Tensor, fine: Tensor | None = None) -> Tensor:
     """Flows in closed form from the pose `target` to the references' `points` (B, R, N, 2): (B, R, K, 2, h,
-    w) float32, pixels of H/4. The first is zero, the last the finest: spline, limbs or cylinder."""
-    return target.flows(points) / STRIDE
+    w) float32, pixels of H/4. The first is zero, the last the finest: spline, limbs or cylinder. fine: of the
+    references, see `Spline.flows`."""
+    return target.flows(points, fine) / STRIDE
 
 
 def blend(candidates: Tensor, logits: Tensor) -> Tensor:

@@ -52,6 +52,7 @@ class Reference(NamedTuple):
         features: (B, C, h, w) at H/8 and H/4.
         attention_halves: its half of each kernel net, at H/8 and H/4; no channels without attention.
         layers: of a source in layers; None if the picture is one.
+        fine: of a previous frame, (B, 2, H/4, W/4), its target's; None: nothing.
     """
 
     image: Tensor
@@ -60,6 +61,7 @@ class Reference(NamedTuple):
     features: tuple[Tensor, Tensor]
     attention_halves: tuple[Tensor, Tensor]
     layers: LayerPyramid | None = None
+    fine: Tensor | None = None
 
     def detach(self) -> Reference:
         return map_tensors(Tensor.detach, self)
@@ -152,13 +154,21 @@ class FrameModel(nn.Module, Generic[C, R, A]):
         return images, memory, [output.motions for output in outputs]
 
     def animate(
-        self, structure: Tensor, points: Tensor, reference: R, memory: GeneratorMemory | None = None
+        self,
+        structure: Tensor,
+        points: Tensor,
+        reference: R,
+        memory: GeneratorMemory | None = None,
+        fine: Tensor | None = None,
     ) -> tuple[list[FrameOutput], GeneratorMemory]:
-        """As `forward`, with all the parts of every frame, for losses and inspection."""
+        """As `forward`, with all the parts of every frame, for losses and inspection. fine: (B, T, 2, H/4,
+        W/4), see `look_ahead`."""
         previous = (memory or GeneratorMemory()).previous
         outputs: list[FrameOutput] = []
-        for drawn, pose in zip(structure.unbind(1), points.unbind(1), strict=True):
-            output, previous = self.frame(self.look_ahead(drawn, pose, reference), reference, previous)
+        for t in range(structure.shape[1]):
+            motion = None if fine is None else fine[:, t]
+            ahead = self.look_ahead(structure[:, t], points[:, t], reference, motion)
+            output, previous = self.frame(ahead, reference, previous)
             outputs.append(output)
         return outputs, GeneratorMemory(previous)
 
@@ -175,8 +185,10 @@ class FrameModel(nn.Module, Generic[C, R, A]):
         """
         raise NotImplementedError
 
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: R) -> A:
-        """The part of a frame that needs no other frame; `structure` (B, S, h, w), `points` (B, N, 2)."""
+    def look_ahead(self, structure: Tensor, points: Tensor, reference: R, fine: Tensor | None = None) -> A:
+        """The part of a frame that needs no other frame; `structure` (B, S, h, w), `points` (B, N, 2). fine:
+        (B, 2, H/4, W/4) pixels, motion beside that of the points, see `priors.Spline`; models without a
+        spline leave it aside."""
         raise NotImplementedError
 
     def frame(self, ahead: A, reference: R, previous: tuple[R, ...]) -> tuple[FrameOutput, tuple[R, ...]]:

@@ -72,11 +72,13 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         mattes = (F.avg_pool2d(matte4, 2), matte4, layers.matte)
         return reference._replace(layers=LayerPyramid(mattes, (features8, features4, layers.plate)))
 
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: Reference) -> Ahead:
+    def look_ahead(
+        self, structure: Tensor, points: Tensor, reference: Reference, fine: Tensor | None = None
+    ) -> Ahead:
         """The part of a frame that needs no other frame, a third of its work; `structure` (B, S, H/4, W/4),
-        `points` (B, N, 2)."""
+        `points` (B, N, 2). fine: (B, 2, H/4, W/4), see `FrameModel.look_ahead`."""
         structure4, x8, hidden8, flow_half = self.encode_target(structure)
-        target = self._prior(points)
+        target = self._prior(points, fine)
         motion = self._motion(flow_half, target, (reference,))
         warped, covers = _move_source(reference, motion)
         return Ahead(structure4, x8, hidden8, flow_half, target, motion, covers, warped)
@@ -96,18 +98,21 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         output = FrameOutput(image, generated, ahead.warped, motions, (weights8, weights4), cover=cover)
         if self.config.previous:
             newest = self._encode(image, ahead.structure4, ahead.target.points)
+            newest = newest._replace(fine=ahead.target.fine)
             previous = (newest, *previous)[: self.config.previous]
         return output, previous
 
-    def deform(self, structure: Tensor, points: Tensor, reference: Reference) -> Deformed:
-        """The flows alone, for training, to a target of `structure` (B, S, H/4, W/4) and `points` (B, N,
-        2)."""
+    def deform(
+        self, structure: Tensor, points: Tensor, reference: Reference, fine: Tensor | None = None
+    ) -> Deformed:
+        """The flows alone, for training, to a target of `structure` (B, S, H/4, W/4), `points` (B, N, 2) and
+        `fine` (B, 2, H/4, W/4)."""
         flow_half = self.flow.target_half(self.structure_encoder(structure)[0])
-        return Deformed(self._motion(flow_half, self._prior(points), (reference,)).flows[:2])
+        return Deformed(self._motion(flow_half, self._prior(points, fine), (reference,)).flows[:2])
 
-    def _prior(self, points: Tensor) -> PosePrior:
+    def _prior(self, points: Tensor, fine: Tensor | None = None) -> PosePrior:
         config = self.config
-        return pose_prior(config.task, points, config.shape, STRIDE, config.layered)
+        return pose_prior(config.task, points, config.shape, STRIDE, config.layered, fine)
 
     def _encode(self, image: Tensor, structure4: Tensor, points: Tensor) -> Reference:
         features8, features4, flow_half, half8, half4 = self.encode_picture(image, structure4)
@@ -121,13 +126,15 @@ class Generator(FrameModel[GeneratorConfig, Reference, Ahead]):
         halves = torch.stack([reference.flow_half for reference in references], dim=1)
         layers = references[0].layers if first == 0 else None
         matte = layers.mattes[1] if layers else None
-        motion = self.flow(flow_half, halves, self.candidates(target, points), first, matte)
+        moved = [reference.fine for reference in references]
+        fine = None if any(field is None for field in moved) else torch.stack(moved, dim=1)  # type: ignore
+        motion = self.flow(flow_half, halves, self.candidates(target, points, fine), first, matte)
         older = first > 0 and self.config.layered
         return motion._replace(logits=tuple(x - _OLDER for x in motion.logits)) if older else motion
 
-    def candidates(self, target: PosePrior, points: Tensor) -> Tensor:
+    def candidates(self, target: PosePrior, points: Tensor, fine: Tensor | None = None) -> Tensor:
         """See `flow.candidate_flows`."""
-        return candidate_flows(target, points)
+        return candidate_flows(target, points, fine)
 
     def _attend(
         self,

@@ -61,7 +61,7 @@ class SummedBlends(Generator):
 class NoPrior(Generator):
     """No prior: the flow is learnt from zero."""
 
-    def candidates(self, target: PosePrior, points: Tensor) -> Tensor:
+    def candidates(self, target: PosePrior, points: Tensor, fine: Tensor | None = None) -> Tensor:
         return torch.zeros_like(super().candidates(target, points))
 
 
@@ -100,7 +100,9 @@ class GlobalAttention(StillModel[GeneratorConfig, Unmoved]):
     ) -> Unmoved:
         return Unmoved(image, structure, self.image_encoder(image)[::-1])
 
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: Unmoved) -> FrameOutput:
+    def look_ahead(
+        self, structure: Tensor, points: Tensor, reference: Unmoved, fine: Tensor | None = None
+    ) -> FrameOutput:
         image, _ = self._attend(structure, reference)
         return FrameOutput(image, image, reference.image, (), ())
 
@@ -141,7 +143,9 @@ class Baseline(StillModel[GeneratorConfig, Unmoved]):
     ) -> Unmoved:
         return Unmoved(image, structure)
 
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: Unmoved) -> FrameOutput:
+    def look_ahead(
+        self, structure: Tensor, points: Tensor, reference: Unmoved, fine: Tensor | None = None
+    ) -> FrameOutput:
         structures = (structure, reference.structure) if self.source_structure else (structure,)
         drawn = F.interpolate(torch.cat(structures, dim=1), scale_factor=2, mode="nearest")
         x4 = self.body4(self.down4(self.enter(torch.cat((F.pixel_unshuffle(reference.image, 2), drawn), 1))))

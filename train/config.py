@@ -72,7 +72,7 @@ class Stage:
 class Augmentation:
     """Probabilities of changes beyond the similarity and the colours that every sample gets.
 
-    The first six are per sample, the same for all its frames. The others are per later chunk of a video
+    The first seven are per sample, the same for all its frames. The others are per later chunk of a video
     sample and change its previous frame, so that the generator learns to correct drift.
     """
 
@@ -83,6 +83,8 @@ class Augmentation:
     """Of single frames: the one of five whose landmarks are furthest from the reference's (faces)."""
     moved: float = 0.0
     """Of single frames: the reference itself with its head moved, half of them portraits (layered faces)."""
+    fine: float = 0.0
+    """The frames come with their fine motion beside their points (faces and close-ups)."""
     blur: float = 0.0
     jpeg: float = 0.0
     drop: float = 0.0
@@ -167,7 +169,7 @@ FACE = TrainConfig(
         Stage(name="video", steps=480, batch=2, length=9, chunk=3, temporal=0.02, **_SHARP),
     ),
     critic_rate=6e-4,
-    augmentation=Augmentation(far=0.5, moved=0.25, drop=0.15),
+    augmentation=Augmentation(far=0.5, moved=0.25, fine=0.85, drop=0.15),
 )
 """A whole face in layers. Targets far from their reference and heads moved by hand teach large motions; where
 the moved source is right it is taken as it is, for paint is softer; critics sharpen what is painted."""
@@ -196,6 +198,7 @@ CLOSEUP = TrainConfig(
     ),
     critic_rate=8e-4,
     critic_levels=3,
+    augmentation=Augmentation(fine=0.85),
 )
 """Squares of a mouth or an eye, one set of weights (`closeups`); from a face's weights it begins ahead. They
 have no previous frames: these cost two fifths of the time, and in a still eye a quarter of the sharpness."""

@@ -51,18 +51,18 @@ def animate_chunk(
     points: Tensor,
     reference: Reference,
     memory: GeneratorMemory,
+    fine: Tensor,
     *,
     checkpointing: bool,
 ) -> tuple[list[FrameOutput], GeneratorMemory]:
     """`Generator.animate` over a chunk; with activation checkpointing, frame by frame."""
     if not checkpointing:
-        return generator.animate(drawn, points, reference, memory)
+        return generator.animate(drawn, points, reference, memory, fine)
     outputs: list[FrameOutput] = []
     for t in range(drawn.shape[1]):
         frame = slice(t, t + 1)
-        made, memory = checkpoint(
-            generator.animate, drawn[:, frame], points[:, frame], reference, memory, use_reentrant=False
-        )  # pyright: ignore[reportGeneralTypeIssues]
+        some = (drawn[:, frame], points[:, frame], reference, memory, fine[:, frame])
+        made, memory = checkpoint(generator.animate, *some, use_reentrant=False)  # pyright: ignore
         outputs += made
     return outputs, memory
 
@@ -97,4 +97,5 @@ def disturb(
         noise = deviation * torch.randn((whole[0], *truth.shape[1:]), generator=rng)
         image = (image + noise[part].to(truth.device)).clamp(-1, 1)
     newest = generator.encode_reference(image, structure, points)
+    newest = newest._replace(fine=memory.previous[0].fine)
     return GeneratorMemory((newest, *memory.previous[1:]))

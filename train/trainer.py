@@ -263,7 +263,7 @@ class Trainer:
                 source, rollout.structures[:, 0], batch.points[:, 0], batch.layers()
             )
             if stage.flow_only:
-                moved = self.generator.deform(drawn[:, 0], points[:, 0], reference)
+                moved = self.generator.deform(drawn[:, 0], points[:, 0], reference, batch.fine[:, start])
                 return flow_terms(stage, moved, target, self.features)
             if start:
                 extra = self.config.augmentation
@@ -274,6 +274,7 @@ class Trainer:
                 points,
                 reference,
                 rollout.memory,
+                batch.fine[:, part],
                 checkpointing=self.config.checkpointing,
             )
             rollout.memory = memory.detach()

@@ -13,7 +13,7 @@ from ..io.atomic import atomic_file
 from ..motion.parameters import FaceMotion
 from ..motion.recording import DriverMotion
 
-_ARRAYS = ("pts", "found", "cuts", "points", "lids")
+_ARRAYS = ("pts", "found", "cuts", "points", "lids", "shape")
 _FRACTIONS = ("time_base", "rate", "zero")
 
 

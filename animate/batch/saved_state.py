@@ -20,6 +20,7 @@ from ...models import GeneratorMemory, LayerPyramid, OriginalReference, Referenc
 from ..compositing.closeups import CloseupReferences
 from ..compositing.detail import Canvas, Closeup, Drawing
 from ..face.crop import FaceSquare
+from ..face.fine_flow import FineKey
 from ..face.landmarks import Landmarks
 from ..face.morphable_model import Faces
 from ..face.registration import KeyFrame
@@ -44,6 +45,7 @@ _TYPES: dict[str, type] = {
         Sighting,
         KeyFrame,
         BodyKey,
+        FineKey,
         Landmarks,
         Tracked,
         Portrait,

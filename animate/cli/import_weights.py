@@ -106,11 +106,12 @@ def _draw_face(network: "Original", options: argparse.Namespace) -> tuple["Image
     from ...models import GeneratorMemory
     from ..animator import Animator
     from ..face.landmarkers import load_landmarker
+    from ..motion.parameters import Moved
 
     animator = Animator(network, load_landmarker("builtin"))
     portrait = animator.prepare(options.check).portrait
     networks = animator.networks
-    target = networks.target(portrait.places, portrait, portrait.face, "edges")
+    target = networks.target(Moved.none(portrait.places), portrait, portrait.face, "edges")
     generated, _ = networks.generate(target, portrait, GeneratorMemory())
     return portrait.face, networks.draw(generated).face
 

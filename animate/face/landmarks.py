@@ -22,14 +22,15 @@ class Landmarks:
 
     points: (68, 2) float32, pixels, x then y, iBUG order, pixel centres at integers. iris: (2, 2) float32,
     the same; iris[0] belongs to the eye of points 36-41, iris[1] to the eye of points 42-47. score:
-    confidence in [0, 1]. shoulders: (2, 2) float32, two places of the body, see `shoulders`; None if nobody
-    looked.
+    confidence in [0, 1]. shoulders: (2, 2) float32, two places of the body, see `shoulders`; fine: (32, 32,
+    2) int8, see `fine_flow`; None if nobody looked.
     """
 
     points: NDArray[np.float32]
     iris: NDArray[np.float32]
     score: float
     shoulders: NDArray[np.float32] | None = None
+    fine: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (("points", (68, 2)), ("iris", (2, 2))):
@@ -38,6 +39,12 @@ class Landmarks:
                 raise ValueError(f"{name} must be {shape} float32, not {value.shape} {value.dtype}")
         if not 0 <= self.score <= 1:
             raise ValueError(f"score must be in [0, 1], not {self.score}")
+
+    @property
+    def body(self) -> NDArray[np.float32]:
+        """(70, 2): the points, then the shoulders, which somebody looked for."""
+        assert self.shoulders is not None
+        return np.concatenate([self.points, self.shoulders])
 
     @property
     def places(self) -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ def register(image: NDArray[np.uint8], found: Landmarks, key: KeyFrame) -> Landm
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(_FINEST)
     flow = cv2.GaussianBlur(search.calc(crop, expected, None), (0, 0), _SMOOTH)  # type: ignore[call-overload]
-    shift = -_sample(flow, points).clip(-_FARTHEST, _FARTHEST) * np.float32(_trust(crop, expected))
+    shift = -_sample(flow, points).clip(-_FARTHEST, _FARTHEST) * np.float32(trust(crop, expected))
     shift[_ACROSS] = shift[_ACROSS].mean(1, keepdims=True)
     moved = transform(cv2.invertAffineTransform(matrix), points + shift)
     return Landmarks(moved, found.iris, found.score)
@@ -85,7 +85,7 @@ def _carried(key: KeyFrame, points: NDArray[np.float32]) -> NDArray[np.uint8]:
     return cv2.remap(key.crop, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore
 
 
-def _trust(crop: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
+def trust(crop: NDArray[np.uint8], expected: NDArray[np.uint8]) -> float:
     """How much a flow between two crops is to be believed, in [0, 1], by their correlation."""
     low, high = _ALIKE
     inner = slice(SIDE // 6, -SIDE // 6)

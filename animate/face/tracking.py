@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .fine_flow import CELLS, FineKey, fine_motion
 from .landmarks import Landmarker, Landmarks
 from .pose import face_pose
 from .registration import KeyFrame, correlation, register
@@ -37,7 +38,8 @@ class Sighting:
     landmarks: of the followed face, None if it is not visible. thumbnail: the frame as (32, 32) float32 grey,
     or the last frame that was not blank. cut: whether a new shot begins here. place: where the face was last
     seen in this shot. key: the face as it was first seen in this shot, which later landmarks are registered
-    to. body: the body below it there, which later shoulders are read off.
+    to. body: the body below it there, which later shoulders are read off. skin: all of it there, which fine
+    motion is read off.
     """
 
     landmarks: Landmarks | None
@@ -46,6 +48,7 @@ class Sighting:
     place: Landmarks | None = None
     key: KeyFrame | None = None
     body: BodyKey | None = None
+    skin: FineKey | None = None
 
     @classmethod
     def first(
@@ -60,8 +63,9 @@ class Sighting:
         if found is None:
             return cls(None, thumbnail, cut)
         body = BodyKey.of(image, found.points)
-        found = replace(found, shoulders=body.places)
-        return cls(found, thumbnail, cut, found, KeyFrame.of(image, found), body)
+        found = replace(found, shoulders=body.places, fine=np.zeros((CELLS, CELLS, 2), np.int8))
+        skin = FineKey.of(image, found.body)
+        return cls(found, thumbnail, cut, found, KeyFrame.of(image, found), body, skin)
 
     @classmethod
     def known(cls, found: Landmarks | None, cut: bool) -> Self:
@@ -110,12 +114,13 @@ def sight(landmarker: Landmarker, image: Image, last: Sighting | None, number: i
     if alike > _ALIKE or (alike > _OTHER and not _jumped(last.place, found)):
         if found is None:
             return replace(last, landmarks=None, thumbnail=thumbnail, cut=False)
-        if last.place is None or last.key is None or last.body is None:
+        if last.place is None or last.key is None or last.body is None or last.skin is None:
             return Sighting.first(image, found, thumbnail)
         before = last.body.places if last.place.shoulders is None else last.place.shoulders
         body = follow_body(image, last.body, before)
         found = replace(register(image, found, last.key), shoulders=body)
-        return Sighting(found, thumbnail, place=found, key=last.key, body=last.body)
+        found = replace(found, fine=fine_motion(image, found.body, last.skin))
+        return replace(last, landmarks=found, thumbnail=thumbnail, cut=False, place=found)
     faces = number_faces(landmarker.find(image)) if number else landmarker.find(image)
     at = (number or 1) - 1
     found = faces[at] if at < len(faces) else None

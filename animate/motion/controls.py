@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..face.fine_flow import UNMOVED
 from ..face.morphable_model import Floats, load_face_model, rotation
 from ..ibug68 import LIPS
-from .parameters import STILL, FaceMotion
+from .parameters import STILL, FaceMotion, no_slack
 
 Curves = Mapping[str, NDArray[np.float64]]
 
@@ -72,6 +73,8 @@ def control_signals(curves: Curves) -> FaceMotion:
         expression,
         np.stack([*(np.maximum(1 - amount, 0) for amount in blinks), lips], 1),
         np.broadcast_to(STILL, (count, 2, 2)),
+        np.broadcast_to(UNMOVED, (count, 1, 1, 2)),
+        no_slack(count),
     )
 
 

@@ -9,7 +9,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.fine_flow import UNMOVED, slack
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
+from ..face.shoulders import shoulders as shoulders_of
 
 STILL = np.array([[-1.0, 0.0], [1.0, 0.0]])
 """Two places of shoulders that nobody saw: they never move."""
@@ -28,7 +30,8 @@ class FaceMotion(NamedTuple):
         turn: (T, 3, 3) rotations of the head. scale: (T,). shift: (T, 2). expression: (T, K).
         opening: (T, 3) of the left eye and the right eye, 1 as usual for the person and 0 shut, and of the
         inner lips in model units of a face with the mean's nose, 0 shut. shoulders: (T, 2, 2) two places of
-        the body, in the unit of shift.
+        the body, in the unit of shift. fine: (T, n, n, 2) int8, see `fine_flow`, since the shot's first
+        frame. slack: (T, 68, 2) float16, see `fine_flow.slack`, of the points that all this says.
     """
 
     turn: Floats
@@ -37,18 +40,42 @@ class FaceMotion(NamedTuple):
     expression: Floats
     opening: Floats
     shoulders: Floats
+    fine: NDArray[np.int8]
+    slack: NDArray[np.float16]
 
     def at(self, index: int) -> Self:
         """One frame, T = 1."""
         return type(self)(*(part[index : index + 1] for part in self))
 
 
+class Moved(NamedTuple):
+    """Target points of the source, (70, 2) float32; the part of the irises' movement that is gaze, (2, 2)
+    float32 pixels; where its shoulders go, (2, 2) float32; its fine motion, (n, n, 2) in the unit of
+    `fine_flow`, and the slack of the points, (68, 2), as there."""
+
+    points: NDArray[np.float32]
+    look: NDArray[np.float32]
+    shoulders: NDArray[np.float32]
+    fine: NDArray
+    slack: NDArray[np.float32]
+
+    @classmethod
+    def none(cls, places: NDArray[np.float32]) -> Self:
+        """Of a source with these points (70, 2), at rest."""
+        return cls(places, np.zeros((2, 2), np.float32), shoulders_of(places), UNMOVED, no_slack(1)[0])
+
+
 def read_signals(
-    model: FaceModel, shape: Floats, faces: Faces, points: NDArray, shoulders: NDArray | None = None
+    model: FaceModel,
+    shape: Floats,
+    faces: Faces,
+    points: NDArray,
+    shoulders: NDArray | None = None,
+    fine: NDArray[np.int8] | None = None,
 ) -> FaceMotion:
     """The motion in `points` (T, P, 2) of the person with `shape` (P, 3), fitted as `faces`. The opening of
-    the eyes is relative to the shape's and not yet calibrated; see `calibrate`. shoulders: (T, 2, 2), None if
-    nobody looked."""
+    the eyes is relative to the shape's and not yet calibrated; see `calibrate`. shoulders: (T, 2, 2), fine:
+    (T, n, n, 2), None if nobody looked."""
     opening = []
     for begin in range(0, len(points), _BATCH):
         part = slice(begin, begin + _BATCH)
@@ -60,7 +87,26 @@ def read_signals(
         lips = opening[-1][:, 2] * nose_length(model.mean) / nose_length(shape)
         opening[-1][:, 2] = np.minimum(_LIPS_SLOPES[0] * (lips - _LIPS_SHUT), _LIPS_SLOPES[1] * lips)
     body = np.broadcast_to(STILL if shoulders is None else shoulders, (len(points), 2, 2))
-    return FaceMotion(*faces, np.maximum(np.concatenate(opening), 0), body.astype(np.float64))
+    fine = np.broadcast_to(UNMOVED, (len(points), 1, 1, 2)) if fine is None else fine
+    return FaceMotion(
+        *faces, np.maximum(np.concatenate(opening), 0), body.astype(np.float64), fine, no_slack(len(points))
+    )
+
+
+def no_slack(count: int) -> NDArray[np.float16]:
+    """Of `count` frames."""
+    return np.broadcast_to(np.zeros((1, 68, 2), np.float16), (count, 68, 2))
+
+
+def points_of(motion: FaceMotion, model: FaceModel, shape: Floats) -> Floats:
+    """(T, P, 2): where the landmarks of the person with `shape` are by its motion."""
+    return draw(shape, Faces(*motion[:4]), model.expression)
+
+
+def moved_off(motion: FaceMotion, said: NDArray, seen: NDArray) -> FaceMotion:
+    """The `motion` with so much more slack: points `said` where others were `seen`, both (T, P, 2)."""
+    more = [slack(a, b) for a, b in zip(said, seen, strict=True)]
+    return motion._replace(slack=(motion.slack + np.stack(more)).astype(np.float16))
 
 
 def lid_range(opening: Floats) -> Floats:

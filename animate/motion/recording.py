@@ -23,7 +23,15 @@ from ..io.timecode import Span
 from ..video import Frame, VideoReader
 from .array_log import ArrayLog
 from .controls import RATE, Curves, control_signals, rest
-from .parameters import FaceMotion, calibrate, lid_range, read_signals
+from .parameters import (
+    FaceMotion,
+    calibrate,
+    lid_range,
+    moved_off,
+    no_slack,
+    points_of,
+    read_signals,
+)
 from .retarget import MotionState, Person, unlikeness
 from .smoothing import smooth, smooth_points
 
@@ -49,7 +57,8 @@ class DriverMotion:
     zero: the file's start time, seconds. found: (T,) whether there is a face. cuts: (T,) whether a new shot
     begins. signals: of the F frames with a face, each shot in units of its own face square. points:
     (F, 70, 2) float32 pixels of the video, None in a template. lids: `lid_range`, None where the signals are
-    already calibrated. rest: the reference motion, T = 1; None to choose a frame.
+    already calibrated. shape: (P, 3) the person's, None in a template. rest: the reference
+    motion, T = 1; None to choose a frame.
     """
 
     path: Path
@@ -62,6 +71,7 @@ class DriverMotion:
     signals: FaceMotion
     points: NDArray[np.float32] | None = None
     lids: NDArray[np.float64] | None = None
+    shape: NDArray[np.float64] | None = None
     rest: FaceMotion | None = None
 
     def ready(self, smoothing: float, *, copied: bool = False) -> Self:
@@ -70,11 +80,14 @@ class DriverMotion:
         if self.lids is None:
             return self
         frames = (np.arange(len(self.pts)) + _SHOT_GAP * np.cumsum(self.cuts))[self.found]
-        signals = calibrate(smooth(self.signals, frames, smoothing), self.lids)
-        points = self.points
+        smoothed, points = smooth(self.signals, frames, smoothing), self.points
         if copied and points is not None:
             points = smooth_points(points, frames, smoothing)
-        return replace(self, signals=signals, points=points, lids=None)
+            smoothed = moved_off(smoothed._replace(slack=no_slack(len(points))), points, self.points)
+        elif self.shape is not None:
+            said, seen = (points_of(x, load_face_model(), self.shape) for x in (smoothed, self.signals))
+            smoothed = moved_off(smoothed, said, seen)
+        return replace(self, signals=calibrate(smoothed, self.lids), points=points, lids=None)
 
     def cut(self, start: Fraction | float | None, end: Fraction | float | None) -> Self:
         """The frames with start <= time < end, seconds from the beginning; the first one is at time 0 if
@@ -187,6 +200,7 @@ def track_driver(
     pts: list[int] = []
     seen = ArrayLog()
     cropped, bodies = ArrayLog(), ArrayLog()  # the same points, and shoulders, in the shot's own face square
+    fine = ArrayLog(on_disk=True)  # twice as large as all the rest
     found, cuts = [], []
     last: Sighting | None = None
     square: FaceSquare | None = None
@@ -206,6 +220,8 @@ def track_driver(
             seen.append(last.landmarks.places)
             cropped.append(to_crop(last.landmarks.places, square, _SIDE))
             assert last.landmarks.shoulders is not None
+            assert last.landmarks.fine is not None
+            fine.append(last.landmarks.fine)
             bodies.append(to_crop(last.landmarks.shoulders, square, _SIDE))
         if progress:
             progress(len(pts), reader.frames)
@@ -219,7 +235,8 @@ def track_driver(
         raise look_elsewhere(reader, landmarker)
     model, places = load_face_model(), cropped.array()
     shape, faces = fit(model, places)
-    signals = read_signals(model, shape, faces, places, bodies.array())
+    signals = read_signals(model, shape, faces, places, bodies.array(), fine.array())
+    signals = moved_off(signals, points_of(signals, model, shape), places)
     del cropped, places  # large for a long video
     return DriverMotion(
         reader.path,
@@ -232,6 +249,7 @@ def track_driver(
         signals,
         seen.array(),
         lid_range(signals.opening),
+        shape,
     )
 
 

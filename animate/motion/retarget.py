@@ -5,11 +5,12 @@ Points are pixels of square crops of side `size`, x then y: the 68 in iBUG order
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.fine_flow import UNMOVED, slack
 from ..face.morphable_model import (
     GROUPS,
     FaceModel,
@@ -29,7 +30,15 @@ from ..face.shoulders import shoulders, similarity
 from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
 from .limits import limit_deformation, limit_roll, triangles
-from .parameters import FaceMotion, calibrate, lid_range, read_signals
+from .parameters import (
+    FaceMotion,
+    Moved,
+    calibrate,
+    lid_range,
+    moved_off,
+    points_of,
+    read_signals,
+)
 from .smoothing import OneEuro, smooth_next, smooth_points_next
 
 Points = NDArray[np.float32]
@@ -109,15 +118,6 @@ class MotionState:
         return replace(self, reference=None, driver=None, smooth=None)
 
 
-class Moved(NamedTuple):
-    """Target points of the source, (70, 2) float32; the part of the irises' movement that is gaze, (2, 2)
-    float32 pixels; and where its shoulders go, (2, 2) float32."""
-
-    points: Points
-    look: Points
-    shoulders: Points
-
-
 def fit_source(points: NDArray) -> Person:
     """A source from its points (70, 2)."""
     points, model = np.asarray(points, np.float64), load_face_model()
@@ -133,32 +133,41 @@ def fit_source(points: NDArray) -> Person:
 
 
 def follow_driver(
-    driving: Points, state: MotionState, signals: FaceMotion | None = None, body: Points | None = None
+    driving: Points,
+    state: MotionState,
+    signals: FaceMotion | None = None,
+    body: Points | None = None,
+    fine: NDArray[np.int8] | None = None,
 ) -> tuple[Moved, MotionState]:
     """The target for one driving frame's points (70, 2), and the next state.
 
-    signals: the driver's motion in this frame, if it was read and smoothed before. body: else where its
-    shoulders are, (2, 2), None if nobody looked. With `relative`, the
-    reference frame gives exactly the source's own points. All kinds limit the deformation so that no triangle
+    signals: the driver's motion in this frame, if it was read and smoothed before. body, fine: else where its
+    shoulders are, (2, 2), and its fine motion, None if nobody looked. With `relative`, the reference frame
+    gives exactly the source's own points. All kinds limit the deformation so that no triangle
     folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most 42
     degrees from the source, and keep the points within half a crop's side of the crop.
     """
     if state.options.kind == "copy":
         source = state.source
         if signals is None:
+            seen = driving
             driving, smoothing = smooth_points_next(driving, state.smooth, state.options.smoothing)
-            state = replace(state, smooth=smoothing)
+            state, apart = replace(state, smooth=smoothing), slack(driving, seen)
+        else:
+            body, fine, apart = signals.shoulders[0].astype(np.float32), signals.fine[0], signals.slack[0]
         limited = limit_deformation(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
         whole = np.concatenate([limited, driving[68:]])
         upright, rolled = limit_roll(whole, source.points, _ROLL)
         if rolled:
             state = _held_back(state, {"the turn of the head"})
-        body = body if signals is None else signals.shoulders[0].astype(np.float32)
         bent = state.source.shoulders if body is None else body
-        return Moved(_bounded(upright, state.size), np.zeros((2, 2), np.float32), bent), state
+        skin = (UNMOVED if fine is None else fine).astype(np.int16)
+        look = np.zeros((2, 2), np.float32)
+        return Moved(_bounded(upright, state.size), look, bent, skin, apart), state
     if signals is None:
-        driver, unsmoothed = _read(np.asarray(driving, np.float64), state.driver, body)
+        driver, unsmoothed = _read(np.asarray(driving, np.float64), state.driver, body, fine)
         smoothed, smoothing = smooth_next(unsmoothed, state.smooth, state.options.smoothing)
+        smoothed = moved_off(smoothed, points_of(smoothed, load_face_model(), driver.shape), driving[None])
         signals = calibrate(smoothed, driver.lids)
         state = replace(state, driver=driver, smooth=smoothing)
     if state.reference is None:
@@ -166,7 +175,11 @@ def follow_driver(
     assert state.reference is not None
     target, look, beyond = _target(load_face_model(), signals, state.reference, state)
     moved = Moved(
-        _bounded(target, state.size), look.astype(np.float32), _bent(signals, state.reference, state)
+        _bounded(target, state.size),
+        look.astype(np.float32),
+        _bent(signals, state.reference, state),
+        signals.fine[0].astype(np.int16) - state.reference.fine[0],
+        signals.slack[0].astype(np.float32) - state.reference.slack[0],
     )
     return moved, _held_back(state, beyond)
 
@@ -189,12 +202,15 @@ def _gap(points: Floats, pairs: tuple[tuple[int, int], ...]) -> float:
     return float(np.mean([np.linalg.norm(points[low] - points[up]) for up, low in pairs]))
 
 
-def _read(points: Floats, driver: Driver | None, body: Points | None) -> tuple[Driver, FaceMotion]:
+def _read(
+    points: Floats, driver: Driver | None, body: Points | None, fine: NDArray[np.int8] | None
+) -> tuple[Driver, FaceMotion]:
     model = load_face_model()
     shape, face = fit(model, points[None], driver.shape if driver else None, driver.face if driver else None)
     if driver and not np.abs(draw(shape, face, model.expression) - points).mean() < _FITS * face.scale[0]:
         shape, face = fit(model, points[None], driver.shape)  # the face jumped: fit from scratch
-    signals = read_signals(model, shape, face, points[None], None if body is None else body[None])
+    bodies, fines = (None if part is None else part[None] for part in (body, fine))
+    signals = read_signals(model, shape, face, points[None], bodies, fines)  # type: ignore[arg-type]
     return Driver(shape, driver.lids if driver else lid_range(signals.opening), face), signals
 
 

@@ -131,8 +131,10 @@ def _values(motion: FaceMotion) -> tuple[Floats, Floats]:
 
 
 def _motion(values: Floats, like: FaceMotion) -> FaceMotion:
-    """The inverse of `_values`; `like` has the same number of expression directions."""
+    """The inverse of `_values`; `like` has the same number of expression directions, and the fine motion,
+    which is an average over pixels already."""
     ends = np.cumsum([3, 1, 2, like.expression.shape[1], 3])
     turn, size, shift, expression, opening, shoulders = np.split(values, ends, axis=1)
     scale = np.exp(size[:, 0])
-    return FaceMotion(rotation(turn), scale, shift, expression, opening, shoulders.reshape(-1, 2, 2))
+    body = shoulders.reshape(-1, 2, 2)
+    return FaceMotion(rotation(turn), scale, shift, expression, opening, body, like.fine, like.slack)

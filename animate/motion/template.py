@@ -11,10 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..errors import InputError
+from ..face.fine_flow import UNMOVED
 from ..face.morphable_model import angles, load_face_model, rotation
 from ..io.atomic import atomic_file
 from ..io.paths import existing_file, new_file
-from .parameters import STILL, FaceMotion
+from .parameters import STILL, FaceMotion, no_slack
 from .presets import SHIPPED, SUFFIX, names_motion
 from .recording import DriverMotion, motion_of_curves
 
@@ -116,4 +117,5 @@ def _unpack(arrays: dict[str, NDArray], prefix: str, count: int, directions: int
     if not (parts["scale"] > 0).all():
         raise ValueError
     turn = rotation(parts.pop("angles"))
-    return FaceMotion(turn, **parts)
+    fine = np.broadcast_to(UNMOVED, (count, 1, 1, 2))  # of one face's skin, and large
+    return FaceMotion(turn, **parts, fine=fine, slack=no_slack(count))

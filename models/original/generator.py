@@ -84,7 +84,9 @@ class Original(FrameModel[OriginalConfig, OriginalReference, OriginalAhead]):
         first = self._encode(image, structure, 1)
         return self._encode(image, structure, 0)._replace(first=(first,))
 
-    def look_ahead(self, structure: Tensor, points: Tensor, reference: OriginalReference) -> OriginalAhead:
+    def look_ahead(
+        self, structure: Tensor, points: Tensor, reference: OriginalReference, fine: Tensor | None = None
+    ) -> OriginalAhead:
         """The part of a frame that needs no other frame: all flows but those of a face, whose one network
         reads the previous frame too."""
         flows: list[Flows] = []

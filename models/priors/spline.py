@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..config import Task
+from ..ops import warp
 from .head import HeadPose, follow_head, head_outline, head_pose
 from .limbs import limb_flows
 
@@ -48,6 +49,8 @@ class Spline(NamedTuple):
         held: what else the spline holds.
         factors, pivots: of the spline's system, (B, K + 3, K + 3), K knots. basis: (B, K + 3, n, n) at the
             centres of the cells. head: the pose of the target's head, if the spline holds it.
+        fine: (B, 2, n, n) pixels of the picture: how far each place moved beside what the landmarks say, see
+            `animate.face.fine_flow`; None if nobody looked.
     """
 
     points: Tensor
@@ -57,6 +60,7 @@ class Spline(NamedTuple):
     pivots: Tensor
     basis: Tensor
     head: HeadPose | None = None
+    fine: Tensor | None = None
 
     @classmethod
     def through(
@@ -90,16 +94,27 @@ class Spline(NamedTuple):
             basis = torch.cat((_radial(square), plane), dim=1)
         return cls(points, size, held, factors, pivots, basis, head)
 
-    def flows(self, references: Tensor) -> Tensor:
+    def flows(self, references: Tensor, fine: Tensor | None = None) -> Tensor:
         """Still or with the shoulders, rigid, and spline to landmarks `references` (B, R, N, 2): (B, R, 3, 2,
-        n, n), pixels."""
+        n, n), pixels. fine: (B, R, 2, n, n) of the references; None: nothing, as of a source."""
         stride = self.size // self.basis.shape[-1]
         if self.head is None:
             rigid = similarity_flow(self.points, references, self.size, stride)
-            return torch.stack((torch.zeros_like(rigid), rigid, self.flow(references)), dim=2)
+            spline = self._refined(self.flow(references), fine)
+            return torch.stack((torch.zeros_like(rigid), rigid, spline), dim=2)
         there = head_pose(references)
         rigid = _moved_grid(self._here(), there, self.size, stride)
-        return torch.stack((self._body_flow(references), rigid, self.flow(references, there)), dim=2)
+        spline = self._refined(self.flow(references, there), fine)
+        return torch.stack((self._body_flow(references), rigid, spline), dim=2)
+
+    def _refined(self, flow: Tensor, there: Tensor | None) -> Tensor:
+        """A flow (B, R, 2, n, n) after the fine motion of the target, to references with that of `there`."""
+        if self.fine is None:
+            return flow
+        moved = self.fine[:, None].float()
+        moved = (moved.expand_as(flow) if there is None else moved - there.float()).flatten(0, 1)
+        cells = moved * (flow.shape[-1] / self.size)
+        return (warp(flow.flatten(0, 1), cells) + moved).view_as(flow)
 
     def _body_flow(self, references: Tensor) -> Tensor:
         """Still above the chin, with the shoulders below it; (B, R, 2, n, n)."""
@@ -153,8 +168,9 @@ class Limbs(NamedTuple):
     points: Tensor
     shape: tuple[int, int]
     stride: int
+    fine: None = None
 
-    def flows(self, references: Tensor) -> Tensor:
+    def flows(self, references: Tensor, fine: None = None) -> Tensor:
         """Still, trunk and limbs to joints `references` (B, R, 18, 2): (B, R, 3, 2, h, w), pixels."""
         trunk, limbs = limb_flows(self.points, references, self.shape, self.stride)
         return torch.stack((torch.zeros_like(trunk), trunk, limbs), dim=2)
@@ -166,8 +182,9 @@ class View(NamedTuple):
     points: Tensor
     shape: tuple[int, int]
     stride: int
+    fine: None = None
 
-    def flows(self, references: Tensor) -> Tensor:
+    def flows(self, references: Tensor, fine: None = None) -> Tensor:
         """Still, and turned as cylinders of two radii about the vertical axis, to views `references` (B, R,
         1, 2): (B, R, 3, 2, h, w), pixels. The near side of a thing on a turntable moves much like that; the
         far side is treated as the near one."""
@@ -191,17 +208,24 @@ PosePrior = Spline | Limbs | View
 
 
 def pose_prior(
-    task: Task, points: Tensor, shape: tuple[int, int], stride: int, layered: bool = False
+    task: Task,
+    points: Tensor,
+    shape: tuple[int, int],
+    stride: int,
+    layered: bool = False,
+    fine: Tensor | None = None,
 ) -> PosePrior:
     """The prior of a pose's `points` (B, N, 2) in a picture of `shape` (height, width), evaluated at the
-    centres of cells of `stride` pixels. layered: see `GeneratorConfig`."""
+    centres of cells of `stride` pixels. layered: see `GeneratorConfig`. fine: see `Spline`."""
     if task == "person":
         return Limbs(points, shape, stride)
     if task == "view":
         return View(points, shape, stride)
     if task == "closeup":  # cheeks and jaw cross its border, points beyond it say how
-        return Spline.through(points, shape[0], stride, "nothing", CLOSEUP_SMOOTHING)
-    return Spline.through(points, shape[0], stride, "head" if layered else "border")
+        spline = Spline.through(points, shape[0], stride, "nothing", CLOSEUP_SMOOTHING)
+    else:
+        spline = Spline.through(points, shape[0], stride, "head" if layered else "border")
+    return spline._replace(fine=fine)
 
 
 def spline_flow(target: Tensor, references: Tensor, size: int, stride: int, held: Held = "border") -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from gfla.animate import Animator, Frame, VideoReader
 from gfla.animate.batch.saved_state import load_state, save_state
 from gfla.animate.inspection.explain import attention_panels, look_inside, panels
+from gfla.animate.motion.parameters import Moved
 from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.models import Original, OriginalConfig, save_generator
 
@@ -57,7 +58,8 @@ def test_edges_are_the_drivers_own_if_they_guide(animator: Animator, head_pictur
     for options in (AnimateOptions(), AnimateOptions(guidance="edges", motion=MotionOptions("copy"))):
         portrait = animator.prepare(head_picture(0), options).portrait
         driving = np.roll(portrait.face, 7, axis=1)
-        targets.append(animator.networks.target(portrait.places, portrait, driving, options.guidance))
+        still = Moved.none(portrait.places)
+        targets.append(animator.networks.target(still, portrait, driving, options.guidance))
     kept, drivers = (target.structure[0] for target in targets)
     assert kept.shape == drivers.shape == (16, 64, 64)
     assert torch.equal(kept[1:], drivers[1:])

@@ -74,6 +74,7 @@ def _whole(device: torch.device, batch: int, chunk: int, picture: torch.Tensor, 
         torch.zeros(batch, dtype=torch.int64),
         torch.zeros(batch, chunk, 2, side, side),
         torch.ones(batch, chunk, 1, side, side),
+        torch.zeros(batch, chunk, 2, side, side),
     )
 
     def work() -> None:

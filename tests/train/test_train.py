@@ -92,11 +92,13 @@ def test_the_teacher_finds_a_known_shift():
     picture = picture.astype(np.uint8)
     moved = np.roll(picture, 6, axis=1)
     points = rng.uniform(60, 190, (1, 68, 2)).astype(np.float32)
-    flow, weight = teach_flow(np.stack((picture, moved)), np.concatenate((points, points)))
+    flow, weight, fine = teach_flow(np.stack((picture, moved)), np.concatenate((points, points)))
     inner = flow[0][:, 16:48, 16:48]
     assert np.median(inner[0]) == pytest.approx(-6, abs=0.5)
     assert np.median(inner[1]) == pytest.approx(0, abs=0.5)
     assert weight[0, 0, 16:48, 16:48].mean() > 0.7
+    # Equal landmarks say that nothing moved: all of the shift is fine motion, up to the largest.
+    assert np.median(fine[0, 0, 16:48, 16:48]) == pytest.approx(-6, abs=0.5)
 
 
 def test_perceptual_distance_is_zero_for_equals_and_grows(squeezenet):

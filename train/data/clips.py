@@ -69,6 +69,8 @@ class Batch(NamedTuple):
         guidance: (B,) int64: 0 landmarks, 1 landmarks and edges, 2 edges alone.
         flow: (B, T, 2, H/4, W/4) the teacher's backward flow to the reference, pixels of the full picture.
         flow_weight: (B, T, 1, H/4, W/4) in [0, 1]; see `flow_teacher`.
+        fine: (B, T, 2, H/4, W/4) pixels of the full picture, the frames' fine motion, see
+            `animate.face.fine_flow`; 0 where nobody looked.
         matte, plate: (B, 1, H, W) in [0, 1] and (B, 3, H, W) in [-1, 1], the references' `Layers`; None
             without layers.
     """
@@ -78,6 +80,7 @@ class Batch(NamedTuple):
     guidance: Tensor
     flow: Tensor
     flow_weight: Tensor
+    fine: Tensor
     matte: Tensor | None = None
     plate: Tensor | None = None
 
@@ -90,8 +93,8 @@ class Batch(NamedTuple):
 
 
 Sample = tuple[Any, ...]
-"""Images (1 + T, H, W, 3) uint8, points, guidance, flow and flow weight, as in `Batch`; with layers then the
-matte (H, W) uint8 and the plate (H, W, 3) uint8."""
+"""Images (1 + T, H, W, 3) uint8, points, guidance, flow, its weight and fine, as in `Batch`; with layers then
+the matte (H, W) uint8 and the plate (H, W, 3) uint8."""
 
 
 def find_dataset(folder: Path | None) -> Path:
@@ -275,9 +278,10 @@ def draw_structures(task: Task, images: Tensor, points: Tensor, guidance: Tensor
 
 def collate(samples: list[Sample]) -> Batch:
     """A batch of B samples."""
-    images, points, guidance, flow, weight, *layers = (np.stack(part) for part in zip(*samples, strict=True))
+    stacked = (np.stack(part) for part in zip(*samples, strict=True))
+    images, points, guidance, flow, weight, fine, *layers = stacked
     pixels = torch.from_numpy(images).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
-    batch = Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight)))
+    batch = Batch(pixels, *map(torch.from_numpy, (points, guidance, flow, weight, fine)))
     if not layers:
         return batch
     matte, plate = map(torch.from_numpy, layers)

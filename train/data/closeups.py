@@ -18,9 +18,10 @@ from ...animate.errors import InputError
 from ...animate.ibug68 import MIRROR
 from ...animate.structure import EDGE_CHANNEL
 from ...models import AttentionFlow, Generator, GeneratorConfig, new_generator
+from ..config import Augmentation
 from .clips import Batch, Clip, Sample, collate
 from .drawing import Broken, check_length, draw
-from .flow_teacher import teach_flow
+from .flow_teacher import maybe, teach_flow
 from .index import Clips
 
 Floats = NDArray[np.float64]
@@ -68,8 +69,19 @@ class CloseupSampler:
 
     in_order = False
 
-    def __init__(self, clips: Clips, batch: int, length: int, size: int, seed: int, *, rank: int = 0):
+    def __init__(
+        self,
+        clips: Clips,
+        batch: int,
+        length: int,
+        size: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        extra: Augmentation | None = None,
+    ):
         self.batch, self.length, self.size, self.seed, self.rank = batch, length, size, seed, rank
+        self.extra = extra or Augmentation()
         self.clips = clips
         self.people = clips.people(length)
         self.left_out = Broken()
@@ -94,7 +106,8 @@ class CloseupSampler:
         order = np.clip(target + step * np.arange(self.length), 0, len(moving) - 1)
         frames = moving[[source, *order]]
         images, points = self._squares(scene, frames, part, rng)
-        return images, points, 0, *teach_flow(images, points, task="closeup")
+        flow, weight, fine = teach_flow(images, points, task="closeup")
+        return images, points, 0, flow, weight, maybe(fine, self.extra.fine, rng)
 
     def _frames(self, scene: _Scene, part: Part, rng: np.random.Generator) -> tuple[int, int]:
         """Numbers among the moving frames: the source's and the (first) target's."""

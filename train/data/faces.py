@@ -21,7 +21,7 @@ from ..config import Augmentation
 from .augment import augment
 from .clips import MATTE_STEP, Batch, Clip, Sample, collate
 from .drawing import Broken, check_length, draw
-from .flow_teacher import teach_flow
+from .flow_teacher import maybe, teach_flow
 from .index import Clips
 from .layers import moved_head
 
@@ -106,7 +106,8 @@ class FaceSamples:
             points = np.concatenate((points, body), axis=1)
         images, points, matte = augment(images, points, self.size, rng, self.extra, matte)
         guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
-        sample = (images, points, guidance, *teach_flow(images, points, layered=layered))
+        flow, weight, fine = teach_flow(images, points, layered=layered)
+        sample = (images, points, guidance, flow, weight, maybe(fine, self.extra.fine, rng))
         if matte is None:
             return sample
         return (*sample, matte, background_plate(images[0], matte.astype(np.float32) / 255))

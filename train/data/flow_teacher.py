@@ -18,6 +18,9 @@ from ...models.config import Task
 from ...models.ops import warp
 from ...models.priors.spline import pose_prior
 
+_LARGEST = 1 / 32  # of the side: the fine motion's largest shift
+_SMOOTH = {"closeup": 1 / 16}  # of the side: standard deviation of its average, as coarse as a render sees it
+_USUAL = 1 / 128  # for the others
 _FALLOFF = 24.0  # remaining error, in grey levels, at which the weight is 1/e
 
 
@@ -27,28 +30,40 @@ def teach_flow(
     stride: int = 4,
     task: Task = "face",
     layered: bool = False,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, and their weights.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, their weights, and the fine
+    motion in them that a render would read off a driver (`animate.face.fine_flow`).
 
     `points` (1 + T, N, 2) are the frames' landmarks, as the generator of `task` has them. Returns flows (T,
-    2, H / stride, W / stride), pixels of the full picture, x then y, and weights (T, 1, H / stride, W /
-    stride) in [0, 1].
+    2, H / stride, W / stride), pixels of the full picture, x then y, weights (T, 1, H / stride, W / stride)
+    in [0, 1], and fine motions like the flows.
     """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     places = torch.from_numpy(points)
     reference = torch.from_numpy(np.ascontiguousarray(images[0])).permute(2, 0, 1)[None].float()
     size = images.shape[1]
-    flows, weights = [], []
+    flows, weights, fine = [], [], []
     known = pose_prior(task, places[1:], (size, size), stride, layered)
     coarse = known.flows(places[:1].expand(len(places) - 1, -1, -1)[:, None])[:, 0, -1]
     for image, prior in zip(images[1:], coarse, strict=True):
         spline = F.interpolate(prior[None], scale_factor=stride, mode="bilinear", align_corners=False)
         warped = warp(reference, spline)[0].permute(1, 2, 0).round().byte().numpy()
         grey, guess = (cv2.cvtColor(np.ascontiguousarray(i), cv2.COLOR_RGB2GRAY) for i in (image, warped))
-        refinement = torch.from_numpy(search.calc(grey, guess, None)).permute(2, 0, 1)[None]  # pyright: ignore
+        found = search.calc(grey, guess, None)  # type: ignore[call-overload]
+        refinement = torch.from_numpy(found).permute(2, 0, 1)[None]
+        smooth = cv2.GaussianBlur(found, (0, 0), _SMOOTH.get(task, _USUAL) * size)
+        smooth = smooth.clip(-_LARGEST * size, _LARGEST * size)
+        fine.append(F.avg_pool2d(torch.from_numpy(smooth).permute(2, 0, 1), stride))
         flow = refinement + warp(spline, refinement)
         truth = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
         error = (warp(reference, flow) - truth).abs().mean(1, keepdim=True)
         flows.append(F.avg_pool2d(flow, stride)[0])
         weights.append(torch.exp(-F.avg_pool2d(error, stride) / _FALLOFF)[0])
-    return torch.stack(flows).numpy(), torch.stack(weights).numpy()
+    flow, weight, motion = (torch.stack(fields).numpy() for fields in (flows, weights, fine))
+    return flow, weight, motion
+
+
+def maybe(fine: NDArray[np.float32], chance: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """`fine`, or nothing in a sample that has none. Drawn only if it may be there, so that all other runs
+    keep their random numbers."""
+    return fine if chance and rng.random() < chance else np.zeros_like(fine)

@@ -70,7 +70,15 @@ def open_samples(
     workers = loading.workers or 0
     if model.task == "closeup":
         return lambda stage, rank: _Ahead(
-            CloseupSampler(clips, stage.batch, stage.length, model.size, config.seed, rank=rank),
+            CloseupSampler(
+                clips,
+                stage.batch,
+                stage.length,
+                model.size,
+                config.seed,
+                rank=rank,
+                extra=config.augmentation,
+            ),
             workers,
             left_out.add,
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from gfla.animate.face.morphable_model import fit, load_face_model, rotation
-from gfla.animate.motion.parameters import FaceMotion, read_signals
+from gfla.animate.motion.parameters import FaceMotion, no_slack, read_signals
 from gfla.animate.motion.smoothing import smooth, smooth_next, smooth_points, smooth_points_next
 from gfla.animate.options import MotionOptions
 from modelled import DRIVER, SOURCE, run, shown
@@ -24,7 +24,8 @@ def steady(count: int, seed: int = 0, noise: float = 1.0) -> FaceMotion:
         jitter(0.04, 23),
         jitter(0.2, 2, 2),
     )
-    return FaceMotion(turn, scale, shift, expression, opening, body)
+    fine = rng.integers(-9, 9, (count, 2, 2, 2), np.int8)
+    return FaceMotion(turn, scale, shift, expression, opening, body, fine, no_slack(count))
 
 
 def causal(signals: FaceMotion, strength: float) -> FaceMotion:

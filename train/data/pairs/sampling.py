@@ -59,7 +59,9 @@ class PairSampler:
         first = self.rank * self.batch
         rngs = (np.random.default_rng((self.seed, number, first + i)) for i in range(self.batch))
         pairs = [self.pairs.pair(int(rng.integers(self.pairs.total))) for rng in rngs]
-        return collate([(pair.images, pair.points, 0, pair.flow[None], pair.weight[None]) for pair in pairs])
+        none = [np.zeros_like(pair.flow[None]) for pair in pairs]
+        parts = ((pair.images, pair.points, 0, pair.flow[None], pair.weight[None]) for pair in pairs)
+        return collate([(*part, fine) for part, fine in zip(parts, none, strict=True)])
 
     def ahead(self, first: int, last: int) -> Iterator[Batch]:
         return ahead(self, first, last)
