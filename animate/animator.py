@@ -28,6 +28,7 @@ from .face.landmarks import Landmarker
 from .face.search import TURNED, find_in_tiles, quarter_turns
 from .face.tracking import Sighting, choose_face
 from .io.image import shrink
+from .motion.limits import ROLL, ROLL_JOINED
 from .motion.recording import DriverMotion, follow_motion, track_driver
 from .motion.retarget import MotionState, fit_source
 from .networks import Networks
@@ -143,7 +144,9 @@ class Animator:
         shown = SourceState(portrait)
         if isinstance(source, SourceVideo):
             shown = SourceState(portrait, Sighting.first(image, found), rest=places)
-        motion = MotionState(fit_source(places), options.motion, self.networks.size)
+        joined = portrait.canvas.room is not None and not options.crop_only
+        roll = ROLL_JOINED if joined else ROLL
+        motion = MotionState(fit_source(places), options.motion, self.networks.size, roll=roll)
         return AnimationState(options, TrackingState(shown), RetargetState(motion))
 
     def follow(

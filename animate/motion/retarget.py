@@ -28,14 +28,21 @@ from ..face.morphable_model import (
 from ..face.shoulders import shoulders, similarity
 from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
-from .limits import limit_deformation, limit_roll, triangles
+from .limits import (
+    ROLL,
+    about_z,
+    hold_roll,
+    limit_deformation,
+    limit_roll,
+    triangles,
+    turned_beyond,
+    wrapped,
+)
 from .parameters import FaceMotion, calibrate, lid_range, read_signals
 from .smoothing import OneEuro, smooth_next, smooth_points_next
 
 Points = NDArray[np.float32]
 
-_TURNS = np.array([45.0, 30.0, 60.0])  # limits of yaw, pitch, roll in degrees: the model's training range
-_ROLL = 42.0  # limit of roll from the portrait's own, degrees: beyond it the generator's faces melt
 _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = ((0.08, 0.14), (0.05, 0.1))  # (soft, hard) limits of the head's way across and up or down,
@@ -93,7 +100,8 @@ class MotionState:
 
     size: side of the crops. reference: the driver's motion that corresponds to the portrait; the first frame
     unless given. driver: the driver of a live stream. smooth: state of the smoothing. beyond: the parts of
-    the motion that were limited so far, sorted, such as "the turn of the head".
+    the motion that were limited so far, sorted, such as "the turn of the head". roll: limit of roll from the
+    source's own, degrees.
     """
 
     source: Person
@@ -103,6 +111,7 @@ class MotionState:
     driver: Driver | None = None
     smooth: OneEuro | None = None
     beyond: tuple[str, ...] = ()
+    roll: float = ROLL
 
     def reset(self) -> Self:
         """The state before the first frame; the next frame becomes the reference."""
@@ -140,7 +149,7 @@ def follow_driver(
     signals: the driver's motion in this frame, if it was read and smoothed before. body: else where its
     shoulders are, (2, 2), None if nobody looked. With `relative`, the
     reference frame gives exactly the source's own points. All kinds limit the deformation so that no triangle
-    folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most 42
+    folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most `roll`
     degrees from the source, and keep the points within half a crop's side of the crop.
     """
     if state.options.kind == "copy":
@@ -150,7 +159,7 @@ def follow_driver(
             state = replace(state, smooth=smoothing)
         limited = limit_deformation(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
         whole = np.concatenate([limited, driving[68:]])
-        upright, rolled = limit_roll(whole, source.points, _ROLL)
+        upright, rolled = limit_roll(whole, source.points, state.roll)
         if rolled:
             state = _held_back(state, {"the turn of the head"})
         body = body if signals is None else signals.shoulders[0].astype(np.float32)
@@ -239,19 +248,22 @@ def _target(
 def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[Faces, set[str]]:
     """The source's pose and own expression in the target, and the parts that were limited."""
     own, gain, beyond = state.source.face, state.options.gain("head"), set()
-    change = turn_more(now.turn @ reference.turn.transpose(0, 2, 1), own.turn[:, :, 0], _NOD)
+    roll = wrapped(angles(now.turn)[0, 2] - angles(reference.turn)[0, 2])
+    level = about_z(-roll) @ now.turn  # a nod is one however the head is rolled
+    change = turn_more(level @ reference.turn.transpose(0, 2, 1), own.turn[:, :, 0], _NOD)
     turn = turn_by(change, gain) @ own.turn
-    excess = _excess(turn, own.turn)
+    excess = max(turned_beyond(turn, own.turn), 0.0)
     if excess > 0:
-        beyond.update({"the turn of the head"} if excess > 2 else ())
         low, high = 0.0, gain
         for _ in range(12):  # bisection: the largest part of the turn within the limits
             middle = (low + high) / 2
-            turn = turn_by(change, middle) @ own.turn
-            low, high = (low, middle) if _excess(turn, own.turn) > 0 else (middle, high)
+            over = turned_beyond(turn_by(change, middle) @ own.turn, own.turn) > 0
+            low, high = (low, middle) if over else (middle, high)
         turn = turn_by(change, low) @ own.turn
+    turn, kept = hold_roll(about_z(gain * roll) @ turn, own.turn, state.roll)
+    beyond.update({"the turn of the head"} if excess > 2 or kept < 0.95 else ())
     growth = (now.scale / reference.scale) ** gain
-    shift = gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
+    shift = kept * gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
     edge = _MARGIN * state.size
     limited = own.shift + _limit_way(shift, state.size)
     inside = np.clip(limited, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
@@ -274,14 +286,6 @@ def _bent(now: FaceMotion, reference: FaceMotion, state: MotionState) -> Points:
     limits = (_TRANSLATION[0], _RISE) if shift[0, 1] < 0 else _TRANSLATION
     centre = own.shoulders.mean(0) + _limit_way(shift, state.size, limits)[0]
     return np.stack((centre - half, centre + half)).astype(np.float32)
-
-
-def _excess(turn: Floats, own: Floats) -> float:
-    """Degrees by which a head's rotation (1, 3, 3) exceeds what can be drawn of a portrait with its `own`."""
-    now, before = angles(turn)[0], angles(own)[0]
-    far = np.abs(now) - np.maximum(_TURNS, np.abs(before))
-    roll = abs((now[2] - before[2] + 180) % 360 - 180) - _ROLL
-    return float(max(far.max(), roll)) - 1e-6
 
 
 def _limit_way(shift: Floats, size: int, limits: tuple[tuple[float, float], ...] = _TRANSLATION) -> Floats:
