@@ -29,6 +29,7 @@ def test_clocks_that_begin_below_zero(tmp_path: Path, talking: Path, suffix: str
     options = ("-c", "copy", "-output_ts_offset", "-0.3", "-avoid_negative_ts", "disabled")
     source = convert(talking, tmp_path / f"in{suffix}", *options)
     with VideoReader(source) as reader:
+        assert reader.frames is not None
         assert abs(reader.frames - 50) <= 2
     times, _ = through(source, tmp_path / "out.mp4")
     assert len(times) == 50
