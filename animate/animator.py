@@ -28,8 +28,10 @@ from .face.landmarks import Landmarker
 from .face.search import TURNED, find_in_tiles, quarter_turns
 from .face.tracking import Sighting, choose_face
 from .io.image import shrink
+from .motion.limits import ROLL, ROLL_JOINED
+from .motion.person import fit_source
 from .motion.recording import DriverMotion, follow_motion, track_driver
-from .motion.retarget import MotionState, fit_source
+from .motion.retarget import MotionState
 from .networks import Networks
 from .options import AnimateOptions
 from .source_video import Pair, SourceVideo
@@ -143,7 +145,9 @@ class Animator:
         shown = SourceState(portrait)
         if isinstance(source, SourceVideo):
             shown = SourceState(portrait, Sighting.first(image, found), rest=places)
-        motion = MotionState(fit_source(places), options.motion, self.networks.size)
+        joined = portrait.canvas.room is not None and not options.crop_only
+        roll = ROLL_JOINED if joined else ROLL
+        motion = MotionState(fit_source(places), options.motion, self.networks.size, roll=roll)
         return AnimationState(options, TrackingState(shown), RetargetState(motion))
 
     def follow(

@@ -19,7 +19,7 @@ from .face.tracking import sight
 from .io.image import shrink
 from .io.paths import video_file
 from .io.picture_files import is_picture
-from .motion.retarget import fit_source
+from .motion.person import fit_source
 from .networks import Networks
 from .options import AnimateOptions
 from .state import Image, Source, SourceState

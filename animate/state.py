@@ -22,8 +22,9 @@ from .face.shoulders import shoulders
 from .face.tracking import Sighting
 from .io.image import on_white, read_image
 from .motion.no_face import Presence
+from .motion.person import Person
 from .motion.recording import DriverMotion
-from .motion.retarget import MotionState, Person
+from .motion.retarget import MotionState
 from .options import AnimateOptions
 
 Image = NDArray[np.uint8]

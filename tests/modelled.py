@@ -2,7 +2,8 @@
 
 import numpy as np
 from gfla.animate.face.morphable_model import Faces, draw, load_face_model, rotation
-from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
+from gfla.animate.motion.person import fit_source
+from gfla.animate.motion.retarget import MotionState, follow_driver
 from gfla.animate.options import MotionOptions
 
 MODEL = load_face_model()

@@ -29,8 +29,9 @@ from ..face.tracking import Sighting
 from ..io.atomic import atomic_file
 from ..motion.no_face import Presence
 from ..motion.parameters import FaceMotion
+from ..motion.person import Person
 from ..motion.recording import Tracked
-from ..motion.retarget import Driver, MotionState, Person
+from ..motion.retarget import Driver, MotionState
 from ..motion.smoothing import OneEuro
 from ..state import AnimationState, Portrait, RetargetState, SourceState, Target, TrackingState
 

@@ -23,7 +23,7 @@ _ADMITTED = 0.1  # mask value from which frequencies that S cannot hold get full
 _FINEST = (1.0, 2.0)  # pixels of S and of the square, standard deviation: detail finer than both is replaced
 _SOFT = 2.0  # pixels, standard deviation: smoothing of the weights
 _BAND = 1 << 16  # pixels that are finished together
-_STEEPEST = 0.6  # how fast the flow may fall to zero towards a side; below 1 nothing folds
+_STEEPEST = 0.8  # how fast the flow may fall to zero towards a side; below 1 nothing folds
 _APART = 1.5  # pixels between the drawn flow and the reduced one at which the drawing has lost its weight
 
 

@@ -5,6 +5,7 @@ a long video once cost up to a frame's size per frame.
 """
 
 import tempfile
+import weakref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ class ArrayLog:
     def __init__(self, *, on_disk: bool = False) -> None:
         self._bytes, self._count = bytearray(), 0
         self._file = tempfile.TemporaryFile() if on_disk else None  # noqa: SIM115, open while the log is
+        if self._file is not None:
+            weakref.finalize(self, self._file.close)
         self._shape: tuple[int, ...] = ()
         self._type = np.dtype(np.float32)
 

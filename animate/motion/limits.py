@@ -1,4 +1,4 @@
-"""Limits on a target's deformation: a warp of one photograph cannot show what the photograph does not.
+"""Limits of turn and deformation: a warp of one photograph cannot show what the photograph does not.
 
 All points are pixels of the source's crop, x then y, iBUG order.
 """
@@ -7,10 +7,44 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..face.morphable_model import Floats, angles, rotation
 from ..ibug68 import BROWS, EYE_CORNERS, JAW, MOUTH_CORNERS, NOSE
 
+ROLL, ROLL_JOINED = 42.0, 32.0
+"""Limits of roll from the portrait's own, degrees: beyond the first the generator's faces melt, beyond the
+second a chin stays behind in a square that is joined to the photograph around it."""
+_TURNS = np.array([45.0, 30.0, 60.0])  # limits of yaw, pitch, roll in degrees: the model's training range
 _STEADY = np.r_[JAW[:4], JAW[13:], NOSE, EYE_CORNERS]  # not moved by speech and blinks
 _MESH = np.r_[JAW[::2], BROWS[0][:3:2], BROWS[1][2::2], NOSE[::3], EYE_CORNERS, MOUTH_CORNERS]
+
+
+def turned_beyond(turn: Floats, own: Floats) -> float:
+    """Degrees by which yaw or pitch of a rotation (1, 3, 3) exceed what can be drawn of a portrait with its
+    `own`."""
+    now, before = np.abs(angles(turn)[0, :2]), np.abs(angles(own)[0, :2])
+    return float((now - np.maximum(_TURNS[:2], before)).max()) - 1e-6
+
+
+def hold_roll(turn: Floats, own: Floats, most: float) -> tuple[Floats, float]:
+    """A head's rotation (1, 3, 3) rolled by at most `most` degrees from its `own`; and the part of the roll
+    that is left, as of the head's way, which goes along with it."""
+    roll, before = angles(turn)[0, 2], angles(own)[0, 2]
+    wanted = wrapped(roll - before)
+    far = max(_TURNS[2], abs(before))
+    held = float(np.clip(wanted, max(-most, -far - before), min(most, far - before)))
+    if held == wanted:
+        return turn, 1.0
+    return about_z(held - wanted) @ turn, held / wanted
+
+
+def about_z(degrees: float) -> Floats:
+    """The rotation (1, 3, 3) in the plane of the image, clockwise."""
+    return rotation(np.array([[0.0, 0.0, degrees]]))
+
+
+def wrapped(degrees: float) -> float:
+    """The same angle in [-180, 180)."""
+    return (degrees + 180) % 360 - 180
 
 
 def limit_deformation(

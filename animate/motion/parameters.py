@@ -45,7 +45,7 @@ class FaceMotion(NamedTuple):
 
     def at(self, index: int) -> Self:
         """One frame, T = 1."""
-        return type(self)(*(part[index : index + 1] for part in self))
+        return type(self)(*(np.asarray(part[index : index + 1]) for part in self))
 
 
 class Moved(NamedTuple):

@@ -32,7 +32,8 @@ from .parameters import (
     points_of,
     read_signals,
 )
-from .retarget import MotionState, Person, unlikeness
+from .person import Person, unlikeness
+from .retarget import MotionState
 from .smoothing import smooth, smooth_points
 
 Progress = Callable[[int, int | None], None]

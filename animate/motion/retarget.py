@@ -20,16 +20,21 @@ from ..face.morphable_model import (
     draw,
     fit,
     load_face_model,
-    nose_length,
-    openings,
-    own_shape,
     turn_by,
     turn_more,
 )
-from ..face.shoulders import shoulders, similarity
-from ..ibug68 import EYES, LIDS, LIPS, OUTER_OF_INNER
+from ..face.shoulders import similarity
+from ..ibug68 import LIDS, LIPS, OUTER_OF_INNER
 from ..options import MotionOptions
-from .limits import limit_deformation, limit_roll, triangles
+from .limits import (
+    ROLL,
+    about_z,
+    hold_roll,
+    limit_deformation,
+    limit_roll,
+    turned_beyond,
+    wrapped,
+)
 from .parameters import (
     FaceMotion,
     Moved,
@@ -39,12 +44,11 @@ from .parameters import (
     points_of,
     read_signals,
 )
+from .person import Person
 from .smoothing import OneEuro, smooth_next, smooth_points_next
 
 Points = NDArray[np.float32]
 
-_TURNS = np.array([45.0, 30.0, 60.0])  # limits of yaw, pitch, roll in degrees: the model's training range
-_ROLL = 42.0  # limit of roll from the portrait's own, degrees: beyond it the generator's faces melt
 _SIZES = (0.6, 1.6)  # limits of the head's scale, relative to the source's
 _MARGIN = 0.1  # minimum distance of the head's centre to the crop's border, fraction of the crop
 _TRANSLATION = ((0.08, 0.14), (0.05, 0.1))  # (soft, hard) limits of the head's way across and up or down,
@@ -58,33 +62,7 @@ _FITS = 0.05  # mean error of a good fit, eye distances; above it the fit starts
 _AJAR = {"eyes": 0.05, "mouth": 0.005}  # minimum opening in the reference frame to close in proportion
 _AREAS = (0.2, 2.5)  # limits of a face triangle's area, relative to its own in the source
 _COPY_AREAS = (0.1, 4.0)  # wider: copies are to be exact, except where they would fold or smear
-_OPEN_EYE, _USUAL = (
-    0.27,
-    (0.5, 1.4),
-)  # lids' distance over the eye's width, median of train; limits of a ratio
-_EYES = ((LIDS[:2], EYES[0]), (LIDS[2:], EYES[1]))
 _UPPER = 0.8  # fraction of a lid's movement done by the upper lid; for lips it is half
-
-
-@dataclass(frozen=True, eq=False)
-class Person:
-    """The source in terms of the face model.
-
-    points: (70, 2). shape: (P, 3), the person's own, so that `draw` returns exactly the points. face, motion:
-    pose and motion in the portrait. units: (3,) an opening of 1 in model units: of the lids by the person's
-    own eyes, of the lips by the person's nose. usual: (2,) how far eyes of this width are usually open, over
-    how far these are. triangles: those that must not fold, see `limits.triangles`. shoulders: (2, 2), at
-    rest.
-    """
-
-    points: Floats
-    shape: Floats
-    face: Faces
-    motion: FaceMotion
-    units: Floats
-    usual: Floats
-    triangles: NDArray[np.intp]
-    shoulders: Points
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +80,8 @@ class MotionState:
 
     size: side of the crops. reference: the driver's motion that corresponds to the portrait; the first frame
     unless given. driver: the driver of a live stream. smooth: state of the smoothing. beyond: the parts of
-    the motion that were limited so far, sorted, such as "the turn of the head".
+    the motion that were limited so far, sorted, such as "the turn of the head". roll: limit of roll from the
+    source's own, degrees.
     """
 
     source: Person
@@ -112,24 +91,11 @@ class MotionState:
     driver: Driver | None = None
     smooth: OneEuro | None = None
     beyond: tuple[str, ...] = ()
+    roll: float = ROLL
 
     def reset(self) -> Self:
         """The state before the first frame; the next frame becomes the reference."""
         return replace(self, reference=None, driver=None, smooth=None)
-
-
-def fit_source(points: NDArray) -> Person:
-    """A source from its points (70, 2)."""
-    points, model = np.asarray(points, np.float64), load_face_model()
-    shape, face = own_shape(model, points)
-    uncalibrated = read_signals(model, shape, face, points[None])
-    motion = calibrate(uncalibrated, lid_range(uncalibrated.opening))
-    units = np.ones(3)
-    units[2] = nose_length(shape) / nose_length(model.mean)
-    units[:2] = openings(points[None], face)[0, :2] / np.maximum(motion.opening[0, :2], 0.3)
-    own = [_gap(points, pairs) / np.linalg.norm(points[eye[3]] - points[eye[0]]) for pairs, eye in _EYES]
-    usual = np.clip(_OPEN_EYE / np.maximum(own, 0.05), *_USUAL)
-    return Person(points, shape, face, motion, units, usual, triangles(points[:68]), shoulders(points))
 
 
 def follow_driver(
@@ -143,9 +109,9 @@ def follow_driver(
 
     signals: the driver's motion in this frame, if it was read and smoothed before. body, fine: else where its
     shoulders are, (2, 2), and its fine motion, None if nobody looked. With `relative`, the reference frame
-    gives exactly the source's own points. All kinds limit the deformation so that no triangle
-    folds or smears (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most 42
-    degrees from the source, and keep the points within half a crop's side of the crop.
+    gives exactly the source's own points. All kinds limit the deformation so that no triangle folds or smears
+    (0.2 to 2.5 times its area in the source; `copy` 0.1 to 4 times), roll by at most `roll` degrees from the
+    source, and keep the points within half a crop's side of the crop.
     """
     if state.options.kind == "copy":
         source = state.source
@@ -157,7 +123,7 @@ def follow_driver(
             body, fine, apart = signals.shoulders[0].astype(np.float32), signals.fine[0], signals.slack[0]
         limited = limit_deformation(driving[:68], source.points[:68], source.triangles, _COPY_AREAS)
         whole = np.concatenate([limited, driving[68:]])
-        upright, rolled = limit_roll(whole, source.points, _ROLL)
+        upright, rolled = limit_roll(whole, source.points, state.roll)
         if rolled:
             state = _held_back(state, {"the turn of the head"})
         bent = state.source.shoulders if body is None else body
@@ -186,20 +152,6 @@ def follow_driver(
 
 def _held_back(state: MotionState, parts: Collection[str]) -> MotionState:
     return replace(state, beyond=tuple(sorted({*parts, *state.beyond})))
-
-
-def unlikeness(signals: FaceMotion, person: Person) -> Floats:
-    """(T,) distance of each frame's motion to the person's in the portrait, for choosing the reference."""
-    model, own = load_face_model(), person.motion
-    turned = angles(signals.turn @ own.turn[0].T) / (8, 8, 12)
-    moved = (signals.expression - own.expression) / np.maximum(model.spread, 0.1)
-    opened = (signals.opening - own.opening) / (0.25, 0.25, 0.06)
-    return (turned**2).sum(1) + (moved**2).mean(1) + (opened**2).mean(1)
-
-
-def _gap(points: Floats, pairs: tuple[tuple[int, int], ...]) -> float:
-    """The mean distance of the `pairs` of points (P, 2)."""
-    return float(np.mean([np.linalg.norm(points[low] - points[up]) for up, low in pairs]))
 
 
 def _read(
@@ -255,19 +207,22 @@ def _target(
 def _pose(now: FaceMotion, reference: FaceMotion, state: MotionState) -> tuple[Faces, set[str]]:
     """The source's pose and own expression in the target, and the parts that were limited."""
     own, gain, beyond = state.source.face, state.options.gain("head"), set()
-    change = turn_more(now.turn @ reference.turn.transpose(0, 2, 1), own.turn[:, :, 0], _NOD)
+    roll = wrapped(angles(now.turn)[0, 2] - angles(reference.turn)[0, 2])
+    level = about_z(-roll) @ now.turn  # a nod is one however the head is rolled
+    change = turn_more(level @ reference.turn.transpose(0, 2, 1), own.turn[:, :, 0], _NOD)
     turn = turn_by(change, gain) @ own.turn
-    excess = _excess(turn, own.turn)
+    excess = max(turned_beyond(turn, own.turn), 0.0)
     if excess > 0:
-        beyond.update({"the turn of the head"} if excess > 2 else ())
         low, high = 0.0, gain
         for _ in range(12):  # bisection: the largest part of the turn within the limits
             middle = (low + high) / 2
-            turn = turn_by(change, middle) @ own.turn
-            low, high = (low, middle) if _excess(turn, own.turn) > 0 else (middle, high)
+            over = turned_beyond(turn_by(change, middle) @ own.turn, own.turn) > 0
+            low, high = (low, middle) if over else (middle, high)
         turn = turn_by(change, low) @ own.turn
+    turn, kept = hold_roll(about_z(gain * roll) @ turn, own.turn, state.roll)
+    beyond.update({"the turn of the head"} if excess > 2 or kept < 0.95 else ())
     growth = (now.scale / reference.scale) ** gain
-    shift = gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
+    shift = kept * gain * (now.shift - reference.shift) * (own.scale / reference.scale)[:, None]
     edge = _MARGIN * state.size
     limited = own.shift + _limit_way(shift, state.size)
     inside = np.clip(limited, np.minimum(edge, own.shift), np.maximum(state.size - edge, own.shift))
@@ -290,14 +245,6 @@ def _bent(now: FaceMotion, reference: FaceMotion, state: MotionState) -> Points:
     limits = (_TRANSLATION[0], _RISE) if shift[0, 1] < 0 else _TRANSLATION
     centre = own.shoulders.mean(0) + _limit_way(shift, state.size, limits)[0]
     return np.stack((centre - half, centre + half)).astype(np.float32)
-
-
-def _excess(turn: Floats, own: Floats) -> float:
-    """Degrees by which a head's rotation (1, 3, 3) exceeds what can be drawn of a portrait with its `own`."""
-    now, before = angles(turn)[0], angles(own)[0]
-    far = np.abs(now) - np.maximum(_TURNS, np.abs(before))
-    roll = abs((now[2] - before[2] + 180) % 360 - 180) - _ROLL
-    return float(max(far.max(), roll)) - 1e-6
 
 
 def _limit_way(shift: Floats, size: int, limits: tuple[tuple[float, float], ...] = _TRANSLATION) -> Floats:

@@ -25,6 +25,7 @@ from .packets.clock import (
     believable_rate,
     has_no_times,
     is_rate_plausible,
+    may_jump,
     stream_duration,
     timed_by_decoding,
 )
@@ -118,7 +119,7 @@ class VideoReader:
         self.zero = round(self.began / self.time_base) * self.time_base
         self._count: int | None = stream.frames or None
         self._range(start, end)
-        if self.input.path and not whole:
+        if self.input.path and not whole and may_jump(container):
             with self.input.open() as again:
                 self._survey = Survey.of(again, picture_stream(again, self.name, self._picture), self.path)
         self._duration = self._survey.length or stream_duration(container, stream)

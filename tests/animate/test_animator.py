@@ -70,6 +70,13 @@ def test_the_portrait_is_encoded_once(
     assert len(calls) == 1
 
 
+def test_a_head_may_roll_further_where_nothing_is_around_its_square(animator: Animator, source: np.ndarray):
+    alone = animator.prepare(source, AnimateOptions(crop_only=True))
+    portrait = animator.prepare(source[40:168, 100:228])
+    joined = animator.prepare(source)
+    assert [state.motion.motion.roll for state in (alone, portrait, joined)] == [42, 42, 32]
+
+
 @pytest.mark.slow
 def test_streams_do_not_touch_and_state_carries_on(
     animator: Animator, source: np.ndarray, frames: list[Frame]

@@ -29,8 +29,9 @@ from ...animate.face.landmarkers import load_landmarker
 from ...animate.face.landmarks import Landmarker
 from ...animate.ibug68 import EYES, LIDS
 from ...animate.motion import retarget
+from ...animate.motion.person import fit_source
 from ...animate.motion.recording import DriverMotion, Tracked, track_driver
-from ...animate.motion.retarget import MotionState, fit_source, follow_driver
+from ...animate.motion.retarget import MotionState, follow_driver
 from ..face.faces import mouth_opening
 
 DRIVERS = (

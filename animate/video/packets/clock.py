@@ -45,6 +45,8 @@ def stream_duration(container: InputContainer, stream: av.VideoStream) -> Fracti
     if not stream.duration or not stream.time_base:
         end = _said_in_tags(stream)
         start = (stream.start_time or 0) * (stream.time_base or 0)
+        if (earlier := beginning(container)) < 0:  # its first packets have lost their times
+            start = earlier
         return end - start if whole and end and start < end < start + whole else whole
     start = (stream.start_time or 0) * stream.time_base
     return _less_start(container, stream.duration * stream.time_base, start)
@@ -114,8 +116,10 @@ def timed_by_decoding(container: InputContainer) -> bool:
 
 
 def is_rate_plausible(stream: av.VideoStream) -> bool:
-    """Whether the container's average rate may be taken without a look at the packets."""
-    return stream.average_rate is not None and 0 < stream.average_rate <= _PLAUSIBLE
+    """Whether the container's average rate may be taken without a look at the packets; not one far above the
+    stream's own, which may be of fields."""
+    rate, own = stream.average_rate, stream.base_rate
+    return rate is not None and 0 < rate <= _PLAUSIBLE and not (own and rate > own * 3 / 2)
 
 
 def believable_rate(stream: av.VideoStream, times: Iterable[int]) -> Fraction:

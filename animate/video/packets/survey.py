@@ -13,7 +13,7 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from .clock import BACK, may_jump
+from .clock import BACK
 from .demux import demux
 
 _PLACES = 32
@@ -29,10 +29,7 @@ class Survey(NamedTuple):
 
     @classmethod
     def of(cls, container: InputContainer, stream: av.VideoStream, path: os.PathLike) -> Self:
-        """Of a file opened for this alone: it is left anywhere. Other containers than those whose clock may
-        jump are not read."""
-        if not may_jump(container):
-            return cls()
+        """Of a file opened for this alone, of those whose clock `may_jump`: it is left anywhere."""
         size, times = os.path.getsize(path), []
         for place in range(_PLACES):
             if (at := _time_at(container, stream, size * place // _PLACES)) is not None:

@@ -57,6 +57,7 @@ class EncodedTrack:
         self._given: tuple[str, str, int] | None = None
         self._held: np.ndarray | None = None  # (samples, channels), not yet encoded
         self._at = 0  # the sample of the output at which the held ones begin
+        self._said: int | None = None  # at which sample the last piece was said to begin
         self._delays, self._delay = delays or {}, 0
         self._before: av.Packet | None = None  # the last that is not heard: a part may begin in it
         self._parted = False  # whether an edit list has left something out since the last piece
@@ -144,8 +145,9 @@ class EncodedTrack:
             at = end
             if piece.pts is not None and piece.time_base is not None:
                 at = round((piece.pts * piece.time_base - self._within.origin) * self._rate)
-            doubled = end and not self._parted and 0 < end - at <= _BACK * self._rate  # its clock stood still
-            if doubled or abs(at - end) <= _JITTER * self._rate:
+            stands = at == self._said or 0 < end - at <= _BACK * self._rate  # its clock, for long or once
+            self._said = at
+            if (end and not self._parted and stands) or abs(at - end) <= _JITTER * self._rate:
                 at = end
             self._parted = False
             if at < self._at:  # before the range, or before what is encoded already

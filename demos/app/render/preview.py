@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from gfla.animate import AnimationState, Animator, InputError
 from gfla.animate.face.crop import face_square
+from gfla.animate.motion.person import unlikeness
 from gfla.animate.motion.recording import DriverMotion, MotionReader
-from gfla.animate.motion.retarget import unlikeness
 from gfla.animate.options import AnimateOptions
 from gfla.animate.video import Frame, VideoReader
 from gfla.demos.app.render.render import DriverPart

@@ -11,9 +11,9 @@ import gradio as gr
 import numpy as np
 from gfla.animate import AnimationState, Animator, Frame, InputError, VideoReader
 from gfla.animate.inspection.explain import Inside, Panel, attention_panels, look_inside, panels
+from gfla.animate.motion.person import unlikeness
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.motion.recording import DriverMotion, MotionReader
-from gfla.animate.motion.retarget import unlikeness
 from gfla.demos.app.render.render import DriverPart
 from gfla.demos.app.render.workspace import workspace_of
 from gfla.demos.app.ui import markup, widgets

@@ -139,6 +139,22 @@ def test_the_resting_flow_never_folds():
         assert row[-1] >= 253
 
 
+@pytest.mark.parametrize("degrees", [20, 32, -32])
+def test_a_chin_goes_along_with_a_rolled_head(degrees: int):
+    """A face in a square as `face_square` makes them, from the middle of a photograph: of 44 pixels that
+    its chin goes it stays behind by 12 at most, and its mouth by one."""
+    size, turn = 256, np.radians(degrees)
+    places = np.stack(np.meshgrid(*2 * [np.arange(size, dtype=np.float32)]), -1) - (128, 140)
+    back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    flow = (places @ back.T - places).astype(np.float32)
+    canvas = Canvas.of(smooth(600), FaceSquare(150, 150, 300), size)
+    assert canvas.room is not None
+    left = np.hypot(*np.moveaxis(flow - detail._resting(flow, canvas.room), -1, 0))
+    for far, most in ((79, 12), (40, 1)):  # of the chin and the mouth from the middle
+        x, y = (128, 140) + far * np.array([-np.sin(turn), np.cos(turn)])
+        assert left[round(y), round(x)] < most
+
+
 def by_definition(drawing: Drawing, canvas: Canvas, strength: float) -> np.ndarray:
     """`finish` in plain NumPy, in float64 where nothing is resampled: (side, side, 3) before rounding."""
     side, size = len(canvas.large), len(drawing.face)

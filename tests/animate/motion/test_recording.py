@@ -16,9 +16,10 @@ from gfla.animate.errors import Cancelled
 from gfla.animate.face.morphable_model import load_face_model
 from gfla.animate.ibug68 import EYES
 from gfla.animate.motion.controls import CONTROLS, RATE, key_frames
+from gfla.animate.motion.person import fit_source
 from gfla.animate.motion.presets import SHIPPED
 from gfla.animate.motion.recording import DriverMotion, MotionReader, Tracked, motion_of_curves
-from gfla.animate.motion.retarget import MotionState, fit_source, follow_driver
+from gfla.animate.motion.retarget import MotionState, follow_driver
 from gfla.animate.motion.template import load_motion, open_motion, save_motion
 from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.animate.source_video import Pair
@@ -74,15 +75,14 @@ def test_a_video_is_looked_at_once(animator: Animator, landmarker, video: Path, 
     assert [recording.sighting(pts).landmarks is None for pts in recording.pts.tolist()] == [
         i in (4, 5) for i in range(12)
     ]
-    assert recording.points is not None
-    assert recording.points.shape == (10, 70, 2)
+    assert recording.points is not None and recording.points.shape == (10, 70, 2)  # noqa: PT018
     asked = len(landmarker.asked)
     for name in ("a.mp4", "b.mp4"):
         animator.render(head_picture(0), video, tmp_path / name, hooks=RenderHooks(driver=recording))
     assert len(landmarker.asked) == asked
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
-    held = [part for part in (recording.points, *recording.signals) if not isinstance(part, np.memmap)]
-    assert sum(part.nbytes for part in held) / 10 < 1200
+    held = (recording.points, *recording.signals)
+    assert sum(part.nbytes for part in held if not isinstance(part, np.memmap)) / 10 < 1200
 
 
 def test_a_cancel_before_the_first_face_is_no_bad_video(animator: Animator, video: Path):

@@ -16,6 +16,7 @@ from gfla.animate.errors import InputError
 from gfla.animate.io.atomic import commit_part
 from gfla.animate.io.timecode import Span
 from gfla.animate.video import Encoding, Frame
+from gfla.animate.video.inputs import Input
 
 MakeVideo = Callable[..., Path]
 VARIABLE = ("-vf", "select='not(mod(n,3))+eq(mod(n,7),1)'", "-fps_mode", "vfr")
@@ -27,6 +28,9 @@ def test_clocks_that_begin_below_zero(tmp_path: Path, talking: Path, suffix: str
     """An FLV's overflows there and leaps by 24 days; Matroska loses the times of its first pictures."""
     options = ("-c", "copy", "-output_ts_offset", "-0.3", "-avoid_negative_ts", "disabled")
     source = convert(talking, tmp_path / f"in{suffix}", *options)
+    with VideoReader(source) as reader:
+        assert reader.frames is not None
+        assert abs(reader.frames - 50) <= 2
     times, _ = through(source, tmp_path / "out.mp4")
     assert len(times) == 50
     assert content(tmp_path / "out.mp4").times == content(source).times
@@ -165,6 +169,8 @@ def test_packed_b_frames(tmp_path: Path, talking: Path):
         ("in.dv", ("-target", "ntsc-dv"), Fraction(30000, 1001), 60),
         ("in.avi", ("-an", "-c", "copy"), Fraction(25), 50),
         ("in.ts", HALF, None, 25),
+        ("in.gxf", ("-target", "pal-dvd", "-c:a", "pcm_s16le", "-ac", "1", "-f", "gxf"), Fraction(25), 50),
+        ("in.mpg", ("-c:v", "mpeg2video", "-flags", "+ilme+ildct", "-c:a", "mp2"), Fraction(25), 50),
     ],
 )
 def test_the_rate_is_that_of_the_frames(tmp_path: Path, talking: Path, name, options, rate, count):
@@ -174,6 +180,18 @@ def test_the_rate_is_that_of_the_frames(tmp_path: Path, talking: Path, name, opt
         assert reader.frames is not None
         assert abs(reader.frames - count) <= 1
         assert abs(len(list(reader)) - count) <= 1
+
+
+@pytest.mark.parametrize(("name", "times"), [("in.mp4", 1), ("in.mkv", 1), ("in.ts", 2)])
+def test_only_what_may_be_glued_together_is_opened_twice(
+    tmp_path: Path, talking: Path, monkeypatch, name, times
+):
+    source = convert(talking, tmp_path / name, "-c", "copy")
+    opened, once = [], Input.open
+    monkeypatch.setattr(Input, "open", lambda given: opened.append(given) or once(given))
+    with VideoReader(source) as reader:
+        assert reader.frames == 50
+    assert len(opened) == times
 
 
 def test_a_true_high_rate_is_believed(make_video: MakeVideo, tmp_path: Path):

@@ -92,6 +92,17 @@ def test_sound_that_cannot_be_written_leaves_the_pictures(
     assert "cannot be written" in reason
 
 
+def test_sound_whose_clock_stands_still_is_heard_to_its_end(tmp_path: Path, talking: Path):
+    """FFmpeg's RealMedia gives every packet of RealAudio 1.0 the time 0."""
+    options = ("-c:v", "rv20", "-s", "352x288", "-c:a", "real_144", "-ar", "8000", "-ac", "1")
+    source = convert(talking, tmp_path / "in.rm", *options)
+    through(source, tmp_path / "out.mp4")
+    before, after = content(source), content(tmp_path / "out.mp4")
+    assert abs(len(after.samples) / after.rate - len(before.samples) / before.rate) < 0.01
+    loud = np.abs(after.samples[: len(after.samples) // 80 * 80]).reshape(-1, 80).max(1)
+    assert loud[5:-10].min() > 0.1
+
+
 @pytest.mark.parametrize(
     ("codec", "name", "same"),
     [
