@@ -23,7 +23,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.slow
 
-PTS = [3 + 2 * index + (index % 3 == 0) for index in range(30)]  # uneven, with an offset
+PTS = [3 + 2 * index + (index % 3 == 0) for index in range(18)]  # uneven, with an offset
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def pictures(path: str | os.PathLike) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-@pytest.mark.parametrize("part", [(None, None), (Fraction(1, 5), Fraction(4, 5))])
+@pytest.mark.parametrize("part", [(None, None), (Fraction(1, 5), Fraction(3, 5))])
 def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, segments: Segments, part):
     start, end = part
     cut = replace(job, options=AnimateOptions(start=start, end=end))
@@ -87,7 +87,7 @@ def test_one_segment_is_what_the_animator_writes(animator: Animator, job: Job, s
     frames = finish_segments(cut, segments, animator.name, ignore)
     whole = animator.render(job.source, job.driving, aside(job), cut.options).path
     video, sound = packets(job.output)
-    assert len(video) == frames == (30 if start is None else 15)
+    assert len(video) == frames == (18 if start is None else 10)
     assert (video, sound) == packets(whole)
     for name in (job.output, whole):
         with av.open(str(name)) as container:
@@ -102,14 +102,14 @@ def test_every_container_of_segments(
     animator: Animator, job: Job, tmp_path: Path, name: str, codec: str | None
 ):
     """Times are those of a whole render to the tick, whatever the container of the segments rounds to."""
-    short = replace(job, output=tmp_path / name, options=AnimateOptions(end=0.8, codec=codec))
+    short = replace(job, output=tmp_path / name, options=AnimateOptions(end=0.5, codec=codec))
     (tmp_path / "work").mkdir()
     segments = Segments(tmp_path / "work", Path(name).suffix)
-    write_segments(animator, short, segments, length=6)
+    write_segments(animator, short, segments, length=5)
     frames = finish_segments(short, segments, animator.name, ignore)
     whole = animator.render(job.source, job.driving, tmp_path / f"whole-{name}", short.options).path
     got, wanted = pictures(short.output), pictures(whole)
-    assert len(got) == len(wanted) == frames > 12
+    assert len(got) == len(wanted) == frames > 10
     assert np.abs(got.astype(int) - wanted).mean() < 2
     (video, sound), (whole_video, whole_sound) = packets(short.output), packets(whole)
     assert sorted(p[0] for p in video) == sorted(p[0] for p in whole_video)
@@ -121,8 +121,8 @@ def test_segments_join_without_a_seam_in_time(
     animator: Animator, job: Job, segments: Segments, quality: Quality, most: float
 ):
     job = replace(job, options=AnimateOptions(quality=quality))
-    write_segments(animator, job, segments, length=7)
-    assert finish_segments(job, segments, animator.name, ignore) == 30
+    write_segments(animator, job, segments, length=4)
+    assert finish_segments(job, segments, animator.name, ignore) == 18
     whole = animator.render(job.source, job.driving, aside(job), job.options).path
     (video, sound), (wanted, wanted_sound) = packets(job.output), packets(whole)
     with VideoReader(job.driving) as reader:
@@ -142,16 +142,16 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
     (tmp_path / "other").mkdir()
     whole = replace(job, output=tmp_path / "whole.mp4")
     other = Segments(tmp_path / "other", ".mp4")
-    write_segments(animator, whole, other, length=7)
+    write_segments(animator, whole, other, length=4)
     finish_segments(whole, other, animator.name, ignore)
     generated = []
     generate = animator.networks.generate
     monkeypatch.setattr(animator.networks, "generate", lambda *given: generated.append(1) or generate(*given))
 
-    for at in (1, 14, 27):
+    for at in (1, 8, 15):
 
         def stop(done: int, expected: int | None, at: int = at) -> None:
-            assert expected == 30
+            assert expected == 18
             if done == at:
                 raise KeyboardInterrupt
 
@@ -159,15 +159,15 @@ def test_a_render_that_was_cut_off_goes_on_at_the_boundary(
         (tmp_path / f"work-{at}").mkdir()
         segments = Segments(tmp_path / f"work-{at}", ".mp4")
         with pytest.raises(KeyboardInterrupt):
-            write_segments(animator, cut, segments, length=7, hooks=RenderHooks(progress=stop))
+            write_segments(animator, cut, segments, length=4, hooks=RenderHooks(progress=stop))
         generated.clear()
-        write_segments(batch_animator(animator), cut, segments, length=7)
-        assert len(generated) == 30 - (at - 1) // 7 * 7  # a segment is whole a little after its last frame
+        write_segments(batch_animator(animator), cut, segments, length=4)
+        assert len(generated) == 18 - (at - 1) // 4 * 4  # a segment is whole a little after its last frame
         finish_segments(cut, segments, animator.name, ignore)
         assert np.array_equal(pictures(cut.output), pictures(whole.output))
         assert packets(cut.output) == packets(whole.output)
         generated.clear()
-        write_segments(animator, cut, segments, length=7)
+        write_segments(animator, cut, segments, length=4)
         assert not generated
 
 
@@ -179,14 +179,14 @@ def batch_animator(animator: Animator) -> Animator:
 
 
 def test_a_damaged_state_costs_time_alone(animator: Animator, job: Job, segments: Segments):
-    write_segments(animator, job, segments, length=7)
+    write_segments(animator, job, segments, length=4)
     finish_segments(job, segments, animator.name, ignore)
     first = pictures(job.output)
     (segments.folder / "end.json").unlink()
     segments.video(4).unlink()
     segments.state(3).write_bytes(b"nothing")
     told: list[InputWarning] = []
-    write_segments(animator, job, segments, length=7, hooks=RenderHooks(warn=told.append))
+    write_segments(animator, job, segments, length=4, hooks=RenderHooks(warn=told.append))
     assert [w.remedy for w in told if w.subject == str(job.output)] == ["it starts from the beginning"]
     finish_segments(job, segments, animator.name, ignore)
     assert np.array_equal(pictures(job.output), first)
@@ -203,7 +203,7 @@ def test_what_was_lost_is_named_as_a_render_names_it(
         picture=lambda i, w, h: (grey_picture if i in gone else head_picture)(i, w, h),
     )
     told: list[InputWarning] = []
-    write_segments(animator, job, segments, length=7, hooks=RenderHooks(warn=told.append))
+    write_segments(animator, job, segments, length=4, hooks=RenderHooks(warn=told.append))
     assert finish_segments(job, segments, animator.name, told.append) == 16
     result = animator.render(job.source, job.driving, job.output, AnimateOptions(overwrite=True))
     assert tuple(told) == result.warnings
@@ -233,15 +233,15 @@ def test_parts_side_by_side_differ_little_and_less_when_warmed(animator: Animato
         parts = [None] if warm is None else [SegmentRange(index, 2, warm) for index in range(2)]
         for part in parts:
             assert segments.whole() is None
-            write_segments(animator, job, segments, length=10, part=part)
+            write_segments(animator, job, segments, length=6, part=part)
         finish_segments(job, segments, animator.name, ignore)
         found[name] = pictures(job.output).astype(int)
     off = {name: np.abs(found[name] - found["order"]).mean(axis=(1, 2, 3)) for name in ("cold", "warm")}
-    assert not off["cold"][:10].any()
-    assert not off["warm"][:10].any()
+    assert not off["cold"][:6].any()
+    assert not off["warm"][:6].any()
     assert off["cold"].max() < 3
     assert off["warm"].max() < 1
-    assert off["warm"][10] < off["cold"][10]
+    assert off["warm"][6] < off["cold"][6]
 
 
 @pytest.fixture
@@ -267,41 +267,40 @@ def test_a_source_video_goes_on_at_the_boundary(
     (tmp_path / "other").mkdir()
     whole, other = replace(job, output=tmp_path / "whole.mov"), Segments(tmp_path / "other", ".mov")
     told: list[InputWarning] = []
-    write_segments(animator, whole, other, length=7, hooks=RenderHooks(warn=told.append))
+    write_segments(animator, whole, other, length=5, hooks=RenderHooks(warn=told.append))
     finish_segments(whole, other, animator.name, ignore)
     assert [w.reason for w in told if "beyond" not in w.reason] == ["it ends at 0:00.560"]
 
     rendered = pictures(animator.render(job.source, job.driving, tmp_path / "r.mov", job.options).path)
-    for at in (10, 24):
+    cut, segments = replace(job, output=tmp_path / "cut.mov"), Segments(tmp_path / "work", ".mov")
+    segments.folder.mkdir()
+    for at in (8, 17):
 
         def stop(done: int, expected: int | None, at: int = at) -> None:
             if done == at:
                 raise KeyboardInterrupt
 
-        cut = replace(job, output=tmp_path / f"{at}.mov")
-        segments = Segments(tmp_path / f"work-{at}", ".mov")
-        segments.folder.mkdir()
         with pytest.raises(KeyboardInterrupt):
-            write_segments(animator, cut, segments, length=7, hooks=RenderHooks(progress=stop))
-        assert segments.read((at - 1) // 7) is None
-        assert segments.read((at - 1) // 7 - 1) is not None
-        write_segments(batch_stub.load(), cut, segments, length=7)
-        finish_segments(cut, segments, animator.name, ignore)
-        assert packets(cut.output) == packets(whole.output)
-        assert np.abs(pictures(cut.output).astype(int) - rendered).mean() < 1
+            write_segments(batch_stub.load(), cut, segments, length=5, hooks=RenderHooks(progress=stop))
+        assert segments.read((at - 1) // 5) is None
+        assert segments.read((at - 1) // 5 - 1) is not None
+    write_segments(batch_stub.load(), cut, segments, length=5)
+    finish_segments(cut, segments, animator.name, ignore)
+    assert packets(cut.output) == packets(whole.output)
+    assert np.abs(pictures(cut.output).astype(int) - rendered).mean() < 1
 
 
 def test_the_first_part_does_all_of_a_source_video(animator: Animator, moving_source: Job, tmp_path: Path):
     """It is paired in order, so the other parts leave it."""
     segments = Segments(tmp_path / "work", ".mov")
     segments.folder.mkdir()
-    write_segments(animator, moving_source, segments, 7, SegmentRange(1, 2, 3))
+    write_segments(animator, moving_source, segments, 4, SegmentRange(1, 2, 3))
     assert segments.read(0) is segments.read(1) is None
-    write_segments(animator, moving_source, segments, 7, SegmentRange(0, 2, 3))
-    assert finish_segments(moving_source, segments, animator.name, ignore) == 30
+    write_segments(animator, moving_source, segments, 4, SegmentRange(0, 2, 3))
+    assert finish_segments(moving_source, segments, animator.name, ignore) == 18
     (tmp_path / "other").mkdir()
     order, other = replace(moving_source, output=tmp_path / "order.mov"), Segments(tmp_path / "other", ".mov")
-    write_segments(animator, order, other, 7)
+    write_segments(animator, order, other, 4)
     finish_segments(order, other, animator.name, ignore)
     assert packets(order.output) == packets(moving_source.output)
 
@@ -312,7 +311,7 @@ def test_what_is_told_of_segments_names_the_output_once(
     """As a render in one piece tells it."""
     Image.fromarray(head_picture(0, 160, 121)).save(tmp_path / "source.png")
     told: list[InputWarning] = []
-    write_segments(animator, job, segments, 7, hooks=RenderHooks(warn=told.append))
+    write_segments(animator, job, segments, 4, hooks=RenderHooks(warn=told.append))
     finish_segments(job, segments, animator.name, told.append)
     result = animator.render(job.source, job.driving, job.output, AnimateOptions(overwrite=True))
     assert tuple(told) == result.warnings
