@@ -218,7 +218,6 @@ def _served_path(visit: Visit, name: str) -> Path:
     """A new path of that name that gradio serves to this visitor; deleted with the visit."""
     visit.public.mkdir(parents=True, exist_ok=True)
     path = Path(tempfile.mkdtemp(dir=visit.public)) / name
-    visit.uploads.add(path)
     return path
 
 

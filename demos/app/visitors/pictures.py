@@ -104,7 +104,6 @@ def first_frame(visit: Visit, video: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{video.stem[:60]}-{_key(str(video))}.png"
     write_image(image, path)
-    visit.uploads.add(path)
     return path
 
 

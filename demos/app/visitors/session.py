@@ -32,7 +32,8 @@ class Visit:
     cache: gradio's, where uploads arrive.
     token: unguessable; our own routes know the visitor by it.
     turns: the visitor's renders that wait or run.
-    uploads: the visitor's files in gradio's cache.
+    uploads: the visitor's files in gradio's cache, with their times (ns): equal files have one path there,
+    and one of another time was sent anew, by somebody whose event has not come yet.
     served: files that our own route gives to anybody with the token, by name.
     memory: what the tabs remember, by name.
     making: held while a picture is made that two events may want. cutting: the same for a video,
@@ -44,7 +45,7 @@ class Visit:
     cache: Path
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     turns: list[Turn] = field(default_factory=list)
-    uploads: set[Path] = field(default_factory=set)
+    uploads: dict[Path, int] = field(default_factory=dict)
     served: dict[str, Path | Growing] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     making: threading.Lock = field(default_factory=threading.Lock)
@@ -71,7 +72,7 @@ class Visit:
         file = Path(str(file_data.get("path"))).resolve()
         if not file.is_relative_to(self.cache.resolve()) or not file.is_file():
             raise InputError("upload", "this file is no longer here", "send it again")
-        self.uploads.add(file)
+        self.uploads[file] = file.stat().st_mtime_ns
         return file
 
     def serve(self, file: Path | Growing) -> str:
@@ -200,8 +201,9 @@ class Visits:
             return
         shutil.rmtree(visit.folder, ignore_errors=True)
         others = {path for other in self._all() for path in other.uploads}
-        for path in visit.uploads - others:
-            path.unlink(missing_ok=True)
+        for path, sent in list(visit.uploads.items()):
+            if path not in others and path.exists() and path.stat().st_mtime_ns == sent:
+                path.unlink(missing_ok=True)
         shutil.rmtree(visit.public, ignore_errors=True)
         visit.uploads.clear()
         visit.memory.clear()

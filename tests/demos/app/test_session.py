@@ -47,6 +47,20 @@ def test_what_a_visitor_leaves_is_deleted(visits, tmp_path):
     assert not os.path.exists(shared["path"])
 
 
+def test_a_file_that_somebody_else_has_just_sent_again_stays(visits, tmp_path):
+    """Gradio moves it to the same path; the event that says whose it is comes after the first has left."""
+    visit, other = visits.of("one"), visits.of("two")
+    sent = upload(tmp_path, "shared.jpg")
+    visit.uploaded(sent)
+    (tmp_path / "again.jpg").write_text("x")
+    os.utime(tmp_path / "again.jpg", ns=(0, 10**9))
+    os.replace(tmp_path / "again.jpg", sent["path"])
+    visits.close("one")
+    other.uploaded(sent)
+    visits.close("two")
+    assert not os.path.exists(sent["path"])
+
+
 def test_files_stay_until_the_run_has_ended(visits):
     visit = visits.of("one")
     turn = Turn("animate")
