@@ -14,19 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig
+from ..models import Ahead, AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig
 from ..models.flow import STRIDE
 from ..models.frames import map_tensors
 from .authors.face_guidance import guidance_of, guidance_towards
-from .compositing.closeups import draw_closeups, encode_closeups
+from .compositing.closeups import DenseFlow, draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
-from .compositing.matte import background_plate, portrait_matte
+from .compositing.matte import background_plate
 from .compositing.sharpen import fine_detail, sharpen_moved
 from .compute.devices import fast_precision, to_device, to_host
 from .face.crop import FaceSquare, crop, to_crop
 from .face.fine_flow import onto, slack_onto
 from .face.landmarks import Landmarker, Landmarks
 from .face.shoulders import shoulders
+from .matting import portrait_matte
 from .motion.parameters import Moved
 from .options import Guidance
 from .state import Image, Portrait, Target
@@ -157,7 +158,12 @@ class Networks:
         """The close-ups of a target's mouth and eyes; none without a network for them."""
         if self.closeups is None or portrait.closeups is None:
             return ()
-        return draw_closeups(self.closeups, portrait.closeups, target.places)
+        dense = None
+        if target.fine is not None and isinstance(target.ahead, Ahead):
+            with self.arithmetic():
+                flows = target.ahead.target.flows(portrait.reference.points[:, None])
+            dense = DenseFlow(to_host((flows[0, 0, -1],))[0], portrait.places)
+        return draw_closeups(self.closeups, portrait.closeups, target.places, dense)
 
     def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:
         """What was generated, as arrays."""

@@ -38,6 +38,7 @@ ORDER = {
         "state",
         "motion, compositing",
         "face",
+        "matting",
         "compute",
         "video, synthetic",
         "options",

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...models import Generator, Reference, load_generator
+from ...models.flow import STRIDE
 from ...models.frames import map_tensors
+from ...models.priors.spline import beside_spline
 from ..compute.devices import fast_arithmetic, to_device, to_host
 from ..ibug68 import MIRROR
 from ..structure import closeup_maps
@@ -61,6 +63,14 @@ class CloseupReferences(NamedTuple):
     reference: Reference
     points: NDArray[np.float32]
     canvases: tuple[Canvas, ...]
+
+
+class DenseFlow(NamedTuple):
+    """A backward flow (2, n, n) float32 over a face's crop, pixels of the crop, at the centres of cells of
+    STRIDE pixels; and the points (70, 2) of the face in the crop that it leads to."""
+
+    flow: NDArray[np.float32]
+    places: NDArray[np.float32]
 
 
 def load_closeups(device: str | torch.device) -> Generator:
@@ -137,9 +147,13 @@ def encode_closeups(net: Generator, image: Image, places: NDArray) -> CloseupRef
 
 
 def draw_closeups(
-    net: Generator, references: CloseupReferences, places: NDArray[np.float32]
+    net: Generator,
+    references: CloseupReferences,
+    places: NDArray[np.float32],
+    dense: DenseFlow | None = None,
 ) -> tuple[Closeup, ...]:
-    """The squares of a face whose points `places` (70, 2) are pixels of its crop. None where nothing changes:
+    """The squares of a face whose points `places` (70, 2) are pixels of its crop. dense: where all of the
+    crop comes from, if more is known than the points. None where nothing changes:
     there the warped photograph is sharper than any drawing. Which of them are drawn does not change how. The
     weight of what is not finite is 0."""
     size, device = net.config.size, next(net.parameters()).device
@@ -158,7 +172,11 @@ def draw_closeups(
         reference = references.reference
         if len(drawn) < len(PARTS):
             reference = map_tensors(lambda tensor: tensor[drawn], reference)
-        ahead = net.look_ahead(_maps(points, size), points, reference)
+        fine = None
+        if dense is not None:
+            there = [_closer(dense, matrices[n], PARTS[n], size) for n in drawn]
+            fine = beside_spline(torch.from_numpy(np.stack(there)), points, reference.points)
+        ahead = net.look_ahead(_maps(points, size), points, reference, fine)
         output, _ = net.frame(ahead, reference, ())
         finite = bool(output.image.sum().isfinite())
         flow, mask = (field[:, 0] for field in output.motions[-1])
@@ -187,6 +205,20 @@ def paste_closeups(image: Image, closeups: Sequence[Closeup], crop_side: int, st
             matrix = closeup.matrix @ np.vstack((scaled(np.eye(2, 3), crop_side / side), (0, 0, 1)))
             _paste(out, closeup, matrix, strength)
     return out
+
+
+def _closer(dense: DenseFlow, matrix: NDArray, part: Part, size: int) -> NDArray[np.float32]:
+    """The flow in the square of `matrix`, (2, n, n), pixels of the square."""
+    centres = STRIDE * np.arange(size // STRIDE, dtype=np.float32) + (STRIDE - 1) / 2
+    here = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, 2)
+    back = inverse(matrix)
+    crop = (here @ back[:, :2].T + back[:, 2]).astype(np.float32)
+    cells = (crop + 0.5) / STRIDE - 0.5
+    field = np.ascontiguousarray(dense.flow.transpose(1, 2, 0))
+    read = cv2.remap(field, cells[None], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]  # type: ignore
+    source = closeup_matrix(dense.places, part, size)
+    moved = (crop + read) @ source[:, :2].T + source[:, 2] - here
+    return np.ascontiguousarray(moved.T.reshape(2, len(centres), len(centres)), np.float32)
 
 
 @cache

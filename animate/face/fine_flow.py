@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...models.priors.spline import Spline
 from ..ibug68 import LIDS, LIPS, OUTER_OF_INNER
+from ..matting import portrait_matte
 from .pose import CROP_MARGIN, crop_matrix, face_pose, transform, warp
 from .registration import trust
 
@@ -37,40 +38,61 @@ _WIDE = 2.2  # a square's side in faces, as of the crops that are animated (`cro
 _RAISE = 0.15  # faces from the middle of the landmarks up to the square's
 _STRIDE = 4  # pixels between the places at which the spline is evaluated
 _SMOOTH = 1.0  # pixels: the radius over which the flow is averaged
+_NEAR, _FARTHEST = 0.047, 0.03  # of the side: that radius around another's face, and the largest motion there
 
 
 class FineKey(NamedTuple):
     """The face that later frames are compared with.
 
     crop: (256, 256) uint8 grey, upright. points: (70, 2) float32 pixels of the crop, its landmarks and
-    shoulders.
+    shoulders. person: (256, 256) float32 in [0, 1], its matte: what moves behind a driver is no motion of a
+    portrait's.
     """
 
     crop: NDArray[np.uint8]
     points: NDArray[np.float32]
+    person: NDArray[np.float32]
 
     @classmethod
     def of(cls, image: NDArray[np.uint8], points: NDArray[np.float32]) -> "FineKey":
         """The face with `points` (70, 2), landmarks and shoulders, in a frame (H, W, 3) RGB."""
-        crop, matrix = _upright(image, points)
-        return cls(crop, transform(matrix, points))
+        square, matrix = _upright(image, points)
+        crop = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
+        return cls(crop, transform(matrix, points), portrait_matte(square))  # type: ignore[arg-type]
 
 
 def fine_motion(image: NDArray[np.uint8], points: NDArray[np.float32], key: FineKey) -> Fine:
     """The field of the face with `points` (70, 2) in the frame `image` (H, W, 3) RGB, since `key`."""
-    crop, matrix = _upright(image, points)
+    square, matrix = _upright(image, points)
     places = transform(matrix, points)
     spline = Spline.through(torch.from_numpy(places)[None], _SIDE, _STRIDE, "head")
     cells = spline.flow(torch.from_numpy(key.points)[None, None])[0, 0].permute(1, 2, 0).numpy()
     at = cv2.resize(cells, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR) + _GRID
-    carried = cv2.remap(key.crop, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    crop, carried = _halved(crop), _halved(carried)
+    read = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+    carried, person = (_halved(cv2.remap(part, at, None, **read)) for part in (key.crop, key.person))
+    crop = _halved(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY))
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
     flow = search.calc(crop, carried, None)  # type: ignore[call-overload]
-    flow = cv2.GaussianBlur(flow, (0, 0), _SMOOTH)
+    flow = cv2.GaussianBlur(flow * person[..., None], (0, 0), _SMOOTH)
     flow = cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA) * np.float32(trust(crop, carried))
     return np.rint(flow / (UNIT * _SIDE / 2)).clip(-127, 127).astype(np.int8)
+
+
+def of_another(field: NDArray, points: NDArray[np.float32]) -> Field:
+    """A field (n, n, 2) as far as another person may follow it: on the face, whose landmarks are `points` (68
+    or more, 2) of any picture, as it is; around it hair and clothes are not alike, and only what they do as a
+    whole is kept, within limits."""
+    side = len(field)
+    if side == 1:
+        return field.astype(np.float32)
+    field, near, far = (field.astype(np.float32), _NEAR * side, _FARTHEST / UNIT)
+    coarse = cv2.GaussianBlur(field, (0, 0), near).clip(-far, far)
+    places = transform(square_matrix(points, side), points[:68])
+    face = np.zeros((side, side), np.float32)
+    cv2.fillConvexPoly(face, cv2.convexHull(places.round().astype(np.int32)), 1.0)
+    face = cv2.GaussianBlur(face, (0, 0), near / 2)[..., None]
+    return coarse + face * (field - coarse)
 
 
 def onto(
@@ -123,13 +145,12 @@ def square_matrix(points: NDArray[np.float32], side: int) -> NDArray[np.float64]
 def _upright(
     image: NDArray[np.uint8], points: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The grey square of a face, and the matrix that leads to its pixels."""
+    """The square of a face, and the matrix that leads to its pixels."""
     matrix = square_matrix(points, _SIDE)
-    square = warp(image, matrix, (_SIDE, _SIDE), cv2.BORDER_REPLICATE)
-    return cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), matrix  # type: ignore[return-value]
+    return warp(image, matrix, (_SIDE, _SIDE), cv2.BORDER_REPLICATE), matrix
 
 
-def _halved(square: NDArray) -> NDArray[np.uint8]:
+def _halved(square: NDArray) -> NDArray:
     return cv2.resize(square, (_SIDE // 2, _SIDE // 2), interpolation=cv2.INTER_AREA)  # type: ignore
 
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compositing.matte import background_plate, head_share, portrait_matte
+from ..compositing.matte import background_plate, head_share
+from ..matting import portrait_matte
 from .visualize import Picture
 
 _BEHIND = (24, 26, 34)

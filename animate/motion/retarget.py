@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.fine_flow import UNMOVED, slack
+from ..face.fine_flow import UNMOVED, of_another, slack
 from ..face.morphable_model import (
     GROUPS,
     FaceModel,
@@ -144,7 +144,7 @@ def follow_driver(
         _bounded(target, state.size),
         look.astype(np.float32),
         _bent(signals, state.reference, state),
-        signals.fine[0].astype(np.int16) - state.reference.fine[0],
+        of_another(signals.fine[0].astype(np.int16) - state.reference.fine[0], driving),
         signals.slack[0].astype(np.float32) - state.reference.slack[0],
     )
     return moved, _held_back(state, beyond)

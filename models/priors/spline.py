@@ -31,6 +31,7 @@ CANDIDATES: dict[Task, int] = {"face": 3, "person": 3, "view": 3, "closeup": 3}
 SMOOTHING = 1e-2
 LANDMARKS = 68
 _NECK = 0.08  # of the picture's side, about the chin: from what is still to what goes with the shoulders
+_ROUNDS = 3
 CLOSEUP_SMOOTHING = 1e-3  # a part drawn larger: its points lie further apart
 BORDER_POINTS = 16
 CYLINDERS = (0.36, 0.22)
@@ -226,6 +227,20 @@ def pose_prior(
     else:
         spline = Spline.through(points, shape[0], stride, "head" if layered else "border")
     return spline._replace(fine=fine)
+
+
+def beside_spline(dense: Tensor, points: Tensor, references: Tensor, stride: int = 4) -> Tensor:
+    """The fine motion (B, 2, n, n) with which the spline of close-ups, from `points` (B, N, 2) to
+    `references` (B, N, 2), is the flow `dense` (B, 2, n, n), all pixels of the picture."""
+    size = stride * dense.shape[-1]
+    with torch.autocast(dense.device.type, enabled=False):
+        spline = Spline.through(points, size, stride, "nothing", CLOSEUP_SMOOTHING)
+        flow = spline.flow(references[:, None])[:, 0]
+        dense = dense.to(flow.device)
+        fine = dense - flow
+        for _ in range(_ROUNDS):  # to where spline(x + fine) + fine is `dense`
+            fine = dense - warp(flow, fine / stride)
+        return fine
 
 
 def spline_flow(target: Tensor, references: Tensor, size: int, stride: int, held: Held = "border") -> Tensor:

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...animate.compositing.matte import portrait_matte
 from ...animate.errors import InputError
 from ...animate.io.image import read_image
+from ...animate.matting import portrait_matte
 from ...animate.structure import edges_only, image_edges, pose_structure, structure_map
 from ...models import Layers
 from ...models.config import Task

@@ -106,7 +106,7 @@ class FaceSamples:
             points = np.concatenate((points, body), axis=1)
         images, points, matte = augment(images, points, self.size, rng, self.extra, matte)
         guidance = int(rng.choice(3, p=(0.5, 0.35, 0.15))) if self.edges else 0
-        flow, weight, fine = teach_flow(images, points, layered=layered)
+        flow, weight, fine = teach_flow(images, points, layered=layered, matte=matte)
         sample = (images, points, guidance, flow, weight, maybe(fine, self.extra.fine, rng))
         if matte is None:
             return sample

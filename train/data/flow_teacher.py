@@ -30,10 +30,12 @@ def teach_flow(
     stride: int = 4,
     task: Task = "face",
     layered: bool = False,
+    matte: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Backward flows from frames 1.. of `images` (1 + T, H, W, 3) to frame 0, their weights, and the fine
     motion in them that a render would read off a driver (`animate.face.fine_flow`).
 
+    matte: (H, W) the person in frame 0, beside whom there is no fine motion; None: it is all over.
     `points` (1 + T, N, 2) are the frames' landmarks, as the generator of `task` has them. Returns flows (T,
     2, H / stride, W / stride), pixels of the full picture, x then y, weights (T, 1, H / stride, W / stride)
     in [0, 1], and fine motions like the flows.
@@ -51,6 +53,9 @@ def teach_flow(
         grey, guess = (cv2.cvtColor(np.ascontiguousarray(i), cv2.COLOR_RGB2GRAY) for i in (image, warped))
         found = search.calc(grey, guess, None)  # type: ignore[call-overload]
         refinement = torch.from_numpy(found).permute(2, 0, 1)[None]
+        if matte is not None:
+            person = warp(torch.from_numpy(np.ascontiguousarray(matte))[None, None].float() / 255, spline)
+            found = found * person[0, 0].numpy()[..., None]
         smooth = cv2.GaussianBlur(found, (0, 0), _SMOOTH.get(task, _USUAL) * size)
         smooth = smooth.clip(-_LARGEST * size, _LARGEST * size)
         fine.append(F.avg_pool2d(torch.from_numpy(smooth).permute(2, 0, 1), stride))

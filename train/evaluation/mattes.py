@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...animate.cli.options import run_command
-from ...animate.compositing.matte import portrait_matte
 from ...animate.face.landmarkers import load_landmarker
 from ...animate.face.pose import face_pose
 from ...animate.io.image import write_image
+from ...animate.matting import portrait_matte
 from ...models import load_matte_net
 from ..data.clips import find_dataset
 from ..data.mattes import Portrait, load_portraits

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from gfla.animate.compositing.matte import background_plate, head_share, portrait_matte
+from gfla.animate.compositing.matte import background_plate, head_share
+from gfla.animate.matting import portrait_matte
 from gfla.animate.synthetic.talking_head import Pose, TalkingHead
 from gfla.models import MatteNet, load_matte_net
 
