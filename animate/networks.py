@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..models import Ahead, AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig
+from ..models import Ahead, AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig, Reference
 from ..models.flow import STRIDE
 from ..models.frames import map_tensors
 from .authors.face_guidance import guidance_of, guidance_towards
@@ -159,9 +159,10 @@ class Networks:
         if self.closeups is None or portrait.closeups is None:
             return ()
         dense = None
-        if target.fine is not None and isinstance(target.ahead, Ahead):
+        source = portrait.reference
+        if target.fine is not None and isinstance(target.ahead, Ahead) and isinstance(source, Reference):
             with self.arithmetic():
-                flows = target.ahead.target.flows(portrait.reference.points[:, None])
+                flows = target.ahead.target.flows(source.points[:, None])
             dense = DenseFlow(to_host((flows[0, 0, -1],))[0], portrait.places)
         return draw_closeups(self.closeups, portrait.closeups, target.places, dense)
 

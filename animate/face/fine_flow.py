@@ -68,8 +68,7 @@ def fine_motion(image: NDArray[np.uint8], points: NDArray[np.float32], key: Fine
     spline = Spline.through(torch.from_numpy(places)[None], _SIDE, _STRIDE, "head")
     cells = spline.flow(torch.from_numpy(key.points)[None, None])[0, 0].permute(1, 2, 0).numpy()
     at = cv2.resize(cells, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR) + _GRID
-    read = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
-    carried, person = (_halved(cv2.remap(part, at, None, **read)) for part in (key.crop, key.person))
+    carried, person = (_halved(_read(part, at)) for part in (key.crop, key.person))
     crop = _halved(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY))
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(0)
@@ -86,13 +85,13 @@ def of_another(field: NDArray, points: NDArray[np.float32]) -> Field:
     side = len(field)
     if side == 1:
         return field.astype(np.float32)
-    field, near, far = (field.astype(np.float32), _NEAR * side, _FARTHEST / UNIT)
+    field, near, far = field.astype(np.float32), _NEAR * side, _FARTHEST / UNIT
     coarse = cv2.GaussianBlur(field, (0, 0), near).clip(-far, far)
     places = transform(square_matrix(points, side), points[:68])
     face = np.zeros((side, side), np.float32)
     cv2.fillConvexPoly(face, cv2.convexHull(places.round().astype(np.int32)), 1.0)
     face = cv2.GaussianBlur(face, (0, 0), near / 2)[..., None]
-    return coarse + face * (field - coarse)
+    return (coarse + face * (field - coarse)).astype(np.float32)
 
 
 def onto(
@@ -148,6 +147,10 @@ def _upright(
     """The square of a face, and the matrix that leads to its pixels."""
     matrix = square_matrix(points, _SIDE)
     return warp(image, matrix, (_SIDE, _SIDE), cv2.BORDER_REPLICATE), matrix
+
+
+def _read(square: NDArray, at: Field) -> NDArray:
+    return cv2.remap(square, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore
 
 
 def _halved(square: NDArray) -> NDArray:

@@ -45,7 +45,11 @@ class FaceMotion(NamedTuple):
 
     def at(self, index: int) -> Self:
         """One frame, T = 1."""
-        return type(self)(*(np.asarray(part[index : index + 1]) for part in self))
+        return self.some(slice(index, index + 1))
+
+    def some(self, frames: slice | NDArray[np.bool_]) -> Self:
+        """Those `frames`."""
+        return self._make(np.asarray(part[frames]) for part in self)
 
 
 class Moved(NamedTuple):

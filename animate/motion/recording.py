@@ -82,8 +82,8 @@ class DriverMotion:
             return self
         frames = (np.arange(len(self.pts)) + _SHOT_GAP * np.cumsum(self.cuts))[self.found]
         smoothed, points = smooth(self.signals, frames, smoothing), self.points
-        if copied and points is not None:
-            points = smooth_points(points, frames, smoothing)
+        if copied and self.points is not None:
+            points = smooth_points(self.points, frames, smoothing)
             smoothed = moved_off(smoothed._replace(slack=no_slack(len(points))), points, self.points)
         elif self.shape is not None:
             said, seen = (points_of(x, load_face_model(), self.shape) for x in (smoothed, self.signals))
@@ -105,7 +105,7 @@ class DriverMotion:
             zero=self.zero if start is None else Fraction(0),
             found=self.found[keep],
             cuts=self.cuts[keep],
-            signals=FaceMotion(*(part[seen] for part in self.signals)),
+            signals=self.signals.some(seen),
             points=None if self.points is None else self.points[seen],
         )
 

@@ -169,9 +169,9 @@ class Limbs(NamedTuple):
     points: Tensor
     shape: tuple[int, int]
     stride: int
-    fine: None = None
+    fine: Tensor | None = None
 
-    def flows(self, references: Tensor, fine: None = None) -> Tensor:
+    def flows(self, references: Tensor, fine: Tensor | None = None) -> Tensor:
         """Still, trunk and limbs to joints `references` (B, R, 18, 2): (B, R, 3, 2, h, w), pixels."""
         trunk, limbs = limb_flows(self.points, references, self.shape, self.stride)
         return torch.stack((torch.zeros_like(trunk), trunk, limbs), dim=2)
@@ -183,9 +183,9 @@ class View(NamedTuple):
     points: Tensor
     shape: tuple[int, int]
     stride: int
-    fine: None = None
+    fine: Tensor | None = None
 
-    def flows(self, references: Tensor, fine: None = None) -> Tensor:
+    def flows(self, references: Tensor, fine: Tensor | None = None) -> Tensor:
         """Still, and turned as cylinders of two radii about the vertical axis, to views `references` (B, R,
         1, 2): (B, R, 3, 2, h, w), pixels. The near side of a thing on a turntable moves much like that; the
         far side is treated as the near one."""

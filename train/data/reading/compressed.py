@@ -226,7 +226,7 @@ def _time(packet: av.Packet, name: str) -> int:
 
 def _packet(coded: _Packet) -> av.Packet:
     padded = memoryview(coded.data + bytes(_PADDING))  # decoders read on past the end of what PyAV passes
-    packet = av.Packet(padded[: len(coded.data)])
+    packet = av.Packet(padded[: len(coded.data)])  # type: ignore[arg-type]  # any buffer will do
     packet.pts, packet.is_keyframe = coded.time, coded.key
     return packet
 
