@@ -15,10 +15,13 @@ def tracks(file: BinaryIO) -> Iterator[bytes]:
     while len(head := file.read(8)) == 8 and not index:
         length, begun = struct.unpack(">I", head[:4])[0], 8
         if length == 1:
-            length, begun = struct.unpack(">Q", file.read(8))[0], 16
+            length, begun = int.from_bytes(file.read(8)), 16
+        whole = length == 0  # up to the file's end
+        if length < begun and not whole:
+            return
         if head[4:] == b"moov":
-            index = file.read(min(length - begun, _MOST))
-        elif length < begun:
+            index = file.read(_MOST if whole else min(length - begun, _MOST))
+        elif whole:
             return
         else:
             file.seek(length - begun, 1)
