@@ -28,7 +28,7 @@ from .face.fine_flow import onto, slack_onto
 from .face.landmarks import Landmarker, Landmarks
 from .face.shoulders import shoulders
 from .matting import portrait_matte
-from .motion.parameters import Moved
+from .motion.person import Moved
 from .options import Guidance
 from .state import Image, Portrait, Target
 from .structure import edges_only, image_edges, structure_map

@@ -106,7 +106,7 @@ def _draw_face(network: "Original", options: argparse.Namespace) -> tuple["Image
     from ...models import GeneratorMemory
     from ..animator import Animator
     from ..face.landmarkers import load_landmarker
-    from ..motion.parameters import Moved
+    from ..motion.person import Moved
 
     animator = Animator(network, load_landmarker("builtin"))
     portrait = animator.prepare(options.check).portrait

@@ -30,8 +30,6 @@ CELLS = 32
 """Cells along the square's side."""
 UNIT = 1 / 2048
 """Of the square's side: one step of the field, which ends at 127 of them."""
-UNMOVED = np.zeros((1, 1, 2), np.int8)
-"""The field of a driver nobody looked at: one cell, no motion."""
 _ACROSS = np.array([*LIDS, *LIPS, *((OUTER_OF_INNER[up], OUTER_OF_INNER[low]) for up, low in LIPS)])
 _SIDE = 256  # pixels of the squares; compared are halves of them, for what is read at its scale is blurred
 _WIDE = 2.2  # a square's side in faces, as of the crops that are animated (`crop`)

@@ -87,7 +87,8 @@ def look_inside(animator: Animator, frame: Frame, state: AnimationState) -> Insi
         set_thread_count(stages.threads.most)
         structure, points = target.structure[:, None], target.points[:, None]
         reference = source.portrait.reference
-        (output,), _ = networks.generator.animate(structure, points, reference, memory)
+        fine = None if target.fine is None else target.fine[:, None]
+        (output,), _ = networks.generator.animate(structure, points, reference, memory, fine)
     face = source.portrait.face
     previous = (as_picture(reference.image[0]) for reference in memory.previous)
     driving = crop(frame.on_white(), motion.square, face.shape[0])

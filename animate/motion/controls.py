@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..face.fine_flow import UNMOVED
 from ..face.morphable_model import Floats, load_face_model, rotation
 from ..ibug68 import LIPS
-from .parameters import STILL, FaceMotion, no_slack
+from .parameters import STILL, UNMOVED, FaceMotion, no_slack
 
 Curves = Mapping[str, NDArray[np.float64]]
 

@@ -9,10 +9,10 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.fine_flow import UNMOVED, slack
 from ..face.morphable_model import FaceModel, Faces, Floats, draw, nose_length, openings
-from ..face.shoulders import shoulders as shoulders_of
 
+UNMOVED = np.zeros((1, 1, 2), np.int8)
+"""The fine motion of a driver nobody looked at: one cell, no motion."""
 STILL = np.array([[-1.0, 0.0], [1.0, 0.0]])
 """Two places of shoulders that nobody saw: they never move."""
 _BATCH = 1024  # frames processed together: memory does not grow with the video
@@ -52,23 +52,6 @@ class FaceMotion(NamedTuple):
         return self._make(np.asarray(part[frames]) for part in self)
 
 
-class Moved(NamedTuple):
-    """Target points of the source, (70, 2) float32; the part of the irises' movement that is gaze, (2, 2)
-    float32 pixels; where its shoulders go, (2, 2) float32; its fine motion, (n, n, 2) in the unit of
-    `fine_flow`, and the slack of the points, (68, 2), as there."""
-
-    points: NDArray[np.float32]
-    look: NDArray[np.float32]
-    shoulders: NDArray[np.float32]
-    fine: NDArray
-    slack: NDArray[np.float32]
-
-    @classmethod
-    def none(cls, places: NDArray[np.float32]) -> Self:
-        """Of a source with these points (70, 2), at rest."""
-        return cls(places, np.zeros((2, 2), np.float32), shoulders_of(places), UNMOVED, no_slack(1)[0])
-
-
 def read_signals(
     model: FaceModel,
     shape: Floats,
@@ -100,17 +83,6 @@ def read_signals(
 def no_slack(count: int) -> NDArray[np.float16]:
     """Of `count` frames."""
     return np.broadcast_to(np.zeros((1, 68, 2), np.float16), (count, 68, 2))
-
-
-def points_of(motion: FaceMotion, model: FaceModel, shape: Floats) -> Floats:
-    """(T, P, 2): where the landmarks of the person with `shape` are by its motion."""
-    return draw(shape, Faces(*motion[:4]), model.expression)
-
-
-def moved_off(motion: FaceMotion, said: NDArray, seen: NDArray) -> FaceMotion:
-    """The `motion` with so much more slack: points `said` where others were `seen`, both (T, P, 2)."""
-    more = [slack(a, b) for a, b in zip(said, seen, strict=True)]
-    return motion._replace(slack=(motion.slack + np.stack(more)).astype(np.float16))
 
 
 def lid_range(opening: Floats) -> Floats:

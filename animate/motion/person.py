@@ -1,6 +1,8 @@
-"""The source in terms of the face model: what retargeting knows of the person in a portrait."""
+"""The source in terms of the face model: what retargeting knows of the person in a portrait, and where it
+moves it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from ..face.morphable_model import Faces, Floats, angles, load_face_model, nose_
 from ..face.shoulders import shoulders
 from ..ibug68 import EYES, LIDS
 from .limits import triangles
-from .parameters import FaceMotion, calibrate, lid_range, read_signals
+from .parameters import UNMOVED, FaceMotion, calibrate, lid_range, no_slack, read_signals
 
 _OPEN_EYE, _USUAL = (
     0.27,
@@ -37,6 +39,23 @@ class Person:
     usual: Floats
     triangles: NDArray[np.intp]
     shoulders: NDArray[np.float32]
+
+
+class Moved(NamedTuple):
+    """Target points of the source, (70, 2) float32; the part of the irises' movement that is gaze, (2, 2)
+    float32 pixels; where its shoulders go, (2, 2) float32; its fine motion, (n, n, 2) in the unit of
+    `fine_flow`, and the slack of the points, (68, 2), as there."""
+
+    points: NDArray[np.float32]
+    look: NDArray[np.float32]
+    shoulders: NDArray[np.float32]
+    fine: NDArray
+    slack: NDArray[np.float32]
+
+    @classmethod
+    def none(cls, places: NDArray[np.float32]) -> Self:
+        """Of a source with these points (70, 2), at rest."""
+        return cls(places, np.zeros((2, 2), np.float32), shoulders(places), UNMOVED, no_slack(1)[0])
 
 
 def fit_source(points: NDArray) -> Person:

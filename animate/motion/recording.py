@@ -27,14 +27,12 @@ from .parameters import (
     FaceMotion,
     calibrate,
     lid_range,
-    moved_off,
     no_slack,
-    points_of,
     read_signals,
 )
 from .person import Person, unlikeness
 from .retarget import MotionState
-from .smoothing import smooth, smooth_points
+from .smoothing import moved_off, points_of, smooth, smooth_points
 
 Progress = Callable[[int, int | None], None]
 _SIDE = 256  # pixels: side to which each shot's face square is scaled

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.fine_flow import UNMOVED, of_another, slack
+from ..face.fine_flow import of_another, slack
 from ..face.morphable_model import (
     GROUPS,
     FaceModel,
@@ -36,16 +36,14 @@ from .limits import (
     wrapped,
 )
 from .parameters import (
+    UNMOVED,
     FaceMotion,
-    Moved,
     calibrate,
     lid_range,
-    moved_off,
-    points_of,
     read_signals,
 )
-from .person import Person
-from .smoothing import OneEuro, smooth_next, smooth_points_next
+from .person import Moved, Person
+from .smoothing import OneEuro, moved_off, points_of, smooth_next, smooth_points_next
 
 Points = NDArray[np.float32]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.morphable_model import Floats, angles, rotation
+from ..face.fine_flow import slack
+from ..face.morphable_model import FaceModel, Faces, Floats, angles, draw, rotation
 from ..ibug68 import EYES
 from .parameters import _BATCH, FaceMotion
 
@@ -59,6 +60,17 @@ def _near_means(values: NDArray, frames: NDArray[np.int64], near: Floats) -> Flo
             total[at] += share * (other - mine) + share * mine
             weight[at] += share
     return total / weight
+
+
+def points_of(motion: FaceMotion, model: FaceModel, shape: Floats) -> Floats:
+    """(T, P, 2): where the landmarks of the person with `shape` are by its motion."""
+    return draw(shape, Faces(*motion[:4]), model.expression)
+
+
+def moved_off(motion: FaceMotion, said: NDArray, seen: NDArray) -> FaceMotion:
+    """The `motion` with so much more slack: points `said` where others were `seen`, both (T, P, 2)."""
+    more = [slack(a, b) for a, b in zip(said, seen, strict=True)]
+    return motion._replace(slack=(motion.slack + np.stack(more)).astype(np.float16))
 
 
 @dataclass(frozen=True, eq=False)

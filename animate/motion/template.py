@@ -11,11 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..errors import InputError
-from ..face.fine_flow import UNMOVED
 from ..face.morphable_model import angles, load_face_model, rotation
 from ..io.atomic import atomic_file
 from ..io.paths import existing_file, new_file
-from .parameters import STILL, FaceMotion, no_slack
+from .parameters import STILL, UNMOVED, FaceMotion, no_slack
 from .presets import SHIPPED, SUFFIX, names_motion
 from .recording import DriverMotion, motion_of_curves
 

@@ -8,7 +8,7 @@ import torch
 from gfla.animate import Animator, Frame, VideoReader
 from gfla.animate.batch.saved_state import load_state, save_state
 from gfla.animate.inspection.explain import attention_panels, look_inside, panels
-from gfla.animate.motion.parameters import Moved
+from gfla.animate.motion.person import Moved
 from gfla.animate.options import AnimateOptions, MotionOptions
 from gfla.models import Original, OriginalConfig, save_generator
 

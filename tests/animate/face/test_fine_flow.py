@@ -8,7 +8,6 @@ from gfla.animate.face import fine_flow
 from gfla.animate.face.fine_flow import (
     CELLS,
     UNIT,
-    UNMOVED,
     FineKey,
     fine_motion,
     of_another,
@@ -18,7 +17,8 @@ from gfla.animate.face.fine_flow import (
     square_matrix,
 )
 from gfla.animate.face.shoulders import shoulders
-from gfla.animate.motion.parameters import Moved
+from gfla.animate.motion.parameters import UNMOVED
+from gfla.animate.motion.person import Moved
 from gfla.models.priors.spline import Spline, beside_spline
 from modelled import person, shown
 
