@@ -37,8 +37,6 @@ _RAISE = 0.15  # faces from the middle of the landmarks up to the square's
 _STRIDE = 4  # pixels between the places at which the spline is evaluated
 _SMOOTH = 1.0  # pixels: the radius over which the flow is averaged
 _NEAR, _FARTHEST = 0.047, 0.03  # of the side: that radius around another's face, and the largest motion there
-_FARTHEST_ON_FACE = 0.01  # of the side
-_OPENING = (slice(36, 42), slice(42, 48), slice(48, 60))
 
 
 class FineKey(NamedTuple):
@@ -79,25 +77,19 @@ def fine_motion(image: NDArray[np.uint8], points: NDArray[np.float32], key: Fine
 
 
 def of_another(field: NDArray, points: NDArray[np.float32]) -> Field:
-    """A field (n, n, 2) as far as another person may follow it. On the face, whose landmarks are `points` (68
-    or more, 2) of any picture, as it is, within a limit that keeps the other's shape; but how far eyes and
-    mouth open is the landmarks' alone. Around it hair and clothes are not alike, and only what they do as a
-    whole is kept, within another."""
+    """A field (n, n, 2) as far as another person may follow it: on the face, whose landmarks are `points` (68
+    or more, 2) of any picture, as it is; around it hair and clothes are not alike, and only what they do as a
+    whole is kept, within limits."""
     side = len(field)
     if side == 1:
         return field.astype(np.float32)
     field, near, far = field.astype(np.float32), _NEAR * side, _FARTHEST / UNIT
-    inner = _FARTHEST_ON_FACE / UNIT
     coarse = cv2.GaussianBlur(field, (0, 0), near).clip(-far, far)
     places = transform(square_matrix(points, side), points[:68])
-    face, opening = np.zeros((2, side, side), np.float32)
+    face = np.zeros((side, side), np.float32)
     cv2.fillConvexPoly(face, cv2.convexHull(places.round().astype(np.int32)), 1.0)
-    for part in _OPENING:
-        cv2.fillConvexPoly(opening, cv2.convexHull(places[part].round().astype(np.int32)), 1.0)
-    opening = cv2.dilate(opening, np.ones((3, 3), np.uint8))
-    face, opening = (cv2.GaussianBlur(share, (0, 0), near / 2)[..., None] for share in (face, opening))
-    skin = (1 - opening) * field.clip(-inner, inner)
-    return (coarse + face * (skin - coarse)).astype(np.float32)
+    face = cv2.GaussianBlur(face, (0, 0), near / 2)[..., None]
+    return (coarse + face * (field - coarse)).astype(np.float32)
 
 
 def onto(
