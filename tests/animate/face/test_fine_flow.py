@@ -48,7 +48,7 @@ def test_skin_that_moves_beside_its_landmarks_is_found(points, picture):
     key = FineKey.of(picture, points)
     assert not fine_motion(picture, points, key).any()
     moved = cv2.warpAffine(picture, np.array([[1.0, 0, 3], [0, 1, -2]]), (SIZE, SIZE))
-    found = fine_motion(moved, points, key)
+    found = fine_motion(moved, points, key)  # pyright: ignore[reportArgumentType]
     assert found.shape == (CELLS, CELLS, 2)
     assert found.dtype == np.int8
     inner = pixels(found, points)[20:44, 20:44].reshape(-1, 2)
@@ -59,7 +59,7 @@ def test_what_the_landmarks_say_is_not_found_again(points, picture):
     matrix = np.array([[1.02, 0.05, 4], [-0.05, 1.02, 6]])
     moved = cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC)
     there = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-    inner = pixels(fine_motion(moved, there, FineKey.of(picture, points)), there)[24:40, 24:40]
+    inner = pixels(fine_motion(moved, there, FineKey.of(picture, points)), there)[24:40, 24:40]  # pyright: ignore[reportArgumentType]
     assert np.abs(np.median(inner.reshape(-1, 2), axis=0)).max() < 0.3
 
 

@@ -272,7 +272,7 @@ def test_the_likest_frame_is_the_best_reference():
     source = fit_source(shown(person(1), yaw=10, mouth_open=0.5))
     frames = [{"yaw": -10}, {"yaw": 10}, {"yaw": 10, "mouth_open": 0.5}, {"mouth_open": 0.5}]
     signals = [fit_source(shown(DRIVER, **frame)).motion for frame in frames]
-    stacked = FaceMotion(*(np.concatenate(parts) for parts in zip(*signals, strict=True)))
+    stacked = FaceMotion._make(np.concatenate(parts) for parts in zip(*signals, strict=True))
     assert np.argmin(unlikeness(stacked, source)) == 2
 
 

@@ -33,7 +33,7 @@ def causal(signals: FaceMotion, strength: float) -> FaceMotion:
     for index in range(len(signals.scale)):
         one, last = smooth_next(signals.at(index), last, strength)
         out.append(one)
-    return FaceMotion(*(np.concatenate(parts) for parts in zip(*out, strict=True)))
+    return FaceMotion._make(np.concatenate(parts) for parts in zip(*out, strict=True))
 
 
 WAYS = [lambda s, k: smooth(s, np.arange(len(s.scale)), k), causal]
@@ -114,7 +114,7 @@ def test_a_copy_follows_a_stream_smoothly():
 def test_smoothing_does_not_reach_across_frames_without_a_face():
     signals = steady(10)
     apart = smooth(signals, np.r_[0:5, 100:105], 1.0)
-    alone = smooth(FaceMotion(*(part[:5] for part in signals)), np.arange(5), 1.0)
+    alone = smooth(signals.some(slice(5)), np.arange(5), 1.0)
     np.testing.assert_allclose(apart.expression[:5], alone.expression)
 
 
