@@ -17,6 +17,7 @@ from torch import Tensor
 from ..models import Ahead, AnyGenerator, Generator, GeneratorMemory, Layers, OriginalConfig, Reference
 from ..models.flow import STRIDE
 from ..models.frames import map_tensors
+from ..models.priors.spline import Spline
 from .authors.face_guidance import guidance_of, guidance_towards
 from .compositing.closeups import DenseFlow, draw_closeups, encode_closeups
 from .compositing.detail import Canvas, Closeup, Drawing, Field, resize
@@ -158,12 +159,12 @@ class Networks:
         """The close-ups of a target's mouth and eyes; none without a network for them."""
         if self.closeups is None or portrait.closeups is None:
             return ()
-        dense = None
-        source = portrait.reference
-        if target.fine is not None and isinstance(target.ahead, Ahead) and isinstance(source, Reference):
+        dense, source = None, portrait.reference
+        prior = target.ahead.target if isinstance(target.ahead, Ahead) else None
+        if target.fine is not None and isinstance(prior, Spline) and isinstance(source, Reference):
             with self.arithmetic():
-                flows = target.ahead.target.flows(source.points[:, None])
-            dense = DenseFlow(to_host((flows[0, 0, -1],))[0], portrait.places)
+                flow = prior.finest(source.points[:, None])[0, 0]
+            dense = DenseFlow(to_host((flow,))[0], portrait.places)
         return draw_closeups(self.closeups, portrait.closeups, target.places, dense)
 
     def draw(self, generated: Generated, closeups: tuple[Closeup, ...] = ()) -> Drawing:

@@ -23,13 +23,7 @@ from ..io.timecode import Span
 from ..video import Frame, VideoReader
 from .array_log import ArrayLog
 from .controls import RATE, Curves, control_signals, rest
-from .parameters import (
-    FaceMotion,
-    calibrate,
-    lid_range,
-    no_slack,
-    read_signals,
-)
+from .parameters import FaceMotion, calibrate, lid_range, no_slack, read_signals
 from .person import Person, unlikeness
 from .retarget import MotionState
 from .smoothing import moved_off, points_of, smooth, smooth_points

@@ -101,12 +101,16 @@ class Spline(NamedTuple):
         stride = self.size // self.basis.shape[-1]
         if self.head is None:
             rigid = similarity_flow(self.points, references, self.size, stride)
-            spline = self._refined(self.flow(references), fine)
+            spline = self.finest(references, fine)
             return torch.stack((torch.zeros_like(rigid), rigid, spline), dim=2)
         there = head_pose(references)
         rigid = _moved_grid(self._here(), there, self.size, stride)
         spline = self._refined(self.flow(references, there), fine)
         return torch.stack((self._body_flow(references), rigid, spline), dim=2)
+
+    def finest(self, references: Tensor, fine: Tensor | None = None) -> Tensor:
+        """The last of `flows` alone, (B, R, 2, n, n)."""
+        return self._refined(self.flow(references), fine)
 
     def _refined(self, flow: Tensor, there: Tensor | None) -> Tensor:
         """A flow (B, R, 2, n, n) after the fine motion of the target, to references with that of `there`."""

@@ -144,7 +144,3 @@ def test_a_close_up_goes_by_the_whole_flow():
     fine = beside_spline(dense, here, there)
     got = spline._replace(fine=fine).flows(there[:, None])[0, 0, 2]
     torch.testing.assert_close(got, dense[0], atol=0.1, rtol=0)
-
-
-def test_a_step_of_the_field_is_finer_than_what_is_seen():
-    assert UNIT * SIZE < 0.25
